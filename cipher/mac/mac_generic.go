@@ -1,0 +1,13 @@
+package mac
+
+// Key is a prepared HMAC key. It is safe for concurrent use, except Wipe.
+type Key struct {
+	std *stdKey
+}
+
+func newKey(key []byte) *Key { return &Key{newStdKey(key)} }
+
+// Wipe forgets the key, which must not be used afterwards.
+func (k *Key) Wipe() { k.std = nil }
+
+func (k *Key) sum(msgs []Message) { k.std.sum(msgs) }
