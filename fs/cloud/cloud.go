@@ -70,7 +70,8 @@ type Dir interface {
 	// Open opens an existing regular file, for reading, or for reading and
 	// writing; never for appending. EISDIR, ENXIO with ErrNotRegular,
 	// EROFS or EACCES when write is asked for and cannot be given. Mode bits
-	// that keep the file's owner out do not matter to the owner.
+	// that keep the file's owner out do not matter to the owner (but his
+	// opening such a file moves its ctime).
 	Open(path string, write bool) (File, error)
 
 	// Create makes a new regular file, open for reading and writing. EEXIST
@@ -107,8 +108,9 @@ type Dir interface {
 	// ReadDir lists a directory in no particular order, without "." and "..".
 	ReadDir(path string) ([]Entry, error)
 
-	// Chmod sets the 07777 bits of a file or directory. ErrNotRegular with
-	// ENXIO for anything else.
+	// Chmod sets the 07777 bits. Like everything below that sets or reads an
+	// attribute it works on files and directories; ErrNotRegular with ENXIO
+	// for anything else.
 	Chmod(path string, perm uint32) error
 
 	// Chown sets owner and group; -1 leaves one as it is.

@@ -1,0 +1,160 @@
+package cloud
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
+)
+
+// dir is the real directory.
+//
+// os.Root holds it. The operations themselves resolve their paths from its
+// handle (resolve.go), because os.Root follows symbolic links as long as they
+// stay inside, takes a system call per component, and has no exchange,
+// extended attributes, nanosecond times or statfs.
+type dir struct {
+	path string // absolute, for Check and messages
+	root *os.Root
+	self *os.File
+	conn syscall.RawConn // of self: keeps its descriptor from being closed in the middle of a call
+	info fs.FileInfo
+	open opener
+
+	// modes: held for writing while open lends a file's owner permission
+	// bits, for reading by whatever reads or sets mode bits meanwhile. It is
+	// the only lock, and no other is taken under it.
+	modes sync.RWMutex
+}
+
+// OpenDir opens the directory at path, which may be reached through symbolic
+// links. The marker is not looked for; see [Dir.Check]. Whatever keeps the
+// directory from being opened comes wrapped beside [ErrAbsent].
+func OpenDir(path string) (Dir, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open cloud directory: %w", err)
+	}
+	if _, err := os.Stat(procFD); err != nil {
+		return nil, fmt.Errorf("open cloud directory %s: needs %s: %w", path, procFD, err)
+	}
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrAbsent, err)
+	}
+	d := &dir{path: path, root: root}
+	if err := d.hold(); err != nil {
+		root.Close()
+		return nil, fmt.Errorf("%w: %w", ErrAbsent, err)
+	}
+	return d, nil
+}
+
+// hold opens the handle from which paths are resolved.
+func (d *dir) hold() error {
+	self, err := d.root.Open(".")
+	if err != nil {
+		return err
+	}
+	d.self = self
+	if d.info, err = self.Stat(); err == nil {
+		d.conn, err = self.SyscallConn()
+	}
+	if err == nil {
+		err = d.control(func(root int) error {
+			d.open = bestOpener(root)
+			return nil
+		})
+	}
+	if err != nil {
+		self.Close()
+	}
+	return err
+}
+
+// control runs fn on the descriptor of the directory.
+func (d *dir) control(fn func(root int) error) error { return control(d.conn, fn) }
+
+// control runs fn on the descriptor behind conn, again if a signal interrupts
+// it.
+func control(conn syscall.RawConn, fn func(fd int) error) error {
+	var err error
+	if conn.Control(func(fd uintptr) {
+		for err = fn(int(fd)); err == unix.EINTR; {
+			err = fn(int(fd))
+		}
+	}) != nil {
+		return os.ErrClosed
+	}
+	return err
+}
+
+func (d *dir) Check() error {
+	now, err := os.Stat(d.path)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrAbsent, err)
+	}
+	if !os.SameFile(now, d.info) {
+		return fmt.Errorf("%w: %s is not the directory that was opened", ErrAbsent, d.path)
+	}
+	marker, err := d.root.Lstat(cipher.MarkerName)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %s: %w", ErrAbsent, d.path, err)
+	case !marker.Mode().IsRegular():
+		return fmt.Errorf("%w: %s: %s: %w", ErrAbsent, d.path, cipher.MarkerName, ErrNotRegular)
+	}
+	return nil
+}
+
+func (d *dir) Statfs() (Statfs, error) {
+	var sf unix.Statfs_t
+	var st unix.Stat_t
+	err := d.control(func(root int) error {
+		if err := unix.Fstatfs(root, &sf); err != nil {
+			return err
+		}
+		return unix.Fstat(root, &st)
+	})
+	if err != nil {
+		return Statfs{}, pathError("statfs", d.path, err)
+	}
+	unit := sf.Frsize // in which blocks are counted, where it is given at all
+	if unit == 0 {
+		unit = sf.Bsize
+	}
+	return Statfs{
+		Dev:       st.Dev,
+		BlockSize: uint64(unit),
+		Blocks:    sf.Blocks,
+		Free:      sf.Bfree,
+		Avail:     sf.Bavail,
+		Files:     sf.Files,
+		FilesFree: sf.Ffree,
+		NameMax:   uint64(sf.Namelen),
+		ReadOnly:  sf.Flags&unix.ST_RDONLY != 0,
+		Fuse:      sf.Type == unix.FUSE_SUPER_MAGIC,
+	}, nil
+}
+
+func (d *dir) SyncDir(path string) error {
+	return d.opened("syncdir", path, unix.O_RDONLY|unix.O_DIRECTORY, unix.Fsync)
+}
+
+func (d *dir) Syncfs() error {
+	return pathError("syncfs", d.path, d.control(unix.Syncfs))
+}
+
+func (d *dir) Close() error {
+	err := d.self.Close()
+	if rootErr := d.root.Close(); err == nil {
+		err = rootErr
+	}
+	return err
+}
