@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes; docs/cli.md describes them.
+const (
+	exitOK         = 0
+	exitFailure    = 1  // any other error
+	exitUsage      = 2  // wrong flags or arguments
+	exitUnusable   = 6  // a cloud's directory or the vault is unusable
+	exitMountpoint = 10 // the mountpoint is unusable
+	exitPassphrase = 12 // the passphrase is wrong
+	exitNoFUSE     = 19 // FUSE is not available
+	exitPartial    = 40 // done, but not on every cloud
+)
+
+// failure is an error with its exit code and, where there is something to do, what to do next.
+type failure struct {
+	code int
+	err  error
+	next string
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// failf makes a failure without advice; advise adds it.
+func failf(code int, format string, args ...any) *failure {
+	return &failure{code: code, err: fmt.Errorf(format, args...)}
+}
+
+func (f *failure) advise(format string, args ...any) *failure {
+	f.next = fmt.Sprintf(format, args...)
+	return f
+}
+
+// usageError is the failure of a command that was called wrongly.
+func usageError(cmd *cobra.Command, err error) error {
+	what := cmd.Name()
+	if cmd.HasParent() {
+		err = fmt.Errorf("%s: %w", what, err)
+	}
+	return &failure{code: exitUsage, err: err, next: fmt.Sprintf("%s --help shows how it is used", cmd.CommandPath())}
+}
+
+// report prints err, if there is one, in at most two lines: what went wrong, then what to do next. It returns the exit code.
+func report(w io.Writer, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	f := classify(err)
+	fmt.Fprintf(w, "overcast: %s\n", printable(f.Error()))
+	if f.next != "" {
+		fmt.Fprintf(w, "  %s\n", printable(f.next))
+	}
+	return f.code
+}
+
+// classify finds the exit code and the advice of an error.
+func classify(err error) *failure {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return &failure{code: f.code, err: err, next: f.next}
+	}
+	return &failure{code: exitFailure, err: err}
+}
+
+// warn prints one line on stderr for something that does not stop the command.
+func warn(w io.Writer, format string, args ...any) {
+	fmt.Fprintf(w, "overcast: warning: %s\n", printable(strings.TrimSpace(fmt.Sprintf(format, args...))))
+}

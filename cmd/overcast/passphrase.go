@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+)
+
+// maxPassphrase bounds a passphrase in bytes, so that its buffer never grows and leaves no copies behind.
+const maxPassphrase = 4096
+
+// passphraseFlags says where the passphrase comes from. It is never an argument: those are seen by every process.
+type passphraseFlags struct {
+	file    string
+	command string
+}
+
+func (p *passphraseFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&p.file, "passfile", "", "read the passphrase from the first line of `FILE`")
+	fs.StringVar(&p.command, "passcommand", "", "read the passphrase from the first line that `CMD` prints (run by sh)")
+}
+
+// read gets the passphrase from the file, the command, the terminal or one line of standard input, in this order. With
+// twice, a terminal is asked a second time and both must agree. The caller wipes the result.
+func (p *passphraseFlags) read(cmd *cobra.Command, prompt string, twice bool) ([]byte, error) {
+	pass, err := p.source(cmd, prompt, twice)
+	if err != nil {
+		return nil, err
+	}
+	if len(pass) == 0 {
+		return nil, failf(exitPassphrase, "passphrase: it is empty")
+	}
+	return pass, nil
+}
+
+func (p *passphraseFlags) source(cmd *cobra.Command, prompt string, twice bool) ([]byte, error) {
+	switch {
+	case p.file != "" && p.command != "":
+		return nil, usageError(cmd, errors.New("--passfile and --passcommand exclude each other"))
+	case p.file != "":
+		f, err := os.Open(p.file)
+		if err != nil {
+			return nil, fmt.Errorf("passphrase: %w", err)
+		}
+		defer f.Close()
+		return readLine(f)
+	case p.command != "":
+		return commandLine(cmd, p.command)
+	}
+	in := cmd.InOrStdin()
+	tty, ok := in.(*os.File)
+	if !ok || !term.IsTerminal(int(tty.Fd())) {
+		return readLine(in)
+	}
+	t := terminal{in: tty, out: cmd.ErrOrStderr()}
+	pass, err := t.ask(cmd.Context(), prompt)
+	if err != nil || !twice || len(pass) == 0 {
+		return pass, err
+	}
+	again, err := t.ask(cmd.Context(), "Once more: ")
+	defer clear(again)
+	if err == nil && !bytes.Equal(pass, again) {
+		err = failf(exitPassphrase, "passphrase: the two do not match")
+	}
+	if err != nil {
+		clear(pass)
+		return nil, err
+	}
+	return pass, nil
+}
+
+// commandLine runs a shell command and takes the first line of its output. Its standard error is the user's.
+func commandLine(cmd *cobra.Command, command string) ([]byte, error) {
+	sh := exec.CommandContext(cmd.Context(), "sh", "-c", command)
+	sh.Stdin, sh.Stderr = cmd.InOrStdin(), cmd.ErrOrStderr()
+	out, err := sh.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("passphrase: --passcommand: %w", err)
+	}
+	if err := sh.Start(); err != nil {
+		return nil, fmt.Errorf("passphrase: --passcommand: %w", err)
+	}
+	pass, err := readLine(out)
+	io.Copy(io.Discard, out)
+	if waitErr := sh.Wait(); waitErr != nil {
+		clear(pass)
+		return nil, fmt.Errorf("passphrase: --passcommand: %w", waitErr)
+	}
+	return pass, err
+}
+
+// readLine reads up to a line's end, which it drops, and not a byte further: what follows belongs to somebody else.
+func readLine(r io.Reader) ([]byte, error) {
+	line := make([]byte, 0, maxPassphrase+1)
+	for {
+		next := line[len(line) : len(line)+1]
+		n, err := r.Read(next)
+		if n == 1 && next[0] == '\n' || err == io.EOF {
+			return bytes.TrimSuffix(line, []byte("\r")), nil
+		}
+		if err != nil {
+			clear(line)
+			return nil, fmt.Errorf("passphrase: %w", err)
+		}
+		line = line[:len(line)+n]
+		if len(line) > maxPassphrase {
+			clear(line)
+			return nil, failf(exitPassphrase, "passphrase: longer than %d bytes", maxPassphrase)
+		}
+	}
+}
+
+// terminal asks for secrets without echo.
+type terminal struct {
+	in  *os.File
+	out io.Writer
+}
+
+// ask prints the prompt and reads a line. A signal gives the terminal its echo back before it ends the program.
+func (t terminal) ask(ctx context.Context, prompt string) ([]byte, error) {
+	fd := int(t.in.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, fmt.Errorf("passphrase: terminal: %w", err)
+	}
+	type answer struct {
+		pass []byte
+		err  error
+	}
+	answered := make(chan answer, 1)
+	fmt.Fprint(t.out, prompt)
+	go func() {
+		pass, err := term.ReadPassword(fd)
+		answered <- answer{pass, err}
+	}()
+	select {
+	case <-ctx.Done():
+		err := term.Restore(fd, before)
+		fmt.Fprintln(t.out)
+		return nil, errors.Join(errInterrupted, err)
+	case a := <-answered:
+		fmt.Fprintln(t.out)
+		if errors.Is(a.err, io.EOF) {
+			a.err = nil
+		}
+		if a.err != nil {
+			return nil, fmt.Errorf("passphrase: terminal: %w", a.err)
+		}
+		return a.pass, nil
+	}
+}
+
+// errInterrupted ends a command that a signal stopped.
+var errInterrupted = errors.New("interrupted")

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The groups in which help lists the commands.
+const (
+	groupVault = "vault"
+	groupFiles = "files"
+	groupOther = "other"
+)
+
+const rootLong = `Overcast shows one folder of plaintext, the mount, and keeps every file of it as ciphertext in two or more other
+folders, the clouds: ordinary directories, each under its own key, ready for any sync tool. Any one of them is enough to read
+everything.
+
+  overcast init ~/vault --cloud alpha=~/Dropbox/private --cloud beta=~/Nextcloud/private
+  overcast mount ~/vault ~/Private
+  overcast unmount ~/Private`
+
+// usage is how --help shows a command, after its long description.
+const usage = `Usage:
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} [--help] COMMAND{{else}}{{.UseLine}}{{end}}
+{{- if .HasExample}}
+
+Examples:
+{{.Example}}
+{{- end}}
+{{- $cmds := .Commands}}
+{{- range $group := .Groups}}
+
+{{.Title}}
+{{- range $cmds}}{{if eq .GroupID $group.ID}}
+  {{rpad .Name .NamePadding}}  {{.Short}}
+{{- end}}{{end}}
+{{- end}}
+{{- if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
+{{- end}}
+{{- if .HasAvailableSubCommands}}
+
+{{.CommandPath}} COMMAND --help tells more about a command.
+{{- end}}
+`
+
+// newRootCmd builds the whole command tree. Nothing in it is shared with another tree.
+func newRootCmd() *cobra.Command {
+	root := &cobra.Command{
+		Use:               "overcast",
+		Short:             "One encrypted folder, mirrored over several clouds",
+		Long:              rootLong,
+		Version:           buildVersion().Version,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              knownCommand,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+
+		SuggestionsMinimumDistance: 2,
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
+	root.SetUsageTemplate(usage)
+	root.SetVersionTemplate("overcast {{.Version}}\n")
+	root.AddGroup(
+		&cobra.Group{ID: groupVault, Title: "The vault and its mount:"},
+		&cobra.Group{ID: groupFiles, Title: "Files, without a mount:"},
+		&cobra.Group{ID: groupOther, Title: "This machine and this program:"},
+	)
+	addGroup(root, groupOther, newDoctorCmd(), newVersionCmd(), newCompletionCmd(root))
+	help := newHelpCmd(root)
+	help.GroupID = groupOther
+	root.SetHelpCommand(help)
+	return root
+}
+
+// addGroup adds the commands to root under one heading of its help.
+func addGroup(root *cobra.Command, group string, cmds ...*cobra.Command) {
+	for _, c := range cmds {
+		c.GroupID = group
+		root.AddCommand(c)
+	}
+}
+
+// knownCommand refuses whatever follows "overcast" and is no command, and names the commands that look like it.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("unknown command %s", quoteName(args[0]))
+	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+		err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(similar, " or "))
+	}
+	return usageError(cmd, err)
+}
+
+// exactArgs, like minArgs, checks the number of arguments against the names that the usage line gives them.
+func exactArgs(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > len(names) {
+			return usageError(cmd, fmt.Errorf("unexpected argument %s", quoteName(args[len(names)])))
+		}
+		return minArgs(names...)(cmd, args)
+	}
+}
+
+// minArgs accepts any number of arguments from the given names on.
+func minArgs(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return usageError(cmd, fmt.Errorf("%s is missing", strings.Join(names[len(args):], " and ")))
+		}
+		return nil
+	}
+}
+
+// newHelpCmd is cobra's help command, except that an unknown topic is an error like any other.
+func newHelpCmd(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			topic, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return knownCommand(root, args)
+			}
+			topic.InitDefaultHelpFlag()
+			return topic.Help()
+		},
+	}
+}
