@@ -1,2 +1,45 @@
-// Package cipher is the on-disk format, version 1.
+// Package cipher is the on-disk format of Overcast, version 1: what one
+// encrypted file, one name and one attribute look like in one cloud. It is
+// pure: it reads and writes memory only, logs nothing, and keeps nothing but
+// keys. The format itself is described in docs/format.md.
+//
+// # Map
+//
+//	cloud.go    the key hierarchy: Cloud (a cloud's keys), File (a backing file's)
+//	header.go   the 512 bytes that begin a backing file
+//	record.go   chunks to records and back: Seal, Open, PeekIDs
+//	acc.go      the accumulator that ties a file's write ids to its header
+//	version.go  version vectors: compare, cover, raise
+//	layout.go   sizes and offsets, and which of them are impossible
+//	name.go     names to directory entries and back, sync tools' copies included
+//	temp.go     names of temporary files
+//	xattr.go    extended attributes
+//	marker.go   the file that says whose directory this is
+//	device.go   the content of device files
+//	id.go       ids and write ids;  key.go  keys;  types.go  suites, types, flags
+//	errors.go   the sentinels
+//
+//	cipher/cbc  AES-CBC for many chunks at once      cipher/siv  AES-SIV
+//	cipher/mac  HMAC-SHA-256 for many at once        cipher/pycrypto  another layout
+//
+// # Two worlds
+//
+// Plaintext and ciphertext are told apart by type where a mistake would leak:
+// [PlainName] and [EntryName]; and by [Layout] where it would corrupt: lengths
+// and chunks on one side, sizes and records on the other.
+//
+// # Promises
+//
+//   - Nothing is decrypted before its tag verified, and no byte that did not
+//     verify is returned: a record that is refused leaves zeros.
+//   - What opens also seals: each Seal function refuses what its Open would not
+//     take back.
+//   - Tags and keys are compared in constant time; the time of every other
+//     operation depends on sizes and on what is public (states, ids, holes).
+//   - Types that hold keys print as [redacted] and have Wipe.
+//   - [File.Seal] and [File.Open] allocate nothing for each chunk.
+//   - Errors wrap one of the sentinels and say what was wrong. None holds
+//     plaintext, except for a name that the caller gave.
+//
+// A [Cloud] and a [File] may be used by any number of goroutines at once.
 package cipher

@@ -15,7 +15,6 @@ const (
 	MaxChunkLog2 = 20 // 1 MiB
 
 	blockSize = 16
-	tagSize   = 32 // of a full chunk; padding takes its bytes from it
 )
 
 // A Layout is the arithmetic between a file's plaintext and its backing file.

@@ -2,6 +2,7 @@ package cipher
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -164,4 +165,20 @@ func (v Vector) Max(o Vector) Vector {
 		out = slices.Delete(out, least, least+1)
 	}
 	return out
+}
+
+// check holds a vector against the format.
+func (v Vector) check() error {
+	if len(v) > MaxWriters {
+		return fmt.Errorf("%d writers, at most %d", len(v), MaxWriters)
+	}
+	for i, e := range v {
+		if i > 0 && e.Writer <= v[i-1].Writer {
+			return fmt.Errorf("writers are not ascending")
+		}
+		if e.Counter == 0 || e.Counter >= MaxCounter {
+			return fmt.Errorf("counter %d of writer %08x", e.Counter, e.Writer)
+		}
+	}
+	return nil
 }
