@@ -1,0 +1,18 @@
+// Package fs is the map of the filesystem; it holds no code of its own.
+//
+// One mount shows plaintext. Every file written through it lies, encrypted, in
+// several ordinary directories, one for each cloud. The packages below build
+// that, and imports point down this list only:
+//
+//	fs/mount   go-fuse nodes, the one errno table, the kernel's caches
+//	fs/mirror  the encrypted filesystem without FUSE: names, reads, writes,
+//	           commits, versions, and which cloud is believed
+//	fs/cloud   one backing directory: the contract, the real one, and doubles
+//	           that inject errors, tear writes and crash at any operation
+//	fs/redo    the redo log: what is on its way to the clouds, sealed
+//	fs/vault   the vault directory: settings, keys, the lock, and the state
+//	           that makes versions and rollbacks tell themselves apart
+//
+// fs/cloud, fs/redo and fs/vault know nothing of each other. All of them stand
+// on package cipher, which knows the format and does no I/O.
+package fs

@@ -1,0 +1,21 @@
+// Package vault is the vault directory: the local side of a mirror, which is
+// never synced to a cloud.
+//
+//	vault.toml          names, directories and ids of the clouds, settings; no secrets
+//	keys.age            every key, in an age file under a passphrase
+//	state/lock          held by the one mount of this vault on this machine
+//	state/writer        the machine's writer number and the counters reserved
+//	state/behind        the clouds that lack changes
+//	state/boot          the boot in which the state was last used
+//	state/ledger        what this machine committed and checked (bbolt, sealed)
+//	state/redo/         the segments of the redo log
+//	state/summary.json  a plain summary for status, without names of files
+//	state/log           the log of the last mount
+//
+// It promises: whatever must outlive a power cut is on disk before the call
+// returns; a counter is never issued twice; an init that refuses changed
+// nothing, and one that was interrupted at any instant can be run again; nothing
+// in the vault tells the name or content of a file to someone without the
+// passphrase. It never reads or writes a cloud's files, except for the marker
+// that init puts into each cloud's root.
+package vault

@@ -1,0 +1,150 @@
+package vault
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const lockName = "lock"
+
+// A Lock is the right to use a vault's state and clouds on this machine. The
+// kernel releases it when the process ends, however it ends.
+type Lock struct{ file *os.File }
+
+// Lock takes the vault's lock without waiting. Where another process has it, the
+// error wraps [ErrLocked] and names that process.
+func (v *Vault) Lock() (*Lock, error) {
+	if err := makeDir(v.sys.disk, filepath.Join(v.Dir, stateName)); err != nil {
+		return nil, err
+	}
+	return lockState(v.Dir)
+}
+
+// Mounted tells whether a process has the vault's lock, and which.
+func (v *Vault) Mounted() (pid int, mounted bool, err error) {
+	file, err := os.Open(v.statePath(lockName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	defer file.Close()
+	switch err := flock(file, unix.LOCK_SH); {
+	case err == nil:
+		return 0, false, nil // closing the file gives the shared lock back
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return holder(file), true, nil
+	default:
+		return 0, false, fmt.Errorf("%s: %w", file.Name(), err)
+	}
+}
+
+// Release gives the lock back.
+func (l *Lock) Release() error {
+	// The file stays: whoever removed it could remove the lock of a third one.
+	_ = l.file.Truncate(0)
+	return l.file.Close()
+}
+
+func lockState(dir string) (*Lock, error) {
+	path := filepath.Join(dir, stateName, lockName)
+	const attempts = 1000
+	for range attempts {
+		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, filePerm)
+		if err != nil {
+			return nil, err
+		}
+		taken, err := take(file)
+		if taken {
+			return &Lock{file}, nil
+		}
+		if err != nil {
+			err = describeHeld(dir, file, err)
+			file.Close()
+			return nil, err
+		}
+		file.Close()
+	}
+	return nil, fmt.Errorf("%s: %w: another process keeps asking for its lock", dir, ErrLocked)
+}
+
+func describeHeld(dir string, file *os.File, err error) error {
+	if !errors.Is(err, unix.EWOULDBLOCK) {
+		return fmt.Errorf("%s: %w", file.Name(), err)
+	}
+	if pid := holder(file); pid != 0 {
+		return fmt.Errorf("%s: %w by process %d", dir, ErrLocked, pid)
+	}
+	return fmt.Errorf("%s: %w by another process", dir, ErrLocked)
+}
+
+// take tries to lock an open lock file and writes the process's id into it.
+// Neither taken nor an error: it is worth another attempt.
+func take(file *os.File) (taken bool, err error) {
+	err = flock(file, unix.LOCK_EX)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		// A status that asks who has the lock holds it shared for an instant.
+		return false, flock(file, unix.LOCK_SH)
+	}
+	if err != nil {
+		return false, err
+	}
+	// Whoever removed the file meanwhile left us a lock that nobody else sees.
+	ours, err := file.Stat()
+	if err != nil {
+		return false, err
+	}
+	if named, err := os.Stat(file.Name()); err != nil || !os.SameFile(ours, named) {
+		return false, nil
+	}
+	// The id is for others' messages; the lock holds without it.
+	if file.Truncate(0) == nil {
+		_, _ = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	}
+	return true, nil
+}
+
+// flock never waits; it returns [unix.EWOULDBLOCK] where it would have to.
+func flock(file *os.File, how int) error {
+	for {
+		err := unix.Flock(int(file.Fd()), how|unix.LOCK_NB)
+		if !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}
+
+// holder reads the process id in a lock file, 0 if there is none.
+func holder(file *os.File) int {
+	text, err := io.ReadAll(io.NewSectionReader(file, 0, 32))
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || pid < 1 {
+		return 0
+	}
+	return pid
+}
+
+// makeDir creates one directory of the vault if it is missing.
+func makeDir(d disk, path string) error {
+	err := d.Mkdir(path, dirPerm)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return d.SyncDir(filepath.Dir(path))
+}

@@ -1,0 +1,154 @@
+package vault
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// A place is where a path really is, so that no symlink, second mount, bind
+// mount or case-insensitive filesystem hides that one directory lies in another.
+// The path need not exist.
+type place struct {
+	path   string // with every symlink resolved that can be
+	exists bool
+	dirs   []dirID // the directory itself and what is above it, as far as they exist
+	mount  mountPoint
+}
+
+// dirID is a directory, whatever path leads to it.
+type dirID struct{ dev, ino uint64 }
+
+// A mountPoint is one line of mountinfo.
+type mountPoint struct {
+	device string // of the whole filesystem, the same for all its mounts
+	root   string // which directory of the filesystem is mounted
+	path   string // where
+}
+
+// A surveyor finds places among the mounts of the moment.
+type surveyor struct{ mounts []mountPoint }
+
+func newSurveyor() surveyor {
+	// Without /proc only bind mounts from inside a directory go unseen.
+	data, _ := os.ReadFile("/proc/self/mountinfo")
+	return surveyor{parseMounts(string(data))}
+}
+
+func (s surveyor) place(path string) place {
+	p := place{path: realPath(path)}
+	for dir := p.path; ; dir = filepath.Dir(dir) {
+		var st syscall.Stat_t
+		if syscall.Stat(dir, &st) == nil {
+			p.exists = p.exists || dir == p.path
+			p.dirs = append(p.dirs, dirID{uint64(st.Dev), st.Ino})
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	for _, m := range s.mounts {
+		// Of several mounts on one directory the last one is seen.
+		if within(p.path, m.path) && len(m.path) >= len(p.mount.path) {
+			p.mount = m
+		}
+	}
+	return p
+}
+
+// contains reports whether inner is p or lies anywhere below it.
+func (p place) contains(inner place) bool {
+	if within(inner.path, p.path) {
+		return true
+	}
+	if p.exists && slices.Contains(inner.dirs, p.dirs[0]) {
+		return true
+	}
+	// What is left is a mount of a directory inside p: going up from inner
+	// never meets p. Mounts with the same root were compared above, and network
+	// filesystems give the same root to unrelated exports.
+	return inner.mount.device != "" && inner.mount.device == p.mount.device &&
+		inner.mount.root != p.mount.root && within(inner.mount.root, p.backing())
+}
+
+// backing is the place's path inside its filesystem.
+func (p place) backing() string {
+	rel, err := filepath.Rel(p.mount.path, p.path)
+	if err != nil {
+		return p.path
+	}
+	return filepath.Join(p.mount.root, rel)
+}
+
+// within reports whether the clean absolute path inner is outer or below it.
+func within(inner, outer string) bool {
+	return inner == outer || outer == "/" || strings.HasPrefix(inner, outer+"/")
+}
+
+// realPath resolves every symlink on the way to path, dangling ones too: what
+// does not exist yet may appear there later. What cannot be read is taken as it
+// is written.
+func realPath(path string) string {
+	const maxLinks = 255
+	path = filepath.Clean(path)
+	resolved, rest := "/", strings.Split(path, "/")
+	for links := 0; len(rest) > 0; {
+		name := rest[0]
+		rest = rest[1:]
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			resolved = filepath.Dir(resolved)
+			continue
+		}
+		next := filepath.Join(resolved, name)
+		target, err := os.Readlink(next)
+		if err != nil || links == maxLinks {
+			resolved = next
+			continue
+		}
+		links++
+		if filepath.IsAbs(target) {
+			resolved = "/"
+		}
+		rest = append(strings.Split(target, "/"), rest...)
+	}
+	return resolved
+}
+
+// parseMounts reads mountinfo as proc_pid_mountinfo(5) describes it; lines it
+// does not understand are left out.
+func parseMounts(text string) []mountPoint {
+	var mounts []mountPoint
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) < 5 {
+			continue
+		}
+		m := mountPoint{device: fields[2], root: unescape(fields[3]), path: unescape(fields[4])}
+		if filepath.IsAbs(m.root) && filepath.IsAbs(m.path) {
+			mounts = append(mounts, m)
+		}
+	}
+	return mounts
+}
+
+// unescape replaces the octal escapes of blanks and backslashes in mountinfo.
+func unescape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+3 < len(s) {
+			if code, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				b.WriteByte(byte(code))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}

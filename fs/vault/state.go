@@ -1,0 +1,338 @@
+package vault
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/overcast-fs/overcast/cipher"
+)
+
+// The files of the state.
+const (
+	writerName = "writer"
+	behindName = "behind"
+	bootName   = "boot"
+	redoName   = "redo"
+)
+
+// counterStep is how many counters are reserved on disk at a time. A crash
+// loses what is left of a step; there are 2^28 of them.
+const counterStep = 1 << 20
+
+// State is what this machine remembers of a vault from mount to mount. Open one
+// only while holding the vault's [Lock]. It is safe for concurrent use.
+//
+// mu guards every field that changes, and is held over the writes to disk that
+// a change needs, so that a change is on disk before anyone sees it. The ledger
+// has locks of its own.
+type State struct {
+	vault       *Vault
+	writerStamp stamp
+	behindStamp stamp
+	ledger      *ledger
+	sameBoot    bool
+
+	mu       sync.Mutex
+	writer   writerRecord
+	last     uint64 // the greatest counter that may have been issued
+	behind   map[cipher.ID]Behind
+	warnings []string
+}
+
+// writerRecord is state/writer.
+type writerRecord struct {
+	Writer   uint32 `json:"writer"`
+	Reserved uint64 `json:"reserved"` // no greater counter was ever issued
+	Place    string `json:"place"`    // where the state was when the writer was drawn
+}
+
+// Behind says why a cloud lacks changes, and since when.
+type Behind struct {
+	Reason string    `json:"reason"` // one line; it shows in status and must not name a file
+	Since  time.Time `json:"since"`
+}
+
+// OpenState opens the state, or makes a new one where there is none. What is
+// damaged and only a cache is set aside and told by [State.Warnings]; where the
+// marks of the clouds that are behind are damaged the error wraps [ErrDamaged].
+func (v *Vault) OpenState(k *Keys) (*State, error) {
+	s := &State{vault: v}
+	var err error
+	if s.writerStamp, err = newStamp(k, writerName); err != nil {
+		return nil, err
+	}
+	if s.behindStamp, err = newStamp(k, behindName); err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{filepath.Join(v.Dir, stateName), s.RedoDir()} {
+		if err := makeDir(v.sys.disk, dir); err != nil {
+			return nil, err
+		}
+	}
+	if err := removeTemps(v.sys.disk, filepath.Join(v.Dir, stateName)); err != nil {
+		return nil, err
+	}
+	if err := s.openWriter(); err != nil {
+		return nil, err
+	}
+	s.sameBoot = v.sys.bootID != "" && readWord(v.statePath(bootName)) == v.sys.bootID
+	s.ledger, err = openLedger(v.statePath(ledgerName), k, s.warn)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// openWriter reads the writer and the marks of the clouds that are behind. The
+// marks are written first in a new state, so that where there is a writer and no
+// marks, they were lost.
+func (s *State) openWriter() error {
+	marks, err := s.readBehind()
+	if err != nil {
+		return err
+	}
+	known, err := s.readWriter()
+	if err != nil {
+		return err
+	}
+	if !marks {
+		if known {
+			s.warn("state/behind was missing: which clouds lack changes is not known; verify the vault")
+		}
+		if err := s.storeBehind(map[cipher.ID]Behind{}); err != nil {
+			return err
+		}
+	}
+	place, err := s.place()
+	if err != nil {
+		return err
+	}
+	if !known || s.writer.Place != place {
+		return s.drawWriter(place)
+	}
+	return nil
+}
+
+// readWriter reports whether there was a file, damaged or not.
+func (s *State) readWriter() (known bool, err error) {
+	path := s.vault.statePath(writerName)
+	data, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		err = s.writerStamp.open(data, &s.writer)
+	}
+	if errors.Is(err, ErrDamaged) {
+		// A new writer has never issued anything, so nothing is lost with this one.
+		s.writer = writerRecord{}
+		s.warn(fmt.Sprintf("state/writer was damaged: this machine goes on as a new writer (%s)", oneLine(err.Error())))
+		return true, nil
+	}
+	s.last = s.writer.Reserved
+	return err == nil, err
+}
+
+// place names the machine and the state directory on it, without telling either.
+// A state that was copied or restored is in another place.
+func (s *State) place() (string, error) {
+	var st syscall.Stat_t
+	dir := filepath.Join(s.vault.Dir, stateName)
+	if err := syscall.Stat(dir, &st); err != nil {
+		return "", &os.PathError{Op: "stat", Path: dir, Err: err}
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "overcast place v1\n%s\n%s\n%d\n", s.vault.ID, s.vault.sys.machineID, st.Ino)
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// drawWriter makes this machine a new writer. The counters go on where they
+// are, which no rule asks for and which makes logs easier to read.
+func (s *State) drawWriter(place string) error {
+	next := writerRecord{Reserved: s.writer.Reserved, Place: place}
+	for next.Writer == 0 || next.Writer == s.writer.Writer {
+		var random [4]byte
+		rand.Read(random[:])
+		next.Writer = binary.BigEndian.Uint32(random[:])
+	}
+	return s.storeWriter(next)
+}
+
+func (s *State) storeWriter(next writerRecord) error {
+	if err := s.store(writerName, s.writerStamp, next); err != nil {
+		return err
+	}
+	s.writer = next
+	return nil
+}
+
+func (s *State) store(name string, stamp stamp, v any) error {
+	data, err := stamp.seal(v)
+	if err == nil {
+		err = writeFileAtomic(s.vault.sys.disk, s.vault.statePath(name), data, filePerm)
+	}
+	if err != nil {
+		return fmt.Errorf("writing state/%s: %w", name, err)
+	}
+	return nil
+}
+
+// Writer returns this machine's writer number, never zero. It changes with
+// [State.RenewWriter] and [State.Observed].
+func (s *State) Writer() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writer.Writer
+}
+
+// Reserve issues n consecutive counters and returns the first: each is greater
+// than above and than every counter issued before, by this process or an earlier
+// one. The error wraps [ErrCounter] where that would reach 2^48, and says why
+// where the reservation cannot be written; then nothing was issued.
+func (s *State) Reserve(n int, above uint64) (first uint64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	floor := max(s.last, above)
+	if n < 1 || floor >= cipher.MaxCounter || uint64(n) > cipher.MaxCounter-1-floor {
+		return 0, fmt.Errorf("%w: %d more above %d", ErrCounter, n, floor)
+	}
+	last := floor + uint64(n)
+	if last > s.writer.Reserved {
+		next := s.writer
+		next.Reserved = min((last/counterStep+1)*counterStep, cipher.MaxCounter-1)
+		if err := s.storeWriter(next); err != nil {
+			return 0, err
+		}
+	}
+	s.last = last
+	return floor + 1, nil
+}
+
+// RenewWriter makes this machine a new writer, on disk before it returns.
+func (s *State) RenewWriter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.drawWriter(s.writer.Place)
+}
+
+// Observed is told every vector that was read from a header. A counter of our
+// writer that this state never issued means that it is a copy, or was restored:
+// the machine becomes a new writer.
+func (s *State) Observed(vec cipher.Vector) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if vec.Get(s.writer.Writer) <= s.last {
+		return nil
+	}
+	return s.drawWriter(s.writer.Place)
+}
+
+// Behind returns the clouds that lack changes.
+func (s *State) Behind() map[cipher.ID]Behind {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.behind)
+}
+
+// MarkBehind records durably that a cloud lacks changes, before the first of
+// them is made. A cloud that already does keeps its reason and time. The reason
+// shows in status without the passphrase: it must not name a file.
+func (s *State) MarkBehind(id cipher.ID, reason string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.behind[id]; ok {
+		return nil
+	}
+	next := maps.Clone(s.behind)
+	next[id] = Behind{Reason: oneLine(reason), Since: s.vault.sys.now().UTC().Truncate(time.Second)}
+	return s.storeBehind(next)
+}
+
+// ClearBehind records durably that a cloud lacks nothing any more.
+func (s *State) ClearBehind(id cipher.ID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.behind[id]; !ok {
+		return nil
+	}
+	next := maps.Clone(s.behind)
+	delete(next, id)
+	return s.storeBehind(next)
+}
+
+func (s *State) storeBehind(next map[cipher.ID]Behind) error {
+	if err := s.store(behindName, s.behindStamp, next); err != nil {
+		return err
+	}
+	s.behind = next
+	return nil
+}
+
+// readBehind reports whether there was a file.
+func (s *State) readBehind() (found bool, err error) {
+	path := s.vault.statePath(behindName)
+	data, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	s.behind = map[cipher.ID]Behind{}
+	if err := s.behindStamp.open(data, &s.behind); err != nil {
+		return false, fmt.Errorf("%s: %w; which clouds lack changes is not known: to go on, remove it and then verify the vault", path, err)
+	}
+	return true, nil
+}
+
+// RedoDir is the directory of the redo log's segments.
+func (s *State) RedoDir() string { return s.vault.statePath(redoName) }
+
+// BootID names the boot of this machine, "" where the kernel does not tell.
+func (s *State) BootID() string { return s.vault.sys.bootID }
+
+// SameBoot reports whether the state, when it was opened, had last been marked
+// in this boot: the page cache of then is still there.
+func (s *State) SameBoot() bool { return s.sameBoot }
+
+// MarkBoot records that the state is now used in this boot. It is called once
+// what an earlier boot left in the redo log is dealt with, and before anything
+// is added to it.
+func (s *State) MarkBoot() error {
+	path := s.vault.statePath(bootName)
+	return writeFileAtomic(s.vault.sys.disk, path, []byte(s.vault.sys.bootID+"\n"), filePerm)
+}
+
+// Warnings returns what was found damaged and set aside so far, a line each.
+func (s *State) Warnings() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.warnings...)
+}
+
+func (s *State) warn(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.warnings = append(s.warnings, line)
+}
+
+// Close closes the ledger and forgets the keys; the state is not used after it.
+// The lock is the caller's.
+func (s *State) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.writerStamp.key)
+	clear(s.behindStamp.key)
+	return s.ledger.close()
+}
