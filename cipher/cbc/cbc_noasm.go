@@ -1,3 +1,5 @@
+//go:build !amd64 || purego
+
 package cbc
 
 import (
@@ -10,6 +12,9 @@ import (
 type Cipher struct {
 	std cipher.Block
 }
+
+// Kernel names the implementation in use.
+func Kernel() string { return "standard library" }
 
 func newCipher(key []byte) (*Cipher, error) {
 	b, err := aes.NewCipher(key)
