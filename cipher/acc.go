@@ -21,7 +21,7 @@ func (a *Acc) XOR(b Acc) { subtle.XORBytes(a[:], a[:], b[:]) }
 // [RecordOK]; with nil states, of every one.
 func (f *File) Terms(acc *Acc, first int64, ids []WriteID, states []RecordState) {
 	b := f.batch()
-	defer f.release(b)
+	defer f.release(b, len(ids))
 	n := 0
 	for i := range ids {
 		if states == nil || states[i] == RecordOK {

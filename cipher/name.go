@@ -16,6 +16,9 @@ type PlainName string
 // An EntryName is a directory entry in a cloud.
 type EntryName string
 
+// MaxSidecar is the size in bytes of the longest sidecar.
+const MaxSidecar = 256 + siv.Overhead
+
 const (
 	maxName      = 255 // bytes of a plain name
 	maxShortName = 112 // bytes of a padded name that needs no sidecar
@@ -162,8 +165,8 @@ func (c *Cloud) openName(ct []byte) (PlainName, error) {
 		return "", fmt.Errorf("%w: %w", ErrForeign, err)
 	}
 	name := PlainName(strings.TrimRight(string(padded), "\x00"))
-	if err := name.check(); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrForeign, err)
+	if name.check() != nil {
+		return "", fmt.Errorf("%w: it authenticates, but no file can have the name", ErrForeign)
 	}
 	if len(padded)%blockSize != 0 || len(padded)-len(name) >= blockSize {
 		return "", fmt.Errorf("%w: %d bytes of padding", ErrForeign, len(padded)-len(name))
@@ -222,7 +225,7 @@ func (p parsedEntry) sealed(sidecar func(EntryName) ([]byte, error)) ([]byte, er
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSidecar, err)
 	}
-	if sidecarHash(ct) != p.body {
+	if len(ct) > MaxSidecar || sidecarHash(ct) != p.body {
 		return nil, fmt.Errorf("%w: its content is another", ErrSidecar)
 	}
 	return ct, nil

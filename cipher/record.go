@@ -57,10 +57,12 @@ type batch struct {
 
 func (f *File) batch() *batch { return f.batches.Get().(*batch) }
 
-// release gives a batch back without the caller's buffers or any plaintext.
-func (f *File) release(b *batch) {
-	clear(b.msgs[:])
-	clear(b.lanes[:])
+// release gives a batch back without the caller's buffers or any plaintext; at
+// most that many records were in it at a time.
+func (f *File) release(b *batch, records int) {
+	records = min(records, maxBatch)
+	clear(b.msgs[:records])
+	clear(b.lanes[:records+1])
 	clear(b.last[:])
 	f.batches.Put(b)
 }
@@ -132,7 +134,7 @@ func (f *File) Seal(dst, plain []byte, first int64, ids []WriteID) error {
 		}
 	}
 	b := f.batch()
-	defer f.release(b)
+	defer f.release(b, len(ids))
 	for done, size := 0, f.batchSize(); done < len(ids); done += size {
 		n := min(size, len(ids)-done)
 		chunks, stride := int(f.layout.ChunkSize()), int(f.layout.stride())
@@ -186,7 +188,7 @@ func (f *File) Open(dst, records []byte, first int64, ids []WriteID, states []Re
 		return fmt.Errorf("cipher: opening: %w: %d states for %d records", ErrSize, len(states), len(ids))
 	}
 	b := f.batch()
-	defer f.release(b)
+	defer f.release(b, len(ids))
 	for done, size := 0, f.batchSize(); done < len(ids); done += size {
 		n := min(size, len(ids)-done)
 		chunks, stride := int(f.layout.ChunkSize()), int(f.layout.stride())
@@ -310,7 +312,7 @@ func (f *File) PeekIDs(ids []WriteID, records []byte, last int) error {
 		return fmt.Errorf("cipher: peeking: %w: %d bytes for %d records, the last of %d", ErrSize, len(records), len(ids), last)
 	}
 	b := f.batch()
-	defer f.release(b)
+	defer f.release(b, len(ids))
 	for done := 0; done < len(ids); done += maxBatch {
 		part := ids[done:min(done+maxBatch, len(ids))]
 		ivs := b.blocks[:len(part)*blockSize]

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -326,60 +327,82 @@ func TestVectorsFiles(t *testing.T) {
 	for i, want := range v.Files {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			f := v.file(t, want.vectorParams)
-			l := f.Layout()
 			plain := repeat(want.Pattern, want.Length)
-			ids := make([]WriteID, len(want.WriteIDs))
-			sealed := make([]byte, want.CipherSize)
+			ids, states := make([]WriteID, len(want.WriteIDs)), make([]RecordState, len(want.WriteIDs))
 			for j, id := range want.WriteIDs {
-				ids[j] = id.writeID()
+				ids[j], states[j] = id.writeID(), RecordOK
 			}
 			for _, hole := range want.Holes {
 				clear(f.chunk(plain, int(hole)))
+				states[hole] = RecordHole
 			}
 			wantSum(t, "plaintext", plain, want.PlainSHA256)
+			if size, err := f.Layout().CipherSize(want.Length); err != nil || size != want.CipherSize {
+				t.Fatalf("CipherSize = %d, %v, want %d", size, err, want.CipherSize)
+			}
 
-			// Whatever is between two holes is sealed in one call.
-			for first := int64(0); first < int64(len(ids)); {
-				next := first
-				for next < int64(len(ids)) && !ids[next].IsZero() {
-					next++
-				}
-				run := plain[first*l.ChunkSize() : min(next*l.ChunkSize(), want.Length)]
-				out := sealed[l.RecordOffset(first):][:len(run)+RecordOverhead*int(next-first)]
-				if err := f.Seal(out, run, first, ids[first:next]); err != nil {
-					t.Fatal(err)
-				}
-				first = next + 1
-			}
-			var acc Acc
-			states := make([]RecordState, len(ids))
-			got, opened := make([]WriteID, len(ids)), make([]byte, len(plain))
-			if err := f.Open(opened, sealed[HeaderSize:], 0, got, states); err != nil {
-				t.Fatal(err)
-			}
-			for j := range ids {
-				wantState := RecordOK
-				if ids[j].IsZero() {
-					wantState = RecordHole
-				}
-				if states[j] != wantState || got[j] != ids[j] {
-					t.Errorf("record %d: %v with %v, want %v with %v", j, states[j], got[j], wantState, ids[j])
-				}
-			}
-			wantBytes(t, "plaintext", opened, plain)
-			f.Terms(&acc, 0, got, states)
-			wantBytes(t, "acc", acc[:], want.Acc)
-
+			sealed := make([]byte, want.CipherSize)
 			header, err := f.sealHeader(want.header(), (*[16]byte)(want.IV))
 			if err != nil {
 				t.Fatal(err)
 			}
 			copy(sealed, header)
+			sealRuns(t, f, sealed[HeaderSize:], plain, ids)
 			wantSum(t, "backing file", sealed, want.CipherSHA256)
-			if size, err := l.CipherSize(want.Length); err != nil || size != want.CipherSize {
-				t.Errorf("CipherSize = %d, %v, want %d", size, err, want.CipherSize)
-			}
+
+			wantOpen(t, f, opened{plain, ids, states}, sealed[HeaderSize:], 0)
+			var acc Acc
+			f.Terms(&acc, 0, ids, states)
+			wantBytes(t, "acc", acc[:], want.Acc)
 		})
+	}
+}
+
+// sealRuns seals a file's records; where the write id is zero it leaves a hole.
+// What lies between two holes is sealed in one call.
+func sealRuns(t *testing.T, f *File, records, plain []byte, ids []WriteID) {
+	t.Helper()
+	l := f.Layout()
+	for first := 0; first < len(ids); {
+		next := first
+		for next < len(ids) && !ids[next].IsZero() {
+			next++
+		}
+		run := plain[int64(first)*l.ChunkSize() : min(int64(next)*l.ChunkSize(), int64(len(plain)))]
+		out := records[l.RecordOffset(int64(first))-HeaderSize:][:len(run)+RecordOverhead*(next-first)]
+		if err := f.Seal(out, run, int64(first), ids[first:next]); err != nil {
+			t.Fatal(err)
+		}
+		first = next + 1
+	}
+}
+
+// opened is what Open made of records.
+type opened struct {
+	plain  []byte
+	ids    []WriteID
+	states []RecordState
+}
+
+// wantOpen opens records into memory full of rubbish, and compares.
+func wantOpen(t *testing.T, f *File, want opened, records []byte, first int64) {
+	t.Helper()
+	got := opened{
+		plain:  bytes.Repeat([]byte{0xee}, len(want.plain)),
+		ids:    slices.Repeat([]WriteID{{0xee}}, len(want.ids)),
+		states: slices.Repeat([]RecordState{0xee}, len(want.ids)),
+	}
+	if err := f.Open(got.plain, records, first, got.ids, got.states); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got.states, want.states) {
+		t.Errorf("opened as %v, want %v", got.states, want.states)
+	}
+	if !slices.Equal(got.ids, want.ids) {
+		t.Errorf("opened with %v, want %v", got.ids, want.ids)
+	}
+	if !bytes.Equal(got.plain, want.plain) {
+		t.Errorf("opened %d bytes that differ", len(want.plain))
 	}
 }
 

@@ -49,10 +49,7 @@ func (c *Cloud) DecodeXattrName(backing string) (string, error) {
 		return "", fmt.Errorf("cipher: attribute %q: %w: %w", backing, ErrForeign, err)
 	}
 	name := string(plain)
-	if err := checkXattrName(name); err != nil {
-		return "", fmt.Errorf("cipher: attribute %q: %w: %w", backing, ErrForeign, err)
-	}
-	if c.encodeXattrName(name) != backing {
+	if checkXattrName(name) != nil || c.encodeXattrName(name) != backing {
 		return "", fmt.Errorf("cipher: attribute %q: %w: not its own spelling", backing, ErrForeign)
 	}
 	return name, nil
