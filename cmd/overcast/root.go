@@ -72,6 +72,7 @@ func newRootCmd() *cobra.Command {
 		&cobra.Group{ID: groupFiles, Title: "Files, without a mount:"},
 		&cobra.Group{ID: groupOther, Title: "This machine and this program:"},
 	)
+	addGroup(root, groupFiles, newKeygenCmd(), newEncryptCmd(), newDecryptCmd())
 	addGroup(root, groupOther, newDoctorCmd(), newVersionCmd(), newCompletionCmd(root))
 	help := newHelpCmd(root)
 	help.GroupID = groupOther

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+const keygenLong = `Writes a new random AES key to FILE: 16, 24 or 32 raw bytes, readable by nobody else. An existing FILE stays as it is.
+
+One key for each cloud is what keeps the clouds strangers to each other. Whoever has the file can read everything; without it
+nobody can, you included.`
+
+func newKeygenCmd() *cobra.Command {
+	var bits int
+	cmd := &cobra.Command{
+		Use:   "keygen [--bits 128|192|256] FILE",
+		Short: "Make a key for encrypt and decrypt",
+		Long:  keygenLong,
+		Args:  exactArgs("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case bits != 128 && bits != 192 && bits != 256:
+				return usageError(cmd, fmt.Errorf("--bits %d: an AES key has 128, 192 or 256 bits", bits))
+			case args[0] == stdio:
+				return usageError(cmd, errors.New("a key goes to a file, not to standard output"))
+			}
+			return writeKey(args[0], bits/8)
+		},
+	}
+	cmd.Flags().IntVar(&bits, "bits", 128, "size of the key: 128, 192 or 256")
+	return cmd
+}
+
+func writeKey(path string, size int) error {
+	f, err := createOut(path, 0o600, false)
+	if err != nil {
+		return fmt.Errorf("keygen: %w", err)
+	}
+	defer f.discard()
+	raw := make([]byte, size)
+	defer clear(raw)
+	rand.Read(raw)
+	if _, err := f.Write(raw); err != nil {
+		return fmt.Errorf("keygen: %w", err)
+	}
+	if err := f.commit(); err != nil {
+		return fmt.Errorf("keygen: %w", err)
+	}
+	return nil
+}

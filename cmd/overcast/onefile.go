@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/overcast-fs/overcast/cipher/pycrypto"
+)
+
+// This file holds what keygen, encrypt and decrypt share.
+
+const (
+	tagSuffix       = ".hmac"
+	encryptedPrefix = "encrypted_"
+	decryptedPrefix = "decrypted_"
+)
+
+// progressFrom is the size in bytes from which a file is worth a progress bar.
+const progressFrom = 64 << 20
+
+// readKey reads a raw key from a file, or from a pipe that a shell names like one.
+func readKey(path string) (*pycrypto.Key, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, 4096))
+	defer clear(raw)
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	key, err := pycrypto.NewKey(raw)
+	if err != nil {
+		next := "overcast keygen makes one"
+		if text := bytes.TrimSpace(raw); len(text) < len(raw) || len(raw) == 48 || len(raw) == 64 {
+			next = "a key file holds the raw bytes: no newline, no hexadecimal"
+		}
+		return nil, failf(exitFailure, "key %s: %w", path, err).advise("%s", next)
+	}
+	return key, nil
+}
+
+// A source is the file that is read: a regular one, or a pipe of any kind.
+type source struct {
+	io.Reader
+	file *os.File // nil for standard input
+	size int64    // in bytes, or -1 if only the end will tell
+}
+
+// openSource opens path, or takes standard input for "-". Opening a named pipe waits for its other end.
+func openSource(cmd *cobra.Command, path string) (*source, error) {
+	if path == stdio {
+		return &source{Reader: cmd.InOrStdin(), size: -1}, nil
+	}
+	f, err := interruptible(cmd.Context(), func() (*os.File, error) { return os.Open(path) })
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = failf(exitFailure, "%s: is a directory", path).
+			advise("%s takes one file; for trees there are overcast import and export", cmd.Name())
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	s := &source{Reader: f, file: f, size: -1}
+	if info.Mode().IsRegular() {
+		s.size = info.Size()
+	}
+	return s, nil
+}
+
+// seekable reports whether the source can be read a second time, by rewind.
+func (s *source) seekable() bool { return s.size >= 0 }
+
+func (s *source) rewind() error {
+	_, err := s.file.Seek(0, io.SeekStart)
+	return err
+}
+
+func (s *source) close() {
+	if s.file != nil {
+		s.file.Close()
+	}
+}
+
+// observed is the source as the command should read it: it ends when the command is interrupted, and a large file shows
+// its progress on a terminal.
+func (s *source) observed(cmd *cobra.Command) (r io.Reader, finish func()) {
+	bar := &progress{}
+	if !s.seekable() || s.size >= progressFrom {
+		bar = newProgress(cmd.ErrOrStderr(), s.size)
+	}
+	return &observedReader{ctx: cmd.Context(), r: s.Reader, bar: bar}, bar.clear
+}
+
+type observedReader struct {
+	ctx context.Context
+	r   io.Reader
+	bar *progress
+}
+
+func (o *observedReader) Read(p []byte) (int, error) {
+	if o.ctx.Err() != nil {
+		return 0, errInterrupted
+	}
+	n, err := o.r.Read(p)
+	o.bar.add(int64(n))
+	return n, err
+}
+
+// interruptible runs work that may wait in a pipe for ever. When a signal comes it no longer waits for work to return.
+func interruptible[T any](ctx context.Context, work func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := work()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, errInterrupted
+	}
+}
+
+// prefixed is the default name of an output: beside the input, its name after a prefix.
+func prefixed(prefix, in string) string {
+	if in == stdio {
+		return stdio
+	}
+	return filepath.Join(filepath.Dir(in), prefix+filepath.Base(in))
+}
+
+// checkOutputs refuses outputs that would overwrite each other or a key, whatever --force says.
+func checkOutputs(outputs, keys []string) error {
+	seen := make(map[string]bool)
+	for _, out := range outputs {
+		abs := out
+		if out != stdio {
+			var err error
+			if abs, err = filepath.Abs(out); err != nil {
+				return err
+			}
+		}
+		if seen[abs] {
+			return fmt.Errorf("%s: named twice as an output", out)
+		}
+		seen[abs] = true
+		if err := checkNoKey(out, keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkNoKey(out string, keys []string) error {
+	target, err := os.Stat(out)
+	if out == stdio || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if info, err := os.Stat(key); err == nil && os.SameFile(info, target) {
+			return fmt.Errorf("%s: is the key; nothing overwrites it", out)
+		}
+	}
+	return nil
+}
+
+// noteIntegrity says, once for each command, what the layout does not give.
+func noteIntegrity(cmd *cobra.Command, next string) {
+	fmt.Fprintf(cmd.ErrOrStderr(), "overcast: note: this layout has no integrity, so a changed file decrypts without an error; %s\n", next)
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// names lists a directory.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return all
+}
+
+func writeFile(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func demandFile(t *testing.T, path, content string) {
+	t.Helper()
+	if got, err := os.ReadFile(path); err != nil || string(got) != content {
+		t.Errorf("%s holds %q, %v; want %q", path, got, err, content)
+	}
+}
+
+func TestOutFileIsWholeOrAbsent(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "out")
+	o, err := createOut(path, 0o666, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(o, "half"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("before commit: %v", err)
+	}
+	o.discard()
+	if left := names(t, dir); len(left) != 0 {
+		t.Errorf("discard leaves %q", left)
+	}
+}
+
+// TestOutFileRace takes the name between create and commit.
+func TestOutFileRace(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "out")
+	o, err := createOut(path, 0o666, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, path, "somebody else's")
+	if err := o.commit(); !errors.Is(err, errTaken) {
+		t.Errorf("commit over a new file: %v", err)
+	}
+	o.discard()
+	demandFile(t, path, "somebody else's")
+	if left := names(t, dir); len(left) != 1 {
+		t.Errorf("left: %q", left)
+	}
+}
+
+// TestOutFileReplacesLink replaces a symlink itself and leaves what it points to.
+func TestOutFileReplacesLink(t *testing.T) {
+	dir := t.TempDir()
+	path, target := filepath.Join(dir, "out"), filepath.Join(dir, "target")
+	writeFile(t, target, "precious")
+	if err := os.Symlink("target", path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := createOut(path, 0o666, false); !errors.Is(err, errTaken) {
+		t.Errorf("create over a symlink: %v", err)
+	}
+	o, err := createOut(path, 0o666, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.discard()
+	if _, err := io.WriteString(o, "new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.commit(); err != nil {
+		t.Fatal(err)
+	}
+	demandFile(t, target, "precious")
+	demandFile(t, path, "new")
+}
+
+// TestOutSet commits nothing where one file cannot be complete.
+func TestOutSet(t *testing.T) {
+	dir := t.TempDir()
+	var files outSet
+	for _, name := range []string{"a", "b"} {
+		w, err := files.create(filepath.Join(dir, name), false, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(w, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files[0].File.Close()
+	if err := files.commit(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("commit of a closed file: %v", err)
+	}
+	files.discard()
+	if left := names(t, dir); len(left) != 0 {
+		t.Errorf("left: %q", left)
+	}
+}
+
+// TestInterrupted stops a command that waits for a pipe which nobody will ever write to.
+func TestInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	key := filepath.Join(dir, "key")
+	writeFile(t, key, "sixteen byte key")
+	for _, command := range []string{"encrypt", "decrypt"} {
+		r, w := io.Pipe()
+		ctx, cancel := context.WithCancel(context.Background())
+		started := make(chan struct{})
+		go func() {
+			<-started
+			cancel()
+		}()
+		in := readerFunc(func(p []byte) (int, error) {
+			close(started)
+			return r.Read(p)
+		})
+		root := newRootCmd()
+		root.SetArgs([]string{command, "--key", key, "-", filepath.Join(dir, "out")})
+		root.SetIn(in)
+		root.SetErr(io.Discard)
+		if err := root.ExecuteContext(ctx); !errors.Is(err, errInterrupted) {
+			t.Errorf("%s: %v", command, err)
+		}
+		w.Close()
+	}
+	if left := names(t, dir); len(left) != 1 {
+		t.Errorf("left: %q", left)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// TestObservedReader ends at the next read once the command is interrupted.
+func TestObservedReader(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := &cobra.Command{}
+	cmd.SetContext(ctx)
+	cmd.SetErr(io.Discard)
+	r, finish := (&source{Reader: bytes.NewReader(make([]byte, 100)), size: 100}).observed(cmd)
+	defer finish()
+	if n, err := r.Read(make([]byte, 10)); n != 10 || err != nil {
+		t.Errorf("before: %d, %v", n, err)
+	}
+	cancel()
+	if n, err := r.Read(make([]byte, 10)); n != 0 || !errors.Is(err, errInterrupted) {
+		t.Errorf("after: %d, %v", n, err)
+	}
+}
+
+func TestPrefixed(t *testing.T) {
+	for in, want := range map[string]string{
+		"a": "encrypted_a", "d/a": "d/encrypted_a", "/a": "/encrypted_a", "-": "-", "./-": "encrypted_-", "../a": "../encrypted_a",
+	} {
+		if got := prefixed(encryptedPrefix, in); got != want {
+			t.Errorf("prefixed(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
