@@ -3,7 +3,6 @@ package cipher
 import (
 	"crypto/sha256"
 	"encoding/base32"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -240,7 +239,7 @@ func decodeBody(body string) ([]byte, error) {
 	}
 	ct, err := entryEncoding.DecodeString(body)
 	if err != nil {
-		return nil, errors.Join(ErrForeign, err)
+		return nil, fmt.Errorf("%w: %w", ErrForeign, err)
 	}
 	return ct, nil
 }
