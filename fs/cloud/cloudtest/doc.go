@@ -1,0 +1,31 @@
+// Package cloudtest holds the doubles of package cloud, and the suite that
+// they and the real directory must pass.
+//
+//   - [Conformance] runs the contract of [cloud.Dir] against any of them.
+//   - [Disk] is a crash domain in memory: directories ([Mem]) and logs
+//     ([Store]) that share one count of mutating operations, die together
+//     after any of them, and come back as a kill ([Disk.Kill]) or a power cut
+//     ([Disk.PowerCut]) leaves them.
+//   - [Faulty] fails operations by rule; [ReadOnly] fails every change.
+//
+// # What a crash leaves
+//
+// After a kill everything done so far is there, the page cache survives the
+// process. After a power cut only what was synced is certain, and the rest is
+// as bad as the contract of [cloud.Dir] allows:
+//
+//   - Of a file's bytes each 4 KiB page is, by itself, as last synced or as at
+//     any write since (at least the last four are kept). The size lies anywhere
+//     between the least and the greatest that the file had since its last
+//     sync. What was never written reads as zeros.
+//   - Changes of names and attributes (create, mkdir, rename, link, remove,
+//     chmod, chown, times, extended attributes, and the times that a write
+//     moves) survive as a prefix of their order, for each directory tree by
+//     itself. A file's bytes and its name know nothing of each other.
+//   - File.Sync makes bytes and size certain, and all of the file's attributes
+//     if any was set through that File; never a name. SyncDir makes the prefix
+//     up to the last change in that directory certain. Syncfs everything.
+//
+// Every choice comes from the rng, so a seed and the printed trace of
+// operations are the whole reproduction.
+package cloudtest
