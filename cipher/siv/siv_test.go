@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -205,6 +206,14 @@ func TestRedacted(t *testing.T) {
 	s.Wipe()
 	if s.k1 != [16]byte{} || s.cmac != nil || s.ctr != nil {
 		t.Error("Wipe left key material")
+	}
+}
+
+// TestFuzzSeeds holds that the fuzz target has seeds, so that it runs with
+// every test.
+func TestFuzzSeeds(t *testing.T) {
+	if seeds, err := filepath.Glob("testdata/fuzz/FuzzOpen/seed-*"); err != nil || len(seeds) < 4 {
+		t.Errorf("FuzzOpen has seeds %v, %v", seeds, err)
 	}
 }
 
