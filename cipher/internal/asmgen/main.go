@@ -14,6 +14,7 @@ import (
 // outputs are the generated files, relative to the folder of package cipher.
 var outputs = map[string]func() []byte{
 	"cbc/cbc_amd64.s": cbcKernels,
+	"mac/mac_amd64.s": macKernels,
 }
 
 func main() {

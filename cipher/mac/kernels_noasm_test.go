@@ -1,0 +1,5 @@
+//go:build !amd64 || purego
+
+package mac
+
+var implementations = []implementation{{Kernel(), "", true, New}}
