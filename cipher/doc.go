@@ -34,8 +34,8 @@
 //     verify is returned: a record that is refused leaves zeros.
 //   - What opens also seals: each Seal function refuses what its Open would not
 //     take back.
-//   - Tags and keys are compared in constant time; the time of every other
-//     operation depends on sizes and on what is public (states, ids, holes).
+//   - Tags, keys and MACs are compared in constant time, and nothing branches
+//     on content that has not verified.
 //   - Types that hold keys print as [redacted] and have Wipe.
 //   - [File.Seal] and [File.Open] allocate nothing for each chunk.
 //   - Errors wrap one of the sentinels and say what was wrong. None holds

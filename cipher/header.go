@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/overcast-fs/overcast/cipher/cbc"
@@ -223,7 +224,7 @@ func (h *Header) parsePayload(p []byte) error {
 		return fmt.Errorf("%d writers, at most %d", entries, MaxWriters)
 	}
 	if !isZero(p[payloadZero:payloadVector]) || !isZero(p[payloadVector+entries*entrySize:]) {
-		return fmt.Errorf("reserved bytes are not zero")
+		return errors.New("reserved bytes are not zero")
 	}
 	h.FileID = ID(p[payloadFileID:])
 	h.CommitID = ID(p[payloadCommitID:])
@@ -255,7 +256,7 @@ func (h *Header) check(l Layout) error {
 	case h.MtimeNsec >= 1e9:
 		return fmt.Errorf("%d nanoseconds", h.MtimeNsec)
 	case len(h.Version) == 0 && h.Flags&Dirty == 0:
-		return fmt.Errorf("no writer in a clean header")
+		return errors.New("no writer in a clean header")
 	}
 	return h.Version.check()
 }

@@ -62,9 +62,13 @@ func TestWipe(t *testing.T) {
 	wantOpen(t, f, want, records, 0)
 	f.Wipe()
 	got := make([]WriteID, 1)
-	if err := f.PeekIDs(got, records, len(records)); err == nil && got[0] == want.ids[0] {
-		t.Error("Wipe left a file's keys")
-	}
+	defer func() {
+		recover() // using a wiped key may panic; what it may not is work
+		if got[0] == want.ids[0] {
+			t.Error("Wipe left a file's keys")
+		}
+	}()
+	_ = f.PeekIDs(got, records, len(records))
 }
 
 func TestIDs(t *testing.T) {

@@ -2,6 +2,7 @@ package cipher
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -174,7 +175,7 @@ func (v Vector) check() error {
 	}
 	for i, e := range v {
 		if i > 0 && e.Writer <= v[i-1].Writer {
-			return fmt.Errorf("writers are not ascending")
+			return errors.New("writers are not ascending")
 		}
 		if e.Counter == 0 || e.Counter >= MaxCounter {
 			return fmt.Errorf("counter %d of writer %08x", e.Counter, e.Writer)
