@@ -10,8 +10,9 @@ import (
 //
 //	AES(acc_key, AES(acc_key, u64(i) ‖ u64(0)) XOR W_i)
 //
-// XOR of the term that went and the term that came updates it. It is kept
-// encrypted: whoever saw two of them could solve for records that cancel out.
+// XOR of the term that went and the term that came updates it. XOR is linear:
+// whoever knew the terms could choose old records that cancel out. So an Acc is
+// only ever stored encrypted, inside a header or a sealed log.
 type Acc [16]byte
 
 // XOR adds b to a, or takes it away again.

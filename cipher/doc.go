@@ -30,10 +30,11 @@
 //
 // # Promises
 //
-//   - Nothing is decrypted before its tag verified, and no byte that did not
-//     verify is returned: a record that is refused leaves zeros.
-//   - What opens also seals: each Seal function refuses what its Open would not
-//     take back.
+//   - No chunk and no header is decrypted before its tag verified, and no
+//     plaintext is returned that did not verify: a record that is refused
+//     leaves zeros. Only [File.PeekIDs] tells something unverified, a write id.
+//   - What is sealed also opens: each Seal function refuses what its Open would
+//     not take back.
 //   - Tags, keys and MACs are compared in constant time, and nothing branches
 //     on content that has not verified.
 //   - Types that hold keys print as [redacted] and have Wipe.

@@ -14,7 +14,7 @@ const (
 	MinChunkLog2 = 12 // 4 KiB
 	MaxChunkLog2 = 20 // 1 MiB
 
-	blockSize = 16
+	blockSize = 16 // of AES
 )
 
 // A Layout is the arithmetic between a file's plaintext and its backing file.

@@ -421,7 +421,7 @@ func TestVectorsSizes(t *testing.T) {
 func TestVectorsMustFail(t *testing.T) {
 	v := loadVectors(t)
 	cloud := v.cloud(t, AES256, MinChunkLog2)
-	handled := map[string]int{}
+	handled, copies := map[string]int{}, 0
 	for _, test := range v.MustFail {
 		handled[test.Kind]++
 		what := test.Kind + ": " + test.Why
@@ -435,6 +435,9 @@ func TestVectorsMustFail(t *testing.T) {
 			}
 			if err != nil && !errors.Is(err, ErrForeign) {
 				t.Errorf("%s: %v", what, err)
+			}
+			if d.Copy {
+				copies++
 			}
 		case "header":
 			if h, f, err := cloud.OpenHeader(test.Header); !errors.Is(err, ErrDamaged) || h != nil || f != nil {
@@ -464,6 +467,9 @@ func TestVectorsMustFail(t *testing.T) {
 	want := map[string]int{"name": 10, "header": 12, "cipher_size": 10, "chunk": 7}
 	if fmt.Sprint(handled) != fmt.Sprint(want) {
 		t.Errorf("handled %v, want %v", handled, want)
+	}
+	if copies != 2 { // in capitals, and with stray bits
+		t.Errorf("%d of the names that must fail are copies, want 2", copies)
 	}
 }
 
