@@ -34,24 +34,30 @@ const (
 func TestKnownAnswers(t *testing.T) {
 	iv := [16]byte(unhex(t, sp800_38aIV))
 	plain := unhex(t, sp800_38aPlaintext)
-	for _, v := range sp800_38a {
-		t.Run(v.name, func(t *testing.T) {
-			c, err := New(unhex(t, v.key))
-			if err != nil {
-				t.Fatal(err)
+	forEachKernel(t, func(t *testing.T, im implementation) {
+		for _, v := range sp800_38a {
+			c := im.mustNew(t, unhex(t, v.key))
+			for _, n := range []int{1, 2, 4, 8, 16, 32} {
+				lanes := make([]Lane, n)
+				for i := range lanes {
+					lanes[i] = Lane{IV: &iv, Dst: make([]byte, len(plain)), Src: plain}
+				}
+				c.Encrypt(lanes)
+				for i, l := range lanes {
+					if got := hex.EncodeToString(l.Dst); got != v.ciphertext {
+						t.Errorf("%s, lane %d of %d: encrypted to %s", v.name, i, n, got)
+					}
+					lanes[i].Src = l.Dst
+				}
+				c.Decrypt(lanes)
+				for i, l := range lanes {
+					if !bytes.Equal(l.Dst, plain) {
+						t.Errorf("%s, lane %d of %d: decrypted to %x", v.name, i, n, l.Dst)
+					}
+				}
 			}
-			want := unhex(t, v.ciphertext)
-			got := make([]byte, len(plain))
-			c.Encrypt([]Lane{{IV: &iv, Dst: got, Src: plain}})
-			if !bytes.Equal(got, want) {
-				t.Errorf("encrypted to %x", got)
-			}
-			c.Decrypt([]Lane{{IV: &iv, Dst: got, Src: got}})
-			if !bytes.Equal(got, plain) {
-				t.Errorf("decrypted to %x", got)
-			}
-		})
-	}
+		}
+	})
 }
 
 func TestNewRefusesKeySizes(t *testing.T) {
