@@ -2,7 +2,11 @@ package mac
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 )
 
@@ -34,9 +38,7 @@ func random(r *rand.ChaCha8, n int) []byte {
 
 func newRand(t testing.TB) *rand.ChaCha8 {
 	t.Helper()
-	var seed [32]byte
-	copy(seed[:], t.Name())
-	return rand.NewChaCha8(seed)
+	return rand.NewChaCha8(sha256.Sum256([]byte(t.Name())))
 }
 
 // message makes a random message whose body lies at a random offset from a
@@ -93,4 +95,100 @@ func TestBatches(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestMonteCarlo makes every sum a part of the next message, in 20 chains
+// side by side.
+func TestMonteCarlo(t *testing.T) {
+	forEachKernel(t, func(t *testing.T, im implementation) {
+		r := newRand(t)
+		key := random(r, 32)
+		k := im.new(key)
+		got, want := make([]Message, 20), make([]Message, 20)
+		for i := range got {
+			got[i], want[i] = message(r, 200+7*i), Message{}
+			want[i].Prefix, want[i].Body = got[i].Prefix, bytes.Clone(got[i].Body)
+		}
+		for range 2000 {
+			k.Sum(got)
+			for i := range got {
+				g, w := &got[i], &want[i]
+				copy(w.Sum[:], reference(key, w))
+				copy(g.Body[len(g.Body)-32:], g.Sum[:])
+				copy(w.Body[len(w.Body)-32:], w.Sum[:])
+			}
+		}
+		for i := range got {
+			if got[i].Sum != want[i].Sum {
+				t.Errorf("chain %d differs", i)
+			}
+		}
+	})
+}
+
+func TestWipe(t *testing.T) {
+	forEachKernel(t, func(t *testing.T, im implementation) {
+		k := im.new(random(newRand(t), 32))
+		k.Wipe()
+		if got, want := fmt.Sprint(contents(k)), fmt.Sprint(contents(new(Key))); got != want {
+			t.Errorf("left %s", got)
+		}
+	})
+}
+
+func TestConcurrentUse(t *testing.T) {
+	forEachKernel(t, func(t *testing.T, im implementation) {
+		key := random(newRand(t), 32)
+		k := im.new(key)
+		var wg sync.WaitGroup
+		for g := range byte(4) {
+			wg.Go(func() {
+				r := rand.NewChaCha8([32]byte{g})
+				for range 20 {
+					msgs := make([]Message, 9)
+					for i := range msgs {
+						msgs[i] = message(r, int(r.Uint64()%700))
+					}
+					k.Sum(msgs)
+					checkSums(t, key, msgs)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// FuzzAgainstStandardLibrary takes the lengths of key and messages from the
+// input.
+func FuzzAgainstStandardLibrary(f *testing.F) {
+	for _, seed := range [][]byte{
+		{0}, {32, 0, 0}, {64, 0, 47, 0, 48}, {65, 0, 103, 0, 104, 0, 111, 0, 112},
+		bytes.Repeat([]byte{32, 16, 16}, 17), bytes.Repeat([]byte{1, 0, 0, 16}, 21),
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		if len(in) < 1 || len(in) > 100 {
+			return
+		}
+		for _, im := range implementations {
+			if !im.available {
+				continue
+			}
+			r := rand.NewChaCha8(sha256.Sum256(in))
+			key := random(r, int(in[0]))
+			var msgs []Message
+			for b := in[1:]; len(b) >= 2; b = b[2:] {
+				msgs = append(msgs, message(r, int(binary.BigEndian.Uint16(b)%8192)))
+			}
+			im.new(key).Sum(msgs)
+			checkSums(t, key, msgs)
+		}
+	})
+}
+
+// TestKernels says what this machine proves. It is for the log of a CI run.
+func TestKernels(t *testing.T) {
+	t.Logf("mac: %s in use", Kernel())
+	forEachKernel(t, func(*testing.T, implementation) {})
 }
