@@ -158,6 +158,10 @@ func (b *builder) clearCloud(c Cloud) error {
 // outlives vault.toml.init, which may lie on another disk.
 func (b *builder) write(path string, data []byte) error {
 	b.later(func() error {
+		// A read-only filesystem would rather say so than that nothing is there.
+		if _, err := os.Lstat(path); err != nil {
+			return err
+		}
 		if err := b.disk.Remove(path); err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package vault
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,10 +12,16 @@ import (
 // mount or case-insensitive filesystem hides that one directory lies in another.
 // The path need not exist.
 type place struct {
-	path   string // with every symlink resolved that can be
-	exists bool
-	dirs   []dirID // the directory itself and what is above it, as far as they exist
-	mount  mountPoint
+	path  string     // with every symlink resolved that can be
+	above []ancestor // the directory itself and what is above it, as far as they exist
+	mount mountPoint
+}
+
+// An ancestor is a directory that exists, and the way from it down to a place:
+// "/" if it is the place itself.
+type ancestor struct {
+	dir  dirID
+	down string
 }
 
 // dirID is a directory, whatever path leads to it.
@@ -40,11 +45,10 @@ func newSurveyor() surveyor {
 
 func (s surveyor) place(path string) place {
 	p := place{path: realPath(path)}
-	for dir := p.path; ; dir = filepath.Dir(dir) {
+	for dir, down := p.path, "/"; ; dir, down = filepath.Dir(dir), filepath.Join("/", filepath.Base(dir), down) {
 		var st syscall.Stat_t
 		if syscall.Stat(dir, &st) == nil {
-			p.exists = p.exists || dir == p.path
-			p.dirs = append(p.dirs, dirID{uint64(st.Dev), st.Ino})
+			p.above = append(p.above, ancestor{dirID{uint64(st.Dev), st.Ino}, down})
 		}
 		if dir == filepath.Dir(dir) {
 			break
@@ -64,8 +68,11 @@ func (p place) contains(inner place) bool {
 	if within(inner.path, p.path) {
 		return true
 	}
-	if p.exists && slices.Contains(inner.dirs, p.dirs[0]) {
-		return true
+	for _, a := range inner.above {
+		// p itself if it exists, else what it would be made in.
+		if len(p.above) > 0 && a.dir == p.above[0].dir && within(a.down, p.above[0].down) {
+			return true
+		}
 	}
 	// What is left is a mount of a directory inside p: going up from inner
 	// never meets p. Mounts with the same root were compared above, and network
