@@ -29,6 +29,9 @@ func testReadWrite(t *testing.T, d cloud.Dir) {
 	n, err = f.ReadAt(buf, 15000)
 	equal(t, "bytes beyond the end", n, 0)
 	equal(t, "error beyond the end", err, io.EOF)
+	n, err = f.ReadAt(nil, 15000)
+	equal(t, "bytes of none", n, 0)
+	must(t, err)
 	n, err = f.ReadAt(buf[:10], 14990)
 	equal(t, "bytes up to the end", n, 10)
 	if err != nil && err != io.EOF {

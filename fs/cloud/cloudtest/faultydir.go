@@ -1,6 +1,7 @@
 package cloudtest
 
 import (
+	"io"
 	"io/fs"
 
 	"github.com/overcast-fs/overcast/fs/cloud"
@@ -121,7 +122,7 @@ func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
 		return f.file.ReadAt(p, off)
 	}
 	n, err := f.file.ReadAt(p[:min(r.Short, len(p))], off)
-	if err == nil {
+	if err == nil || err == io.EOF {
 		err = &fs.PathError{Op: "readat", Path: f.path, Err: r.Err}
 	}
 	return n, err

@@ -226,13 +226,12 @@ func (m *Mem) remove(op, path string, s slot) error {
 
 func (m *Mem) Link(old, new string) error {
 	return m.enter2("link", old, new, func() error {
-		n, err := m.vol.lookup(old)
-		if err != nil {
-			return err
-		}
-		s, err := m.vol.slot(new)
+		from, s, err := m.slots(old, new)
+		n := from.node
 		switch {
-		case err == syscall.EBUSY || s.node != nil:
+		case old == "" && err == syscall.EBUSY:
+			return syscall.EPERM
+		case new == "" && err == syscall.EBUSY || err == nil && s.node != nil:
 			return syscall.EEXIST
 		case err != nil:
 			return err
@@ -282,12 +281,21 @@ func (m *Mem) Rename(old, new string) error {
 	})
 }
 
-// renameSlots finds both places, and refuses what rename(2) refuses.
-func (m *Mem) renameSlots(old, new string) (from, to slot, err error) {
-	if from, err = m.vol.existing(old); err != nil {
+// slots finds both places, of which the first must not be empty. As in the
+// kernel, both ways are looked at before either name.
+func (m *Mem) slots(old, new string) (from, to slot, err error) {
+	if from, err = m.vol.slot(old); err != nil {
 		return from, to, err
 	}
-	if to, err = m.vol.slot(new); err != nil {
+	if to, err = m.vol.slot(new); err == nil && from.node == nil {
+		err = syscall.ENOENT
+	}
+	return from, to, err
+}
+
+// renameSlots finds both places, and refuses what rename(2) refuses.
+func (m *Mem) renameSlots(old, new string) (from, to slot, err error) {
+	if from, to, err = m.slots(old, new); err != nil {
 		return from, to, err
 	}
 	dir := from.node.kind == directory
@@ -309,14 +317,12 @@ func (m *Mem) renameSlots(old, new string) (from, to slot, err error) {
 
 func (m *Mem) Exchange(a, b string) error {
 	return m.enter2("exchange", a, b, func() error {
-		x, err := m.vol.existing(a)
-		if err != nil {
-			return err
-		}
-		y, err := m.vol.existing(b)
+		x, y, err := m.slots(a, b)
 		switch {
 		case err != nil:
 			return err
+		case y.node == nil:
+			return syscall.ENOENT
 		case x.node == y.node:
 			return nil
 		case m.vol.contains(x.node, y.dir) || m.vol.contains(y.node, x.dir):

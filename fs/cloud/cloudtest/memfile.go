@@ -48,8 +48,11 @@ func (f *memFile) enter(op string, fn func() error) error {
 
 func (f *memFile) ReadAt(p []byte, off int64) (n int, err error) {
 	err = f.enter("read", func() (err error) {
-		if off < 0 {
+		switch {
+		case off < 0:
 			return syscall.EINVAL
+		case len(p) == 0:
+			return nil
 		}
 		n, err = f.node.data.readAt(p, off)
 		return err

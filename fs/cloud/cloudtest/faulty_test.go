@@ -1,0 +1,158 @@
+package cloudtest
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/overcast-fs/overcast/fs/cloud"
+)
+
+func TestFaultyWithoutRules(t *testing.T) {
+	Conformance(t, func(*testing.T) cloud.Dir { return NewFaulty(NewMem()) })
+}
+
+// everything calls each method that takes part in rules, once, and gives the
+// errors by the name that a rule uses.
+func everything(d cloud.Dir, path string, file cloud.File) map[string]error {
+	_, open := d.Open(path, true)
+	_, create := d.Create(path, 0o644)
+	_, stat := d.Stat(path)
+	_, readdir := d.ReadDir(path)
+	_, list := d.Listxattr(path)
+	_, get := d.Getxattr(path, "user.x")
+	_, statfs := d.Statfs()
+	_, readat := file.ReadAt(make([]byte, 1), 0)
+	_, writeat := file.WriteAt([]byte("x"), 0)
+	_, seek := file.SeekData(0)
+	return map[string]error{
+		"open": open, "create": create, "stat": stat, "readdir": readdir, "listxattr": list, "getxattr": get,
+		"statfs": statfs, "readat": readat, "writeat": writeat, "seekdata": seek,
+		"mkdir": d.Mkdir(path, 0o755), "remove": d.Remove(path), "rmdir": d.Rmdir(path),
+		"rename": d.Rename(path, path), "exchange": d.Exchange(path, path), "link": d.Link(path, path),
+		"chmod": d.Chmod(path, 0o644), "chown": d.Chown(path, 0, 0), "chtimes": d.Chtimes(path, cloud.Times{}),
+		"setxattr": d.Setxattr(path, "user.x", nil, 0), "removexattr": d.Removexattr(path, "user.x"),
+		"syncdir": d.SyncDir(path), "syncfs": d.Syncfs(), "check": d.Check(),
+		"truncate": file.Truncate(0), "sync": file.Sync(), "punchhole": file.PunchHole(0, 1),
+	}
+}
+
+func TestFaultyFailsEverything(t *testing.T) {
+	f := NewFaulty(NewMem())
+	file := create(t, f, "f")
+	for _, c := range []struct {
+		op    string
+		fails func(op string) bool
+	}{
+		{"", func(string) bool { return true }},
+		{"change", changes},
+		{"rename", func(op string) bool { return op == "rename" }},
+		{"sync", func(op string) bool { return op == "sync" }},
+	} {
+		f.Clear()
+		f.Inject(Rule{Op: c.op, Err: syscall.EDQUOT})
+		ops := f.dir.(*Mem).Disk().Ops()
+		for op, err := range everything(f, "f", file) {
+			if got := errors.Is(err, syscall.EDQUOT); got != c.fails(op) {
+				t.Errorf("rule %q, %s: %v", c.op, op, err)
+			}
+		}
+		if c.op == "change" || c.op == "" {
+			equal(t, "operations that got through", f.dir.(*Mem).Disk().Ops(), ops)
+		}
+	}
+	f.Clear()
+	must(t, file.Sync())
+}
+
+func TestFaultyFile(t *testing.T) {
+	f := NewFaulty(NewMem())
+	file := create(t, f, "f")
+	f.Inject(Rule{Glob: "f", Err: syscall.EIO})
+	_, stat := file.Stat()
+	_, list := file.Listxattr()
+	_, get := file.Getxattr("user.x")
+	for i, err := range []error{
+		stat, list, get, file.Chmod(0), file.Chown(0, 0), file.Chtimes(cloud.Times{}),
+		file.Setxattr("user.x", nil, 0), file.Removexattr("user.x"),
+	} {
+		if errnos(err) != syscall.EIO.Error() {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	equal(t, "failed", f.Failed(), 8)
+	must(t, file.Close())
+}
+
+func TestFaultyCountsAndGlobs(t *testing.T) {
+	f := NewFaulty(NewMem(),
+		Rule{Op: "mkdir", From: 2, To: 3, Err: syscall.ENOSPC},
+		Rule{Op: "create", Glob: "*.tmp", Err: syscall.EACCES},
+		Rule{Op: "stat", Glob: "d/*", Err: syscall.EIO})
+	must(t, f.Mkdir("d", 0o755))
+	refuse(t, syscall.ENOSPC, f.Mkdir("2", 0o755))
+	refuse(t, syscall.ENOSPC, f.Mkdir("3", 0o755))
+	must(t, f.Mkdir("4", 0o755))
+	_, err := f.Create("d/x.tmp", 0o644)
+	refuse(t, syscall.EACCES, err)
+	write(t, f, "d/x", "")
+	_, err = f.Stat("d/x")
+	refuse(t, syscall.EIO, err)
+	equal(t, "directory", stat(t, f, "d").Dir, true)
+	equal(t, "printed", f.String(), strings.Join([]string{
+		"mkdir(*)[2:3] → no space left on device (matched 4, failed 2)",
+		"create(*.tmp) → permission denied (matched 1, failed 1)",
+		"stat(d/*) → input/output error (matched 1, failed 1)",
+	}, "\n"))
+}
+
+func TestFaultyShort(t *testing.T) {
+	f := NewFaulty(NewMem(), Rule{Op: "writeat", To: 1, Err: syscall.ENOSPC, Short: 3}, Rule{Op: "readat", Err: syscall.EIO, Short: 2})
+	file := create(t, f, "f")
+	n, err := file.WriteAt([]byte("hello"), 0)
+	refuse(t, syscall.ENOSPC, err)
+	equal(t, "bytes written", n, 3)
+	put(t, file, "lo", 3)
+	buf := make([]byte, 5)
+	n, err = file.ReadAt(buf, 0)
+	refuse(t, syscall.EIO, err)
+	equal(t, "bytes read", string(buf[:n]), "he")
+	equal(t, "printed", strings.Contains(f.String(), "after 3 bytes"), true)
+}
+
+func TestReadOnly(t *testing.T) {
+	mem := NewMem()
+	write(t, mem, "f", "content")
+	ops := mem.Disk().Ops()
+	d := ReadOnly(mem)
+	equal(t, "content", read(t, d, "f"), "content")
+	_, err := d.Open("missing", true)
+	refuse(t, syscall.ENOENT, err)
+	file, err := d.Open("f", false)
+	must(t, err)
+	defer file.Close()
+	for op, err := range everything(d, "f", file) {
+		switch {
+		case op == "open":
+			refuse(t, syscall.EROFS, err)
+		case op == "writeat" || op == "punchhole":
+			refuse(t, syscall.EBADF, err)
+		case op == "truncate":
+			refuse(t, syscall.EINVAL, err)
+		case changes(op) && !strings.HasPrefix(op, "sync"):
+			refuse(t, syscall.EROFS, err)
+		}
+	}
+	for _, err := range []error{
+		file.Chmod(0), file.Chown(0, 0), file.Chtimes(cloud.Times{}), file.Setxattr("user.x", nil, 0), file.Removexattr("user.x"),
+	} {
+		refuse(t, syscall.EROFS, err)
+	}
+	s, err := d.Statfs()
+	must(t, err)
+	equal(t, "read-only", s.ReadOnly, true)
+	if got := mem.Disk().Ops() - ops; got > 2 {
+		t.Errorf("%d operations got through:\n%s", got, mem.Disk().Trace())
+	}
+}
