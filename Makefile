@@ -1,0 +1,62 @@
+# Overcast. `make` alone says what there is.
+
+GO       ?= go
+FUZZTIME ?= 20s
+BENCH    ?= .
+
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null)
+# Outside of a repository, or in one that git will not read, the Go tool cannot ask it either.
+STAMP    := $(if $(VERSION),-ldflags '-X main.version=$(VERSION)',-buildvcs=false)
+# The race detector needs a C compiler.
+RACE     := $(if $(shell command -v gcc),-race)
+# In CI nothing counts that was measured before.
+FRESH    := $(if $(CI),-count=1)
+UNITS    := ./cipher/... ./fs/... ./cmd/...
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-clean build test test-long lint fuzz bench bench-cipher
+
+help: ## say what there is
+	@echo 'usage: make TARGET'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## make a vault over two folders and mount it, in demo/
+	@GO='$(GO)' MAKE='$(MAKE)' sh integration/demo.sh up
+
+demo-clean: ## unmount the demo and remove it
+	@sh integration/demo.sh down
+
+build: ## leave the program in bin/overcast
+	$(GO) build -trimpath $(STAMP) -o bin/overcast ./cmd/overcast
+
+test: ## run every test, real mounts included
+	$(GO) test $(FRESH) -tags purego ./cipher/...
+	$(GO) test $(FRESH) $(RACE) -timeout 10m $(UNITS)
+	$(GO) test -count=1 -timeout 30m ./integration/...
+
+test-long: ## run the tests that take an hour, too
+	$(GO) test -count=1 $(RACE) -tags long -timeout 60m $(UNITS)
+	$(GO) test -count=1 -tags long -timeout 150m ./integration/...
+
+lint: ## gofmt, vet and staticcheck, and build for what is not this machine
+	@unformatted=$$(gofmt -l cipher fs cmd integration); \
+	if [ -n "$$unformatted" ]; then printf 'gofmt -w is needed for:\n%s\n' "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) vet -tags long,purego ./...
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+fuzz: ## run each fuzz target for FUZZTIME (20s)
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -run '^$$' -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "== $$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+bench: build ## run the benchmarks; BENCH=REGEXP chooses
+	$(GO) test -run '^$$' -bench '$(BENCH)' -timeout 120m ./...
+
+bench-cipher: build ## the ciphers beside the standard library
+	$(GO) test -run '^$$' -bench . -timeout 60m ./cipher/...
+	bin/overcast speed
