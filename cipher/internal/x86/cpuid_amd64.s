@@ -2,19 +2,13 @@
 
 #include "textflag.h"
 
-// func cpuid7() (ebx, ecx uint32)
-TEXT ·cpuid7(SB), NOSPLIT, $0-8
-	MOVL $7, AX
-	XORL CX, CX
+// func cpuid(leaf, subleaf uint32) (eax, ebx, ecx, edx uint32)
+TEXT ·cpuid(SB), NOSPLIT, $0-24
+	MOVL leaf+0(FP), AX
+	MOVL subleaf+4(FP), CX
 	CPUID
-	MOVL BX, ebx+0(FP)
-	MOVL CX, ecx+4(FP)
-	RET
-
-// func cpuidMax() uint32
-TEXT ·cpuidMax(SB), NOSPLIT, $0-4
-	XORL AX, AX
-	XORL CX, CX
-	CPUID
-	MOVL AX, ret+0(FP)
+	MOVL AX, eax+8(FP)
+	MOVL BX, ebx+12(FP)
+	MOVL CX, ecx+16(FP)
+	MOVL DX, edx+20(FP)
 	RET

@@ -5,23 +5,40 @@
 // choose a lesser kernel, and adds the two bits missing there.
 package x86
 
-import "golang.org/x/sys/cpu"
+import (
+	"encoding/binary"
+	"strings"
 
-// cpuid7 returns EBX and ECX of leaf 7, subleaf 0.
+	"golang.org/x/sys/cpu"
+)
+
+// cpuid is the instruction of that name.
 //
 //go:noescape
-func cpuid7() (ebx, ecx uint32)
-
-// cpuidMax returns the highest basic leaf.
-//
-//go:noescape
-func cpuidMax() uint32
+func cpuid(leaf, subleaf uint32) (eax, ebx, ecx, edx uint32)
 
 func leaf7() (ebx, ecx uint32) {
-	if cpuidMax() < 7 {
+	if most, _, _, _ := cpuid(0, 0); most < 7 {
 		return 0, 0
 	}
-	return cpuid7()
+	_, ebx, ecx, _ = cpuid(7, 0)
+	return ebx, ecx
+}
+
+// Brand returns what the processor calls itself, if anything.
+func Brand() string {
+	const first, last = 0x80000002, 0x80000004
+	if most, _, _, _ := cpuid(0x80000000, 0); most < last {
+		return ""
+	}
+	var name []byte
+	for leaf := uint32(first); leaf <= last; leaf++ {
+		eax, ebx, ecx, edx := cpuid(leaf, 0)
+		for _, r := range []uint32{eax, ebx, ecx, edx} {
+			name = binary.LittleEndian.AppendUint32(name, r)
+		}
+	}
+	return strings.TrimSpace(strings.TrimRight(string(name), "\x00"))
 }
 
 // AES reports AES-NI with SSE4.1.
