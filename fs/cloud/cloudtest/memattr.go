@@ -19,7 +19,7 @@ const (
 // attrs makes a change of an inode's attributes.
 func (m *Mem) attrs(n *inode, edit func(*state)) {
 	ino := n.ino
-	m.vol.do(change{inos: []uint64{ino}, attrs: true, apply: func(of func(uint64) *state) { edit(of(ino)) }})
+	m.vol.do(change{inos: []uint64{ino}, apply: func(of func(uint64) *state) { edit(of(ino)) }})
 }
 
 // An attr is an operation on attributes; text describes it in the trace, and

@@ -102,7 +102,7 @@ func (f *memFile) torn(off int64, n int) int {
 // wrote moves the times as a write does.
 func (f *memFile) wrote() {
 	t, ino := f.mem.disk.now(), f.node.ino
-	f.mem.vol.do(change{inos: []uint64{ino}, attrs: true, times: true, apply: func(of func(uint64) *state) {
+	f.mem.vol.do(change{inos: []uint64{ino}, times: true, apply: func(of func(uint64) *state) {
 		of(ino).mtime = t
 		of(ino).changed(t)
 	}})

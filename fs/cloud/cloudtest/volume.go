@@ -62,7 +62,6 @@ type inode struct {
 // clone of the volume can use it.
 type change struct {
 	inos  []uint64 // the directories whose entries it changes, or the one inode whose attributes
-	attrs bool     // the latter
 	times bool     // moves times only, as a write does
 	apply func(of func(ino uint64) *state)
 }
@@ -133,10 +132,10 @@ func (v *volume) commitDir(ino uint64) {
 	}
 }
 
-// commitAttrs makes an inode's attributes durable, past changes of others.
+// commitAttrs makes a file's attributes durable, past changes of others.
 func (v *volume) commitAttrs(ino uint64) {
 	v.journal = slices.DeleteFunc(v.journal, func(c change) bool {
-		own := c.attrs && c.inos[0] == ino
+		own := c.inos[0] == ino
 		if own {
 			c.apply(v.side(durable))
 		}
