@@ -3,6 +3,7 @@ package vault
 import (
 	"errors"
 	"strings"
+	"unicode"
 
 	"github.com/overcast-fs/overcast/cipher"
 )
@@ -47,10 +48,16 @@ var (
 	ErrCounter = errors.New("counters exhausted")
 )
 
-// oneLine makes foreign error text fit for one line of a message.
+// oneLine makes foreign text fit for one line of a message on a terminal.
 func oneLine(text string) string {
 	const limit = 200
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 	if len(text) > limit {
 		text = strings.ToValidUTF8(text[:limit], "") + " …"
 	}

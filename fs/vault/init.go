@@ -63,7 +63,7 @@ func initVault(sys system, dir string, o InitOptions) error {
 	defer b.unlock()
 	if err := b.build(made); err != nil {
 		if undoing := b.undo(); undoing != nil {
-			return fmt.Errorf("%w (and what was made stays: %w)", err, undoing)
+			return fmt.Errorf("%w (and what was made could not be removed, run init again: %w)", err, undoing)
 		}
 		return err
 	}

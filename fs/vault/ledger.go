@@ -103,14 +103,17 @@ type entry struct {
 // goes on in its place.
 //
 // mu guards db: shared by everyone who uses it, exclusive for replacing it.
+// writing comes before mu and is held by a writer: should bbolt panic in a
+// transaction that writes, its own lock stays locked, and nobody may wait there.
 type ledger struct {
 	path   string
 	keyMAC []byte
 	seal   stdcipher.AEAD
 	warn   func(string)
 
-	mu sync.RWMutex
-	db *bolt.DB
+	writing sync.Mutex
+	mu      sync.RWMutex
+	db      *bolt.DB // nil where replacing a damaged one has failed so far
 }
 
 // bucket holds every entry; what kind one is of, its key's HMAC knows.
@@ -181,12 +184,13 @@ func guard(fn func() error) (err error) {
 
 // replace sets the damaged file aside and starts an empty one.
 func (l *ledger) replace(cause error) error {
+	// The old database is left as it is: after a panic bbolt still holds its
+	// locks, and closing it could wait forever.
+	l.db = nil
 	aside := l.path + ".damaged-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	if err := os.Rename(l.path, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("setting a damaged ledger aside: %w", err)
 	}
-	// The old database is left as it is: after a panic bbolt still holds its
-	// locks, and closing it could wait forever.
 	db, err := openBolt(l.path)
 	if err != nil {
 		return err
@@ -202,7 +206,7 @@ func (l *ledger) replace(cause error) error {
 func (l *ledger) do(fn func(*bolt.DB) error) error {
 	l.mu.RLock()
 	db := l.db
-	err := guard(func() error { return fn(db) })
+	err := attempt(db, fn)
 	l.mu.RUnlock()
 	if !errors.Is(err, ErrDamaged) {
 		return err
@@ -214,7 +218,14 @@ func (l *ledger) do(fn func(*bolt.DB) error) error {
 			return err
 		}
 	}
-	return guard(func() error { return fn(l.db) })
+	return attempt(l.db, fn)
+}
+
+func attempt(db *bolt.DB, fn func(*bolt.DB) error) error {
+	if db == nil {
+		return fmt.Errorf("%w: it could not be replaced before", ErrDamaged)
+	}
+	return guard(func() error { return fn(db) })
 }
 
 // get returns a value that opens; anything else is not known.
@@ -242,6 +253,8 @@ func (l *ledger) put(entries []entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	err := l.do(func(db *bolt.DB) error {
 		return db.Update(func(tx *bolt.Tx) error {
 			b := tx.Bucket(bucket)
@@ -269,8 +282,13 @@ func (l *ledger) mac(kind string, key []byte) []byte {
 }
 
 func (l *ledger) close() error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	clear(l.keyMAC)
+	if l.db == nil {
+		return nil
+	}
 	return l.db.Close()
 }

@@ -209,3 +209,28 @@ func TestLedgerMovedEntry(t *testing.T) {
 		t.Errorf("the first file is at %v", version)
 	}
 }
+
+// Where even the damaged file cannot be set aside, that is an error, not a hang,
+// and the ledger is tried again with the next call.
+func TestLedgerIrreplaceable(t *testing.T) {
+	v := stateVault(t, osDisk{})
+	s := openState(t, v)
+	batch := commits(300)
+	check(t, s.RecordCommitted(batch))
+	damageFile(t, v.statePath(ledgerName), func(whole []byte) []byte { return whole[:2*os.Getpagesize()] })
+	path := s.ledger.path
+	s.ledger.path = v.statePath("none/ledger")
+	for range 2 {
+		if err := s.RecordCommitted(batch); err == nil {
+			t.Error("recorded on a damaged ledger")
+		}
+		if n := known(t, s, batch); n != 0 {
+			t.Errorf("the damaged ledger knows %d files", n)
+		}
+	}
+	s.ledger.path = path
+	check(t, s.RecordCommitted(batch))
+	if n := known(t, s, batch); n != len(batch) {
+		t.Errorf("the new ledger knows %d files, want %d", n, len(batch))
+	}
+}

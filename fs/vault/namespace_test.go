@@ -37,11 +37,12 @@ func inNamespace(t *testing.T) bool {
 	return false
 }
 
-func mount(t *testing.T, source, target, kind string, flags uintptr, data string) {
+// mount mounts what unix.Mount would, and unmounts it after the test.
+func mount(t *testing.T, target string, call func(target string) error) {
 	t.Helper()
 	check(t, os.MkdirAll(target, 0o700))
-	if err := unix.Mount(source, target, kind, flags, data); err != nil {
-		t.Fatalf("mounting %s on %s: %v", source, target, err)
+	if err := call(target); err != nil {
+		t.Fatalf("mounting on %s: %v", target, err)
 	}
 	t.Cleanup(func() { check(t, unix.Unmount(target, unix.MNT_DETACH)) })
 }
@@ -56,7 +57,9 @@ func TestBindMounts(t *testing.T) {
 		check(t, os.MkdirAll(filepath.Join(root, dir), 0o700))
 	}
 	bind := func(source, target string) {
-		mount(t, root+source, root+target, "", unix.MS_BIND, "")
+		mount(t, root+target, func(target string) error {
+			return unix.Mount(root+source, target, "", unix.MS_BIND, "")
+		})
 	}
 	bind("/clouds", "/again")
 	bind("/clouds/a", "/same")
@@ -99,7 +102,9 @@ func TestInitReadOnlyCloud(t *testing.T) {
 	}
 	check(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 	root := t.TempDir()
-	mount(t, "tmpfs", root+"/clouds/b", "tmpfs", unix.MS_RDONLY, "")
+	mount(t, root+"/clouds/b", func(target string) error {
+		return unix.Mount("tmpfs", target, "tmpfs", unix.MS_RDONLY, "")
+	})
 	before := tree(t, root)
 	wantError(t, Init(root+"/vault", options(root)), syscall.EROFS, `cloud "b"`)
 	if after := tree(t, root); len(after) != len(before) {
@@ -117,7 +122,10 @@ func TestDeadMountpoint(t *testing.T) {
 	dead := filepath.Join(t.TempDir(), "dead")
 	device, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	check(t, err)
-	mount(t, "dead", dead, "fuse", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", device))
+	mount(t, dead, func(target string) error {
+		return unix.Mount("dead", target, "fuse", unix.MS_NOSUID|unix.MS_NODEV,
+			fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", device))
+	})
 	check(t, unix.Close(device))
 	if _, err := os.Stat(dead); err == nil {
 		t.Fatal("the mount answers")
