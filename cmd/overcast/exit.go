@@ -56,6 +56,9 @@ func report(w io.Writer, err error) int {
 		return exitOK
 	}
 	f := classify(err)
+	if f.err == nil {
+		return f.code // it was told elsewhere
+	}
 	fmt.Fprintf(w, "overcast: %s\n", printable(f.Error()))
 	if f.next != "" {
 		fmt.Fprintf(w, "  %s\n", printable(f.next))
@@ -66,6 +69,9 @@ func report(w io.Writer, err error) int {
 // classify finds the exit code and the advice of an error.
 func classify(err error) *failure {
 	if f, ok := errors.AsType[*failure](err); ok {
+		if f.err == nil {
+			return f
+		}
 		return &failure{code: f.code, err: err, next: f.next}
 	}
 	return &failure{code: exitFailure, err: err}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -77,13 +76,13 @@ func (t localTree) Open(name string) (treeReader, error) {
 	return localSource{f}, nil
 }
 
-// localSource gives a file the Seek of treeReader.
+// localSource gives a file the Next of treeReader.
 type localSource struct{ file *os.File }
 
 func (s localSource) ReadAt(p []byte, off int64) (int, error) { return s.file.ReadAt(p, off) }
 func (s localSource) Close() error                            { return s.file.Close() }
 
-func (s localSource) Seek(off int64, data bool) (int64, error) {
+func (s localSource) Next(off int64, data bool) (int64, error) {
 	whence := unix.SEEK_HOLE
 	if data {
 		whence = unix.SEEK_DATA
@@ -146,10 +145,4 @@ func (t localTree) SetMeta(name string, e entry) error {
 		return &fs.PathError{Op: "utimens", Path: name, Err: err}
 	}
 	return nil
-}
-
-// isLocalDir reports whether a path is a directory, or a symlink to one.
-func isLocalDir(name string) bool {
-	info, err := os.Stat(strings.TrimRight(name, "/") + "/")
-	return err == nil && info.IsDir()
 }

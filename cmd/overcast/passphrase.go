@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
+	"golang.org/x/sys/unix"
 )
 
 // maxPassphrase bounds a passphrase in bytes, so that its buffer never grows and leaves no copies behind.
@@ -56,25 +56,15 @@ func (p *passphraseFlags) source(cmd *cobra.Command, prompt string, twice bool) 
 		return commandLine(cmd, p.command)
 	}
 	in := cmd.InOrStdin()
-	tty, ok := in.(*os.File)
-	if !ok || !term.IsTerminal(int(tty.Fd())) {
+	if !isTerminal(in) {
 		return readLine(in)
 	}
-	t := terminal{in: tty, out: cmd.ErrOrStderr()}
-	pass, err := t.ask(cmd.Context(), prompt)
-	if err != nil || !twice || len(pass) == 0 {
-		return pass, err
-	}
-	again, err := t.ask(cmd.Context(), "Once more: ")
-	defer clear(again)
-	if err == nil && !bytes.Equal(pass, again) {
-		err = failf(exitPassphrase, "passphrase: the two do not match")
-	}
+	t, err := openTerminal(in.(*os.File), cmd.ErrOrStderr())
 	if err != nil {
-		clear(pass)
 		return nil, err
 	}
-	return pass, nil
+	pass, err := t.ask(cmd.Context(), prompt, twice)
+	return pass, errors.Join(err, t.restore())
 }
 
 // commandLine runs a shell command and takes the first line of its output. Its standard error is the user's.
@@ -118,19 +108,54 @@ func readLine(r io.Reader) ([]byte, error) {
 	}
 }
 
-// terminal asks for secrets without echo.
+// terminal asks for secrets; from its opening to restore it shows nothing that is typed.
 type terminal struct {
-	in  *os.File
-	out io.Writer
+	in     *os.File
+	out    io.Writer
+	before unix.Termios
 }
 
-// ask prints the prompt and reads a line. A signal gives the terminal its echo back before it ends the program.
-func (t terminal) ask(ctx context.Context, prompt string) ([]byte, error) {
-	fd := int(t.in.Fd())
-	before, err := term.GetState(fd)
+func openTerminal(in *os.File, out io.Writer) (*terminal, error) {
+	before, err := unix.IoctlGetTermios(int(in.Fd()), unix.TCGETS)
 	if err != nil {
 		return nil, fmt.Errorf("passphrase: terminal: %w", err)
 	}
+	quiet := *before
+	quiet.Lflag = quiet.Lflag&^unix.ECHO | unix.ICANON | unix.ISIG | unix.ECHONL
+	quiet.Iflag |= unix.ICRNL
+	if err := unix.IoctlSetTermios(int(in.Fd()), unix.TCSETS, &quiet); err != nil {
+		return nil, fmt.Errorf("passphrase: terminal: %w", err)
+	}
+	return &terminal{in: in, out: out, before: *before}, nil
+}
+
+func (t *terminal) restore() error {
+	if err := unix.IoctlSetTermios(int(t.in.Fd()), unix.TCSETS, &t.before); err != nil {
+		return fmt.Errorf("passphrase: terminal: %w", err)
+	}
+	return nil
+}
+
+// ask reads one secret, and compares it with a second one if asked to.
+func (t *terminal) ask(ctx context.Context, prompt string, twice bool) ([]byte, error) {
+	pass, err := t.line(ctx, prompt)
+	if err != nil || !twice || len(pass) == 0 {
+		return pass, err
+	}
+	again, err := t.line(ctx, "Once more: ")
+	defer clear(again)
+	if err == nil && !bytes.Equal(pass, again) {
+		err = failf(exitPassphrase, "passphrase: the two do not match")
+	}
+	if err != nil {
+		clear(pass)
+		return nil, err
+	}
+	return pass, nil
+}
+
+// line prints a prompt and reads a line. A signal ends the wait; the read goes on, in a program that is about to end.
+func (t *terminal) line(ctx context.Context, prompt string) ([]byte, error) {
 	type answer struct {
 		pass []byte
 		err  error
@@ -138,23 +163,15 @@ func (t terminal) ask(ctx context.Context, prompt string) ([]byte, error) {
 	answered := make(chan answer, 1)
 	fmt.Fprint(t.out, prompt)
 	go func() {
-		pass, err := term.ReadPassword(fd)
+		pass, err := readLine(t.in)
 		answered <- answer{pass, err}
 	}()
 	select {
 	case <-ctx.Done():
-		err := term.Restore(fd, before)
 		fmt.Fprintln(t.out)
-		return nil, errors.Join(errInterrupted, err)
+		return nil, errInterrupted
 	case a := <-answered:
-		fmt.Fprintln(t.out)
-		if errors.Is(a.err, io.EOF) {
-			a.err = nil
-		}
-		if a.err != nil {
-			return nil, fmt.Errorf("passphrase: terminal: %w", a.err)
-		}
-		return a.pass, nil
+		return a.pass, a.err
 	}
 }
 

@@ -1,254 +1,109 @@
 package main
 
 import (
-	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"path"
+	"strings"
 
-	"golang.org/x/sys/unix"
+	"github.com/spf13/cobra"
 )
 
-// copyBuffer is the size of one read and write: a whole number of chunks of every size.
-const copyBuffer = 1 << 20
-
-// copied counts what a copier did.
-type copied struct {
-	Files       int   `json:"files"`
-	Directories int   `json:"directories"`
-	Other       int   `json:"other"` // symlinks, FIFOs, sockets and devices
-	Bytes       int64 `json:"bytes"`
-	Failed      int   `json:"failed"`
-}
-
-// copier copies from one tree to another, as cp -a does: modes, mtimes, symlinks, hard links, holes and, for root, owners.
-// A name that cannot be copied is reported and counted, and the rest is copied all the same.
-type copier struct {
-	src, dst  tree
+// transferFlags are what get and put have in common.
+type transferFlags struct {
 	recursive bool
-	bar       *progress
-	failed    func(name string, err error) // told about each name that could not be copied
-	done      copied
-	links     map[[2]uint64]string // device and inode of a source with several links: where its copy is
-	buf       []byte
+	asJSON    bool
+	pass      passphraseFlags
 }
 
-// copy copies one name. The error is the context's alone: everything else was reported to failed.
-func (c *copier) copy(ctx context.Context, from, to string) error {
-	if c.links == nil {
-		c.links, c.buf = make(map[[2]uint64]string), make([]byte, copyBuffer)
+func (f *transferFlags) register(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&f.recursive, "recursive", "r", false, "copy directories with all that is in them")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
+	f.pass.register(cmd.Flags())
+}
+
+// transfer is what get or put was asked to copy, as the user typed it.
+type transfer struct {
+	src, dst side
+	sources  []string
+	dest     string
+}
+
+// splitDest takes the last of several arguments as the destination.
+func splitDest(args []string, otherwise string) (sources []string, dest string) {
+	if len(args) == 1 {
+		return args, otherwise
 	}
-	e, err := c.src.Lstat(from)
-	if err == nil && e.isDir() && c.recursive {
-		return c.copyDir(ctx, from, to, e)
+	return args[:len(args)-1], args[len(args)-1]
+}
+
+// job is one name to copy, as the trees know it.
+type job struct {
+	src      tree
+	from, to string
+}
+
+// transfer copies everything that can be copied, and fails if that was not all.
+func (f *transferFlags) transfer(cmd *cobra.Command, t transfer) error {
+	c := &copier{
+		dst: t.dst.files(), recursive: f.recursive, bar: &progress{},
+		failed: func(name string, err error) {
+			fmt.Fprintf(cmd.ErrOrStderr(), "overcast: %s\n", printable(pathFailure(cmd.Name(), name, err).Error()))
+		},
 	}
-	if err == nil {
-		err = c.copyEntry(ctx, from, to, e)
-	}
-	if err := ctx.Err(); err != nil {
-		return errInterrupted
-	}
+	jobs, err := t.plan(f.recursive, c.fail)
 	if err != nil {
-		c.fail(from, err)
+		return pathFailure(cmd.Name(), t.dest, err)
 	}
-	return nil
-}
-
-func (c *copier) fail(name string, err error) {
-	c.done.Failed++
-	c.bar.clear()
-	c.failed(name, err)
-}
-
-// copyDir copies a directory with all that is in it; a directory that exists is merged into. Its mode and mtime come last:
-// the entries need the first and change the second.
-func (c *copier) copyDir(ctx context.Context, from, to string, e entry) error {
-	entries, err := c.src.ReadDir(from)
-	if err == nil {
-		err = c.makeDir(to)
+	if isTerminal(cmd.ErrOrStderr()) {
+		total := int64(0)
+		for _, j := range jobs {
+			total += measure(cmd.Context(), j.src, j.from)
+		}
+		c.bar = newProgress(cmd.ErrOrStderr(), total)
 	}
-	if err != nil {
-		c.fail(from, err)
-		return nil
-	}
-	for _, child := range entries {
-		if err := c.copy(ctx, path.Join(from, child.Name), path.Join(to, child.Name)); err != nil {
-			return err
+	for _, j := range jobs {
+		if c.src = j.src; err == nil {
+			err = c.copy(cmd.Context(), j.from, j.to)
 		}
 	}
-	if err := c.dst.SetMeta(to, e); err != nil {
-		c.fail(from, err)
-		return nil
+	c.bar.clear()
+	if err == nil && f.asJSON {
+		err = printJSON(cmd, c.done)
 	}
-	c.done.Directories++
-	return nil
-}
-
-func (c *copier) makeDir(to string) error {
-	err := c.dst.Mkdir(to)
-	if !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	if there, statErr := c.dst.Lstat(to); statErr == nil && there.isDir() {
-		return nil
+	if err == nil && c.done.Failed > 0 {
+		err = fmt.Errorf("%s: %d could not be copied", cmd.Name(), c.done.Failed)
 	}
 	return err
 }
 
-// copyEntry copies anything but a directory. What replaces a name is made beside it and renamed over it, so that an
-// interrupted copy leaves the old file.
-func (c *copier) copyEntry(ctx context.Context, from, to string, e entry) error {
-	target, replaces := to, false
-	switch there, err := c.dst.Lstat(to); {
-	case err == nil && there.isDir():
-		return fmt.Errorf("%s is a directory", quoteName(to))
-	case err == nil:
-		target, replaces = path.Join(path.Dir(to), ".overcast-"+rand.Text()+".tmp"), true
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
+// plan turns what the user typed into jobs. A source that cannot be copied is told to failed; only an impossible
+// destination is an error.
+func (t transfer) plan(recursive bool, failed func(string, error)) (jobs []job, err error) {
+	where, e, err := t.dst.find(t.dest, true)
+	intoDir := err == nil && e.isDir()
+	if !intoDir {
+		where = t.dst.clean(t.dest)
 	}
-	made, err := c.make(ctx, from, target, e)
-	if err == nil && replaces {
-		err = c.dst.Rename(target, to)
+	if !intoDir && (len(t.sources) > 1 || strings.HasSuffix(t.dest, "/")) {
+		return nil, errors.New("is no directory")
 	}
-	if err != nil {
-		if made {
-			return errors.Join(err, c.dst.Remove(target))
+	for _, typed := range t.sources {
+		j, err := t.src.job(typed, recursive)
+		base := t.src.base(typed)
+		switch {
+		case err != nil:
+			failed(typed, err)
+			continue
+		case intoDir && base == "-":
+			failed(typed, errors.New("standard input needs a name to be copied to"))
+			continue
+		case intoDir:
+			j.to = path.Join(where, base)
+		default:
+			j.to = where
 		}
-		return err
+		jobs = append(jobs, j)
 	}
-	if e.Nlink > 1 {
-		c.links[[2]uint64{e.Dev, e.Ino}] = to
-	}
-	return nil
-}
-
-// make creates the copy of one entry under a name that is free. It reports whether that name is now taken.
-func (c *copier) make(ctx context.Context, from, to string, e entry) (made bool, err error) {
-	if first, ok := c.links[[2]uint64{e.Dev, e.Ino}]; ok && e.Nlink > 1 {
-		if err := c.dst.Link(first, to); err != nil {
-			return false, err
-		}
-		c.done.Files++
-		return true, nil
-	}
-	counter := &c.done.Other
-	switch e.Mode & unix.S_IFMT {
-	case unix.S_IFREG:
-		counter = &c.done.Files
-		made, err = c.copyFile(ctx, from, to, e)
-	case unix.S_IFDIR:
-		err = errors.New("is a directory; -r copies it with all that is in it")
-	case unix.S_IFLNK:
-		var target string
-		if target, err = c.src.Readlink(from); err == nil {
-			err = c.dst.Symlink(target, to)
-			made = err == nil
-		}
-	default:
-		err = c.dst.Mknod(to, e)
-		made = err == nil
-	}
-	if err == nil {
-		err = c.dst.SetMeta(to, e)
-	}
-	if err == nil {
-		*counter++
-	}
-	return made, err
-}
-
-func (c *copier) copyFile(ctx context.Context, from, to string, e entry) (made bool, err error) {
-	in, err := c.src.Open(from)
-	if err != nil {
-		return false, err
-	}
-	defer in.Close()
-	out, err := c.dst.Create(to)
-	if err != nil {
-		return false, err
-	}
-	err = c.copyContent(ctx, in, out, e.Size)
-	return true, errors.Join(err, out.Close())
-}
-
-// copyContent copies the data regions up to size, then whatever a file that grows, or that hides its size, has beyond it.
-func (c *copier) copyContent(ctx context.Context, in treeReader, out treeWriter, size int64) error {
-	at := int64(0)
-	for at < size {
-		data, err := in.Seek(at, true)
-		if errors.Is(err, io.EOF) {
-			at = size // the rest is a hole
-			break
-		}
-		hole := size
-		if err == nil {
-			hole, err = in.Seek(data, false)
-		}
-		if err != nil { // no holes are known here
-			data, hole = at, size
-		}
-		if at, err = c.copyRange(ctx, in, out, data, min(hole, size)); err != nil {
-			return err
-		}
-		if at < min(hole, size) { // it was cut meanwhile
-			return nil
-		}
-	}
-	written, err := c.copyRange(ctx, in, out, at, 1<<62)
-	if err != nil || written > at {
-		return err
-	}
-	return out.Truncate(at)
-}
-
-// copyRange copies [from, to) or up to the end of the file, and returns where it stopped.
-func (c *copier) copyRange(ctx context.Context, in treeReader, out treeWriter, from, to int64) (int64, error) {
-	for from < to {
-		if err := ctx.Err(); err != nil {
-			return from, err
-		}
-		n, err := in.ReadAt(c.buf[:min(copyBuffer, to-from)], from)
-		if n > 0 {
-			if _, err := out.WriteAt(c.buf[:n], from); err != nil {
-				return from, err
-			}
-			from += int64(n)
-			c.done.Bytes += int64(n)
-			c.bar.add(int64(n))
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return from, err
-		}
-		if err != nil || n == 0 {
-			return from, nil
-		}
-	}
-	return from, nil
-}
-
-// measure adds up the sizes of the files that a copy would read. What it cannot see counts for nothing.
-func measure(ctx context.Context, t tree, name string) int64 {
-	e, err := t.Lstat(name)
-	if err != nil || ctx.Err() != nil {
-		return 0
-	}
-	if !e.isDir() {
-		if e.is(unix.S_IFREG) {
-			return e.Size
-		}
-		return 0
-	}
-	entries, err := t.ReadDir(name)
-	if err != nil {
-		return 0
-	}
-	total := int64(0)
-	for _, child := range entries {
-		total += measure(ctx, t, path.Join(name, child.Name))
-	}
-	return total
+	return jobs, nil
 }

@@ -21,7 +21,7 @@ type tree interface {
 	Readlink(name string) (string, error)
 	Open(name string) (treeReader, error)
 	Create(name string) (treeWriter, error) // must not exist; readable by its owner only
-	Mkdir(name string) error          // likewise
+	Mkdir(name string) error                // likewise
 	Mknod(name string, e entry) error
 	Symlink(target, name string) error
 	Link(old, name string) error
@@ -67,12 +67,12 @@ func (e entry) kind() string {
 	return "unknown"
 }
 
-// treeReader is an open file to copy from. Seek finds the next data or the next hole at or after an offset; at the end of the
-// data it returns io.EOF.
+// treeReader is an open file to copy from. Next finds the next data or the next hole at or after an offset; io.EOF means that
+// there is no more data. Any other error means that holes are not known here.
 type treeReader interface {
 	io.ReaderAt
 	io.Closer
-	Seek(off int64, data bool) (int64, error)
+	Next(off int64, data bool) (int64, error)
 }
 
 // treeWriter is an open file to copy to.
@@ -120,6 +120,18 @@ func resolve(t tree, name string) (string, entry, error) {
 			done, rest = next, after
 		}
 	}
+}
+
+// resolveDir follows the symlinks in all but a path's last element.
+func resolveDir(t tree, name string) (string, entry, error) {
+	dir, base := path.Split(cleanPath(name))
+	dir, _, err := resolve(t, dir)
+	if err != nil {
+		return "", entry{}, err
+	}
+	full := path.Join(dir, base)
+	e, err := t.Lstat(full)
+	return full, e, err
 }
 
 // errOutside is why a symlink is not followed.
