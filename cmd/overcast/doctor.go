@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/spf13/cobra"
 )
@@ -77,12 +75,4 @@ func (x examination) table() [][]string {
 		}
 	}
 	return rows
-}
-
-// unwrapPath drops the operation and the path from an error that has them, where the sentence around it names the file.
-func unwrapPath(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
-	}
-	return err
 }

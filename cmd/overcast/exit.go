@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -80,4 +82,20 @@ func classify(err error) *failure {
 // warn prints one line on stderr for something that does not stop the command.
 func warn(w io.Writer, format string, args ...any) {
 	fmt.Fprintf(w, "overcast: warning: %s\n", printable(strings.TrimSpace(fmt.Sprintf(format, args...))))
+}
+
+// pathFailure names the path in front of an error, once.
+func pathFailure(command, name string, err error) error {
+	return fmt.Errorf("%s: %s: %w", command, quoteName(name), reason(err))
+}
+
+// reason drops from an error the operation and the path that the sentence around it tells.
+func reason(err error) error {
+	if p, ok := err.(*fs.PathError); ok {
+		return reason(p.Err)
+	}
+	if l, ok := err.(*os.LinkError); ok {
+		return reason(l.Err)
+	}
+	return err
 }

@@ -135,7 +135,7 @@ func (m *machine) checkDevice() check {
 		c.Detail = "/dev/fuse may not be opened by this user"
 		c.Fix = m.asRoot("chmod 0666 /dev/fuse")
 	default:
-		c.Detail = fmt.Sprintf("/dev/fuse: %v", unwrapPath(err))
+		c.Detail = fmt.Sprintf("/dev/fuse: %v", reason(err))
 		c.Fix = m.asRoot("modprobe fuse")
 	}
 	return c

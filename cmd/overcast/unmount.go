@@ -53,7 +53,7 @@ func overcastMountpoints() []string {
 func runUnmount(cmd *cobra.Command, mountpoint string, lazy bool) error {
 	at, err := canonical(mountpoint)
 	if err != nil {
-		return failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), unwrapPath(err))
+		return failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), reason(err))
 	}
 	mounts, err := readMounts()
 	if err != nil {

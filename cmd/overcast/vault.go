@@ -13,7 +13,7 @@ import (
 func loadVault(dir string) (*vault.Vault, error) {
 	real, err := canonical(dir)
 	if err != nil {
-		return nil, failf(exitUnusable, "vault %s: %w", quoteName(dir), unwrapPath(err))
+		return nil, failf(exitUnusable, "vault %s: %w", quoteName(dir), reason(err))
 	}
 	v, err := vault.Load(real)
 	if err != nil {
