@@ -22,7 +22,7 @@ const maxBlocks = 2048
 
 // minWide is the number of messages from which 16 lanes, the others idle, beat
 // pairs on the SHA extensions.
-const minWide = 6
+const minWide = 9
 
 func newKey(key []byte) *Key { return newWith(best, key) }
 

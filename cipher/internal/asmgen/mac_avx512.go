@@ -25,7 +25,7 @@ func (a *asm) sha256AVX512() {
 			a.scheduleWord(t)
 		}
 		a.round16(v, t)
-		v = [8]int{v[7], v[0], v[1], v[2], v[3], v[4], v[5], v[6]}
+		v = [8]int{v[3], v[0], v[1], v[2], v[7], v[4], v[5], v[6]}
 	}
 	for i := range 8 {
 		a.op("VPADDD %d(DI), Z%d, Z%d", 64*i, i, i)
@@ -92,12 +92,16 @@ func (a *asm) scheduleWord(t int) {
 	a.op("VPADDD Z11, Z%d, Z%d", w(t), w(t))
 }
 
-// round16 emits round t. v names the registers of a to h; that of h becomes the
-// new a, that of d the new e.
+// round16 emits round t. v names the registers of a to h.
+//
+// What bounds the kernel is the way from one e to the next, so everything else
+// is added up before Sigma1(e) is there: the new e in the place of h; then T1,
+// the new e less d, and with it the new a in the place of d.
 func (a *asm) round16(v [8]int, t int) {
 	wa, wb, wc, wd, we, wf, wg, wh := v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]
 	a.op("VPADDD.BCST %d(SI), Z%d, Z14", 4*t, 16+t%16)
 	a.op("VPADDD Z14, Z%d, Z%d", wh, wh)
+	a.op("VPADDD Z%d, Z%d, Z%d", wd, wh, wh)
 	a.op("VMOVDQA64 Z%d, Z8", we)
 	a.op("VPTERNLOGD $%#x, Z%d, Z%d, Z8", choose, wg, wf)
 	a.op("VPRORD $6, Z%d, Z9", we)
@@ -106,13 +110,13 @@ func (a *asm) round16(v [8]int, t int) {
 	a.op("VPADDD Z8, Z%d, Z%d", wh, wh)
 	a.op("VPTERNLOGD $%#x, Z10, Z11, Z9", xor3)
 	a.op("VPADDD Z9, Z%d, Z%d", wh, wh)
-	a.op("VPADDD Z%d, Z%d, Z%d", wh, wd, wd)
 	a.op("VMOVDQA64 Z%d, Z12", wa)
 	a.op("VPTERNLOGD $%#x, Z%d, Z%d, Z12", majority, wc, wb)
 	a.op("VPRORD $2, Z%d, Z13", wa)
 	a.op("VPRORD $13, Z%d, Z14", wa)
 	a.op("VPRORD $22, Z%d, Z15", wa)
-	a.op("VPADDD Z12, Z%d, Z%d", wh, wh)
+	a.op("VPSUBD Z%d, Z%d, Z%d", wd, wh, wd)
 	a.op("VPTERNLOGD $%#x, Z14, Z15, Z13", xor3)
-	a.op("VPADDD Z13, Z%d, Z%d", wh, wh)
+	a.op("VPADDD Z12, Z%d, Z%d", wd, wd)
+	a.op("VPADDD Z13, Z%d, Z%d", wd, wd)
 }
