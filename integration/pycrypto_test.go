@@ -44,7 +44,7 @@ func pycryptoLengths() []int {
 }
 
 // runIn runs a program in a directory and returns its standard output.
-func runIn(t *testing.T, dir, program string, args ...string) []byte {
+func runIn(t testing.TB, dir, program string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.Command(program, args...)
 	cmd.Dir = dir
@@ -58,7 +58,7 @@ func runIn(t *testing.T, dir, program string, args ...string) []byte {
 }
 
 // runScript runs the script in dir, with the file "key" in it.
-func runScript(t *testing.T, dir, action string, names ...string) {
+func runScript(t testing.TB, dir, action string, names ...string) {
 	t.Helper()
 	script, err := filepath.Abs("testdata/pycrypto_script.py")
 	if err != nil {
@@ -67,7 +67,7 @@ func runScript(t *testing.T, dir, action string, names ...string) {
 	runIn(t, dir, debianPython, append([]string{script, action, "key"}, names...)...)
 }
 
-func writeIn(t *testing.T, dir, name string, content []byte) {
+func writeIn(t testing.TB, dir, name string, content []byte) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 		t.Fatal(err)
@@ -229,7 +229,7 @@ func demandSame(t *testing.T, a, b string, size int64) {
 }
 
 // buildOvercast builds the program as it is delivered.
-func buildOvercast(t *testing.T) string {
+func buildOvercast(t testing.TB) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "overcast")
 	runIn(t, ".", "go", "build", "-o", program, "github.com/overcast-fs/overcast/cmd/overcast")

@@ -1,0 +1,318 @@
+package integration
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
+)
+
+// TestReaderLength holds the reader to what makes it auditable.
+func TestReaderLength(t *testing.T) {
+	content, err := os.ReadFile("../docs/reader.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := bytes.Count(content, []byte("\n")); lines > 150 {
+		t.Errorf("docs/reader.py has %d lines, more than 150", lines)
+	}
+}
+
+// runReader extracts a cloud's directory with docs/reader.py; keys is the content of keys.age. complaints is what the
+// reader printed on stderr, and empty exactly when it ended with exit code 0.
+func runReader(t *testing.T, dir string, keys []byte) (out, complaints string) {
+	t.Helper()
+	out = filepath.Join(t.TempDir(), "out")
+	cmd := exec.Command(debianPython, "../docs/reader.py", dir, out)
+	cmd.Stdin = bytes.NewReader(keys)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	err := cmd.Run()
+	exit, failed := errors.AsType[*exec.ExitError](err)
+	if err != nil && (!failed || exit.ExitCode() != 1) || (err != nil) != (stderr.Len() > 0) {
+		t.Fatalf("reader.py: %v\n%s", err, stderr.String())
+	}
+	return out, stderr.String()
+}
+
+// treeOf describes everything under a directory, one line for each name: what a faithful copy has in common with it.
+func treeOf(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	tree := make(map[string]string)
+	first := make(map[uint64]string)
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		var st unix.Stat_t
+		if err := unix.Lstat(path, &st); err != nil {
+			return err
+		}
+		line := fmt.Sprintf("%o %s", st.Mode, time.Unix(st.Mtim.Unix()).UTC().Format(time.RFC3339Nano))
+		switch d.Type() {
+		case 0:
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			line += fmt.Sprintf(" %d bytes %x", len(content), sha256.Sum256(content))
+		case fs.ModeSymlink:
+			target, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			line += " -> " + target
+		case fs.ModeDevice, fs.ModeDevice | fs.ModeCharDevice:
+			line += fmt.Sprintf(" device %d", st.Rdev)
+		}
+		name, _ := filepath.Rel(dir, path)
+		if st.Nlink > 1 && !d.IsDir() {
+			if other, ok := first[st.Ino]; ok {
+				line += " linked to " + other
+			} else {
+				first[st.Ino] = name
+			}
+		}
+		tree[name] = line
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+func demandSameTree(t *testing.T, got, want map[string]string) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if got[name] != want[name] {
+			t.Errorf("%q\n is %s\nnot %s", name, got[name], want[name])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		if _, ok := want[name]; !ok {
+			t.Errorf("%q should not be there", name)
+		}
+	}
+}
+
+// A sealedCloud is a cloud's directory made by package cipher alone, beside the plain directory that it should extract to.
+type sealedCloud struct {
+	t          *testing.T
+	dir, plain string
+	keys       []byte
+	cloud      *cipher.Cloud
+	counter    uint64
+}
+
+func newSealedCloud(t *testing.T, suite cipher.Suite, chunkLog2 uint8) *sealedCloud {
+	t.Helper()
+	s := &sealedCloud{t: t, dir: t.TempDir(), plain: t.TempDir()}
+	key := cipher.Key(pycryptoNoise(32))
+	vault, id := cipher.ID(pycryptoNoise(16)), cipher.ID(pycryptoNoise(17)[1:])
+	var err error
+	s.cloud, err = cipher.NewCloud(cipher.CloudParams{Key: &key, VaultID: vault, CloudID: id, Suite: suite, ChunkLog2: chunkLog2})
+	s.check(err)
+	s.keys, err = json.Marshal(map[string]any{
+		"vault_id": vault.String(), "chunk_log2": chunkLog2, "state_key": strings.Repeat("00", 32),
+		"clouds": []map[string]any{
+			{"name": "other", "id": strings.Repeat("01", 16), "key": strings.Repeat("02", 32), "suite": 2},
+			{"name": "this", "id": id.String(), "key": hex.EncodeToString(pycryptoNoise(32)), "suite": int(suite)},
+		},
+	})
+	s.check(err)
+	s.write(cipher.MarkerName, s.cloud.Marker())
+	return s
+}
+
+func (s *sealedCloud) check(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *sealedCloud) write(path string, content []byte) {
+	s.t.Helper()
+	s.check(os.WriteFile(filepath.Join(s.dir, path), content, 0o600))
+}
+
+// entry encodes a path, and writes the sidecars that it needs.
+func (s *sealedCloud) entry(path string) string {
+	s.t.Helper()
+	var encoded string
+	for part := range strings.SplitSeq(path, "/") {
+		name, err := s.cloud.EncodeName(cipher.PlainName(part))
+		s.check(err)
+		if name.Sidecar != "" {
+			s.write(filepath.Join(encoded, string(name.Sidecar)), name.SidecarData)
+		}
+		encoded = filepath.Join(encoded, string(name.Entry))
+	}
+	return encoded
+}
+
+// A sealed is one backing file before it is written.
+type sealed struct {
+	header  cipher.Header
+	records []byte
+	file    *cipher.File
+	ids     []cipher.WriteID
+}
+
+// seal makes the backing file of some content. Chunks that are zeros only become holes.
+func (s *sealedCloud) seal(kind cipher.Type, content []byte) *sealed {
+	s.t.Helper()
+	salt := [16]byte(pycryptoNoise(16 + len(content))[:16])
+	file, err := s.cloud.NewFile(kind, salt)
+	s.check(err)
+	b := &sealed{file: file, header: cipher.Header{
+		Type: kind, Salt: salt, FileID: cipher.ID{1}, CommitID: cipher.ID{2}, Mode: 0o640, UID: 0, GID: 0,
+		Length: int64(len(content)), MtimeSec: 1700000000, MtimeNsec: 123456789,
+	}}
+	size := int(s.cloud.Layout().ChunkSize())
+	for i := 0; i*size < len(content); i++ {
+		chunk := content[i*size : min(len(content), (i+1)*size)]
+		record := make([]byte, len(chunk)+cipher.RecordOverhead)
+		s.counter++
+		id := cipher.NewWriteID(7, s.counter, [6]byte{byte(i)})
+		if bytes.Count(chunk, []byte{0}) == len(chunk) {
+			b.header.Flags |= cipher.Sparse
+		} else {
+			s.check(file.Seal(record, chunk, int64(i), []cipher.WriteID{id}))
+			file.Terms(&b.header.Acc, int64(i), []cipher.WriteID{id}, nil)
+		}
+		b.records, b.ids = append(b.records, record...), append(b.ids, id)
+	}
+	s.counter++
+	b.header.Version = cipher.Vector{{Writer: 7, Counter: s.counter}}
+	return b
+}
+
+// store writes a backing file under a plain path, with a suffix for special files.
+func (s *sealedCloud) store(path, suffix string, b *sealed) {
+	s.t.Helper()
+	header, err := b.file.SealHeader(&b.header)
+	s.check(err)
+	s.write(s.entry(path)+suffix, append(header, b.records...))
+}
+
+// regular, directory and special put the same into the cloud and into the plain directory.
+func (s *sealedCloud) regular(path string, content []byte) {
+	s.t.Helper()
+	s.store(path, "", s.seal(cipher.TypeFile, content))
+	at := filepath.Join(s.plain, path)
+	s.check(os.WriteFile(at, content, 0o600))
+	s.check(os.Chmod(at, 0o640))
+	s.settle(at)
+}
+
+func (s *sealedCloud) directory(path string, mode fs.FileMode) {
+	s.t.Helper()
+	for _, at := range []string{filepath.Join(s.dir, s.entry(path)), filepath.Join(s.plain, path)} {
+		s.check(os.Mkdir(at, 0o700))
+		s.check(os.Chmod(at, mode))
+	}
+}
+
+func (s *sealedCloud) special(path string, kind cipher.Type, content []byte) {
+	s.t.Helper()
+	b := s.seal(kind, content)
+	at := filepath.Join(s.plain, path)
+	if kind == cipher.TypeSymlink {
+		b.header.Mode = 0o777
+		s.check(os.Symlink(string(content), at))
+	} else {
+		s.check(unix.Mknod(at, map[cipher.Type]uint32{
+			cipher.TypeFIFO: unix.S_IFIFO, cipher.TypeSocket: unix.S_IFSOCK}[kind]|0o600, 0))
+		s.check(os.Chmod(at, 0o640))
+	}
+	s.store(path, "w", b)
+	s.settle(at)
+}
+
+// settle gives a plain file the time that seal puts into headers.
+func (s *sealedCloud) settle(at string) {
+	s.t.Helper()
+	when := unix.Timespec{Sec: 1700000000, Nsec: 123456789}
+	s.check(unix.UtimesNanoAt(unix.AT_FDCWD, at, []unix.Timespec{when, when}, unix.AT_SYMLINK_NOFOLLOW))
+}
+
+// settleDirectories gives the directories of both sides one time, when nothing is written to them any more.
+func (s *sealedCloud) settleDirectories() {
+	s.t.Helper()
+	for _, root := range []string{s.dir, s.plain} {
+		s.check(filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				s.settle(path)
+			}
+			return err
+		}))
+	}
+}
+
+// TestReaderSealed extracts what package cipher sealed.
+func TestReaderSealed(t *testing.T) {
+	for _, suite := range []cipher.Suite{cipher.AES128, cipher.AES256} {
+		for _, log2 := range []uint8{12, 16, 20} {
+			t.Run(fmt.Sprintf("%v/%d", suite, 1<<log2), func(t *testing.T) {
+				s, chunk := newSealedCloud(t, suite, log2), 1<<log2
+				for _, n := range []int{0, 1, 15, 16, 17, chunk - 1, chunk, chunk + 1, 3*chunk + 100} {
+					s.regular(fmt.Sprintf("%d bytes", n), pycryptoNoise(n))
+				}
+				sparse := make([]byte, 5*chunk)
+				copy(sparse[2*chunk:], "an island")
+				s.regular("sparse", sparse)
+				s.regular("only holes", make([]byte, 2*chunk+3))
+				s.directory("nested", 0o755)
+				s.directory("nested/"+strings.Repeat("d", 255), 0o700)
+				s.regular("nested/"+strings.Repeat("d", 255)+"/"+strings.Repeat("ü", 127), []byte("deep"))
+				for _, n := range []int{111, 112, 113, 255} {
+					s.regular(strings.Repeat("n", n), []byte("name"))
+				}
+				s.regular("new\nline \xff\x1b", []byte("name"))
+				s.special("link", cipher.TypeSymlink, []byte("nested/away"))
+				s.special("dangling", cipher.TypeSymlink, []byte(strings.Repeat("x", 4095)))
+				s.special("fifo", cipher.TypeFIFO, nil)
+				s.special("socket", cipher.TypeSocket, nil)
+				s.check(os.Link(filepath.Join(s.dir, s.entry("17 bytes")), filepath.Join(s.dir, s.entry("zz hard link"))))
+				s.check(os.Link(filepath.Join(s.plain, "17 bytes"), filepath.Join(s.plain, "zz hard link")))
+				s.settleDirectories()
+				out, complaints := runReader(t, s.dir, s.keys)
+				if complaints != "" {
+					t.Error(complaints)
+				}
+				demandSameTree(t, withoutLinks(treeOf(t, out)), withoutLinks(treeOf(t, s.plain)))
+			})
+		}
+	}
+}
+
+// withoutLinks forgets which name of a file is the first: readers go through a directory in another order.
+func withoutLinks(tree map[string]string) map[string]string {
+	linked := 0
+	for name, line := range tree {
+		what, _, ok := strings.Cut(line, " linked to ")
+		if ok {
+			linked++
+		}
+		tree[name] = what
+	}
+	tree["names that are links to others"] = fmt.Sprint(linked)
+	return tree
+}
