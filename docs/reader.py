@@ -57,7 +57,7 @@ class Cloud:
                     self.extract(source, entry, out)
             except Exception as err:
                 self.failed = True
-                print(f'{os.path.join(source, entry)!r}: {err or "does not authenticate"}', file=sys.stderr)
+                print(f'{os.path.join(source, entry)!r}: {str(err) or "does not authenticate"}', file=sys.stderr)
 
     def extract(self, source, entry, out):
         name, suffix = self.decode(source, entry)
