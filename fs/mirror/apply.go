@@ -1,0 +1,368 @@
+package mirror
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+)
+
+// work is one sealed version on its way to the clouds. While it exists its
+// changes are the file's moving layer and file.applying is held.
+type work struct {
+	f        *file
+	from, to sealed
+	first    bool // nothing committed is at stake: no DIRTY header, no sync
+	replace  bool // the copies are fresh backing files, which replace the old ones
+	changes  bool // records change, and not only the header
+}
+
+// take moves the logged layer to the moving one. It returns nil if the clouds
+// have the version already. The caller holds file.applying.
+func (f *file) take() *work {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.orphan || f.base.head.CommitID == f.disk.head.CommitID {
+		return nil
+	}
+	if f.moving.empty() {
+		f.moving, f.logged = f.logged, newLayer()
+	} else {
+		f.merge()
+	}
+	w := &work{f: f, from: f.disk, to: f.base, replace: f.replacing, first: !f.disk.committed() && !f.replacing}
+	w.changes = !f.moving.empty() || f.disk.head.Length != f.base.head.Length || f.replacing
+	return w
+}
+
+// merge puts the logged layer over a moving one that a failure left behind.
+func (f *file) merge() {
+	if f.logged.cut != uncut {
+		f.moving.cut = min(f.moving.cut, f.logged.cut)
+		for i, c := range f.moving.chunks {
+			if i >= f.logged.cut {
+				f.charge(-int64(cap(c.data)))
+				delete(f.moving.chunks, i)
+			}
+		}
+	}
+	for i, c := range f.logged.chunks {
+		if old := f.moving.chunks[i]; old != nil {
+			f.charge(-int64(cap(old.data)))
+		}
+		f.moving.chunks[i] = c
+	}
+	f.logged = newLayer()
+}
+
+// overwrites reports whether the work changes records that a version on the
+// clouds covers, which makes the header DIRTY meanwhile.
+func (w *work) overwrites() bool {
+	if w.first || w.replace {
+		return false
+	}
+	records := w.f.m.layout.Records(w.from.head.Length)
+	if w.f.moving.cut < records {
+		return true
+	}
+	for i := range w.f.moving.chunks {
+		if i < records {
+			return true
+		}
+	}
+	return false
+}
+
+// write brings the records to one copy, under a DIRTY header where committed
+// ones change.
+func (w *work) write(c *copyOf) error {
+	f := w.f
+	if !w.changes {
+		return nil
+	}
+	f.touched(c, 0, 0)
+	if w.overwrites() {
+		dirty := w.from
+		dirty.head.Flags |= cipher.Dirty
+		if err := c.writeHeader(&dirty); err != nil {
+			return err
+		}
+	}
+	if f.moving.cut != uncut {
+		if err := c.cut(f.m.layout.RecordOffset(f.moving.cut)); err != nil {
+			return err
+		}
+	}
+	if err := w.writeChunks(c); err != nil {
+		return err
+	}
+	return w.extend(c)
+}
+
+// cut removes what a backing file has from off on.
+func (c *copyOf) cut(off int64) error {
+	info, err := c.file.Stat()
+	if err != nil || info.Size <= off {
+		return err
+	}
+	return c.file.Truncate(off)
+}
+
+// extend gives the backing file its size where it ends in a hole.
+func (w *work) extend(c *copyOf) error {
+	size, err := w.f.m.layout.CipherSize(w.to.head.Length)
+	if err != nil {
+		return err
+	}
+	w.f.mu.RLock()
+	defer w.f.mu.RUnlock()
+	info, err := c.file.Stat()
+	if err != nil || info.Size >= size {
+		return err
+	}
+	return c.file.Truncate(size)
+}
+
+// writeChunks seals and writes the moving layer in runs of consecutive chunks.
+func (w *work) writeChunks(c *copyOf) error {
+	f, layout := w.f, w.f.m.layout
+	records := layout.Records(w.to.head.Length)
+	var indices []int64
+	for i := range f.moving.chunks {
+		if i < records {
+			indices = append(indices, i)
+		}
+	}
+	slices.Sort(indices)
+	for len(indices) > 0 {
+		n := 1
+		hole := f.moving.chunks[indices[0]].data == nil
+		for n < len(indices) && indices[n] == indices[0]+int64(n) && int64(n)<<layout.ChunkLog2 < maxRun &&
+			(f.moving.chunks[indices[n]].data == nil) == hole {
+			n++
+		}
+		if err := w.writeRun(c, indices[:n], hole); err != nil {
+			return err
+		}
+		f.touched(c, indices[0], indices[0]+int64(n))
+		indices = indices[n:]
+	}
+	return nil
+}
+
+func (w *work) writeRun(c *copyOf, indices []int64, hole bool) error {
+	m := w.f.m
+	first, stop := indices[0], indices[len(indices)-1]+1
+	bytes := min(stop<<m.layout.ChunkLog2, w.to.head.Length) - first<<m.layout.ChunkLog2
+	records := m.buffer(int(bytes) + cipher.RecordOverhead*len(indices))
+	defer m.recycle(records)
+	if hole {
+		clear(records)
+	} else {
+		plain := m.buffer(int(bytes))
+		defer m.recycle(plain)
+		clear(plain)
+		ids := make([]cipher.WriteID, len(indices))
+		for n, i := range indices {
+			chunk := w.f.moving.chunks[i]
+			copy(plain[n<<m.layout.ChunkLog2:], chunk.data)
+			ids[n] = chunk.id
+		}
+		if err := c.keys.Seal(records, plain, first, ids); err != nil {
+			return err
+		}
+	}
+	_, err := c.file.WriteAt(records, m.layout.RecordOffset(first))
+	return err
+}
+
+// finish writes the clean header of one copy, and what the backing entry
+// shows.
+func (w *work) finish(c *copyOf) error {
+	w.f.touched(c, 0, 0)
+	if err := c.writeHeader(&w.to); err != nil {
+		return err
+	}
+	if w.replace {
+		if err := w.f.m.copyXattrs(w.f.n, c); err != nil {
+			return err
+		}
+	}
+	if err := w.f.m.showAttrs(c, &w.from, &w.to); err != nil {
+		return err
+	}
+	if w.replace {
+		return w.f.m.putInPlace(w.f.n, c)
+	}
+	return nil
+}
+
+// writeHeader seals and writes a version's header for this copy.
+func (c *copyOf) writeHeader(s *sealed) error {
+	h := s.head
+	h.Salt, h.Acc = c.head.Salt, s.accs[c.mb.index]
+	raw, err := c.keys.SealHeader(&h)
+	if err != nil {
+		return err
+	}
+	if _, err := c.file.WriteAt(raw, 0); err != nil {
+		return err
+	}
+	c.head = &h
+	return nil
+}
+
+// showAttrs gives the backing file owner, mode and, last of all, mtime.
+func (m *Mirror) showAttrs(c *copyOf, from, to *sealed) error {
+	moved := from.committed() && from.head.Length == to.head.Length &&
+		from.head.MtimeSec == to.head.MtimeSec && from.head.MtimeNsec == to.head.MtimeNsec
+	if m.owners && (from.head.UID != to.head.UID || from.head.GID != to.head.GID || !from.committed()) {
+		if err := c.file.Chown(int(to.head.UID), int(to.head.GID)); err != nil {
+			return err
+		}
+	}
+	if err := c.file.Chmod(backingMode(to.head.Mode, moved)); err != nil {
+		return err
+	}
+	mtime := time.Unix(to.head.MtimeSec, int64(to.head.MtimeNsec))
+	if moved {
+		mtime = m.clock()
+	}
+	return c.file.Chtimes(cloud.Times{Mtime: &mtime})
+}
+
+// done ends the work. The caller holds file.applying.
+func (w *work) done(err error) {
+	f := w.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.targets()
+	if err != nil {
+		return
+	}
+	f.m.commits.committed(w)
+	f.charge(-f.moving.bytes())
+	f.moving, f.disk = newLayer(), w.to
+	f.floor = f.m.layout.Records(w.to.head.Length)
+	f.covered = max(f.floor, f.m.layout.Records(f.base.head.Length))
+	f.fresh.cutBelow(f.floor)
+	if w.replace {
+		f.replacing = false
+	}
+}
+
+// inPlace reports whether the path still names the file that is open here.
+func (w *work) inPlace(c *copyOf) error {
+	if w.replace {
+		return nil
+	}
+	m := w.f.m
+	m.names.RLock()
+	defer m.names.RUnlock()
+	path, ok := w.f.n.path(c.mb.index)
+	if !ok {
+		return nil
+	}
+	there, err := c.mb.dir.Stat(path)
+	if err != nil {
+		return err
+	}
+	here, err := c.file.Stat()
+	if err == nil && here.Ino != there.Ino {
+		err = errors.New("the file was replaced while it was open")
+	}
+	return err
+}
+
+// apply brings sealed versions to cloud after cloud. Every file's applying
+// lock is held. It returns the errors that no other cloud made good; files
+// that can be committed are, whatever becomes of the others.
+func (m *Mirror) apply(works []*work) error {
+	err := m.applyAll(works)
+	if err == nil || len(works) == 1 {
+		for _, w := range works {
+			w.done(err)
+		}
+		return err
+	}
+	var errs []error
+	for _, w := range works {
+		err := m.applyAll([]*work{w})
+		w.done(err)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (m *Mirror) applyAll(works []*work) error {
+	var errs []error
+	for _, mb := range m.ups() {
+		errs = append(errs, m.applyTo(mb, works))
+	}
+	return errors.Join(errs...)
+}
+
+// applyTo brings them to one cloud. A failure puts the cloud behind, if
+// another one is left.
+func (m *Mirror) applyTo(mb *member, works []*work) error {
+	err := m.applySteps(mb, works)
+	if err == nil {
+		return nil
+	}
+	return m.drop(mb, "commit", err)
+}
+
+func (m *Mirror) applySteps(mb *member, works []*work) error {
+	if err := mb.dir.Check(); err != nil {
+		return err
+	}
+	var sync []*copyOf
+	for _, w := range works {
+		c := w.f.copies[mb.index]
+		if !c.writes() {
+			continue
+		}
+		if err := w.inPlace(c); err != nil {
+			return err
+		}
+		if err := w.write(c); err != nil {
+			return err
+		}
+		if w.changes && !w.first {
+			sync = append(sync, c)
+		}
+	}
+	if err := m.syncCopies(mb, sync); err != nil {
+		return err
+	}
+	for _, w := range works {
+		if c := w.f.copies[mb.index]; c.writes() {
+			if err := w.finish(c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// syncCopies makes records durable before a clean header says so: one file by
+// itself, several by one syncfs, unless that is not to be trusted.
+func (m *Mirror) syncCopies(mb *member, copies []*copyOf) error {
+	if len(copies) == 0 {
+		return nil
+	}
+	if len(copies) > 1 {
+		if s, err := mb.dir.Statfs(); err == nil && !s.Fuse {
+			return mb.dir.Syncfs()
+		}
+	}
+	for _, c := range copies {
+		if err := c.file.Sync(); err != nil {
+			return fmt.Errorf("sync: %w", err)
+		}
+	}
+	return nil
+}

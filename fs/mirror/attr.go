@@ -1,0 +1,113 @@
+package mirror
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+)
+
+// Attr is what stat shows.
+type Attr struct {
+	Ino    uint64
+	Size   int64
+	Blocks int64 // of 512 bytes, of the copy that is served
+	Mode   uint32
+	Nlink  uint32
+	UID    uint32
+	GID    uint32
+	Rdev   uint32
+	Atime  time.Time
+	Mtime  time.Time
+	Ctime  time.Time
+}
+
+// IsDir reports whether the attributes are a directory's.
+func (a *Attr) IsDir() bool { return a.Mode&unix.S_IFMT == unix.S_IFDIR }
+
+// Owner is who a new entry belongs to.
+type Owner struct{ UID, GID uint32 }
+
+// SetAttr says what to change; nil leaves a field as it is.
+type SetAttr struct {
+	Mode  *uint32 // 07777
+	UID   *uint32
+	GID   *uint32
+	Size  *int64
+	Atime *time.Time
+	Mtime *time.Time
+}
+
+const (
+	permBits = 0o7777
+	sticky   = 0o1000
+
+	// headerDecides is the mode bit of a backing file whose header has mode
+	// and mtime.
+	headerDecides = sticky
+)
+
+// backingMode is the mode of a backing file. With moved its mtime is not the
+// file's, so that sync tools see a change that left size and mtime alone.
+func backingMode(mode uint32, moved bool) uint32 {
+	b := mode&0o777 | 0o400
+	if moved || mode&0o400 == 0 || mode&0o7000 != 0 {
+		b |= headerDecides
+	}
+	return b
+}
+
+// typeBits is the file type of stat for a header's type.
+func typeBits(t cipher.Type) uint32 {
+	switch t {
+	case cipher.TypeSymlink:
+		return unix.S_IFLNK
+	case cipher.TypeFIFO:
+		return unix.S_IFIFO
+	case cipher.TypeSocket:
+		return unix.S_IFSOCK
+	case cipher.TypeChar:
+		return unix.S_IFCHR
+	case cipher.TypeBlock:
+		return unix.S_IFBLK
+	}
+	return unix.S_IFREG
+}
+
+// specialType is the header type of a node that mknod makes.
+func specialType(mode uint32) (cipher.Type, bool) {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFIFO:
+		return cipher.TypeFIFO, true
+	case unix.S_IFSOCK:
+		return cipher.TypeSocket, true
+	case unix.S_IFCHR:
+		return cipher.TypeChar, true
+	case unix.S_IFBLK:
+		return cipher.TypeBlock, true
+	}
+	return 0, false
+}
+
+// fromInfo fills what the backing entry itself shows.
+func fromInfo(ino uint64, info cloud.Info) Attr {
+	a := Attr{
+		Ino: ino, Size: info.Size, Blocks: info.Blocks, Nlink: uint32(info.Nlink), UID: info.UID, GID: info.GID,
+		Atime: info.Atime, Mtime: info.Mtime, Ctime: info.Ctime, Mode: info.Mode & 0o777,
+	}
+	if info.Dir {
+		a.Mode = unix.S_IFDIR | info.Mode&permBits
+	} else {
+		a.Mode |= unix.S_IFREG
+	}
+	return a
+}
+
+// fromHeader overlays what the header decides. The owner is the backing
+// entry's: a process that may not set owners cannot have given it another.
+func (a *Attr) fromHeader(h *cipher.Header) {
+	a.Mode = typeBits(h.Type) | h.Mode
+	a.Mtime = time.Unix(h.MtimeSec, int64(h.MtimeNsec))
+}

@@ -1,0 +1,254 @@
+package mirror
+
+import (
+	"fmt"
+
+	"github.com/overcast-fs/overcast/cipher"
+)
+
+// wholeCheck is the length up to which a file is checked as a whole before
+// its first byte is served. Longer ones are checked record by record against
+// another cloud.
+const wholeCheck = 1 << 20
+
+// refresh notices that somebody else wrote to a copy: what was believed of it
+// is forgotten, and a header of another version takes it out.
+func (f *file) refresh(c *copyOf) error {
+	info, err := c.file.Stat()
+	if err != nil {
+		return err
+	}
+	f.trust.Lock()
+	defer f.trust.Unlock()
+	if c.ours || info.Ctime.Equal(c.ctime) {
+		c.ctime, c.ours = info.Ctime, false
+		return nil
+	}
+	if f.disk.committed() {
+		h, keys, err := readHeader(c.mb, c.file)
+		if err != nil {
+			return err
+		}
+		keys.Wipe()
+		if h.CommitID != c.head.CommitID || h.Flags&cipher.Dirty != c.head.Flags&cipher.Dirty {
+			return ErrArriving
+		}
+	}
+	c.ctime, c.marks, c.whole = info.Ctime, nil, unknown
+	return nil
+}
+
+// touched notes that this mount wrote to a copy, and which chunks.
+func (f *file) touched(c *copyOf, lo, hi int64) {
+	f.trust.Lock()
+	c.ours = true
+	c.marks.add(lo, hi)
+	f.trust.Unlock()
+}
+
+// believe holds the verified records of a run against the version: a provider
+// can put back a record of an earlier version, which verifies, or zero one in
+// a sparse file. What fails becomes RecordDamaged.
+func (f *file) believe(c *copyOf, r *run, raw []byte) error {
+	f.trust.Lock()
+	defer f.trust.Unlock()
+	if c.marks.covers(r.first, r.first+int64(len(r.ids))) {
+		return nil
+	}
+	if f.disk.head.Length <= wholeCheck {
+		f.settle(c)
+	}
+	if c.whole == agrees {
+		c.marks.add(0, f.m.layout.Records(f.disk.head.Length))
+	}
+	peer := f.peer(c)
+	if c.whole == unknown && peer == nil {
+		f.settleLater(c)
+	}
+	equal := f.compareRun(peer, r, raw)
+	var reason error
+	for i := range r.states {
+		at := r.first + int64(i)
+		if r.states[i] == cipher.RecordDamaged || c.marks.has(at) {
+			continue
+		}
+		if peer != nil && !equal[i] && c.whole == unknown {
+			f.settle(c)
+		}
+		switch {
+		case c.whole == agrees, peer != nil && equal[i], peer == nil && c.whole != differs:
+			if peer != nil {
+				c.marks.add(at, at+1)
+			}
+		default:
+			r.states[i] = cipher.RecordDamaged
+			reason = fmt.Errorf("%w: of another version than the header", ErrDamaged)
+		}
+	}
+	return reason
+}
+
+// peer is another copy of the same version, or nil.
+func (f *file) peer(c *copyOf) *copyOf {
+	for _, o := range f.copies {
+		if o != c && o.serves() {
+			return o
+		}
+	}
+	return nil
+}
+
+// compareRun reports for each record of a run whether the peer has the same
+// write id there, or the same hole.
+func (f *file) compareRun(peer *copyOf, r *run, raw []byte) []bool {
+	equal := make([]bool, len(r.ids))
+	if peer == nil {
+		return equal
+	}
+	theirs := f.m.buffer(len(raw))
+	defer f.m.recycle(theirs)
+	n, _ := peer.file.ReadAt(theirs, f.m.layout.RecordOffset(r.first))
+	clear(theirs[n:])
+	ids := make([]cipher.WriteID, len(r.ids))
+	last := len(raw) - (len(ids)-1)*int(f.m.layout.ChunkSize()+cipher.RecordOverhead)
+	if err := peer.keys.PeekIDs(ids, theirs, last); err != nil {
+		return equal
+	}
+	for i := range ids {
+		equal[i] = ids[i] == r.ids[i]
+	}
+	return equal
+}
+
+// settle computes acc from every record of a copy and gives the verdict. A
+// record that does not verify there counts with the write id that another
+// copy has, since it is the same in every cloud. The caller holds file.trust.
+func (f *file) settle(c *copyOf) {
+	if c.whole != unknown || !f.moving.empty() || f.replacing || !f.disk.committed() {
+		return
+	}
+	acc, err := f.accOf(c, 0, f.m.layout.Records(f.disk.head.Length))
+	switch {
+	case err != nil:
+		c.whole = partial
+	case acc == c.head.Acc:
+		c.whole = agrees
+	default:
+		c.whole = differs
+		f.m.logger.Error("a copy holds records of different versions", "cloud", c.mb.name, "file", f.n.ino)
+	}
+}
+
+// accOf computes a copy's acc over the records lo to hi of the version on the
+// clouds. It fails where a record verifies nowhere.
+func (f *file) accOf(c *copyOf, lo, hi int64) (acc cipher.Acc, err error) {
+	size := f.m.layout.ChunkSize()
+	plain := f.m.buffer(maxRun)
+	defer f.m.recycle(plain)
+	for at := lo; at < hi; {
+		count := min(hi-at, maxRun/size)
+		r := newRun(at, int(count), plain[:min((at+count)*size, f.disk.head.Length)-at*size])
+		if err := f.verifyIDs(c, r); err != nil {
+			return acc, err
+		}
+		c.keys.Terms(&acc, at, r.ids, r.states)
+		at += count
+	}
+	return acc, nil
+}
+
+// verifyIDs finds the verified write ids of a run, first in one copy and then
+// in the others.
+func (f *file) verifyIDs(c *copyOf, r *run) error {
+	if err := f.idsFrom(c, r); err == nil {
+		return nil
+	}
+	for i, state := range r.states {
+		if state != cipher.RecordDamaged {
+			continue
+		}
+		one := r.one(i, f.m.layout.ChunkSize())
+		for _, o := range f.copies {
+			if o != c && o.serves() && f.idsFrom(o, one) == nil {
+				break
+			}
+		}
+		if one.states[0] == cipher.RecordDamaged {
+			return fmt.Errorf("chunk %d: %w", one.first, ErrDamaged)
+		}
+	}
+	return nil
+}
+
+func (f *file) idsFrom(c *copyOf, r *run) error {
+	raw := f.m.buffer(len(r.plain) + cipher.RecordOverhead*len(r.ids))
+	defer f.m.recycle(raw)
+	if _, err := f.readRaw(c, r, raw); err != nil {
+		return err
+	}
+	var err error
+	for i, state := range r.states {
+		if state == cipher.RecordHole && f.disk.head.Flags&cipher.Sparse == 0 ||
+			state == cipher.RecordOK && !f.disk.head.Version.Covers(r.ids[i]) {
+			r.states[i] = cipher.RecordDamaged
+		}
+		if r.states[i] == cipher.RecordDamaged {
+			err = ErrDamaged
+		}
+	}
+	return err
+}
+
+// settleLater computes acc in the background, for a long file whose only copy
+// this is. The caller holds file.trust.
+func (f *file) settleLater(c *copyOf) {
+	if c.checking || !f.disk.committed() {
+		return
+	}
+	c.checking = true
+	commit := f.disk.head.CommitID
+	f.m.commits.background(func() {
+		held, err := f.m.acquire(f.n)
+		if err != nil {
+			return
+		}
+		defer held.release()
+		var acc cipher.Acc
+		for lo, done := int64(0), held != f; !done; {
+			lo, done = f.settleStep(c, commit, &acc, lo)
+		}
+	})
+}
+
+// settleStep adds one batch of records to acc. It gives up when the version on
+// the clouds changes, and draws the verdict at the end.
+func (f *file) settleStep(c *copyOf, commit cipher.ID, acc *cipher.Acc, lo int64) (next int64, done bool) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.disk.head.CommitID != commit || !f.moving.empty() || !c.serves() {
+		f.trust.Lock()
+		c.checking = false
+		f.trust.Unlock()
+		return lo, true
+	}
+	records := f.m.layout.Records(f.disk.head.Length)
+	next = min(lo+maxRun/f.m.layout.ChunkSize(), records)
+	part, err := f.accOf(c, lo, next)
+	acc.XOR(part)
+	if err == nil && next < records {
+		return next, f.m.commits.stopping()
+	}
+	f.trust.Lock()
+	defer f.trust.Unlock()
+	c.checking = false
+	switch {
+	case err != nil:
+		c.whole = partial
+	case *acc == c.head.Acc:
+		c.whole = agrees
+	default:
+		c.whole = differs
+		f.m.logger.Error("a copy holds records of different versions", "cloud", c.mb.name, "file", f.n.ino)
+	}
+	return next, true
+}

@@ -1,0 +1,313 @@
+package mirror
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/vault"
+)
+
+const (
+	maxPending  = 64 << 20         // bytes of changes in memory over all files
+	commitAfter = 5 * time.Second  // of the first change to a committed file
+	firstAfter  = 30 * time.Second // of the first change to a new file that stays open
+	syncEvery   = 5 * time.Second  // the log, and the clouds so that it can retire
+	gather      = 100 * time.Millisecond
+)
+
+// committer decides when commits happen and when log entries retire.
+type committer struct {
+	m *Mirror
+
+	mu     sync.Mutex
+	bound  map[*file]uint64 // files that the log must be kept for, and from which entry on
+	queue  map[*file]bool   // closed or fsynced; the queue holds them
+	ledger []vault.Committed
+
+	kick chan struct{}
+	quit chan struct{}
+	wg   sync.WaitGroup
+}
+
+func (c *committer) init(m *Mirror) {
+	c.m = m
+	c.bound, c.queue = map[*file]uint64{}, map[*file]bool{}
+	c.kick, c.quit = make(chan struct{}, 1), make(chan struct{})
+}
+
+func (c *committer) start() {
+	c.wg.Go(c.run)
+}
+
+// stop ends the background work; it is called once.
+func (c *committer) stop() {
+	close(c.quit)
+	c.wg.Wait()
+}
+
+// stopping reports whether stop was called.
+func (c *committer) stopping() bool {
+	select {
+	case <-c.quit:
+		return true
+	default:
+		return false
+	}
+}
+
+// background runs work that may outlast the call that found it due.
+func (c *committer) background(work func()) {
+	if !c.stopping() {
+		c.wg.Go(work)
+	}
+}
+
+func (c *committer) run() {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	lastSync := c.m.clock()
+	for {
+		select {
+		case <-c.quit:
+			return
+		case <-c.kick:
+			select {
+			case <-c.quit:
+				return
+			case <-time.After(gather):
+			}
+		case <-tick.C:
+		}
+		if err := c.m.round(c.due()); err != nil {
+			c.m.logger.Error("a commit failed; it is tried again", "error", err)
+		}
+		if now := c.m.clock(); now.Sub(lastSync) >= syncEvery {
+			lastSync = now
+			if err := c.m.retire(); err != nil {
+				c.m.logger.Error("the clouds cannot be synced; it is tried again", "error", err)
+			}
+		}
+	}
+}
+
+// track appends an entry of a file to the log and keeps the log from there on
+// until untrack.
+func (c *committer) track(f *file, e *entry, data [][]byte) (uint64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	seq, err := c.m.append(e, data...)
+	if err != nil {
+		return 0, err
+	}
+	if _, ok := c.bound[f]; !ok {
+		c.bound[f] = seq
+	}
+	return seq, nil
+}
+
+func (c *committer) untrack(f *file) {
+	c.mu.Lock()
+	delete(c.bound, f)
+	c.mu.Unlock()
+}
+
+// low is the first entry that is still needed once everything before it is in
+// stable storage. The caller holds Mirror.names, so that no operation on
+// names is under way.
+func (c *committer) low() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	low := c.m.log.Next()
+	for _, seq := range c.bound {
+		low = min(low, seq)
+	}
+	return low
+}
+
+// committed notes what the ledger will remember.
+func (c *committer) committed(w *work) {
+	writer := c.m.state.Writer()
+	c.mu.Lock()
+	c.ledger = append(c.ledger, vault.Committed{
+		FileID: w.to.head.FileID, Version: cipher.Version{Writer: writer, Counter: w.to.head.Version.Get(writer)},
+	})
+	c.mu.Unlock()
+}
+
+// enqueue hands a file to the next round.
+func (c *committer) enqueue(f *file) {
+	if !f.hold() {
+		return
+	}
+	c.mu.Lock()
+	queued := c.queue[f]
+	c.queue[f] = true
+	c.mu.Unlock()
+	if queued {
+		f.release()
+	}
+	select {
+	case c.kick <- struct{}{}:
+	default:
+	}
+}
+
+// due returns the files whose time has come, each held once.
+func (c *committer) due() []*file {
+	now := c.m.clock()
+	return c.collect(func(f *file) bool {
+		f.mu.RLock()
+		defer f.mu.RUnlock()
+		wait := commitAfter
+		if !f.base.committed() || f.replacing {
+			wait = firstAfter
+		}
+		return !f.dirtySince.IsZero() && now.Sub(f.dirtySince) >= wait || f.base.head.CommitID != f.disk.head.CommitID && !f.replacing
+	})
+}
+
+// collect returns the queue and the bound files that are wanted, each held
+// once.
+func (c *committer) collect(wanted func(*file) bool) []*file {
+	c.mu.Lock()
+	queue := c.queue
+	c.queue = map[*file]bool{}
+	var bound []*file
+	for f := range c.bound {
+		if !queue[f] {
+			bound = append(bound, f)
+		}
+	}
+	c.mu.Unlock()
+	var files []*file
+	for f := range queue {
+		files = append(files, f)
+	}
+	for _, f := range bound {
+		if wanted(f) && f.hold() {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+// round commits files that are held, and releases them. One fdatasync of the
+// log serves them all.
+func (m *Mirror) round(files []*file) error {
+	if len(files) == 0 {
+		return nil
+	}
+	m.rounds.Lock()
+	defer m.rounds.Unlock()
+	slices.SortFunc(files, func(a, b *file) int { return cmp.Compare(a.n.ino, b.n.ino) })
+	for _, f := range files {
+		f.applying.Lock()
+	}
+	err := m.commit(files)
+	for _, f := range files {
+		f.settled()
+		f.applying.Unlock()
+	}
+	for _, f := range files {
+		f.release()
+	}
+	return err
+}
+
+// commit seals files and brings them to every cloud. Their applying locks are
+// held.
+func (m *Mirror) commit(files []*file) error {
+	var errs []error
+	var works []*work
+	logged := true
+	for _, f := range files {
+		f.mu.Lock()
+		err := f.seal(false)
+		f.mu.Unlock()
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if w := f.take(); w != nil {
+			works = append(works, w)
+			logged = logged && (w.first || !w.changes)
+		}
+	}
+	if len(works) == 0 {
+		return errors.Join(errs...)
+	}
+	if !logged {
+		if err := m.log.Sync(); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+	}
+	return errors.Join(append(errs, m.apply(works))...)
+}
+
+// settled lets the log go on without a file that has nothing on its way.
+func (f *file) settled() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ref == 0 || !f.orphan && (f.unsealed() || !f.logged.empty() || !f.moving.empty() || f.base.head.CommitID != f.disk.head.CommitID) {
+		return
+	}
+	f.ref = 0
+	f.m.commits.untrack(f)
+}
+
+// relieve commits everything when changes take more memory than they may.
+func (m *Mirror) relieve() error {
+	if m.pending.Load() <= maxPending {
+		return nil
+	}
+	return m.round(m.commits.collect(func(f *file) bool {
+		f.mu.RLock()
+		defer f.mu.RUnlock()
+		return f.reserved > 0
+	}))
+}
+
+// retire makes everything durable that is in the clouds and lets go of the
+// log entries that led there.
+func (m *Mirror) retire() error {
+	m.names.RLock()
+	low := m.commits.low()
+	m.names.RUnlock()
+	m.commits.mu.Lock()
+	ledger := m.commits.ledger
+	m.commits.ledger = nil
+	m.commits.mu.Unlock()
+	if low <= m.durable.Load() {
+		return m.log.Sync()
+	}
+	if err := m.log.Sync(); err != nil {
+		return err
+	}
+	for _, mb := range m.ups() {
+		if err := errors.Join(mb.dir.Check(), mb.dir.Syncfs()); err != nil {
+			if err := m.drop(mb, "sync", err); err != nil {
+				return err
+			}
+		}
+	}
+	if len(ledger) > 0 {
+		if err := m.state.RecordCommitted(ledger); err != nil {
+			m.logger.Warn("the ledger cannot be written", "error", err)
+		}
+	}
+	m.durable.Store(low)
+	return m.log.Retire(low)
+}
+
+// Sync commits everything and makes it durable in every cloud that is up.
+func (m *Mirror) Sync() error {
+	if m.readOnly {
+		return nil
+	}
+	err := m.round(m.commits.collect(func(*file) bool { return true }))
+	return errors.Join(err, m.retire())
+}

@@ -1,0 +1,183 @@
+package mirror
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+)
+
+// copyOf is one cloud's copy of an open file.
+type copyOf struct {
+	mb   *member
+	file cloud.File // nil when it cannot be opened
+	keys *cipher.File
+	head *cipher.Header // as last read or written here
+	err  error          // why it does not serve; nil when it is at the file's version
+
+	writable error  // why it cannot be written; nil when it can
+	temp     string // the entry of a fresh backing file that is not in place yet
+	tempDir  *Node
+
+	// Guarded by file.trust: what of it is believed, while ctime stays.
+	ctime time.Time
+	ours  bool // this mount wrote since ctime was read
+	marks spans
+	whole verdict
+
+	checking bool // a verdict is being worked out in the background
+}
+
+// verdict is what is known of a copy's acc.
+type verdict int
+
+const (
+	unknown verdict = iota
+	agrees          // acc agrees with the header
+	differs         // it does not: records of different versions, or removed ones
+	partial         // some record verifies nowhere, so acc cannot be had
+)
+
+// serves reports whether records may be read from the copy.
+func (c *copyOf) serves() bool { return c != nil && c.file != nil && c.err == nil }
+
+// writes reports whether the copy gets this mount's changes.
+func (c *copyOf) writes() bool { return c.serves() && c.mb.up() && c.writable == nil }
+
+func (c *copyOf) close() {
+	if c == nil || c.file == nil {
+		return
+	}
+	c.file.Close()
+	c.file = nil
+	if c.keys != nil {
+		c.keys.Wipe()
+	}
+}
+
+// loadCopy opens one cloud's copy and reads its header. The caller holds
+// Mirror.names.
+func (m *Mirror) loadCopy(n *Node, mb *member) *copyOf {
+	c := &copyOf{mb: mb}
+	path, ok := n.path(mb.index)
+	if !ok {
+		c.err = ErrMissing
+		return c
+	}
+	if c.err = c.open(path, m.readOnly || !mb.up()); c.err != nil {
+		return c
+	}
+	info, err := c.file.Stat()
+	if err == nil {
+		c.ctime = info.Ctime
+		c.head, c.keys, err = readHeader(mb, c.file)
+	}
+	switch {
+	case errors.Is(err, ErrTruncated), errors.Is(err, cipher.ErrNewer):
+		c.err = err
+	case errors.Is(err, cipher.ErrDamaged):
+		c.err = fmt.Errorf("%w or wrong key: %w", ErrDamaged, err)
+	case err != nil:
+		c.err = err
+	case typeBits(c.head.Type) != n.kind:
+		c.err = fmt.Errorf("%w: the header has another type", ErrDamaged)
+	case c.head.Flags&cipher.Dirty != 0:
+		c.err = ErrArriving
+	}
+	return c
+}
+
+func (c *copyOf) open(path string, readOnly bool) error {
+	var err error
+	if !readOnly {
+		if c.file, c.writable = c.mb.dir.Open(path, true); c.writable == nil {
+			return nil
+		}
+		if missing(c.writable) {
+			return ErrMissing
+		}
+	} else {
+		c.writable = ErrReadOnly
+	}
+	if c.file, err = c.mb.dir.Open(path, false); missing(err) {
+		return ErrMissing
+	}
+	return err
+}
+
+// compare finds the version that is served among the copies of clouds that
+// are up, and says of every other copy why it does not serve.
+func compare(copies []*copyOf) *cipher.Header {
+	var best *cipher.Header
+	for _, c := range copies {
+		if !c.serves() || !c.mb.up() {
+			continue
+		}
+		if best == nil || sameFile(best, c.head) && cipher.Compare(c.head.Version, best.Version) == cipher.Greater {
+			best = c.head
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	for _, c := range copies {
+		if c.serves() {
+			c.err = difference(best, c.head)
+		}
+	}
+	return best
+}
+
+func sameFile(a, b *cipher.Header) bool { return a.FileID == b.FileID && a.Type == b.Type }
+
+// difference is why a header is not the one that is served.
+func difference(best, h *cipher.Header) error {
+	if !sameFile(best, h) {
+		return ErrConflict
+	}
+	switch cipher.Compare(h.Version, best.Version) {
+	case cipher.Equal:
+		if h.CommitID == best.CommitID {
+			return nil
+		}
+		return ErrConflict
+	case cipher.Less:
+		return ErrOlder
+	}
+	return ErrConflict
+}
+
+// unreadable is the error when no copy serves.
+func unreadable(what string, copies []*copyOf, members []*member) error {
+	e := &UnreadableError{What: what}
+	for _, mb := range members {
+		var reason error
+		switch c := copies[mb.index]; {
+		case c == nil:
+			reason = errors.New("absent")
+		case c.err != nil:
+			reason = c.err
+		default:
+			reason = ErrDamaged
+		}
+		e.Clouds = append(e.Clouds, CloudError{mb.name, reason})
+	}
+	return e
+}
+
+// deviceNumber reads a device's numbers from its content.
+func (m *Mirror) deviceNumber(n *Node) (uint32, error) {
+	content, err := m.specialContent(n)
+	if err != nil {
+		return 0, err
+	}
+	d, err := cipher.ParseDevice(content)
+	if err != nil {
+		return 0, err
+	}
+	return uint32(unix.Mkdev(d.Major, d.Minor)), nil
+}

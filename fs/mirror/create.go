@@ -1,0 +1,456 @@
+package mirror
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+)
+
+// site is where a new entry will be: a name that no cloud has yet.
+type site struct {
+	dir   *Node
+	link  link
+	plain string // path from the root
+	mode  uint32
+	owner Owner
+}
+
+// vacant checks that a name can be made and returns its site. A directory
+// with the setgid bit gives its group to what is made in it. The caller holds
+// Mirror.names for writing.
+func (m *Mirror) vacant(dir *Node, name string, mode uint32, o Owner) (*site, error) {
+	if !dir.IsDir() {
+		return nil, ErrNotDir
+	}
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	plain, ok := dir.plainPath()
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	enc, err := m.encode(name)
+	if err != nil {
+		return nil, err
+	}
+	switch _, err := m.find(dir, enc); {
+	case err == nil:
+		return nil, fs.ErrExist
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	a, err := m.dirAttr(dir)
+	if err != nil {
+		return nil, err
+	}
+	if a.Mode&unix.S_ISGID != 0 {
+		o.GID = a.GID
+	}
+	return &site{dir: dir, link: link{dir, name, enc}, plain: join(plain, name), mode: mode & permBits, owner: o}, nil
+}
+
+// path is the new entry's path in a cloud.
+func (s *site) path(k int, special bool) string {
+	dir, _ := s.dir.path(k)
+	return join(dir, entryIn(s.link.enc, k, special))
+}
+
+// putSidecar writes the sidecar of a long name before its entry.
+func (m *Mirror) putSidecar(mb *member, dir *Node, enc []cipher.Name) error {
+	path, _ := dir.path(mb.index)
+	return m.putSidecarAt(mb, path, enc[mb.index])
+}
+
+func (m *Mirror) putSidecarAt(mb *member, path string, e cipher.Name) error {
+	if e.Sidecar == "" {
+		return nil
+	}
+	side := join(path, string(e.Sidecar))
+	if have, err := readAll(mb.dir, side); err == nil && string(have) == string(e.SidecarData) {
+		return nil
+	}
+	temp := join(path, tempName())
+	f, err := mb.dir.Create(temp, 0o644)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(e.SidecarData, 0); err != nil {
+		return errors.Join(err, mb.dir.Remove(temp))
+	}
+	return mb.dir.Rename(temp, side)
+}
+
+// dropSidecar removes the sidecar of a name that is gone. One that stays is
+// harmless.
+func (m *Mirror) dropSidecar(mb *member, dir *Node, enc []cipher.Name) {
+	e := enc[mb.index]
+	if e.Sidecar == "" {
+		return
+	}
+	path, ok := dir.path(mb.index)
+	if !ok {
+		return
+	}
+	if err := mb.dir.Remove(join(path, string(e.Sidecar))); err != nil && !missing(err) {
+		m.logger.Warn("a sidecar stays behind", "cloud", mb.name, "error", err)
+	}
+}
+
+// attrsOf is attributes for the log.
+func attrsOf(mode uint32, o Owner, mtime time.Time) *attrEntry {
+	return &attrEntry{Mode: &mode, UID: &o.UID, GID: &o.GID, Mtime: &mtime}
+}
+
+// Create makes a regular file and opens it. It fails with fs.ErrExist if the
+// name is taken.
+func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error) {
+	m := n.m
+	if err := m.change(); err != nil {
+		return nil, nil, err
+	}
+	m.names.Lock()
+	defer m.names.Unlock()
+	s, err := m.vacant(n, name, mode, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	f := m.newFile(s)
+	e := &entry{Op: opCreate, Path: []byte(s.plain), File: &f.base.head.FileID, Attrs: attrsOf(s.mode, s.owner, f.mtime), Salts: salts(f.copies)}
+	f.mu.Lock()
+	err = f.record(e)
+	f.mu.Unlock()
+	if err == nil {
+		err = m.each("create", func(mb *member) error { return m.createCopy(s, f.copies[mb.index], f.base.head.FileID) })
+	}
+	if err != nil {
+		m.abandon(s, f)
+		return nil, nil, err
+	}
+	backing := make([]uint64, len(m.members))
+	lead := -1
+	for k, c := range f.copies {
+		if c == nil || c.file == nil {
+			continue
+		}
+		info, err := c.file.Stat()
+		if err != nil {
+			continue
+		}
+		if backing[k] = info.Ino; lead < 0 {
+			lead = k
+		}
+	}
+	f.source = max(lead, 0)
+	m.tree.Lock()
+	node := m.newNode(s.link, unix.S_IFREG, backing, f.source)
+	node.id = f.base.head.FileID
+	node.refs++ // the open file's
+	m.tree.Unlock()
+	node.lateEntry.Store(0)
+	f.n = node
+	node.file.Store(f)
+	return node, &Handle{f: f}, nil
+}
+
+// newFile is the open file of a new entry, without any version.
+func (m *Mirror) newFile(s *site) *file {
+	now := m.clock()
+	f := &file{
+		m: m, n: &Node{m: m, kind: unix.S_IFREG}, refs: 1, copies: make([]*copyOf, len(m.members)),
+		pending: newLayer(), logged: newLayer(), moving: newLayer(),
+		mode: s.mode, uid: s.owner.UID, gid: s.owner.GID, mtime: now, ctime: now, attrs: true, dirtySince: now,
+		accs: make([]cipher.Acc, len(m.members)),
+	}
+	f.base.head = cipher.Header{Type: cipher.TypeFile, FileID: random16()}
+	for _, mb := range m.ups() {
+		f.copies[mb.index] = &copyOf{mb: mb, head: &cipher.Header{Salt: random16()}}
+	}
+	return f
+}
+
+// createCopy makes one cloud's backing file.
+func (m *Mirror) createCopy(s *site, c *copyOf, id cipher.ID) error {
+	if err := m.putSidecar(c.mb, s.dir, s.link.enc); err != nil {
+		return err
+	}
+	if err := c.create(s.path(c.mb.index, false), backingMode(s.mode, false), id); err != nil {
+		return err
+	}
+	if m.owners {
+		return c.file.Chown(int(s.owner.UID), int(s.owner.GID))
+	}
+	return nil
+}
+
+// abandon undoes a create that failed in every cloud.
+func (m *Mirror) abandon(s *site, f *file) {
+	m.commits.untrack(f)
+	for _, c := range f.copies {
+		if c == nil || c.file == nil {
+			continue
+		}
+		c.close()
+		if err := c.mb.dir.Remove(s.path(c.mb.index, false)); err != nil {
+			m.logger.Warn("an entry stays behind", "cloud", c.mb.name, "error", err)
+		}
+	}
+}
+
+// Mkdir makes a directory.
+func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
+	m := n.m
+	if err := m.change(); err != nil {
+		return nil, err
+	}
+	m.names.Lock()
+	defer m.names.Unlock()
+	s, err := m.vacant(n, name, mode, o)
+	if err != nil {
+		return nil, err
+	}
+	if a, err := m.dirAttr(n); err == nil && a.Mode&unix.S_ISGID != 0 {
+		s.mode |= unix.S_ISGID
+	}
+	if _, err := m.append(&entry{Op: opMkdir, Path: []byte(s.plain), Kind: unix.S_IFDIR, Attrs: attrsOf(s.mode, s.owner, m.clock())}); err != nil {
+		return nil, err
+	}
+	if err := m.each("mkdir", func(mb *member) error { return m.makeDir(mb, s) }); err != nil {
+		return nil, err
+	}
+	return m.adoptNew(s)
+}
+
+func (m *Mirror) makeDir(mb *member, s *site) error {
+	if err := m.putSidecar(mb, s.dir, s.link.enc); err != nil {
+		return err
+	}
+	path := s.path(mb.index, false)
+	if err := mb.dir.Mkdir(path, s.mode); err != nil {
+		return err
+	}
+	if m.owners {
+		if err := mb.dir.Chown(path, int(s.owner.UID), int(s.owner.GID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adoptNew returns the node of an entry that was just made.
+func (m *Mirror) adoptNew(s *site) (*Node, error) {
+	f, err := m.find(s.dir, s.link.enc)
+	if err != nil {
+		return nil, err
+	}
+	return m.adopt(s.link, f), nil
+}
+
+// Symlink makes a symbolic link.
+func (n *Node) Symlink(name, target string, o Owner) (*Node, error) {
+	if target == "" {
+		return nil, fs.ErrNotExist
+	}
+	return n.makeSpecial(special{name: name, kind: cipher.TypeSymlink, mode: 0o777, content: []byte(target), owner: o})
+}
+
+// Mknod makes a FIFO, a socket or a device; mode has the S_IFMT bits.
+func (n *Node) Mknod(name string, mode, rdev uint32, o Owner) (*Node, error) {
+	if kind := mode & unix.S_IFMT; kind == unix.S_IFREG || kind == 0 {
+		node, h, err := n.Create(name, mode, o)
+		if err != nil {
+			return nil, err
+		}
+		return node, h.Close()
+	}
+	kind, ok := specialType(mode)
+	if !ok {
+		return nil, ErrInvalid
+	}
+	sp := special{name: name, kind: kind, mode: mode & permBits, owner: o}
+	if kind == cipher.TypeChar || kind == cipher.TypeBlock {
+		sp.content = cipher.Device{Major: unix.Major(uint64(rdev)), Minor: unix.Minor(uint64(rdev))}.Content()
+	}
+	return n.makeSpecial(sp)
+}
+
+// special is a new entry that is whole from the start.
+type special struct {
+	name    string
+	kind    cipher.Type
+	mode    uint32
+	content []byte
+	owner   Owner
+}
+
+func (n *Node) makeSpecial(sp special) (*Node, error) {
+	m := n.m
+	if err := m.change(); err != nil {
+		return nil, err
+	}
+	m.names.Lock()
+	defer m.names.Unlock()
+	s, err := m.vacant(n, sp.name, sp.mode, sp.owner)
+	if err != nil {
+		return nil, err
+	}
+	version, e, err := m.sealSpecial(s, sp)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := m.append(e, sp.content); err != nil {
+		return nil, err
+	}
+	err = m.each("create", func(mb *member) error {
+		if err := m.putSidecar(mb, s.dir, s.link.enc); err != nil {
+			return err
+		}
+		return m.writeSpecial(mb, s.path(mb.index, true), e, version, sp.content)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m.adoptNew(s)
+}
+
+// sealSpecial draws ids and makes the log's entry.
+func (m *Mirror) sealSpecial(s *site, sp special) (*sealed, *entry, error) {
+	records := int(m.layout.Records(int64(len(sp.content))))
+	ids, last, err := m.ids(records+1, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	now := m.clock()
+	v := &sealed{head: cipher.Header{
+		Type: sp.kind, FileID: random16(), CommitID: random16(), Mode: s.mode, UID: s.owner.UID, GID: s.owner.GID,
+		Length: int64(len(sp.content)), MtimeSec: now.Unix(), MtimeNsec: uint32(now.Nanosecond()),
+		Version: cipher.Vector(nil).With(m.state.Writer(), last),
+	}, accs: make([]cipher.Acc, len(m.members))}
+	e := &entry{Op: opSpecial, Path: []byte(s.plain), File: &v.head.FileID, Kind: typeBits(sp.kind), Salts: make([][]byte, len(m.members))}
+	for _, mb := range m.ups() {
+		salt := random16()
+		e.Salts[mb.index] = salt[:]
+	}
+	c := &commitEntry{Head: newHeadEntry(v)}
+	for i := range records {
+		c.Chunks = append(c.Chunks, chunkEntry{Index: int64(i), ID: append([]byte(nil), ids[i][:]...)})
+	}
+	e.Commit = c
+	return v, e, nil
+}
+
+// writeSpecial writes a whole special file into one cloud.
+func (m *Mirror) writeSpecial(mb *member, path string, e *entry, v *sealed, content []byte) error {
+	c := &copyOf{mb: mb, head: &cipher.Header{Salt: [16]byte(e.Salts[mb.index])}}
+	var err error
+	if c.keys, err = mb.keys.NewFile(v.head.Type, c.head.Salt); err != nil {
+		return err
+	}
+	ids := make([]cipher.WriteID, len(e.Commit.Chunks))
+	for i, ch := range e.Commit.Chunks {
+		ids[i] = cipher.WriteID(ch.ID)
+	}
+	records := make([]byte, len(content)+cipher.RecordOverhead*len(ids))
+	if err := c.keys.Seal(records, content, 0, ids); err != nil {
+		return err
+	}
+	own := *v
+	own.accs = make([]cipher.Acc, len(m.members))
+	c.keys.Terms(&own.accs[mb.index], 0, ids, nil)
+	if c.file, err = mb.dir.Create(path, backingMode(v.head.Mode, false)); err != nil {
+		return err
+	}
+	defer c.close()
+	if len(records) > 0 {
+		if _, err := c.file.WriteAt(records, cipher.HeaderSize); err != nil {
+			return errors.Join(err, mb.dir.Remove(path))
+		}
+	}
+	if err := c.writeHeader(&own); err != nil {
+		return errors.Join(err, mb.dir.Remove(path))
+	}
+	if m.owners {
+		if err := c.file.Chown(int(v.head.UID), int(v.head.GID)); err != nil {
+			return err
+		}
+	}
+	mtime := time.Unix(v.head.MtimeSec, int64(v.head.MtimeNsec))
+	return c.file.Chtimes(cloud.Times{Mtime: &mtime})
+}
+
+// Readlink returns a symbolic link's target.
+func (n *Node) Readlink() (string, error) {
+	if n.kind != unix.S_IFLNK {
+		return "", ErrInvalid
+	}
+	content, err := n.m.specialContent(n)
+	return string(content), err
+}
+
+// specialContent reads the content of a special file.
+func (m *Mirror) specialContent(n *Node) ([]byte, error) {
+	f, err := m.acquire(n)
+	if err != nil {
+		return nil, err
+	}
+	defer f.release()
+	content := make([]byte, f.base.head.Length)
+	if len(content) == 0 {
+		return content, nil
+	}
+	if _, err := f.readAt(content, 0); err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	return content, nil
+}
+
+// Link gives a file another name.
+func (n *Node) Link(name string, target *Node) error {
+	m := n.m
+	if target.IsDir() {
+		return fs.ErrPermission
+	}
+	if err := m.change(); err != nil {
+		return err
+	}
+	unlock, err := m.lockNodes(target)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	s, err := m.vacant(n, name, 0, Owner{})
+	if err != nil {
+		return err
+	}
+	from, ok := target.plainPath()
+	if !ok {
+		return fs.ErrNotExist
+	}
+	id, err := m.identify(target)
+	if err != nil {
+		return err
+	}
+	if _, err := m.append(&entry{Op: opLink, Path: []byte(from), To: []byte(s.plain), File: &id, Kind: target.kind}); err != nil {
+		return err
+	}
+	err = m.each("link", func(mb *member) error {
+		if err := m.putSidecar(mb, s.dir, s.link.enc); err != nil {
+			return err
+		}
+		old, _ := target.path(mb.index)
+		return mb.dir.Link(old, s.path(mb.index, target.special()))
+	})
+	if err != nil {
+		return err
+	}
+	m.tree.Lock()
+	m.attach(target, s.link)
+	m.tree.Unlock()
+	return nil
+}

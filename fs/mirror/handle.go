@@ -1,0 +1,238 @@
+package mirror
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+)
+
+// Handle is an open file. It is safe for concurrent use until Close.
+type Handle struct {
+	f      *file
+	closed atomic.Bool
+}
+
+// OpenOptions says how a file is opened.
+type OpenOptions struct {
+	Write    bool
+	Truncate bool
+}
+
+// Open opens a regular file. It fails where no cloud has a version that can be
+// served.
+func (n *Node) Open(o OpenOptions) (*Handle, error) {
+	if n.IsDir() {
+		return nil, ErrIsDir
+	}
+	if n.special() {
+		return nil, ErrInvalid
+	}
+	if (o.Write || o.Truncate) && n.m.readOnly {
+		return nil, ErrReadOnly
+	}
+	f, err := n.m.acquire(n)
+	if err != nil {
+		return nil, err
+	}
+	h := &Handle{f: f}
+	if o.Truncate {
+		if err := h.Truncate(0); err != nil {
+			h.Close()
+			return nil, fmt.Errorf("truncate: %w", err)
+		}
+	}
+	return h, nil
+}
+
+// Node is the file's node.
+func (h *Handle) Node() *Node { return h.f.n }
+
+// ReadAt reads plaintext; fewer bytes than asked for come with io.EOF at the
+// end of the file, or with the reason.
+func (h *Handle) ReadAt(p []byte, off int64) (int, error) { return h.f.readAt(p, off) }
+
+// WriteAt writes plaintext. It returns when the change would survive a kill of
+// the process.
+func (h *Handle) WriteAt(p []byte, off int64) (int, error) {
+	if err := h.f.writeAt(p, off); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Truncate sets the length.
+func (h *Handle) Truncate(size int64) error {
+	f := h.f
+	if size < 0 {
+		return ErrInvalid
+	}
+	if size > f.m.layout.MaxLength() {
+		return ErrTooLarge
+	}
+	if size == 0 {
+		return f.empty()
+	}
+	if err := f.begin(); err != nil {
+		return err
+	}
+	err := f.resize(size)
+	f.mu.Unlock()
+	if err == nil {
+		err = f.m.relieve()
+	}
+	return err
+}
+
+// Allocate is fallocate on n bytes from off on; mode has the bits of
+// fallocate(2).
+func (h *Handle) Allocate(mode uint32, off, n int64) error {
+	f := h.f
+	if err := checkAllocate(mode); err != nil {
+		return err
+	}
+	if off < 0 || n <= 0 {
+		return ErrInvalid
+	}
+	if off > f.m.layout.MaxLength()-n {
+		return ErrTooLarge
+	}
+	if err := f.begin(); err != nil {
+		return err
+	}
+	err := f.allocate(mode, off, n)
+	f.mu.Unlock()
+	if err == nil {
+		err = f.m.relieve()
+	}
+	return err
+}
+
+// SeekData finds the next data, or the next hole, at or after off.
+func (h *Handle) SeekData(off int64, data bool) (int64, error) { return h.f.seek(off, data) }
+
+// Sync returns when the file's content and the names that lead to it are
+// durable: in the log, or in one cloud.
+func (h *Handle) Sync() error {
+	f, m := h.f, h.f.m
+	if m.readOnly {
+		return nil
+	}
+	f.mu.Lock()
+	err := f.seal(true)
+	late := len(f.late) > 0 || f.n.lateEntry.Load() >= m.durable.Load()
+	onWay := f.base.head.CommitID != f.disk.head.CommitID
+	orphan := f.orphan
+	f.mu.Unlock()
+	if err != nil || orphan {
+		return err
+	}
+	if late {
+		if err := f.syncLead(); err != nil {
+			return err
+		}
+	}
+	if err := m.log.Sync(); err != nil {
+		return err
+	}
+	if m.fsyncAll {
+		if f.hold() {
+			return errors.Join(m.round([]*file{f}), m.retire())
+		}
+		return nil
+	}
+	if onWay {
+		m.commits.enqueue(f)
+	}
+	return nil
+}
+
+// syncLead makes direct writes durable in the first cloud that can, together
+// with the directories that lead there.
+func (f *file) syncLead() error {
+	m := f.m
+	m.names.RLock()
+	defer m.names.RUnlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var err error = ErrNoCloud
+	for _, c := range f.targets() {
+		if err = f.syncCopy(c); err == nil {
+			f.late = nil
+			f.n.lateEntry.Store(0)
+			return nil
+		}
+		if dropped := m.drop(c.mb, "sync", err); dropped != nil {
+			return dropped
+		}
+	}
+	return err
+}
+
+func (f *file) syncCopy(c *copyOf) error {
+	if err := c.file.Sync(); err != nil {
+		return err
+	}
+	for at, ok := f.n.parent(); ok; at, ok = at.parent() {
+		path, _ := at.path(c.mb.index)
+		if err := c.mb.dir.SyncDir(path); err != nil {
+			return err
+		}
+		if at == f.m.root {
+			break
+		}
+	}
+	return nil
+}
+
+// Close gives the handle back and starts the commit of what it wrote. A new
+// file is committed at once, without a sync.
+func (h *Handle) Close() error {
+	if h.closed.Swap(true) {
+		return nil
+	}
+	f := h.f
+	err := f.closeCommit()
+	f.release()
+	return err
+}
+
+func (f *file) closeCommit() error {
+	f.mu.RLock()
+	dirty := f.ref != 0 && !f.orphan
+	first := !f.disk.committed() && !f.replacing
+	f.mu.RUnlock()
+	if !dirty {
+		return nil
+	}
+	if !first {
+		f.m.commits.enqueue(f)
+		return nil
+	}
+	f.applying.Lock()
+	defer f.applying.Unlock()
+	err := f.m.commit([]*file{f})
+	f.settled()
+	if err != nil {
+		f.m.commits.enqueue(f)
+	}
+	return err
+}
+
+// closeFiles closes what openers left open, when the mirror ends.
+func (m *Mirror) closeFiles() {
+	m.tree.Lock()
+	var files []*file
+	for _, n := range m.nodes.byIno {
+		if f := n.file.Load(); f != nil {
+			files = append(files, f)
+		}
+	}
+	m.tree.Unlock()
+	for _, f := range files {
+		f.mu.Lock()
+		for _, c := range f.copies {
+			c.close()
+		}
+		f.mu.Unlock()
+	}
+}

@@ -1,0 +1,457 @@
+package mirror
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+)
+
+// found is one name as the clouds that are up show it.
+type found struct {
+	special bool
+	infos   []cloud.Info // by cloud
+	has     []bool       // by cloud
+	best    int          // the cloud whose entry is served
+}
+
+// backing is the inode of the entry in each cloud.
+func (f *found) backing() []uint64 {
+	inos := make([]uint64, len(f.infos))
+	for k, ok := range f.has {
+		if ok {
+			inos[k] = f.infos[k].Ino
+		}
+	}
+	return inos
+}
+
+func (f *found) info() cloud.Info { return f.infos[f.best] }
+
+// missing reports an error that means that the name is not there.
+func missing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)
+}
+
+// find looks one name up in every cloud that is up. Where sizes and mtimes
+// agree it opens nothing. The caller holds Mirror.names.
+func (m *Mirror) find(dir *Node, enc []cipher.Name) (*found, error) {
+	f := &found{infos: make([]cloud.Info, len(m.members)), has: make([]bool, len(m.members)), best: -1}
+	differ := false
+	err := m.reach("lookup", func(mb *member) error {
+		k := mb.index
+		path, ok := dir.path(k)
+		if !ok {
+			return nil
+		}
+		special := false
+		info, err := mb.dir.Stat(join(path, entryIn(enc, k, false)))
+		if missing(err) || err == nil && !info.Dir && !info.Regular {
+			special = true
+			info, err = mb.dir.Stat(join(path, entryIn(enc, k, true)))
+		}
+		if missing(err) || err == nil && !info.Dir && !info.Regular {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		f.infos[k], f.has[k] = info, true
+		if f.best < 0 {
+			f.best, f.special = k, special
+			return nil
+		}
+		lead := f.infos[f.best]
+		if special != f.special || info.Dir != lead.Dir {
+			m.logger.Warn("clouds disagree about a name's type; the lead is believed", "cloud", mb.name)
+			f.has[k] = false
+		} else if !info.Dir && (info.Size != lead.Size || !info.Mtime.Equal(lead.Mtime)) {
+			differ = true
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if f.best < 0 {
+		return nil, fs.ErrNotExist
+	}
+	if differ {
+		m.choose(dir, enc, f)
+	}
+	return f, nil
+}
+
+// choose compares headers where the clouds show different sizes or times.
+func (m *Mirror) choose(dir *Node, enc []cipher.Name, f *found) {
+	var newest *cipher.Header
+	for k, ok := range f.has {
+		if !ok {
+			continue
+		}
+		path, _ := dir.path(k)
+		h, err := m.peek(m.members[k], join(path, entryIn(enc, k, f.special)))
+		if err != nil || h.Flags&cipher.Dirty != 0 && len(h.Version) > 0 {
+			continue
+		}
+		if newest == nil || h.FileID == newest.FileID && cipher.Compare(h.Version, newest.Version) == cipher.Greater {
+			newest, f.best = h, k
+		}
+	}
+}
+
+// peek reads and opens one header.
+func (m *Mirror) peek(mb *member, path string) (*cipher.Header, error) {
+	file, err := mb.dir.Open(path, false)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	h, keys, err := readHeader(mb, file)
+	if err != nil {
+		return nil, err
+	}
+	keys.Wipe()
+	return h, nil
+}
+
+// readHeader reads the header of an open backing file.
+func readHeader(mb *member, file cloud.File) (*cipher.Header, *cipher.File, error) {
+	raw := make([]byte, cipher.HeaderSize)
+	if n, err := file.ReadAt(raw, 0); n < len(raw) {
+		if err == nil || errors.Is(err, io.EOF) {
+			err = ErrTruncated
+		}
+		return nil, nil, err
+	}
+	return mb.keys.OpenHeader(raw)
+}
+
+// checkName refuses names that no filesystem has.
+func checkName(name string) error {
+	switch {
+	case name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00"):
+		return ErrInvalid
+	case len(name) > 255:
+		return ErrNameTooLong
+	}
+	return nil
+}
+
+// Lookup finds a name in a directory and returns its node, with a reference.
+func (n *Node) Lookup(name string) (*Node, error) {
+	child, _, err := n.LookupAttr(name)
+	return child, err
+}
+
+// LookupAttr is Lookup that also gives the attributes, which it has to read
+// anyway.
+func (n *Node) LookupAttr(name string) (*Node, Attr, error) {
+	if !n.IsDir() {
+		return nil, Attr{}, ErrNotDir
+	}
+	if err := checkName(name); err != nil {
+		return nil, Attr{}, err
+	}
+	m := n.m
+	m.names.RLock()
+	defer m.names.RUnlock()
+	child, f, err := m.child(n, name)
+	if err != nil {
+		return nil, Attr{}, err
+	}
+	a, err := m.attrOf(child, f)
+	if err != nil {
+		child.Forget()
+		return nil, Attr{}, err
+	}
+	return child, a, nil
+}
+
+// child finds a name and returns its node, referenced, with what the clouds
+// show. The caller holds Mirror.names.
+func (m *Mirror) child(dir *Node, name string) (*Node, *found, error) {
+	enc, err := m.encode(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := m.find(dir, enc)
+	if err != nil {
+		return nil, nil, err
+	}
+	return m.adopt(link{dir, name, enc}, f), f, nil
+}
+
+// adopt returns the live node of what was found, or makes one.
+func (m *Mirror) adopt(l link, f *found) *Node {
+	kind := uint32(unix.S_IFREG)
+	switch {
+	case f.info().Dir:
+		kind = unix.S_IFDIR
+	case f.special:
+		kind = m.specialKind(l, f)
+	}
+	backing := f.backing()
+	m.tree.Lock()
+	defer m.tree.Unlock()
+	if old := l.parent.children[l.name]; old != nil {
+		if old.kind == kind && (old.file.Load() != nil || old.backing[f.best] == backing[f.best]) {
+			old.refs++
+			return old
+		}
+		m.detach(old, l.parent, l.name)
+	}
+	if same := m.nodes.byBacking[backingKey{f.best, backing[f.best]}]; same != nil && same.kind == kind && kind != unix.S_IFDIR {
+		same.refs++
+		m.attach(same, l)
+		return same
+	}
+	return m.newNode(l, kind, backing, f.best)
+}
+
+// specialKind reads what an entry with the letter w is. One that cannot be
+// read is shown as a socket: it can be neither followed nor opened.
+func (m *Mirror) specialKind(l link, f *found) uint32 {
+	m.tree.Lock()
+	if old := l.parent.children[l.name]; old != nil && old.special() && old.backing[f.best] == f.info().Ino {
+		m.tree.Unlock()
+		return old.kind
+	}
+	m.tree.Unlock()
+	path, _ := l.parent.path(f.best)
+	h, err := m.peek(m.members[f.best], join(path, entryIn(l.enc, f.best, true)))
+	if err != nil || !h.Type.Special() {
+		return unix.S_IFSOCK
+	}
+	return typeBits(h.Type)
+}
+
+// Attr returns the attributes.
+func (n *Node) Attr() (Attr, error) {
+	m := n.m
+	if f := n.file.Load(); f != nil {
+		return f.attr()
+	}
+	m.names.RLock()
+	defer m.names.RUnlock()
+	return m.attrLocked(n)
+}
+
+// attrLocked is Attr for a caller that holds Mirror.names.
+func (m *Mirror) attrLocked(n *Node) (Attr, error) {
+	if n.IsDir() {
+		return m.dirAttr(n)
+	}
+	m.tree.Lock()
+	if len(n.links) == 0 {
+		m.tree.Unlock()
+		return Attr{}, ErrStale
+	}
+	l := n.links[0]
+	m.tree.Unlock()
+	f, err := m.find(l.parent, l.enc)
+	if err != nil {
+		return Attr{}, err
+	}
+	return m.attrOf(n, f)
+}
+
+// attrOf is what stat shows of a node that was just found.
+func (m *Mirror) attrOf(n *Node, f *found) (Attr, error) {
+	if open := n.file.Load(); open != nil {
+		return open.attr()
+	}
+	info := f.info()
+	a := fromInfo(n.ino, info)
+	if info.Dir {
+		return a, nil
+	}
+	size, err := m.layout.PlainSize(info.Size)
+	if err != nil {
+		size = 0
+	}
+	a.Size = size
+	if n.special() || info.Mode&headerDecides != 0 {
+		m.headerAttr(n, f.best, &a)
+	}
+	return a, nil
+}
+
+// headerAttr asks the header for what the backing entry cannot show. stat
+// answers even where nothing verifies.
+func (m *Mirror) headerAttr(n *Node, k int, a *Attr) {
+	a.Mode = n.kind | a.Mode&0o777
+	path, ok := n.path(k)
+	if !ok {
+		return
+	}
+	h, err := m.peek(m.members[k], path)
+	if err != nil {
+		m.logger.Warn("a header cannot be read", "cloud", m.members[k].name, "error", err)
+		return
+	}
+	a.fromHeader(h)
+	if h.Type == cipher.TypeChar || h.Type == cipher.TypeBlock {
+		if rdev, err := m.deviceNumber(n); err == nil {
+			a.Rdev = rdev
+		}
+	}
+	if h.Type != cipher.TypeSymlink && h.Type != cipher.TypeFile {
+		a.Size = 0
+	}
+}
+
+func (m *Mirror) dirAttr(n *Node) (Attr, error) {
+	var a Attr
+	asked := false
+	err := m.reach("stat", func(mb *member) error {
+		if asked {
+			return nil
+		}
+		path, ok := n.path(mb.index)
+		if !ok {
+			return ErrStale
+		}
+		info, err := mb.dir.Stat(path)
+		if err != nil {
+			return err
+		}
+		asked = true
+		a = fromInfo(n.ino, info)
+		return nil
+	})
+	if err != nil && n.gone() {
+		// An open directory that was removed still answers.
+		return Attr{Ino: n.ino, Mode: unix.S_IFDIR | 0o700, Ctime: m.clock(), Mtime: m.clock(), Atime: m.clock()}, nil
+	}
+	return a, err
+}
+
+// DirEntry is one name in a directory. Mode is the file type, 0 where only
+// the header knows it.
+type DirEntry struct {
+	Name string
+	Ino  uint64
+	Mode uint32
+}
+
+// ReadDir lists a directory: every name that a cloud that is up has. What does
+// not decode, and sync tools' copies, are never shown.
+func (n *Node) ReadDir() ([]DirEntry, error) {
+	if !n.IsDir() {
+		return nil, ErrNotDir
+	}
+	m := n.m
+	m.names.RLock()
+	defer m.names.RUnlock()
+	if n.gone() {
+		return nil, nil
+	}
+	index := map[cipher.PlainName]int{}
+	var list []DirEntry
+	absent := 0
+	err := m.reach("readdir", func(mb *member) error {
+		path, _ := n.path(mb.index)
+		entries, err := mb.dir.ReadDir(path)
+		if missing(err) {
+			absent++
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			d, ok := m.decode(mb, path, e)
+			if !ok {
+				continue
+			}
+			if _, known := index[d.name]; !known {
+				index[d.name] = len(list)
+				list = append(list, m.dirEntry(mb, e, d))
+			}
+		}
+		return nil
+	})
+	if err == nil && absent == len(m.ups()) {
+		err = fs.ErrNotExist
+	}
+	return list, err
+}
+
+func (m *Mirror) dirEntry(mb *member, e cloud.Entry, d decoded) DirEntry {
+	m.tree.Lock()
+	defer m.tree.Unlock()
+	out := DirEntry{Name: string(d.name), Ino: e.Ino, Mode: unix.S_IFREG}
+	switch {
+	case e.Dir:
+		out.Mode = unix.S_IFDIR
+	case d.special:
+		out.Mode = 0
+	}
+	if live := m.nodes.byBacking[backingKey{mb.index, e.Ino}]; live != nil {
+		out.Ino = live.ino
+		out.Mode = live.kind
+	}
+	return out
+}
+
+// decoded is what an entry name stands for.
+type decoded struct {
+	name    cipher.PlainName
+	special bool
+}
+
+// decode returns the plaintext name of a primary entry. ok is false for
+// anything else: foreign, metadata, temporary, a copy.
+func (m *Mirror) decode(mb *member, dir string, e cloud.Entry) (decoded, bool) {
+	if strings.HasPrefix(e.Name, ".") || !e.Dir && !e.Regular {
+		return decoded{}, false
+	}
+	d, err := mb.keys.DecodeEntry(cipher.EntryName(e.Name), func(side cipher.EntryName) ([]byte, error) {
+		return readAll(mb.dir, join(dir, string(side)))
+	})
+	if err != nil || d.Copy || e.Dir && d.Special {
+		return decoded{}, false
+	}
+	return decoded{d.Name, d.Special}, true
+}
+
+// readAll reads a small backing file, a sidecar.
+func readAll(dir cloud.Dir, path string) ([]byte, error) {
+	f, err := dir.Open(path, false)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.NewSectionReader(f, 0, math.MaxInt64))
+	if err != nil {
+		return nil, fmt.Errorf("sidecar: %w", err)
+	}
+	return data, nil
+}
+
+// Walk finds a node by its path from the root, parts joined by '/'. It returns
+// a referenced node.
+func (m *Mirror) Walk(path string) (*Node, error) {
+	at := m.root
+	at.Ref()
+	for part := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
+		if part == "" {
+			continue
+		}
+		next, err := at.Lookup(part)
+		at.Forget()
+		if err != nil {
+			return nil, err
+		}
+		at = next
+	}
+	return at, nil
+}

@@ -1,0 +1,202 @@
+package mirror
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+)
+
+// member is one cloud of the mirror.
+type member struct {
+	index int
+	name  string
+	id    cipher.ID
+	dir   cloud.Dir // nil when absent
+	keys  *cipher.Cloud
+
+	out atomic.Bool // gets no changes and is not asked for names
+
+	mu     sync.Mutex
+	reason string
+	marked bool // behind, durably
+}
+
+func (m *Mirror) addMembers(clouds []CloudConfig) {
+	behind := m.state.Behind()
+	for i, c := range clouds {
+		mb := &member{index: i, name: c.Name, id: c.ID, dir: c.Dir, keys: c.Cipher, reason: c.Reason}
+		if b, ok := behind[c.ID]; ok {
+			mb.marked = true
+			if c.Dir != nil {
+				mb.reason = b.Reason
+			}
+		}
+		mb.out.Store(mb.marked || c.Dir == nil)
+		m.members = append(m.members, mb)
+	}
+}
+
+// up reports whether the cloud gets changes and is asked for names.
+func (mb *member) up() bool { return !mb.out.Load() }
+
+func (mb *member) status() CloudStatus {
+	mb.mu.Lock()
+	defer mb.mu.Unlock()
+	s := CloudStatus{Name: mb.name, State: "ok", Reason: mb.reason}
+	switch {
+	case mb.dir == nil:
+		s.State = "absent"
+	case !mb.up():
+		s.State = "behind"
+	}
+	return s
+}
+
+// lead is the first cloud that is up, or nil.
+func (m *Mirror) lead() *member {
+	for _, mb := range m.members {
+		if mb.up() {
+			return mb
+		}
+	}
+	return nil
+}
+
+// ups returns the clouds that are up, in the vault's order.
+func (m *Mirror) ups() []*member {
+	var up []*member
+	for _, mb := range m.members {
+		if mb.up() {
+			up = append(up, mb)
+		}
+	}
+	return up
+}
+
+func (m *Mirror) allReadOnly() bool {
+	for _, mb := range m.ups() {
+		if s, err := mb.dir.Statfs(); err != nil || !s.ReadOnly {
+			return false
+		}
+	}
+	return true
+}
+
+// each runs a change on every cloud that is up, the lead first. A cloud that
+// fails while another one succeeds becomes behind. When all fail, none does:
+// the lead's error is the program's.
+func (m *Mirror) each(what string, op func(*member) error) error {
+	return m.settle(what, m.ups(), op)
+}
+
+func (m *Mirror) settle(what string, members []*member, op func(*member) error) error {
+	var failed []*member
+	var errs []error
+	done := 0
+	for _, mb := range members {
+		if err := op(mb); err != nil {
+			failed, errs = append(failed, mb), append(errs, err)
+		} else {
+			done++
+		}
+	}
+	if done == 0 {
+		if len(errs) > 0 {
+			return fmt.Errorf("%s: cloud %s: %w", what, failed[0].name, errs[0])
+		}
+		return fmt.Errorf("%s: %w", what, ErrNoCloud)
+	}
+	for i, mb := range failed {
+		if err := m.drop(mb, what, errs[i]); err != nil {
+			return err
+		}
+	}
+	if done < m.min {
+		return fmt.Errorf("%s: only %d of %d copies could be written", what, done, m.min)
+	}
+	return nil
+}
+
+// reach runs a question on every cloud that is up and forgives those that
+// cannot answer while another one can.
+func (m *Mirror) reach(what string, op func(*member) error) error {
+	var first error
+	answered := false
+	for _, mb := range m.ups() {
+		if err := op(mb); err != nil {
+			m.logger.Warn("a cloud does not answer", "cloud", mb.name, "what", what, "error", err)
+			if first == nil {
+				first = fmt.Errorf("%s: cloud %s: %w", what, mb.name, err)
+			}
+		} else {
+			answered = true
+		}
+	}
+	if answered {
+		return nil
+	}
+	if first == nil {
+		first = ErrNoCloud
+	}
+	return first
+}
+
+// drop makes a cloud behind, durably, before anything else goes on. The last
+// one is never dropped: its error comes back.
+func (m *Mirror) drop(mb *member, what string, cause error) error {
+	m.dropping.Lock()
+	defer m.dropping.Unlock()
+	mb.mu.Lock()
+	defer mb.mu.Unlock()
+	if !mb.up() {
+		return nil
+	}
+	others := 0
+	for _, o := range m.members {
+		if o != mb && o.up() {
+			others++
+		}
+	}
+	if others == 0 {
+		return fmt.Errorf("%s: cloud %s: %w", what, mb.name, cause)
+	}
+	reason := failure(what, cause)
+	if err := m.state.MarkBehind(mb.id, reason); err != nil {
+		return fmt.Errorf("cannot mark cloud %s behind: %w", mb.name, err)
+	}
+	mb.marked, mb.reason = true, reason
+	mb.out.Store(true)
+	m.logger.Warn("a cloud is behind from now on", "cloud", mb.name, "what", what, "error", cause)
+	return nil
+}
+
+// failure is the reason that status shows, which anybody may read: what was
+// done and the cause at the bottom, but no path.
+func failure(what string, cause error) string {
+	for {
+		next := errors.Unwrap(cause)
+		if next == nil {
+			return what + ": " + cause.Error()
+		}
+		cause = next
+	}
+}
+
+// markAbsent marks a cloud that is not there as behind before the first
+// change that it will miss.
+func (m *Mirror) markAbsent(mb *member) error {
+	mb.mu.Lock()
+	defer mb.mu.Unlock()
+	if mb.dir != nil || mb.marked {
+		return nil
+	}
+	if err := m.state.MarkBehind(mb.id, "absent while files were changed"); err != nil {
+		return fmt.Errorf("cannot mark cloud %s behind: %w", mb.name, err)
+	}
+	mb.marked = true
+	return nil
+}

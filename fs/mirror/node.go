@@ -1,0 +1,242 @@
+package mirror
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
+)
+
+// Node is a file or directory that somebody knows: the kernel, an opener, a
+// child. Equal nodes are one pointer, hard links included. Lookup and the
+// creating operations return a node with a reference; Forget gives it back.
+type Node struct {
+	m    *Mirror
+	ino  uint64
+	kind uint32 // S_IFMT bits
+
+	opening sync.Mutex
+	file    atomic.Pointer[file]
+
+	lastEntry atomic.Uint64 // of the log, about the file's content
+	lateEntry atomic.Uint64 // the last one when direct writes may not be durable
+
+	// The rest is guarded by Mirror.tree. Links and children change only
+	// with Mirror.names written as well, or when a lookup adds one.
+	refs     int64
+	links    []link
+	children map[string]*Node
+	backing  []uint64  // inode by cloud, 0 unknown
+	id       cipher.ID // file id, zero unknown
+}
+
+// link is one name of a node, with its spelling in each cloud.
+type link struct {
+	parent *Node
+	name   string
+	enc    []cipher.Name
+}
+
+// backingKey is the identity of a backing inode.
+type backingKey struct {
+	member int
+	ino    uint64
+}
+
+// table finds live nodes. It is guarded by Mirror.tree.
+type table struct {
+	byBacking map[backingKey]*Node
+	byIno     map[uint64]*Node
+	spare     uint64 // the next inode number for a node whose own is taken
+}
+
+const firstSpareIno = 1 << 62
+
+func (t *table) init(root *Node) {
+	t.byBacking = map[backingKey]*Node{}
+	t.byIno = map[uint64]*Node{root.ino: root}
+	t.spare = firstSpareIno
+}
+
+func newRoot(m *Mirror) *Node {
+	return &Node{m: m, ino: 1, kind: unix.S_IFDIR, refs: 1, children: map[string]*Node{}, backing: make([]uint64, len(m.members))}
+}
+
+// Ino is the inode number, unique among live nodes.
+func (n *Node) Ino() uint64 { return n.ino }
+
+// Kind is the file type, as the S_IFMT bits of a mode.
+func (n *Node) Kind() uint32 { return n.kind }
+
+// IsDir reports whether the node is a directory.
+func (n *Node) IsDir() bool { return n.kind == unix.S_IFDIR }
+
+// special reports whether the node's entries carry the letter w.
+func (n *Node) special() bool { return n.kind != unix.S_IFDIR && n.kind != unix.S_IFREG }
+
+// Ref takes another reference.
+func (n *Node) Ref() {
+	n.m.tree.Lock()
+	n.refs++
+	n.m.tree.Unlock()
+}
+
+// Forget gives one reference back. The last one frees the node.
+func (n *Node) Forget() {
+	n.m.tree.Lock()
+	defer n.m.tree.Unlock()
+	n.m.forget(n)
+}
+
+// forget drops a reference; every child's link holds one of its parent.
+func (m *Mirror) forget(n *Node) {
+	n.refs--
+	if n.refs > 0 || n == m.root {
+		return
+	}
+	delete(m.nodes.byIno, n.ino)
+	m.unregister(n)
+	for len(n.links) > 0 {
+		m.detach(n, n.links[0].parent, n.links[0].name)
+	}
+}
+
+func (m *Mirror) unregister(n *Node) {
+	for k, ino := range n.backing {
+		key := backingKey{k, ino}
+		if ino != 0 && m.nodes.byBacking[key] == n {
+			delete(m.nodes.byBacking, key)
+		}
+	}
+}
+
+// register makes a node findable by its backing inodes.
+func (m *Mirror) register(n *Node, backing []uint64) {
+	m.unregister(n)
+	n.backing = backing
+	for k, ino := range backing {
+		if ino != 0 {
+			m.nodes.byBacking[backingKey{k, ino}] = n
+		}
+	}
+}
+
+// newNode makes a node with one reference and one link.
+func (m *Mirror) newNode(l link, kind uint32, backing []uint64, lead int) *Node {
+	ino := backing[lead]
+	if _, taken := m.nodes.byIno[ino]; taken || ino == 0 {
+		ino = m.nodes.spare
+		m.nodes.spare++
+	}
+	n := &Node{m: m, ino: ino, kind: kind, refs: 1}
+	n.lateEntry.Store(m.log.Next())
+	if kind == unix.S_IFDIR {
+		n.children = map[string]*Node{}
+	}
+	m.nodes.byIno[ino] = n
+	m.register(n, backing)
+	m.attach(n, l)
+	return n
+}
+
+// attach adds a link. It holds a reference of the parent.
+func (m *Mirror) attach(n *Node, l link) {
+	n.links = append(n.links, l)
+	l.parent.children[l.name] = n
+	l.parent.refs++
+}
+
+// detach removes the link of that name, if the node has it.
+func (m *Mirror) detach(n *Node, parent *Node, name string) {
+	for i, l := range n.links {
+		if l.parent == parent && l.name == name {
+			n.links = append(n.links[:i], n.links[i+1:]...)
+			if parent.children[name] == n {
+				delete(parent.children, name)
+			}
+			m.forget(parent)
+			return
+		}
+	}
+}
+
+// encode returns a name's spelling in each cloud.
+func (m *Mirror) encode(name string) ([]cipher.Name, error) {
+	if len(name) > 255 {
+		return nil, ErrNameTooLong
+	}
+	enc := make([]cipher.Name, len(m.members))
+	for k, mb := range m.members {
+		e, err := mb.keys.EncodeName(cipher.PlainName(name))
+		if err != nil {
+			return nil, ErrInvalid
+		}
+		enc[k] = e
+	}
+	return enc, nil
+}
+
+// entryIn is the spelling of one entry in a cloud.
+func entryIn(enc []cipher.Name, k int, special bool) string {
+	if special {
+		return string(enc[k].Entry) + "w"
+	}
+	return string(enc[k].Entry)
+}
+
+func join(dir, entry string) string {
+	if dir == "" {
+		return entry
+	}
+	return dir + "/" + entry
+}
+
+// path is where the node is in a cloud, by its first link. ok is false when it
+// has no name left. The caller holds Mirror.names.
+func (n *Node) path(k int) (path string, ok bool) {
+	return n.walkUp(func(at *Node, l link) string { return entryIn(l.enc, k, at.special()) })
+}
+
+// plainPath is the node's path from the root, for the log; the caller holds
+// Mirror.names.
+func (n *Node) plainPath() (path string, ok bool) {
+	return n.walkUp(func(_ *Node, l link) string { return l.name })
+}
+
+func (n *Node) walkUp(part func(*Node, link) string) (string, bool) {
+	n.m.tree.Lock()
+	defer n.m.tree.Unlock()
+	var parts []string
+	for at := n; at != n.m.root; at = at.links[0].parent {
+		if len(at.links) == 0 {
+			return "", false
+		}
+		parts = append(parts, part(at, at.links[0]))
+	}
+	slices.Reverse(parts)
+	return strings.Join(parts, "/"), true
+}
+
+// gone reports whether the node has no name left.
+func (n *Node) gone() bool {
+	n.m.tree.Lock()
+	defer n.m.tree.Unlock()
+	return n != n.m.root && len(n.links) == 0
+}
+
+// fileID returns what is known of the node's file id.
+func (n *Node) fileID() cipher.ID {
+	n.m.tree.Lock()
+	defer n.m.tree.Unlock()
+	return n.id
+}
+
+func (n *Node) setFileID(id cipher.ID) {
+	n.m.tree.Lock()
+	n.id = id
+	n.m.tree.Unlock()
+}

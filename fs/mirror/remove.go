@@ -1,0 +1,315 @@
+package mirror
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
+)
+
+// lockNodes locks Mirror.names for writing with no commit of these nodes under
+// way and none of them on its way into fresh backing files.
+func (m *Mirror) lockNodes(nodes ...*Node) (unlock func(), err error) {
+	for {
+		files := m.openFiles(nodes)
+		for _, f := range files {
+			f.applying.Lock()
+		}
+		for _, f := range files {
+			if err = f.finishReplacing(); err != nil {
+				break
+			}
+		}
+		m.names.Lock()
+		same := slices.Equal(files, m.stillOpen(nodes))
+		if same && err == nil {
+			return func() { m.names.Unlock(); releaseAll(files) }, nil
+		}
+		m.names.Unlock()
+		releaseAll(files)
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func releaseAll(files []*file) {
+	for _, f := range files {
+		f.applying.Unlock()
+	}
+	for _, f := range files {
+		f.release()
+	}
+}
+
+// openFiles holds the open files of some nodes, in lock order.
+func (m *Mirror) openFiles(nodes []*Node) []*file {
+	var files []*file
+	for _, n := range nodes {
+		if n == nil {
+			continue
+		}
+		if f := n.file.Load(); f != nil && !slices.Contains(files, f) && f.hold() {
+			files = append(files, f)
+		}
+	}
+	sortFiles(files)
+	return files
+}
+
+// stillOpen is what openFiles would find, without holding it.
+func (m *Mirror) stillOpen(nodes []*Node) []*file {
+	var files []*file
+	for _, n := range nodes {
+		if n == nil {
+			continue
+		}
+		if f := n.file.Load(); f != nil && !slices.Contains(files, f) {
+			files = append(files, f)
+		}
+	}
+	sortFiles(files)
+	return files
+}
+
+func sortFiles(files []*file) {
+	slices.SortFunc(files, func(a, b *file) int { return cmp.Compare(a.n.ino, b.n.ino) })
+}
+
+// finishReplacing commits a file whose copies are not in place yet.
+func (f *file) finishReplacing() error {
+	f.mu.RLock()
+	replacing := f.replacing && !f.orphan
+	f.mu.RUnlock()
+	if !replacing {
+		return nil
+	}
+	err := f.m.commit([]*file{f})
+	f.settled()
+	return err
+}
+
+// peekChild returns the live node of a name, or finds it. It returns nil where
+// the name is not there.
+func (m *Mirror) peekChild(dir *Node, name string) (*Node, error) {
+	m.tree.Lock()
+	if n := dir.children[name]; n != nil {
+		n.refs++
+		m.tree.Unlock()
+		return n, nil
+	}
+	m.tree.Unlock()
+	m.names.RLock()
+	defer m.names.RUnlock()
+	n, _, err := m.child(dir, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return n, err
+}
+
+// identify returns the file id of a file, from memory or from the header that
+// is served. The caller holds Mirror.names.
+func (m *Mirror) identify(n *Node) (cipher.ID, error) {
+	if f := n.file.Load(); f != nil {
+		return f.base.head.FileID, nil
+	}
+	var last error = ErrNoCloud
+	for _, mb := range m.ups() {
+		path, ok := n.path(mb.index)
+		if !ok {
+			return cipher.ID{}, ErrStale
+		}
+		h, err := m.peek(mb, path)
+		if err == nil {
+			return h.FileID, nil
+		}
+		last = err
+	}
+	return cipher.ID{}, last
+}
+
+// Unlink removes a file's name. Openers keep the file. Where nothing of the
+// file can be read it works all the same.
+func (n *Node) Unlink(name string) error {
+	m := n.m
+	if err := m.change(); err != nil {
+		return err
+	}
+	child, f, unlock, err := m.lockChild(n, name)
+	if err != nil {
+		return err
+	}
+	defer child.Forget()
+	defer unlock()
+	if child.IsDir() {
+		return ErrIsDir
+	}
+	plain, ok := n.plainPath()
+	if !ok {
+		return fs.ErrNotExist
+	}
+	id, err := m.identify(child)
+	if err != nil {
+		id = cipher.ID{}
+	}
+	if _, err := m.append(&entry{Op: opUnlink, Path: []byte(join(plain, name)), File: &id, Kind: child.kind}); err != nil {
+		return err
+	}
+	enc, err := m.encode(name)
+	if err != nil {
+		return err
+	}
+	err = m.each("unlink", func(mb *member) error {
+		path, _ := n.path(mb.index)
+		if err := mb.dir.Remove(join(path, entryIn(enc, mb.index, child.special()))); err != nil && !missing(err) {
+			return err
+		}
+		m.dropSidecar(mb, n, enc)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	m.unnamed(child, n, name, f)
+	return nil
+}
+
+// lockChild finds a name and locks Mirror.names for writing with no commit of
+// that node under way. The node is referenced.
+func (m *Mirror) lockChild(dir *Node, name string) (*Node, *found, func(), error) {
+	if !dir.IsDir() {
+		return nil, nil, nil, ErrNotDir
+	}
+	if err := checkName(name); err != nil {
+		return nil, nil, nil, err
+	}
+	for {
+		node, err := m.peekChild(dir, name)
+		if err == nil && node == nil {
+			err = fs.ErrNotExist
+		}
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		unlock, err := m.lockNodes(node)
+		if err != nil {
+			node.Forget()
+			return nil, nil, nil, err
+		}
+		now, f, err := m.child(dir, name)
+		if err == nil && now == node {
+			now.Forget()
+			return node, f, unlock, nil
+		}
+		unlock()
+		node.Forget()
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		now.Forget()
+	}
+}
+
+// unnamed takes a name from a node. An open file without another link goes on
+// without one. The caller holds Mirror.names for writing, and the file's
+// applying lock.
+func (m *Mirror) unnamed(child, dir *Node, name string, f *found) {
+	m.tree.Lock()
+	m.detach(child, dir, name)
+	named := len(child.links) > 0
+	m.tree.Unlock()
+	open := child.file.Load()
+	if named || open == nil || f.info().Nlink > 1 {
+		return
+	}
+	open.mu.Lock()
+	defer open.mu.Unlock()
+	open.orphan = true
+	open.discard()
+	open.ref = 0
+	m.commits.untrack(open)
+}
+
+// Rmdir removes an empty directory.
+func (n *Node) Rmdir(name string) error {
+	m := n.m
+	if err := m.change(); err != nil {
+		return err
+	}
+	child, f, unlock, err := m.lockChild(n, name)
+	if err != nil {
+		return err
+	}
+	defer child.Forget()
+	defer unlock()
+	if !child.IsDir() {
+		return ErrNotDir
+	}
+	plain, ok := n.plainPath()
+	if !ok {
+		return fs.ErrNotExist
+	}
+	litter, err := m.litter(child)
+	if err != nil {
+		return err
+	}
+	if _, err := m.append(&entry{Op: opRmdir, Path: []byte(join(plain, name)), Kind: unix.S_IFDIR, Inodes: f.backing()}); err != nil {
+		return err
+	}
+	enc, err := m.encode(name)
+	if err != nil {
+		return err
+	}
+	err = m.each("rmdir", func(mb *member) error {
+		path, _ := child.path(mb.index)
+		for _, l := range litter[mb.index] {
+			if err := mb.dir.Remove(join(path, l)); err != nil && !missing(err) {
+				return err
+			}
+		}
+		if err := mb.dir.Rmdir(path); err != nil && !missing(err) {
+			return err
+		}
+		m.dropSidecar(mb, n, enc)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	m.tree.Lock()
+	m.detach(child, n, name)
+	m.tree.Unlock()
+	return nil
+}
+
+// litter lists what may be removed with a directory in each cloud: temporary
+// files of this program and sidecars. Anything else, foreign entries too,
+// makes the directory not empty, and nothing is removed anywhere.
+func (m *Mirror) litter(dir *Node) (map[int][]string, error) {
+	litter := map[int][]string{}
+	full := false
+	err := m.reach("readdir", func(mb *member) error {
+		path, _ := dir.path(mb.index)
+		entries, err := mb.dir.ReadDir(path)
+		if missing(err) {
+			return nil
+		}
+		for _, e := range entries {
+			full = full || !e.Regular || !isTemp(e.Name) && !isSidecar(e.Name)
+			litter[mb.index] = append(litter[mb.index], e.Name)
+		}
+		return err
+	})
+	if err == nil && full {
+		err = ErrNotEmpty
+	}
+	return litter, err
+}
+
+// isSidecar reports whether an entry has the shape of a sidecar's name.
+func isSidecar(name string) bool { return len(name) == 41 && name[0] == 'y' }

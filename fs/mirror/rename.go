@@ -1,0 +1,456 @@
+package mirror
+
+import (
+	"errors"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+)
+
+// RenameFlags are those of renameat2.
+type RenameFlags struct {
+	NoReplace bool
+	Exchange  bool
+}
+
+// move is a rename on its way: what is moved and what is replaced.
+type move struct {
+	from, to        *Node // directories
+	name, newName   string
+	src, dst        *Node // dst is nil where nothing is replaced
+	srcAt, dstAt    *found
+	enc, newEnc     []cipher.Name
+	plain, newPlain string
+	takeover        *takeover
+	sourceFile      *file // open for a takeover
+	unlock          func()
+}
+
+// Rename moves an entry. A regular file that replaces another one takes over
+// its identity, so that other machines see a new version and not a conflict.
+func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) error {
+	m := n.m
+	if err := m.change(); err != nil {
+		return err
+	}
+	mv := &move{from: n, to: to, name: name, newName: newName}
+	defer func() { m.endMove(mv) }()
+	if err := m.lockMove(mv, flags); err != nil {
+		return err
+	}
+	if flags.Exchange {
+		return m.swap(mv)
+	}
+	if err := m.checkMove(mv, flags); err != nil {
+		return err
+	}
+	if mv.dst == mv.src {
+		return nil
+	}
+	var litter map[int][]string
+	if mv.dst != nil && mv.dst.IsDir() {
+		var err error
+		if litter, err = m.litter(mv.dst); err != nil {
+			return err
+		}
+	}
+	e, err := m.logMove(mv)
+	if err != nil {
+		return err
+	}
+	if err := m.each("rename", func(mb *member) error { return m.moveIn(mb, mv, litter[mb.index]) }); err != nil {
+		m.undoTakeover(mv)
+		return err
+	}
+	m.moved(mv, e)
+	return nil
+}
+
+// lockMove finds both ends and locks Mirror.names with no commit of either
+// under way. A source that will replace a regular file is committed first, and
+// durable in the log or on the lead.
+func (m *Mirror) lockMove(mv *move, flags RenameFlags) error {
+	if !mv.from.IsDir() || !mv.to.IsDir() {
+		return ErrNotDir
+	}
+	for _, name := range []string{mv.name, mv.newName} {
+		if err := checkName(name); err != nil {
+			return err
+		}
+	}
+	var err error
+	if mv.enc, err = m.encode(mv.name); err != nil {
+		return err
+	}
+	if mv.newEnc, err = m.encode(mv.newName); err != nil {
+		return err
+	}
+	for {
+		again, err := m.tryLockMove(mv, flags)
+		if err != nil || !again {
+			return err
+		}
+		m.endMove(mv)
+		mv.src, mv.dst, mv.unlock, mv.sourceFile = nil, nil, nil, nil
+	}
+}
+
+func (m *Mirror) tryLockMove(mv *move, flags RenameFlags) (again bool, err error) {
+	if mv.src, err = m.peekChild(mv.from, mv.name); err != nil {
+		return false, err
+	}
+	if mv.src == nil {
+		return false, fs.ErrNotExist
+	}
+	if mv.dst, err = m.peekChild(mv.to, mv.newName); err != nil {
+		return false, err
+	}
+	if m.replaces(mv, flags) {
+		if err := m.prepareSource(mv); err != nil {
+			return false, err
+		}
+	}
+	if mv.unlock, err = m.lockNodes(mv.src, mv.dst); err != nil {
+		return false, err
+	}
+	src, srcAt, err := m.child(mv.from, mv.name)
+	if err != nil {
+		return false, err
+	}
+	src.Forget()
+	dst, dstAt, err := m.child(mv.to, mv.newName)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	if dst != nil {
+		dst.Forget()
+	}
+	mv.srcAt, mv.dstAt = srcAt, dstAt
+	again = src != mv.src || dst != mv.dst || mv.sourceFile != nil && mv.sourceFile.unsettled()
+	return again, nil
+}
+
+// replaces reports whether a takeover is due.
+func (m *Mirror) replaces(mv *move, flags RenameFlags) bool {
+	return mv.dst != nil && mv.dst != mv.src && !flags.Exchange && !flags.NoReplace &&
+		mv.src.kind == unix.S_IFREG && mv.dst.kind == unix.S_IFREG
+}
+
+// prepareSource opens the source and commits it. A source that cannot be read
+// is renamed as it is.
+func (m *Mirror) prepareSource(mv *move) error {
+	f, err := m.acquire(mv.src)
+	if err != nil {
+		return nil
+	}
+	mv.sourceFile = f
+	if !f.unsettled() {
+		return nil
+	}
+	if err := (&Handle{f: f}).Sync(); err != nil {
+		return err
+	}
+	f.applying.Lock()
+	defer f.applying.Unlock()
+	err = m.commit([]*file{f})
+	f.settled()
+	return err
+}
+
+// unsettled reports whether something of the file is not in the clouds, or not
+// durable anywhere.
+func (f *file) unsettled() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return !f.orphan && (f.unsealed() || f.base.head.CommitID != f.disk.head.CommitID || len(f.late) > 0)
+}
+
+// endMove lets go of what lockMove took.
+func (m *Mirror) endMove(mv *move) {
+	if mv.unlock != nil {
+		mv.unlock()
+	}
+	if mv.sourceFile != nil {
+		mv.sourceFile.release()
+	}
+	for _, n := range []*Node{mv.src, mv.dst} {
+		if n != nil {
+			n.Forget()
+		}
+	}
+}
+
+// checkMove refuses what rename(2) refuses.
+func (m *Mirror) checkMove(mv *move, flags RenameFlags) error {
+	var ok, newOK bool
+	mv.plain, ok = mv.from.plainPath()
+	mv.newPlain, newOK = mv.to.plainPath()
+	if !ok || !newOK {
+		return fs.ErrNotExist
+	}
+	mv.plain, mv.newPlain = join(mv.plain, mv.name), join(mv.newPlain, mv.newName)
+	if mv.src.IsDir() && m.inside(mv.to, mv.src) {
+		return ErrInvalid
+	}
+	switch {
+	case mv.dst == nil:
+	case flags.NoReplace:
+		return fs.ErrExist
+	case mv.dst == mv.src:
+	case mv.src.IsDir() && !mv.dst.IsDir():
+		return ErrNotDir
+	case !mv.src.IsDir() && mv.dst.IsDir():
+		return ErrIsDir
+	case mv.dst.IsDir() && m.inside(mv.from, mv.dst):
+		return ErrNotEmpty
+	}
+	return nil
+}
+
+// inside reports whether a directory is another one or lies below it.
+func (m *Mirror) inside(dir, other *Node) bool {
+	m.tree.Lock()
+	defer m.tree.Unlock()
+	for at := dir; ; at = at.links[0].parent {
+		if at == other {
+			return true
+		}
+		if at == m.root || len(at.links) == 0 {
+			return false
+		}
+	}
+}
+
+// takeover is the version under which a file goes on that replaces another.
+type takeover struct {
+	from, to sealed
+	hide     bool // size and mtime stay the same, so that the mtime must move
+}
+
+// logMove draws a takeover's version and writes the log's entry. A takeover
+// touches committed headers, so that its entry is durable first.
+func (m *Mirror) logMove(mv *move) (*entry, error) {
+	e := &entry{Op: opRename, Path: []byte(mv.plain), To: []byte(mv.newPlain), Kind: mv.src.kind}
+	if mv.dst != nil {
+		e.Over = mv.dst.kind
+	}
+	if mv.src.IsDir() {
+		e.Inodes = mv.srcAt.backing()
+		_, err := m.append(e)
+		return e, err
+	}
+	id, err := m.identify(mv.src)
+	if err != nil {
+		id = cipher.ID{}
+	}
+	e.File = &id
+	if mv.sourceFile != nil && mv.dst != nil && mv.dstAt.info().Nlink == 1 && mv.srcAt.info().Nlink == 1 {
+		if err := m.planTakeover(mv, e); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := m.append(e); err != nil {
+		return nil, err
+	}
+	if mv.takeover != nil {
+		return e, m.log.Sync()
+	}
+	return e, nil
+}
+
+func (m *Mirror) planTakeover(mv *move, e *entry) error {
+	old, err := m.replacedHead(mv)
+	if err != nil {
+		return nil // what is replaced cannot be read: there is nothing to take over
+	}
+	f := mv.sourceFile
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	version := f.base.head.Version.Max(old.Version)
+	_, counter, err := m.ids(1, version.Highest())
+	if err != nil {
+		return err
+	}
+	t := &takeover{from: f.base, to: f.base}
+	t.to.head.FileID, t.to.head.CommitID = old.FileID, random16()
+	t.to.head.Version = version.With(m.state.Writer(), counter)
+	t.hide = mv.srcAt.info().Size == mv.dstAt.info().Size && mv.srcAt.info().Mtime.Equal(mv.dstAt.info().Mtime)
+	e.Commit = &commitEntry{Base: newHeadEntry(&t.from), Head: newHeadEntry(&t.to)}
+	e.Salts = salts(f.copies)
+	mv.takeover = t
+	return nil
+}
+
+// replacedHead is the header of the file that is replaced.
+func (m *Mirror) replacedHead(mv *move) (*cipher.Header, error) {
+	if f := mv.dst.file.Load(); f != nil {
+		if !f.base.committed() {
+			return nil, ErrArriving
+		}
+		return &f.base.head, nil
+	}
+	k := mv.dstAt.best
+	dir, _ := mv.to.path(k)
+	h, err := m.peek(m.members[k], join(dir, entryIn(mv.newEnc, k, false)))
+	if err == nil && len(h.Version) == 0 {
+		err = ErrArriving
+	}
+	return h, err
+}
+
+// moveIn renames in one cloud.
+func (m *Mirror) moveIn(mb *member, mv *move, litter []string) error {
+	k := mb.index
+	if err := m.putSidecar(mb, mv.to, mv.newEnc); err != nil {
+		return err
+	}
+	from, _ := mv.from.path(k)
+	to, _ := mv.to.path(k)
+	target := join(to, entryIn(mv.newEnc, k, mv.src.special()))
+	for _, l := range litter {
+		if err := mb.dir.Remove(join(target, l)); err != nil && !missing(err) {
+			return err
+		}
+	}
+	if mv.takeover != nil {
+		if err := m.takeOverIn(mb, mv); err != nil {
+			return err
+		}
+	}
+	if err := mb.dir.Rename(join(from, entryIn(mv.enc, k, mv.src.special())), target); err != nil {
+		return err
+	}
+	if mv.dst != nil && mv.dst.special() != mv.src.special() {
+		if err := mb.dir.Remove(join(to, entryIn(mv.newEnc, k, mv.dst.special()))); err != nil && !missing(err) {
+			return err
+		}
+	}
+	m.dropSidecar(mb, mv.from, mv.enc)
+	return nil
+}
+
+func (m *Mirror) takeOverIn(mb *member, mv *move) error {
+	f, t := mv.sourceFile, mv.takeover
+	c := f.copies[mb.index]
+	if !c.writes() {
+		return ErrOlder
+	}
+	f.touched(c, 0, 0)
+	if err := c.writeHeader(&t.to); err != nil {
+		return err
+	}
+	if !t.hide {
+		return nil
+	}
+	now := m.clock()
+	if err := c.file.Chmod(backingMode(t.to.head.Mode, true)); err != nil {
+		return err
+	}
+	return c.file.Chtimes(cloud.Times{Mtime: &now})
+}
+
+// undoTakeover gives the source an identity of its own again after a rename
+// that failed everywhere.
+func (m *Mirror) undoTakeover(mv *move) {
+	if mv.takeover == nil {
+		return
+	}
+	f := mv.sourceFile
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.base.head.Version = mv.takeover.to.head.Version
+	f.base.head.FileID = random16()
+	f.disk = f.base
+	f.changed()
+	m.commits.enqueue(f)
+}
+
+// moved brings the nodes up to date.
+func (m *Mirror) moved(mv *move, e *entry) {
+	if mv.takeover != nil {
+		f := mv.sourceFile
+		f.mu.Lock()
+		f.base, f.disk = mv.takeover.to, mv.takeover.to
+		f.mu.Unlock()
+		mv.src.setFileID(f.base.head.FileID)
+	}
+	if mv.dst != nil {
+		m.unnamed(mv.dst, mv.to, mv.newName, mv.dstAt)
+	}
+	m.tree.Lock()
+	defer m.tree.Unlock()
+	m.attach(mv.src, link{mv.to, mv.newName, mv.newEnc})
+	m.detach(mv.src, mv.from, mv.name)
+}
+
+// swap exchanges two entries.
+func (m *Mirror) swap(mv *move) error {
+	if mv.dst == nil {
+		return fs.ErrNotExist
+	}
+	if mv.src == mv.dst {
+		return nil
+	}
+	if mv.src.IsDir() && m.inside(mv.to, mv.src) || mv.dst.IsDir() && m.inside(mv.from, mv.dst) {
+		return ErrInvalid
+	}
+	plain, ok := mv.from.plainPath()
+	newPlain, newOK := mv.to.plainPath()
+	if !ok || !newOK {
+		return fs.ErrNotExist
+	}
+	e := &entry{Op: opSwap, Path: []byte(join(plain, mv.name)), To: []byte(join(newPlain, mv.newName)), Kind: mv.src.kind, Over: mv.dst.kind}
+	if mv.src.IsDir() {
+		e.Inodes = mv.srcAt.backing()
+	} else if id, err := m.identify(mv.src); err == nil {
+		e.File = &id
+	}
+	if _, err := m.append(e); err != nil {
+		return err
+	}
+	if err := m.each("exchange", func(mb *member) error { return m.swapIn(mb, mv) }); err != nil {
+		return err
+	}
+	m.tree.Lock()
+	defer m.tree.Unlock()
+	m.exchangeLinks(mv)
+	return nil
+}
+
+// exchangeLinks exchanges the links of the two nodes.
+func (m *Mirror) exchangeLinks(mv *move) {
+	m.attach(mv.src, link{mv.to, mv.newName, mv.newEnc})
+	m.attach(mv.dst, link{mv.from, mv.name, mv.enc})
+	m.detach(mv.src, mv.from, mv.name)
+	m.detach(mv.dst, mv.to, mv.newName)
+}
+
+func (m *Mirror) swapIn(mb *member, mv *move) error {
+	k := mb.index
+	from, _ := mv.from.path(k)
+	to, _ := mv.to.path(k)
+	a, b := mv.src.special(), mv.dst.special()
+	src, dst := join(from, entryIn(mv.enc, k, a)), join(to, entryIn(mv.newEnc, k, b))
+	if a == b {
+		err := mb.dir.Exchange(src, dst)
+		if !errors.Is(err, cloud.ErrUnsupported) {
+			return err
+		}
+	}
+	moves := [2][2]string{{src, join(to, entryIn(mv.newEnc, k, a))}, {dst, join(from, entryIn(mv.enc, k, b))}}
+	return swapPaths(mb.dir, join(to, tempName()), moves[0], moves[1])
+}
+
+// swapPaths exchanges two entries by way of a temporary name: each moves from
+// its first path to its second.
+func swapPaths(dir cloud.Dir, temp string, a, b [2]string) error {
+	for _, step := range [][2]string{{a[0], temp}, b, {temp, a[1]}} {
+		if err := dir.Rename(step[0], step[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

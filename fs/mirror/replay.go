@@ -1,0 +1,314 @@
+package mirror
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
+)
+
+// replayer finishes, at mount, what the log says was under way. It goes
+// through the log once for each cloud: a cloud may have any prefix of the
+// operations on names, and any part of the data that was not synced. Every
+// step looks first whether it is done already.
+type replayer struct {
+	m       *Mirror
+	entries []*entry        // without data
+	seqs    []uint64        // of entries
+	refs    map[uint64]*ref // files that the log names
+	misses  []int           // steps that could not be done, by cloud
+	made    map[string]bool // directories made by this replay, by cloud and path
+}
+
+// ref is a file that the log names, and where it was then.
+type ref struct {
+	path   string
+	at     int // index of the binding entry
+	kind   uint32
+	file   cipher.ID
+	salts  [][]byte
+	temps  []string // fresh backing files, by cloud
+	fresh  [][]byte // and their salts
+	commit int      // index of the last commit, -1
+	change int      // index of the last change, -1
+}
+
+// replay brings everything that the log holds to the clouds that are up, and
+// empties it.
+func (m *Mirror) replay() error {
+	r := &replayer{m: m, refs: map[uint64]*ref{}, misses: make([]int, len(m.members)), made: map[string]bool{}}
+	if err := r.survey(); err != nil {
+		return err
+	}
+	if len(r.entries) == 0 || m.readOnly {
+		return m.state.MarkBoot()
+	}
+	m.logger.Info("replaying the redo log", "entries", len(r.entries), "sameBoot", m.state.SameBoot())
+	for _, mb := range m.members {
+		if err := m.markAbsent(mb); err != nil {
+			return err
+		}
+	}
+	for _, mb := range m.ups() {
+		if err := r.replayIn(mb); err != nil {
+			if err := m.drop(mb, "replay", err); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.dropIncomplete(); err != nil {
+		return err
+	}
+	if m.state.SameBoot() {
+		if err := r.recover(); err != nil {
+			return err
+		}
+	}
+	if err := m.Sync(); err != nil {
+		return err
+	}
+	return m.state.MarkBoot()
+}
+
+// survey reads the log without its data.
+func (r *replayer) survey() error {
+	return r.m.log.Replay(func(seq uint64, payload []byte) error {
+		e, err := parseEntry(payload)
+		if err != nil {
+			return err
+		}
+		e.data = nil
+		at := len(r.entries)
+		r.entries, r.seqs = append(r.entries, e), append(r.seqs, seq)
+		r.m.refs.Store(max(r.m.refs.Load(), e.Ref))
+		r.note(at, e)
+		return nil
+	})
+}
+
+// note keeps what an entry says of a file.
+func (r *replayer) note(at int, e *entry) {
+	if e.Op == opBind || e.Op == opCreate {
+		f := &ref{path: string(e.Path), at: at, kind: e.Kind, salts: e.Salts, commit: -1, change: -1}
+		if e.Op == opCreate {
+			f.kind, f.change = unix.S_IFREG, at
+		}
+		if e.File != nil {
+			f.file = *e.File
+		}
+		r.refs[e.Ref] = f
+		return
+	}
+	f := r.refs[e.Ref]
+	if e.Ref == 0 || f == nil {
+		return
+	}
+	switch e.Op {
+	case opCommit:
+		f.commit = at
+	case opFresh:
+		f.temps, f.fresh, f.change = e.Temps, e.Salts, at
+	default:
+		f.change = at
+	}
+}
+
+// dropIncomplete puts clouds behind that miss what another one has.
+func (r *replayer) dropIncomplete() error {
+	least := -1
+	for _, mb := range r.m.ups() {
+		if n := r.misses[mb.index]; least < 0 || n < least {
+			least = n
+		}
+	}
+	for _, mb := range r.m.ups() {
+		if r.misses[mb.index] > least {
+			if err := r.m.drop(mb, "replay", fmt.Errorf("%d changes could not be finished", r.misses[mb.index])); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// miss notes a step that cannot be done in a cloud.
+func (r *replayer) miss(mb *member, e *entry, why error) {
+	r.misses[mb.index]++
+	r.m.logger.Warn("a change cannot be finished", "cloud", mb.name, "operation", e.Op, "error", why)
+}
+
+// images returns where something at path may be, given that any of the
+// operations on names after entry at may have been done: path itself, then
+// each later place.
+func (r *replayer) images(path string, at int) []string {
+	list := []string{path}
+	for _, e := range r.entries[at+1:] {
+		from, to := string(e.Path), string(e.To)
+		for _, p := range list {
+			switch e.Op {
+			case opRename:
+				list = addImage(list, p, from, to)
+			case opSwap:
+				list = addImage(list, p, from, to)
+				list = addImage(list, p, to, from)
+			case opLink:
+				if p == from {
+					list = addImage(list, p, from, to)
+				}
+			}
+		}
+	}
+	return list
+}
+
+func addImage(list []string, p, from, to string) []string {
+	rest, ok := strings.CutPrefix(p, from)
+	if !ok || rest != "" && rest[0] != '/' {
+		return list
+	}
+	image := to + rest
+	for _, have := range list {
+		if have == image {
+			return list
+		}
+	}
+	return append(list, image)
+}
+
+// final returns where something at path is after all operations; alive is
+// false when they remove or replace it.
+func (r *replayer) final(path string, at int) (where string, alive bool) {
+	for _, e := range r.entries[at+1:] {
+		from, to := string(e.Path), string(e.To)
+		switch e.Op {
+		case opUnlink, opRmdir:
+			if path == from || strings.HasPrefix(path, from+"/") {
+				return path, false
+			}
+		case opRename:
+			if path == to {
+				return path, false
+			}
+			path = moveImage(path, from, to)
+		case opSwap:
+			if moved := moveImage(path, from, to); moved != path {
+				path = moved
+			} else {
+				path = moveImage(path, to, from)
+			}
+		}
+	}
+	return path, true
+}
+
+func moveImage(p, from, to string) string {
+	if rest, ok := strings.CutPrefix(p, from); ok && (rest == "" || rest[0] == '/') {
+		return to + rest
+	}
+	return p
+}
+
+// entryPath spells a plaintext path in one cloud.
+func (r *replayer) entryPath(mb *member, plain string, kind uint32) (path string, dir string, name cipher.Name, err error) {
+	if plain == "" {
+		return "", "", name, nil
+	}
+	for part := range strings.SplitSeq(plain, "/") {
+		if name, err = mb.keys.EncodeName(cipher.PlainName(part)); err != nil {
+			return "", "", name, err
+		}
+		dir, path = path, join(path, string(name.Entry))
+	}
+	if special := kind != unix.S_IFDIR && kind != unix.S_IFREG; special {
+		path += "w"
+	}
+	return path, dir, name, nil
+}
+
+// locate finds the backing entry that matches among the images of a path.
+func (r *replayer) locate(mb *member, e spot, match func(path string) bool) (path string, ok bool) {
+	for _, image := range r.images(e.path, e.at) {
+		path, _, _, err := r.entryPath(mb, image, e.kind)
+		if err == nil && match(path) {
+			return path, true
+		}
+	}
+	return "", false
+}
+
+// spot is a path as of one entry of the log.
+type spot struct {
+	path string
+	at   int
+	kind uint32
+}
+
+// hasSalt matches a backing file by the salt in its header.
+func (r *replayer) hasSalt(mb *member, salt []byte) func(string) bool {
+	return func(path string) bool {
+		f, err := mb.dir.Open(path, false)
+		if err != nil {
+			return false
+		}
+		defer f.Close()
+		raw := make([]byte, cipher.HeaderSize)
+		n, _ := f.ReadAt(raw, 0)
+		return n == len(raw) && len(salt) == 16 && bytes.Equal(raw[16:32], salt)
+	}
+}
+
+// hasID matches a backing file by the file id in its header.
+func (r *replayer) hasID(mb *member, ids ...*cipher.ID) func(string) bool {
+	return func(path string) bool {
+		h, err := r.m.peek(mb, path)
+		if err != nil {
+			return false
+		}
+		for _, id := range ids {
+			if id != nil && h.FileID == *id {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// isDir matches a directory by its inode, or one that this replay made.
+func (r *replayer) isDir(mb *member, inodes []uint64) func(string) bool {
+	return func(path string) bool {
+		info, err := mb.dir.Stat(path)
+		if err != nil || !info.Dir {
+			return false
+		}
+		return r.made[mb.name+"\x00"+path] || mb.index < len(inodes) && inodes[mb.index] == info.Ino
+	}
+}
+
+// replayIn goes through the log for one cloud.
+func (r *replayer) replayIn(mb *member) error {
+	finals := map[uint64]*final{}
+	at := -1
+	err := r.m.log.Replay(func(_ uint64, payload []byte) error {
+		if at++; at >= len(r.entries) {
+			return nil
+		}
+		e, err := parseEntry(payload)
+		if err != nil {
+			return err
+		}
+		if e.Op == opCommit {
+			return r.redoCommit(mb, at, e, finals)
+		}
+		return r.redoName(mb, at, e)
+	})
+	if err != nil {
+		return err
+	}
+	if err := mb.dir.Syncfs(); err != nil {
+		return err
+	}
+	return r.finishCommits(mb, finals)
+}

@@ -1,0 +1,295 @@
+package mirror
+
+import (
+	"fmt"
+
+	"github.com/overcast-fs/overcast/cipher"
+)
+
+// final is the last commit of one file in one cloud, to be finished with a
+// clean header once its records are synced.
+type final struct {
+	ref    *ref
+	commit *commitEntry
+	salt   []byte
+	fresh  bool
+}
+
+// redoCommit writes a commit's records, under a DIRTY header where committed
+// ones change. Its clean header comes after the sync.
+func (r *replayer) redoCommit(mb *member, at int, e *entry, finals map[uint64]*final) error {
+	f, v := r.refs[e.Ref], e.Commit
+	if f == nil || v == nil || mb.index >= len(e.Salts) || e.Salts[mb.index] == nil {
+		return nil
+	}
+	fin := &final{ref: f, commit: v, salt: e.Salts[mb.index], fresh: v.Fresh}
+	path, ok := r.locateCopy(mb, fin)
+	if !ok {
+		if _, alive := r.final(f.path, f.at); alive {
+			r.miss(mb, e, ErrMissing)
+		}
+		return nil
+	}
+	c, err := r.openCopy(mb, path)
+	if err != nil {
+		r.miss(mb, e, err)
+		return nil
+	}
+	defer c.close()
+	to := v.Head.sealed(len(r.m.members))
+	applied, err := alreadyIn(c.head, &to)
+	if err != nil || applied && len(v.Base.Version) > 0 {
+		if err != nil {
+			r.miss(mb, e, err)
+		}
+		return nil
+	}
+	if err := r.rewrite(c, v, e.data, applied); err != nil {
+		return err
+	}
+	finals[e.Ref] = fin
+	return nil
+}
+
+// alreadyIn reports whether a header is the commit's, or a later one. Another
+// file's, or one that conflicts, is not touched.
+func alreadyIn(h *cipher.Header, to *sealed) (bool, error) {
+	if h.FileID != to.head.FileID {
+		// A takeover changed the id after this commit.
+		return true, nil
+	}
+	switch cipher.Compare(h.Version, to.head.Version) {
+	case cipher.Equal:
+		if h.CommitID != to.head.CommitID {
+			return false, ErrConflict
+		}
+		return h.Flags&cipher.Dirty == 0, nil
+	case cipher.Greater:
+		return true, nil
+	case cipher.Less:
+		return false, nil
+	}
+	return false, ErrConflict
+}
+
+// locateCopy finds the backing file of a commit: in place, or still beside the
+// place where it belongs.
+func (r *replayer) locateCopy(mb *member, fin *final) (string, bool) {
+	match := r.hasSalt(mb, fin.salt)
+	if path, ok := r.locate(mb, spot{fin.ref.path, fin.ref.at, fin.ref.kind}, match); ok {
+		return path, true
+	}
+	return r.locateTemp(mb, fin)
+}
+
+func (r *replayer) locateTemp(mb *member, fin *final) (string, bool) {
+	if fin.ref.temps == nil || fin.ref.temps[mb.index] == "" {
+		return "", false
+	}
+	match := r.hasSalt(mb, fin.salt)
+	for _, image := range r.images(fin.ref.path, fin.ref.at) {
+		_, dir, _, err := r.entryPath(mb, image, fin.ref.kind)
+		if err != nil {
+			continue
+		}
+		if path := join(dir, fin.ref.temps[mb.index]); match(path) {
+			return path, true
+		}
+	}
+	return "", false
+}
+
+func (r *replayer) openCopy(mb *member, path string) (*copyOf, error) {
+	file, err := mb.dir.Open(path, true)
+	if err != nil {
+		return nil, err
+	}
+	c := &copyOf{mb: mb, file: file}
+	if c.head, c.keys, err = readHeader(mb, file); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// rewrite brings a commit's records to one copy. With applied the clean header
+// is there already and only records may be missing.
+func (r *replayer) rewrite(c *copyOf, v *commitEntry, data []byte, applied bool) error {
+	layout := r.m.layout
+	base := v.Base.sealed(len(r.m.members))
+	if base.committed() && !v.Fresh {
+		base.head.Flags |= cipher.Dirty
+		if err := c.writeHeader(&base); err != nil {
+			return err
+		}
+	}
+	if v.Cut != nil && !applied {
+		if err := c.cut(layout.RecordOffset(*v.Cut)); err != nil {
+			return err
+		}
+	}
+	for _, ch := range v.Chunks {
+		n := ch.N
+		if n > len(data) {
+			return fmt.Errorf("commit: %w: chunk %d has no data", ErrDamaged, ch.Index)
+		}
+		if err := r.rewriteChunk(c, v, ch, data[:n]); err != nil {
+			return err
+		}
+		data = data[n:]
+	}
+	size, err := layout.CipherSize(v.Head.Length)
+	if err != nil {
+		return err
+	}
+	info, err := c.file.Stat()
+	if err != nil || info.Size >= size {
+		return err
+	}
+	return c.file.Truncate(size)
+}
+
+func (r *replayer) rewriteChunk(c *copyOf, v *commitEntry, ch chunkEntry, plain []byte) error {
+	layout := r.m.layout
+	record := make([]byte, layout.RecordSize(ch.Index, v.Head.Length))
+	if ch.ID != nil {
+		id := []cipher.WriteID{cipher.WriteID(ch.ID)}
+		if err := c.keys.Seal(record, plain, ch.Index, id); err != nil {
+			return err
+		}
+	}
+	_, err := c.file.WriteAt(record, layout.RecordOffset(ch.Index))
+	return err
+}
+
+// finishCommits writes the clean headers. A file whose direct writes a power
+// cut took, in every cloud, keeps its DIRTY header: it is reported, and never
+// served as something else.
+func (r *replayer) finishCommits(mb *member, finals map[uint64]*final) error {
+	for _, fin := range finals {
+		if err := r.finishCommit(mb, fin); err != nil {
+			r.m.logger.Warn("a commit cannot be finished", "cloud", mb.name, "error", err)
+			r.misses[mb.index]++
+		}
+	}
+	return nil
+}
+
+func (r *replayer) finishCommit(mb *member, fin *final) error {
+	path, ok := r.locateCopy(mb, fin)
+	if !ok {
+		return nil
+	}
+	c, err := r.openCopy(mb, path)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	if !r.m.state.SameBoot() {
+		if err := r.restoreDirect(c, fin); err != nil {
+			return err
+		}
+	}
+	to, from := fin.commit.Head.sealed(len(r.m.members)), fin.commit.Base.sealed(len(r.m.members))
+	if err := c.writeHeader(&to); err != nil {
+		return err
+	}
+	if err := r.m.showAttrs(c, &from, &to); err != nil {
+		return err
+	}
+	temp, isFresh := r.locateTemp(mb, fin)
+	if !isFresh {
+		return nil
+	}
+	return r.settleTemp(mb, fin, temp)
+}
+
+// settleTemp renames a fresh backing file over the one that it replaces.
+func (r *replayer) settleTemp(mb *member, fin *final, temp string) error {
+	where, alive := r.final(fin.ref.path, fin.ref.at)
+	if !alive {
+		return mb.dir.Remove(temp)
+	}
+	path, _, _, err := r.entryPath(mb, where, fin.ref.kind)
+	if err != nil {
+		return err
+	}
+	return mb.dir.Rename(temp, path)
+}
+
+// restoreDirect checks the records that were written directly, which the log
+// does not hold, and takes those that a power cut took from another cloud.
+func (r *replayer) restoreDirect(c *copyOf, fin *final) error {
+	layout := r.m.layout
+	plain := make([]byte, layout.ChunkSize())
+	for _, s := range fin.commit.Direct {
+		for i := s.lo; i < min(s.hi, layout.Records(fin.commit.Head.Length)); i++ {
+			n := layout.RecordSize(i, fin.commit.Head.Length) - cipher.RecordOverhead
+			if _, ok := readRecord(c, layout, i, plain[:n]); ok {
+				continue
+			}
+			if err := r.restoreRecord(c, fin, i, plain[:n]); err != nil {
+				return err
+			}
+		}
+	}
+	return c.file.Sync()
+}
+
+// restoreRecord copies one record from another cloud, under the same write id.
+func (r *replayer) restoreRecord(c *copyOf, fin *final, i int64, plain []byte) error {
+	for _, mb := range r.m.ups() {
+		if mb == c.mb {
+			continue
+		}
+		from := *fin
+		if from.salt = r.saltOf(fin, mb); from.salt == nil {
+			continue
+		}
+		path, ok := r.locateCopy(mb, &from)
+		if !ok {
+			continue
+		}
+		other, err := r.openCopy(mb, path)
+		if err != nil {
+			continue
+		}
+		id, ok := readRecord(other, r.m.layout, i, plain)
+		other.close()
+		if !ok {
+			continue
+		}
+		record := make([]byte, len(plain)+cipher.RecordOverhead)
+		if err := c.keys.Seal(record, plain, i, []cipher.WriteID{id}); err != nil {
+			return err
+		}
+		_, err = c.file.WriteAt(record, r.m.layout.RecordOffset(i))
+		return err
+	}
+	return fmt.Errorf("chunk %d: %w", i, ErrDamaged)
+}
+
+// saltOf is the salt of the same file in another cloud.
+func (r *replayer) saltOf(fin *final, mb *member) []byte {
+	salts := fin.ref.salts
+	if fin.fresh {
+		salts = fin.ref.fresh
+	}
+	if mb.index >= len(salts) {
+		return nil
+	}
+	return salts[mb.index]
+}
+
+// readRecord reads and verifies one record.
+func readRecord(c *copyOf, layout cipher.Layout, i int64, plain []byte) (id cipher.WriteID, ok bool) {
+	raw := make([]byte, len(plain)+cipher.RecordOverhead)
+	if n, _ := c.file.ReadAt(raw, layout.RecordOffset(i)); n < len(raw) {
+		return id, false
+	}
+	ids, states := make([]cipher.WriteID, 1), make([]cipher.RecordState, 1)
+	if err := c.keys.Open(plain, raw, i, ids, states); err != nil {
+		return id, false
+	}
+	return ids[0], states[0] == cipher.RecordOK
+}

@@ -1,0 +1,386 @@
+package mirror
+
+import (
+	"errors"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
+)
+
+// redoName does one operation on names in one cloud, unless it was done.
+func (r *replayer) redoName(mb *member, at int, e *entry) error {
+	switch e.Op {
+	case opCreate:
+		return r.redoCreate(mb, at, e)
+	case opSpecial:
+		return r.redoSpecial(mb, at, e)
+	case opMkdir:
+		return r.redoMkdir(mb, at, e)
+	case opRename:
+		return r.redoRename(mb, at, e)
+	case opSwap:
+		return r.redoSwap(mb, e)
+	case opLink:
+		return r.redoLink(mb, at, e)
+	case opUnlink:
+		return r.redoUnlink(mb, at, e)
+	case opRmdir:
+		return r.redoRmdir(mb, e)
+	case opDirAttr:
+		return r.redoDirAttr(mb, at, e)
+	}
+	return nil
+}
+
+func (r *replayer) redoCreate(mb *member, at int, e *entry) error {
+	if e.Salts[mb.index] == nil || e.Attrs == nil {
+		return nil
+	}
+	match := r.hasSalt(mb, e.Salts[mb.index])
+	if r.there(mb, e.Ref, match, spot{string(e.Path), at, unix.S_IFREG}) {
+		return nil
+	}
+	return r.makeAt(mb, at, e, unix.S_IFREG, func(path string) error {
+		c := &copyOf{mb: mb, head: &cipher.Header{Salt: [16]byte(e.Salts[mb.index])}}
+		if err := c.create(path, backingMode(*e.Attrs.Mode, false), *e.File); err != nil {
+			return err
+		}
+		defer c.close()
+		if r.m.owners {
+			return c.file.Chown(int(*e.Attrs.UID), int(*e.Attrs.GID))
+		}
+		return nil
+	})
+}
+
+// there reports whether a new file is in one of its places, or went on in
+// fresh backing files.
+func (r *replayer) there(mb *member, number uint64, match func(string) bool, s spot) bool {
+	if _, ok := r.locate(mb, s, match); ok {
+		return true
+	}
+	f := r.refs[number]
+	if f == nil || f.fresh == nil {
+		return false
+	}
+	_, ok := r.locate(mb, s, r.hasSalt(mb, f.fresh[mb.index]))
+	return ok
+}
+
+// makeAt makes an entry at the first of its places that is free and has a
+// directory. What lies there without a header that opens is what a power cut
+// left of it.
+func (r *replayer) makeAt(mb *member, at int, e *entry, kind uint32, build func(path string) error) error {
+	if _, alive := r.final(string(e.Path), at); !alive {
+		return nil
+	}
+	var last error = ErrMissing
+	for _, image := range r.images(string(e.Path), at) {
+		path, dir, name, err := r.entryPath(mb, image, kind)
+		if err != nil {
+			return err
+		}
+		if info, err := mb.dir.Stat(dir); err != nil || !info.Dir {
+			continue
+		}
+		if info, err := mb.dir.Stat(path); err == nil {
+			_, peeked := r.m.peek(mb, path)
+			if info.Dir || peeked == nil || errors.Is(peeked, cipher.ErrNewer) {
+				continue
+			}
+			if err := mb.dir.Remove(path); err != nil {
+				return err
+			}
+		}
+		if err := r.m.putSidecarAt(mb, dir, name); err != nil {
+			return err
+		}
+		if last = build(path); last == nil {
+			return nil
+		}
+	}
+	r.miss(mb, e, last)
+	return nil
+}
+
+func (r *replayer) redoSpecial(mb *member, at int, e *entry) error {
+	salt := e.Salts[mb.index]
+	if salt == nil || e.Commit == nil {
+		return nil
+	}
+	path, ok := r.locate(mb, spot{string(e.Path), at, e.Kind}, r.hasSalt(mb, salt))
+	if ok && r.wholeSpecial(mb, path, e) {
+		return nil
+	}
+	if ok {
+		if err := mb.dir.Remove(path); err != nil {
+			return err
+		}
+	}
+	version := e.Commit.Head.sealed(len(r.m.members))
+	return r.makeAt(mb, at, e, e.Kind, func(path string) error {
+		return r.m.writeSpecial(mb, path, e, &version, e.data)
+	})
+}
+
+// wholeSpecial reports whether a special file has its header and records.
+func (r *replayer) wholeSpecial(mb *member, path string, e *entry) bool {
+	f, err := mb.dir.Open(path, false)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	_, keys, err := readHeader(mb, f)
+	if err != nil {
+		return false
+	}
+	defer keys.Wipe()
+	run := newRun(0, len(e.Commit.Chunks), make([]byte, len(e.data)))
+	raw := make([]byte, len(e.data)+cipher.RecordOverhead*len(run.ids))
+	if n, _ := f.ReadAt(raw, cipher.HeaderSize); n < len(raw) {
+		return false
+	}
+	if err := keys.Open(run.plain, raw, 0, run.ids, run.states); err != nil {
+		return false
+	}
+	for _, s := range run.states {
+		if s != cipher.RecordOK {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *replayer) redoMkdir(mb *member, at int, e *entry) error {
+	isDir := func(path string) bool {
+		info, err := mb.dir.Stat(path)
+		return err == nil && info.Dir
+	}
+	if _, ok := r.locate(mb, spot{string(e.Path), at, unix.S_IFDIR}, isDir); ok {
+		return nil
+	}
+	return r.makeAt(mb, at, e, unix.S_IFDIR, func(path string) error {
+		if err := mb.dir.Mkdir(path, *e.Attrs.Mode); err != nil {
+			return err
+		}
+		r.made[mb.name+"\x00"+path] = true
+		return applyDirAttr(mb.dir, path, &attrEntry{UID: e.Attrs.UID, GID: e.Attrs.GID}, r.m.owners)
+	})
+}
+
+// matcher recognizes what an entry moves or removes.
+func (r *replayer) matcher(mb *member, e *entry) func(string) bool {
+	switch {
+	case e.Kind == unix.S_IFDIR:
+		return r.isDir(mb, e.Inodes)
+	case e.Commit != nil && e.Salts[mb.index] != nil:
+		return r.hasSalt(mb, e.Salts[mb.index])
+	}
+	return r.hasID(mb, e.File)
+}
+
+func (r *replayer) redoRename(mb *member, at int, e *entry) error {
+	match := r.matcher(mb, e)
+	target, done := r.locate(mb, spot{string(e.To), at, e.Kind}, match)
+	if done {
+		return r.takeOver(mb, e, target)
+	}
+	source, _, _, err := r.entryPath(mb, string(e.Path), e.Kind)
+	if err != nil {
+		return err
+	}
+	if !match(source) {
+		if _, alive := r.final(string(e.To), at); alive {
+			r.miss(mb, e, ErrMissing)
+		}
+		return nil
+	}
+	if err := r.takeOver(mb, e, source); err != nil {
+		return err
+	}
+	target, dir, name, err := r.entryPath(mb, string(e.To), e.Kind)
+	if err != nil {
+		return err
+	}
+	if err := r.m.putSidecarAt(mb, dir, name); err != nil {
+		return err
+	}
+	if err := r.clearLitter(mb, target, e.Kind); err != nil {
+		return err
+	}
+	if err := mb.dir.Rename(source, target); err != nil {
+		r.miss(mb, e, err)
+		return nil
+	}
+	if r.made[mb.name+"\x00"+source] {
+		r.made[mb.name+"\x00"+target] = true
+	}
+	return r.removeOther(mb, e)
+}
+
+// removeOther removes the other spelling of a name that was replaced across
+// types.
+func (r *replayer) removeOther(mb *member, e *entry) error {
+	special := func(kind uint32) bool { return kind != 0 && kind != unix.S_IFREG && kind != unix.S_IFDIR }
+	if e.Over == 0 || special(e.Over) == special(e.Kind) {
+		return nil
+	}
+	path, _, _, err := r.entryPath(mb, string(e.To), e.Over)
+	if err != nil {
+		return err
+	}
+	if err := mb.dir.Remove(path); err != nil && !missing(err) {
+		return err
+	}
+	return nil
+}
+
+// takeOver writes the header that a rename gives to its source.
+func (r *replayer) takeOver(mb *member, e *entry, path string) error {
+	if e.Commit == nil {
+		return nil
+	}
+	file, err := mb.dir.Open(path, true)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	h, keys, err := readHeader(mb, file)
+	if err != nil {
+		return nil // its commit, which the log holds too, brings the header
+	}
+	defer keys.Wipe()
+	if h.FileID == e.Commit.Head.File || h.FileID != e.Commit.Base.File {
+		return nil
+	}
+	to := e.Commit.Head.sealed(len(r.m.members))
+	c := &copyOf{mb: mb, file: file, keys: keys, head: h}
+	return c.writeHeader(&to)
+}
+
+// clearLitter empties a directory that a rename replaces.
+func (r *replayer) clearLitter(mb *member, path string, kind uint32) error {
+	if kind != unix.S_IFDIR {
+		return nil
+	}
+	entries, err := mb.dir.ReadDir(path)
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		if isTemp(e.Name) || isSidecar(e.Name) {
+			if err := mb.dir.Remove(join(path, e.Name)); err != nil && !missing(err) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *replayer) redoSwap(mb *member, e *entry) error {
+	match := r.matcher(mb, e)
+	src, _, _, err := r.entryPath(mb, string(e.Path), e.Kind)
+	if err != nil {
+		return err
+	}
+	if !match(src) {
+		return nil
+	}
+	dst, _, _, err := r.entryPath(mb, string(e.To), e.Over)
+	if err != nil {
+		return err
+	}
+	newSrc, dir, _, err := r.entryPath(mb, string(e.To), e.Kind)
+	if err != nil {
+		return err
+	}
+	newDst, _, _, err := r.entryPath(mb, string(e.Path), e.Over)
+	if err != nil {
+		return err
+	}
+	if err := swapPaths(mb.dir, join(dir, tempName()), [2]string{src, newSrc}, [2]string{dst, newDst}); err != nil {
+		r.miss(mb, e, err)
+	}
+	return nil
+}
+
+func (r *replayer) redoLink(mb *member, at int, e *entry) error {
+	match := r.hasID(mb, e.File)
+	if _, ok := r.locate(mb, spot{string(e.To), at, e.Kind}, match); ok {
+		return nil
+	}
+	if _, alive := r.final(string(e.To), at); !alive {
+		return nil
+	}
+	source, ok := r.locate(mb, spot{string(e.Path), at, e.Kind}, match)
+	if !ok {
+		r.miss(mb, e, ErrMissing)
+		return nil
+	}
+	return r.makeAt(mb, at, &entry{Op: e.Op, Path: e.To}, e.Kind, func(path string) error { return mb.dir.Link(source, path) })
+}
+
+func (r *replayer) redoUnlink(mb *member, at int, e *entry) error {
+	path, dir, name, err := r.entryPath(mb, string(e.Path), e.Kind)
+	if err != nil || !r.hasID(mb, e.File)(path) || r.comesBack(at, e) {
+		return err
+	}
+	if err := mb.dir.Remove(path); err != nil && !missing(err) {
+		return err
+	}
+	if name.Sidecar != "" {
+		if err := mb.dir.Remove(join(dir, string(name.Sidecar))); err != nil && !missing(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// comesBack reports whether a later entry puts the same file at the name
+// again, so that what is there may be that.
+func (r *replayer) comesBack(at int, e *entry) bool {
+	for _, later := range r.entries[at+1:] {
+		switch later.Op {
+		case opRename, opLink, opSwap:
+			if string(later.To) == string(e.Path) || later.Op == opSwap && string(later.Path) == string(e.Path) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (r *replayer) redoRmdir(mb *member, e *entry) error {
+	path, _, _, err := r.entryPath(mb, string(e.Path), unix.S_IFDIR)
+	if err != nil || !r.isDir(mb, e.Inodes)(path) {
+		return err
+	}
+	if err := r.clearLitter(mb, path, unix.S_IFDIR); err != nil {
+		return err
+	}
+	if err := mb.dir.Rmdir(path); err != nil && !missing(err) {
+		r.miss(mb, e, err)
+	}
+	return nil
+}
+
+func (r *replayer) redoDirAttr(mb *member, at int, e *entry) error {
+	images := r.images(string(e.Path), at)
+	for i := len(images) - 1; i >= 0; i-- {
+		path, _, _, err := r.entryPath(mb, images[i], unix.S_IFDIR)
+		if err != nil {
+			return err
+		}
+		if info, err := mb.dir.Stat(path); err == nil && info.Dir {
+			return applyDirAttr(mb.dir, path, e.Attrs, r.m.owners)
+		}
+	}
+	return nil
+}
+
+// isTemp reports whether an entry is a temporary file of this program.
+func isTemp(name string) bool {
+	return strings.HasPrefix(name, ".~") && strings.HasSuffix(name, ".tmp")
+}

@@ -1,0 +1,183 @@
+package mirror
+
+import (
+	"io/fs"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/fs/cloud"
+)
+
+// SetAttr changes attributes and returns the new ones. On a file with pending
+// changes it is pending with them, otherwise it is a commit of its own.
+func (n *Node) SetAttr(s SetAttr) (Attr, error) {
+	m := n.m
+	if err := m.change(); err != nil {
+		return Attr{}, err
+	}
+	if n.IsDir() {
+		if s.Size != nil {
+			return Attr{}, ErrIsDir
+		}
+		return m.setDirAttr(n, s)
+	}
+	f, err := m.acquire(n)
+	if err != nil {
+		return Attr{}, err
+	}
+	h := &Handle{f: f}
+	defer h.Close()
+	if s.Size != nil {
+		if n.special() {
+			return Attr{}, ErrInvalid
+		}
+		if err := h.Truncate(*s.Size); err != nil {
+			return Attr{}, err
+		}
+	}
+	if err := f.setAttr(s); err != nil {
+		return Attr{}, err
+	}
+	return f.attr()
+}
+
+func (f *file) setAttr(s SetAttr) error {
+	if s.Mode == nil && s.UID == nil && s.GID == nil && s.Atime == nil && s.Mtime == nil {
+		return nil
+	}
+	f.applying.Lock()
+	defer f.applying.Unlock()
+	if err := f.begin(); err != nil {
+		return err
+	}
+	alone, err := f.stageAttr(s)
+	f.mu.Unlock()
+	if err != nil || !alone {
+		return err
+	}
+	err = f.m.commit([]*file{f})
+	f.settled()
+	return err
+}
+
+// stageAttr changes the attributes in memory. alone means that nothing else is
+// pending, so that they are a commit of their own.
+func (f *file) stageAttr(s SetAttr) (alone bool, err error) {
+	if err := f.mayOwn(s); err != nil {
+		return false, err
+	}
+	alone = f.disk.committed() && !f.orphan && !f.unsealed()
+	if s.Atime != nil {
+		if err := f.setAtime(*s.Atime); err != nil {
+			return false, err
+		}
+	}
+	if s.Mode == nil && s.UID == nil && s.GID == nil && s.Mtime == nil {
+		return false, nil
+	}
+	if s.Mode != nil {
+		f.mode = *s.Mode & permBits
+	}
+	if s.UID != nil {
+		f.uid = *s.UID
+	}
+	if s.GID != nil {
+		f.gid = *s.GID
+	}
+	if s.Mtime != nil {
+		f.mtime = *s.Mtime
+	}
+	f.changed()
+	if alone {
+		return true, nil
+	}
+	return false, f.record(&entry{Op: opAttr, Attrs: attrsOf(f.mode, Owner{f.uid, f.gid}, f.mtime)})
+}
+
+// mayOwn refuses owners that this process cannot give to backing files.
+func (f *file) mayOwn(s SetAttr) error {
+	if f.m.owners || s.UID == nil && s.GID == nil {
+		return nil
+	}
+	info, err := f.current().file.Stat()
+	if err != nil {
+		return err
+	}
+	if s.UID != nil && *s.UID != info.UID || s.GID != nil && *s.GID != info.GID {
+		return fs.ErrPermission
+	}
+	return nil
+}
+
+// setAtime goes to the backing files alone: the format does not keep it.
+func (f *file) setAtime(t time.Time) error {
+	return f.each("utimens", func(c *copyOf) error {
+		f.touched(c, 0, 0)
+		return c.file.Chtimes(cloud.Times{Atime: &t})
+	})
+}
+
+func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {
+	m.names.Lock()
+	defer m.names.Unlock()
+	plain, ok := n.plainPath()
+	if !ok {
+		return Attr{}, ErrStale
+	}
+	if !m.owners && (s.UID != nil || s.GID != nil) {
+		a, err := m.dirAttr(n)
+		if err != nil {
+			return Attr{}, err
+		}
+		if s.UID != nil && *s.UID != a.UID || s.GID != nil && *s.GID != a.GID {
+			return Attr{}, fs.ErrPermission
+		}
+	}
+	attrs := &attrEntry{Mode: s.Mode, UID: s.UID, GID: s.GID, Atime: s.Atime, Mtime: s.Mtime}
+	if _, err := m.append(&entry{Op: opDirAttr, Path: []byte(plain), Kind: unix.S_IFDIR, Attrs: attrs}); err != nil {
+		return Attr{}, err
+	}
+	err := m.each("setattr", func(mb *member) error {
+		path, _ := n.path(mb.index)
+		return applyDirAttr(mb.dir, path, attrs, m.owners)
+	})
+	if err != nil {
+		return Attr{}, err
+	}
+	return m.dirAttr(n)
+}
+
+// applyDirAttr sets what is not nil, owner first: changing it may clear mode
+// bits.
+func applyDirAttr(dir cloud.Dir, path string, a *attrEntry, owners bool) error {
+	if owners && (a.UID != nil || a.GID != nil) {
+		uid, gid := -1, -1
+		if a.UID != nil {
+			uid = int(*a.UID)
+		}
+		if a.GID != nil {
+			gid = int(*a.GID)
+		}
+		if err := dir.Chown(path, uid, gid); err != nil {
+			return err
+		}
+	}
+	if a.Mode != nil {
+		if err := dir.Chmod(path, *a.Mode&permBits); err != nil {
+			return err
+		}
+	}
+	if a.Atime != nil || a.Mtime != nil {
+		return dir.Chtimes(path, cloud.Times{Atime: a.Atime, Mtime: a.Mtime})
+	}
+	return nil
+}
+
+// Sync makes the directory's entries durable, in the log.
+func (n *Node) Sync() error {
+	if n.m.readOnly {
+		return nil
+	}
+	return n.m.log.Sync()
+}

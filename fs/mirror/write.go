@@ -1,0 +1,344 @@
+package mirror
+
+import (
+	"fmt"
+
+	"github.com/overcast-fs/overcast/cipher"
+)
+
+// begin prepares a file for changes: the log names it, every cloud that is up
+// has its version, and what an earlier crash left beyond its length is gone.
+// It returns with file.mu locked.
+func (f *file) begin() error {
+	if err := f.m.change(); err != nil {
+		return err
+	}
+	for {
+		f.mu.Lock()
+		if f.ref != 0 || f.orphan {
+			return nil
+		}
+		f.mu.Unlock()
+		if err := f.bind(); err != nil {
+			return err
+		}
+	}
+}
+
+func (f *file) bind() error {
+	f.m.names.RLock()
+	defer f.m.names.RUnlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ref != 0 || f.orphan {
+		return nil
+	}
+	path, ok := f.n.plainPath()
+	if !ok {
+		return ErrStale
+	}
+	if err := f.requireCopies(); err != nil {
+		return err
+	}
+	if err := f.trim(); err != nil {
+		return err
+	}
+	id := f.base.head.FileID
+	return f.record(&entry{Op: opBind, Path: []byte(path), File: &id, Kind: f.n.kind, Salts: salts(f.copies)})
+}
+
+// record appends an entry of this file to the log. The first one binds its
+// reference. The caller holds file.mu.
+func (f *file) record(e *entry, data ...[]byte) error {
+	if f.orphan || f.recovering {
+		return nil
+	}
+	e.Ref = f.ref
+	if e.Ref == 0 {
+		e.Ref = f.m.refs.Add(1)
+	}
+	seq, err := f.m.commits.track(f, e, data)
+	if err != nil {
+		return err
+	}
+	f.ref = e.Ref
+	f.n.lastEntry.Store(seq)
+	return nil
+}
+
+// requireCopies puts every cloud behind whose copy cannot be changed.
+func (f *file) requireCopies() error {
+	for _, mb := range f.m.ups() {
+		c := f.copies[mb.index]
+		if c.writes() {
+			continue
+		}
+		reason := ErrMissing
+		switch {
+		case c != nil && c.err != nil:
+			reason = c.err
+		case c != nil && c.writable != nil:
+			reason = c.writable
+		}
+		if err := f.m.drop(mb, "write", reason); err != nil {
+			return err
+		}
+	}
+	f.targets()
+	return nil
+}
+
+// targets returns the copies that get this mount's changes. A copy in a cloud
+// that went out is an older version from now on. The caller holds file.mu.
+func (f *file) targets() []*copyOf {
+	var list []*copyOf
+	for _, c := range f.copies {
+		switch {
+		case !c.serves():
+		case c.writes():
+			list = append(list, c)
+		default:
+			c.err = ErrOlder
+		}
+	}
+	return list
+}
+
+// each runs a change on every copy; a cloud that fails while another succeeds
+// becomes behind. The caller holds file.mu.
+func (f *file) each(what string, op func(*copyOf) error) error {
+	var members []*member
+	for _, c := range f.targets() {
+		members = append(members, c.mb)
+	}
+	err := f.m.settle(what, members, func(mb *member) error { return op(f.copies[mb.index]) })
+	f.targets()
+	return err
+}
+
+// trim cuts what is left over beyond the committed length.
+func (f *file) trim() error {
+	if !f.disk.committed() || f.replacing {
+		return nil
+	}
+	size, err := f.m.layout.CipherSize(f.disk.head.Length)
+	if err != nil {
+		return err
+	}
+	return f.each("truncate", func(c *copyOf) error {
+		f.touched(c, 0, 0)
+		return c.cut(size)
+	})
+}
+
+// writeAt changes plaintext.
+func (f *file) writeAt(p []byte, off int64) error {
+	if off < 0 {
+		return ErrInvalid
+	}
+	if off > f.m.layout.MaxLength()-int64(len(p)) {
+		return ErrTooLarge
+	}
+	if err := f.begin(); err != nil {
+		return err
+	}
+	err := f.write(p, off)
+	f.mu.Unlock()
+	if err == nil {
+		err = f.m.relieve()
+	}
+	return err
+}
+
+// write is writeAt for a caller that holds file.mu and has begun.
+func (f *file) write(p []byte, off int64) error {
+	size := f.m.layout.ChunkSize()
+	if off > f.length {
+		if err := f.grow(off, true); err != nil {
+			return err
+		}
+	}
+	for end := off + int64(len(p)); off < end; {
+		i := off / size
+		stop := i
+		for stop*size < end && (stop-i)*size < maxRun && f.direct(stop) {
+			stop++
+		}
+		var n int64
+		var err error
+		if stop > i {
+			n = min(stop*size, end) - off
+			err = f.writeDirect(i, stop, p[:n], off)
+		} else {
+			n = min((i+1)*size, end) - off
+			err = f.writePending(i, p[:n], off)
+		}
+		if err != nil {
+			return err
+		}
+		p, off = p[n:], off+n
+	}
+	f.modified()
+	return nil
+}
+
+// modified moves the times and starts the clock of the next commit.
+func (f *file) modified() {
+	f.mtime = f.m.clock()
+	f.changed()
+}
+
+// changed notes a change of attributes or content that no commit has yet.
+func (f *file) changed() {
+	now := f.m.clock()
+	f.ctime, f.attrs = now, true
+	if f.dirtySince.IsZero() {
+		f.dirtySince = now
+	}
+}
+
+// direct reports whether chunk i has no record in any cloud and no version
+// that covers it, so that writing it changes nothing that counts.
+func (f *file) direct(i int64) bool {
+	if f.recovering || f.pending.cut != uncut || f.logged.cut != uncut || f.moving.cut != uncut || i < f.covered {
+		return false
+	}
+	_, where := f.find(i)
+	return where == inHole
+}
+
+// writeDirect writes the chunks first to stop, of which p, at off, is the
+// content, straight to every cloud.
+func (f *file) writeDirect(first, stop int64, p []byte, off int64) error {
+	size := f.m.layout.ChunkSize()
+	length := max(f.length, off+int64(len(p)))
+	plain := p
+	if start, end := first*size, min(stop*size, length); start != off || end != off+int64(len(p)) {
+		plain = f.m.buffer(int(end - start))
+		defer f.m.recycle(plain)
+		clear(plain)
+		copy(plain[off-start:], p)
+	}
+	ids, last, err := f.m.ids(int(stop-first), f.base.head.Version.Highest())
+	if err != nil {
+		return err
+	}
+	note := &entry{Op: opDirect, First: first, Count: stop - first, Length: length, Counter: last - uint64(len(ids)) + 1}
+	if err := f.record(note); err != nil {
+		return err
+	}
+	records := f.m.buffer(len(plain) + cipher.RecordOverhead*len(ids))
+	defer f.m.recycle(records)
+	err = f.each("write", func(c *copyOf) error {
+		if err := c.keys.Seal(records, plain, first, ids); err != nil {
+			return err
+		}
+		f.touched(c, first, stop)
+		_, err := c.file.WriteAt(records, f.m.layout.RecordOffset(first))
+		return err
+	})
+	if err != nil {
+		f.spoil(first, stop)
+		return err
+	}
+	for k, c := range f.copies {
+		if c.writes() {
+			c.keys.Terms(&f.accs[k], first, ids, nil)
+		}
+	}
+	f.length = length
+	f.fresh.add(first, stop)
+	f.late.add(first, stop)
+	return nil
+}
+
+// spoil makes chunks holes whose records may have been written in part.
+func (f *file) spoil(first, stop int64) {
+	for i := first; i < stop; i++ {
+		f.pending.chunks[i] = &chunk{}
+	}
+	f.flags |= cipher.Sparse
+}
+
+// writePending changes one chunk in memory and in the log.
+func (f *file) writePending(i int64, p []byte, off int64) error {
+	c, err := f.lift(i)
+	if err != nil {
+		return err
+	}
+	counter, err := f.m.state.Reserve(1, f.base.head.Version.Highest())
+	if err != nil {
+		return err
+	}
+	if err := f.record(&entry{Op: opWrite, Off: off, Counter: counter}, p); err != nil {
+		return err
+	}
+	f.put(c, p, off-i*f.m.layout.ChunkSize())
+	f.length = max(f.length, off+int64(len(p)))
+	return nil
+}
+
+// put copies into a pending chunk, which grows as far as it must.
+func (f *file) put(c *chunk, p []byte, within int64) {
+	need := int(within) + len(p)
+	if cap(c.data) < need {
+		grown := make([]byte, len(c.data), f.m.layout.ChunkSize())
+		f.charge(int64(cap(grown) - cap(c.data)))
+		copy(grown, c.data)
+		c.data = grown
+	}
+	if have := len(c.data); have < need {
+		c.data = c.data[:need]
+		if int(within) > have {
+			clear(c.data[have:within])
+		}
+	}
+	copy(c.data[within:], p)
+}
+
+// lift brings a chunk into the pending layer, where it may be changed. What
+// it was no longer counts in acc.
+func (f *file) lift(i int64) (*chunk, error) {
+	if c, ok := f.pending.chunks[i]; ok {
+		return c, nil
+	}
+	below, where := f.find(i)
+	c := &chunk{}
+	switch where {
+	case inLayer:
+		if below.data != nil {
+			f.charge(f.m.layout.ChunkSize())
+			c.data = append(make([]byte, 0, f.m.layout.ChunkSize()), below.data...)
+			f.count(i, below.id)
+		}
+	case onClouds:
+		f.charge(f.m.layout.ChunkSize())
+		c.data = make([]byte, f.chunkLen(i), f.m.layout.ChunkSize())
+		r := newRun(i, 1, c.data)
+		if err := f.fetch(r); err != nil {
+			f.charge(-f.m.layout.ChunkSize())
+			return nil, fmt.Errorf("write: %w", err)
+		}
+		if r.states[0] == cipher.RecordOK {
+			f.count(i, r.ids[0])
+		}
+	}
+	f.pending.chunks[i] = c
+	f.fresh.remove(i)
+	return c, nil
+}
+
+// count adds the term of one record to every acc, or takes it away.
+func (f *file) count(i int64, id cipher.WriteID) {
+	for k, c := range f.copies {
+		if c.serves() {
+			c.keys.Terms(&f.accs[k], i, []cipher.WriteID{id}, nil)
+		}
+	}
+}
+
+// charge counts memory that changes take until they are applied.
+func (f *file) charge(n int64) {
+	f.reserved += n
+	f.m.pending.Add(n)
+}

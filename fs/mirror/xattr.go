@@ -1,0 +1,187 @@
+package mirror
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/fs/cloud"
+)
+
+// Extended attributes lie beside the backing file, encrypted; sync tools do
+// not carry them, so a cloud that cannot keep them is not behind for it.
+
+const xattrPrefix = "user.overcast."
+
+func ownXattr(name string) bool { return strings.HasPrefix(name, xattrPrefix) }
+
+func checkXattr(name string) error {
+	if !strings.HasPrefix(name, "user.") || len(name) == len("user.") {
+		return ErrUnsupported
+	}
+	return nil
+}
+
+// xattrErr translates what a backing filesystem answers.
+func xattrErr(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.ENODATA):
+		return ErrNoAttr
+	case errors.Is(err, cloud.ErrUnsupported):
+		return ErrUnsupported
+	}
+	return err
+}
+
+// Getxattr returns an attribute's value.
+func (n *Node) Getxattr(name string) ([]byte, error) {
+	if err := checkXattr(name); err != nil {
+		return nil, err
+	}
+	var value []byte
+	err := n.onXattrs(func(mb *member, x xattrs) error {
+		backing, err := mb.keys.EncodeXattrName(name)
+		if err != nil {
+			return ErrInvalid
+		}
+		raw, err := x.get(backing)
+		if err != nil {
+			return err
+		}
+		value, err = mb.keys.OpenXattr(name, raw)
+		return err
+	})
+	return value, err
+}
+
+// Listxattr returns the names of the attributes.
+func (n *Node) Listxattr() ([]string, error) {
+	var names []string
+	err := n.onXattrs(func(mb *member, x xattrs) error {
+		raw, err := x.list()
+		if errors.Is(err, cloud.ErrUnsupported) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		names = names[:0]
+		for _, backing := range raw {
+			if !ownXattr(backing) {
+				continue
+			}
+			if name, err := mb.keys.DecodeXattrName(backing); err == nil {
+				names = append(names, name)
+			}
+		}
+		return nil
+	})
+	return names, err
+}
+
+// Setxattr sets an attribute; flags are those of setxattr(2).
+func (n *Node) Setxattr(name string, value []byte, flags int) error {
+	return n.changeXattr(name, func(mb *member, x xattrs, backing string) error {
+		return x.set(backing, mb.keys.SealXattr(name, value), flags)
+	})
+}
+
+// Removexattr removes an attribute.
+func (n *Node) Removexattr(name string) error {
+	return n.changeXattr(name, func(_ *member, x xattrs, backing string) error { return x.remove(backing) })
+}
+
+// xattrs is where one cloud keeps the attributes of a node: at a path, or in
+// an open file that has none.
+type xattrs struct {
+	get    func(name string) ([]byte, error)
+	set    func(name string, value []byte, flags int) error
+	remove func(name string) error
+	list   func() ([]string, error)
+}
+
+// xattrsOf returns a node's attributes in one cloud. The caller holds
+// Mirror.names.
+func (n *Node) xattrsOf(mb *member) (xattrs, error) {
+	if path, ok := n.path(mb.index); ok {
+		d := mb.dir
+		return xattrs{
+			get:    func(name string) ([]byte, error) { return d.Getxattr(path, name) },
+			set:    func(name string, value []byte, flags int) error { return d.Setxattr(path, name, value, flags) },
+			remove: func(name string) error { return d.Removexattr(path, name) },
+			list:   func() ([]string, error) { return d.Listxattr(path) },
+		}, nil
+	}
+	f := n.file.Load()
+	if f == nil {
+		return xattrs{}, ErrStale
+	}
+	c := f.copies[mb.index]
+	if !c.serves() {
+		return xattrs{}, fs.ErrNotExist
+	}
+	return xattrs{get: c.file.Getxattr, set: c.file.Setxattr, remove: c.file.Removexattr, list: c.file.Listxattr}, nil
+}
+
+// onXattrs asks the lead.
+func (n *Node) onXattrs(ask func(*member, xattrs) error) error {
+	m := n.m
+	m.names.RLock()
+	defer m.names.RUnlock()
+	var err error = ErrNoCloud
+	for _, mb := range m.ups() {
+		var x xattrs
+		if x, err = n.xattrsOf(mb); err != nil {
+			continue
+		}
+		return xattrErr(ask(mb, x))
+	}
+	return err
+}
+
+// changeXattr changes an attribute in every cloud; the lead's answer counts.
+func (n *Node) changeXattr(name string, change func(mb *member, x xattrs, backing string) error) error {
+	if err := checkXattr(name); err != nil {
+		return err
+	}
+	m := n.m
+	if err := m.change(); err != nil {
+		return err
+	}
+	m.names.RLock()
+	defer m.names.RUnlock()
+	var first error
+	asked := false
+	for _, mb := range m.ups() {
+		backing, err := mb.keys.EncodeXattrName(name)
+		if err != nil {
+			return ErrInvalid
+		}
+		x, err := n.xattrsOf(mb)
+		if err == nil {
+			err = change(mb, x, backing)
+		}
+		if !asked {
+			asked, first = true, xattrErr(err)
+			if first != nil {
+				return first
+			}
+		} else if err != nil {
+			m.logger.Warn("a cloud does not keep an extended attribute", "cloud", mb.name, "error", err)
+		}
+		n.touchedXattr(mb.index)
+	}
+	return first
+}
+
+// touchedXattr keeps a change of attributes, which moves ctime, from looking
+// like somebody else's change of the content.
+func (n *Node) touchedXattr(k int) {
+	if f := n.file.Load(); f != nil && f.copies[k].serves() {
+		f.touched(f.copies[k], 0, 0)
+	}
+}
