@@ -48,14 +48,14 @@ func (c *Cipher) encrypt(lanes []Lane) {
 		}
 		return
 	}
-	q := queue{cipher: c, lanes: lanes}
+	q := queue{cipher: c, lanes: lanes, width: c.kernel.lanes()}
 	q.run()
 }
 
 // encryptKeys runs lanes with equally many rounds together.
 func encryptKeys(lanes []KeyLane) {
 	for _, rounds := range [...]int{10, 12, 14} {
-		q := queue{keyed: lanes, rounds: rounds}
+		q := queue{keyed: lanes, rounds: rounds, width: maxKeyed}
 		q.run()
 	}
 	for i := range lanes {

@@ -20,6 +20,11 @@ func (k kernel) String() string {
 	return [...]string{"standard library", "AES-NI", "VAES+AVX2", "VAES+AVX-512"}[k]
 }
 
+// lanes is how many chains the kernel encrypts side by side under one key.
+func (k kernel) lanes() int {
+	return [...]int{1, maxKeyed, 16, maxLanes}[k]
+}
+
 // best is the kernel that New uses on this processor.
 var best = func() kernel {
 	switch {

@@ -6,8 +6,17 @@ package cbc
 // goroutine, to some hundred microseconds.
 const maxBlocks = 4096
 
-// A queue hands the lanes of one call to the encryption kernels. It keeps as
-// many in flight as the kernel takes; where one ends, the next begins.
+// The chunks of one write lie 4 KiB apart, so that the same block of each falls
+// into the same set of the first-level cache, which has room for fewer lines
+// than there are lanes. So only startLanes begin together, and the next ones
+// startBlocks, two cache lines, behind them.
+const (
+	startLanes  = 8
+	startBlocks = 8
+)
+
+// A queue hands the lanes of one call to the encryption kernels. It keeps width
+// of them in flight; where one ends, the next begins.
 type queue struct {
 	cipher *Cipher // of all lanes
 	lanes  []Lane
@@ -15,20 +24,25 @@ type queue struct {
 	keyed  []KeyLane // or lanes with ciphers of their own,
 	rounds int       // as far as they have this many rounds
 
+	width  int
 	flight [maxLanes]struct{ dst, src []byte }
 	batch  batch
 	n      int // in flight
 }
 
 func (q *queue) run() {
-	for q.fill(); q.n > 0; q.fill() {
+	for {
 		blocks := maxBlocks
-		for i := range q.n {
-			blocks = min(blocks, len(q.flight[i].src)/BlockSize)
+		if q.fill() {
+			blocks = startBlocks
+		}
+		if q.n == 0 {
+			return
 		}
 		for i := range q.n {
-			q.batch.src[i] = &q.flight[i].src[0]
-			q.batch.dst[i] = &q.flight[i].dst[0]
+			f := &q.flight[i]
+			blocks = min(blocks, len(f.src)/BlockSize)
+			q.batch.src[i], q.batch.dst[i] = &f.src[0], &f.dst[0]
 		}
 		if q.cipher != nil && q.n > maxKeyed {
 			q.wide(blocks)
@@ -39,12 +53,10 @@ func (q *queue) run() {
 	}
 }
 
-// fill takes lanes into flight.
-func (q *queue) fill() {
-	limit := maxKeyed
-	if q.cipher != nil {
-		limit = [...]int{kernelSSE: maxKeyed, kernelAVX2: 16, kernelAVX512: 32}[q.cipher.kernel]
-	}
+// fill takes some lanes into flight. It reports whether others, for which there
+// is room, have to wait until these have their start.
+func (q *queue) fill() (wait bool) {
+	limit := min(q.n+startLanes, q.width)
 	for q.n < limit && len(q.lanes) > 0 {
 		q.add(q.cipher, &q.lanes[0])
 		q.lanes = q.lanes[1:]
@@ -55,6 +67,7 @@ func (q *queue) fill() {
 		}
 		q.keyed = q.keyed[1:]
 	}
+	return q.n < q.width && len(q.lanes) > 0
 }
 
 func (q *queue) add(c *Cipher, l *Lane) {
