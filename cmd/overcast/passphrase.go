@@ -121,7 +121,7 @@ func openTerminal(in *os.File, out io.Writer) (*terminal, error) {
 		return nil, fmt.Errorf("passphrase: terminal: %w", err)
 	}
 	quiet := *before
-	quiet.Lflag = quiet.Lflag&^unix.ECHO | unix.ICANON | unix.ISIG | unix.ECHONL
+	quiet.Lflag = quiet.Lflag&^(unix.ECHO|unix.ECHONL) | unix.ICANON | unix.ISIG
 	quiet.Iflag |= unix.ICRNL
 	if err := unix.IoctlSetTermios(int(in.Fd()), unix.TCSETS, &quiet); err != nil {
 		return nil, fmt.Errorf("passphrase: terminal: %w", err)
@@ -171,6 +171,7 @@ func (t *terminal) line(ctx context.Context, prompt string) ([]byte, error) {
 		fmt.Fprintln(t.out)
 		return nil, errInterrupted
 	case a := <-answered:
+		fmt.Fprintln(t.out) // the user's was not shown
 		return a.pass, a.err
 	}
 }

@@ -73,7 +73,8 @@ func newRootCmd() *cobra.Command {
 		&cobra.Group{ID: groupOther, Title: "This machine and this program:"},
 	)
 	addGroup(root, groupFiles, newKeygenCmd(), newEncryptCmd(), newDecryptCmd())
-	addGroup(root, groupVault, newInitCmd(), newUnmountCmd(), newStatusCmd())
+	addGroup(root, groupVault, newInitCmd(), newMountCmd(), newUnmountCmd(), newStatusCmd())
+	addGroup(root, groupFiles, newLsCmd(), newCatCmd(), newGetCmd(), newPutCmd())
 	addGroup(root, groupOther, newDoctorCmd(), newVersionCmd(), newCompletionCmd(root))
 	help := newHelpCmd(root)
 	help.GroupID = groupOther

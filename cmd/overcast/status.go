@@ -77,8 +77,11 @@ func statusOf(v *vault.Vault) (*vaultStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &vaultStatus{Vault: v.Dir, ID: v.ID, ChunkSize: cipher.Layout{ChunkLog2: v.ChunkLog2}.ChunkSize(), Clouds: cloudStatuses(v, &sum)}
-	if locked && pid == sum.PID && sum.Mountpoint != "" {
+	mounted := locked && pid == sum.PID && sum.Mountpoint != ""
+	s := &vaultStatus{
+		Vault: v.Dir, ID: v.ID, ChunkSize: cipher.Layout{ChunkLog2: v.ChunkLog2}.ChunkSize(), Clouds: cloudStatuses(v, &sum, mounted),
+	}
+	if mounted {
 		s.Mounted, s.Mountpoint, s.PID, s.Started = true, sum.Mountpoint, pid, &sum.Started
 		s.ReadOnly, s.Lead = sum.ReadOnly, sum.Lead
 		return s, nil
@@ -93,7 +96,7 @@ func statusOf(v *vault.Vault) (*vaultStatus, error) {
 }
 
 // cloudStatuses looks at every cloud's directory, by the ids in its marker. That a cloud lacks changes only a summary knows.
-func cloudStatuses(v *vault.Vault, sum *vault.Summary) []cloudStatus {
+func cloudStatuses(v *vault.Vault, sum *vault.Summary, mounted bool) []cloudStatus {
 	known := make(map[string]vault.SummaryCloud)
 	for _, c := range sum.Clouds {
 		known[c.Name] = c
@@ -107,7 +110,7 @@ func cloudStatuses(v *vault.Vault, sum *vault.Summary) []cloudStatus {
 		}
 		if err := v.CheckMarker(c.Dir, c.ID, nil); err != nil {
 			s.State, s.Reason = vault.CloudAbsent, err.Error()
-		} else if sum.PID != 0 && last.State == vault.CloudAbsent {
+		} else if mounted && last.State == vault.CloudAbsent {
 			s.State, s.Reason = last.State, "was absent when the vault was mounted"
 		}
 		list = append(list, s)

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"math"
+
+	"github.com/spf13/cobra"
+)
+
+func newCatCmd() *cobra.Command {
+	var pass passphraseFlags
+	cmd := &cobra.Command{
+		Use:   "cat VAULT PATH…",
+		Short: "Print files of a vault",
+		Args:  minArgs("VAULT", "PATH"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withVault(cmd, args[0], &pass, func(v *openVault) error {
+				for _, name := range args[1:] {
+					if err := printFile(cmd, v.tree, name); err != nil {
+						return pathFailure("cat", name, err)
+					}
+				}
+				return nil
+			})
+		},
+	}
+	pass.register(cmd.Flags())
+	return cmd
+}
+
+// printFile copies one file to standard output.
+func printFile(cmd *cobra.Command, t tree, name string) error {
+	at, e, err := resolve(t, name)
+	if err != nil {
+		return err
+	}
+	if e.kind() != "file" {
+		return errors.New("is no file but a " + e.kind())
+	}
+	in, err := t.Open(at)
+	if err != nil {
+		return err
+	}
+	content := io.NewSectionReader(in, 0, math.MaxInt64)
+	_, err = io.CopyBuffer(onlyWriter{cmd.OutOrStdout()}, onlyReader{content}, make([]byte, copyBuffer))
+	return errors.Join(err, in.Close())
+}
+
+// onlyReader and onlyWriter hide every method but one, so that io.CopyBuffer uses the buffer it was given.
+type (
+	onlyReader struct{ io.Reader }
+	onlyWriter struct{ io.Writer }
+)

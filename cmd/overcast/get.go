@@ -1,0 +1,26 @@
+package main
+
+import "github.com/spf13/cobra"
+
+const getLong = `Copy files out of a vault. Modes, times, symlinks, hard links and holes are kept, and by root the owners. DEST is a
+directory or the name of the copy; without it the copy goes into the current directory. A file that exists is replaced when its
+copy is complete.`
+
+func newGetCmd() *cobra.Command {
+	var f transferFlags
+	cmd := &cobra.Command{
+		Use:     "get [-r] VAULT PATH… [DEST]",
+		Short:   "Copy files out of a vault",
+		Long:    getLong,
+		Example: "  overcast get ~/vault /letters/may.odt .\n  overcast get -r ~/vault / ~/everything",
+		Args:    minArgs("VAULT", "PATH"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			sources, dest := splitDest(args[1:], ".")
+			return withVault(cmd, args[0], &f.pass, func(v *openVault) error {
+				return f.transfer(cmd, transfer{src: vaultSide{v.tree}, dst: localSide{}, sources: sources, dest: dest})
+			})
+		},
+	}
+	f.register(cmd)
+	return cmd
+}

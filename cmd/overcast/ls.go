@@ -1,0 +1,218 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os/user"
+	"path"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+)
+
+type lsFlags struct {
+	long   bool
+	asJSON bool
+	pass   passphraseFlags
+}
+
+func newLsCmd() *cobra.Command {
+	var f lsFlags
+	cmd := &cobra.Command{
+		Use:   "ls [-l] VAULT [PATH…]",
+		Short: "List files in a vault",
+		Long: `List files in a vault, those whose names begin with a dot included. A PATH begins at the vault's root, which is listed if
+none is given.`,
+		Args: minArgs("VAULT"),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1:]) },
+	}
+	cmd.Flags().BoolVarP(&f.long, "long", "l", false, "show mode, links, owner, size and time as well")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
+	f.pass.register(cmd.Flags())
+	return cmd
+}
+
+// listed is one line of ls as JSON.
+type listed struct {
+	Path   string    `json:"path"`
+	Type   string    `json:"type"`
+	Size   int64     `json:"size"`
+	Mode   string    `json:"mode"`
+	Mtime  time.Time `json:"mtime"`
+	UID    uint32    `json:"uid"`
+	GID    uint32    `json:"gid"`
+	Links  uint64    `json:"links"`
+	Target string    `json:"target,omitempty"`
+
+	mode uint32
+}
+
+func (f *lsFlags) run(cmd *cobra.Command, vaultDir string, paths []string) error {
+	if len(paths) == 0 {
+		paths = []string{"/"}
+	}
+	return withVault(cmd, vaultDir, &f.pass, func(v *openVault) error {
+		all := []listed{}
+		for i, p := range paths {
+			list, err := f.list(v.tree, p)
+			if err != nil {
+				return pathFailure("ls", p, err)
+			}
+			all = append(all, list...)
+			if f.asJSON {
+				continue
+			}
+			if len(paths) > 1 {
+				heading(cmd.OutOrStdout(), p, i)
+			}
+			if err := f.print(cmd.OutOrStdout(), list); err != nil {
+				return err
+			}
+		}
+		if f.asJSON {
+			return printJSON(cmd, all)
+		}
+		return nil
+	})
+}
+
+// heading goes before the i-th of several directories.
+func heading(w io.Writer, name string, i int) {
+	if i > 0 {
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "%s:\n", quoteName(name))
+}
+
+// list lists a directory, or describes anything else. A symlink to a directory is followed, as ls does it, except with -l.
+func (f *lsFlags) list(t tree, name string) ([]listed, error) {
+	clean, e, err := resolveDir(t, name)
+	if err == nil && e.isSymlink() && !f.long {
+		if dir, target, err := resolve(t, clean); err == nil && target.isDir() {
+			clean, e = dir, target
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !e.isDir() {
+		l, err := describe(t, clean, e)
+		return []listed{l}, err
+	}
+	entries, err := t.ReadDir(clean)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]listed, 0, len(entries))
+	for _, e := range entries {
+		l, err := describe(t, path.Join(clean, e.Name), e)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, l)
+	}
+	return list, nil
+}
+
+func describe(t tree, name string, e entry) (l listed, err error) {
+	l = listed{
+		Path: "/" + name, Type: e.kind(), Size: e.Size, Mode: fmt.Sprintf("%04o", e.Mode&0o7777), Mtime: e.Mtime,
+		UID: e.UID, GID: e.GID, Links: e.Nlink, mode: e.Mode,
+	}
+	if e.isSymlink() {
+		l.Target, err = t.Readlink(name)
+	}
+	return l, err
+}
+
+// print shows names, quoted on a terminal only if they could harm it, and as they are to another program.
+func (f *lsFlags) print(w io.Writer, list []listed) error {
+	shown := func(name string) string { return name }
+	if isTerminal(w) {
+		shown = quoteName
+	}
+	if f.long {
+		return printTable(w, "", longRows(list))
+	}
+	for _, l := range list {
+		if _, err := fmt.Fprintln(w, shown(path.Base(l.Path))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// longRows are the columns of ls -l.
+func longRows(list []listed) [][]string {
+	links, size := 0, 0
+	for _, l := range list {
+		links, size = max(links, len(fmt.Sprint(l.Links))), max(size, len(fmt.Sprint(l.Size)))
+	}
+	owners := owners{users: map[uint32]string{}, groups: map[uint32]string{}}
+	var rows [][]string
+	for _, l := range list {
+		name := quoteName(path.Base(l.Path))
+		if l.Type == "symlink" {
+			name += " -> " + quoteName(l.Target)
+		}
+		rows = append(rows, []string{
+			modeString(l.mode), fmt.Sprintf("%*d", links, l.Links), owners.user(l.UID), owners.group(l.GID),
+			fmt.Sprintf("%*d", size, l.Size), l.Mtime.Local().Format("2006-01-02 15:04"), name,
+		})
+	}
+	return rows
+}
+
+// modeString is the mode as ls shows it: a letter for the type, then three for each class.
+func modeString(mode uint32) string {
+	letters := map[uint32]byte{unix.S_IFREG: '-', unix.S_IFDIR: 'd', unix.S_IFLNK: 'l', unix.S_IFIFO: 'p', unix.S_IFSOCK: 's',
+		unix.S_IFCHR: 'c', unix.S_IFBLK: 'b'}
+	s := []byte("?rwxrwxrwx")
+	if letter, ok := letters[mode&unix.S_IFMT]; ok {
+		s[0] = letter
+	}
+	for i := range 9 {
+		if mode&(1<<(8-i)) == 0 {
+			s[1+i] = '-'
+		}
+	}
+	special := []struct {
+		bit      uint32
+		at       int
+		set, off byte // with and without the right to execute
+	}{{unix.S_ISUID, 3, 's', 'S'}, {unix.S_ISGID, 6, 's', 'S'}, {unix.S_ISVTX, 9, 't', 'T'}}
+	for _, b := range special {
+		switch {
+		case mode&b.bit == 0:
+		case s[b.at] == 'x':
+			s[b.at] = b.set
+		default:
+			s[b.at] = b.off
+		}
+	}
+	return string(s)
+}
+
+// owners remembers the names of users and groups.
+type owners struct{ users, groups map[uint32]string }
+
+func (o owners) user(id uint32) string {
+	if _, ok := o.users[id]; !ok {
+		o.users[id] = fmt.Sprint(id)
+		if u, err := user.LookupId(fmt.Sprint(id)); err == nil {
+			o.users[id] = u.Username
+		}
+	}
+	return o.users[id]
+}
+
+func (o owners) group(id uint32) string {
+	if _, ok := o.groups[id]; !ok {
+		o.groups[id] = fmt.Sprint(id)
+		if g, err := user.LookupGroupId(fmt.Sprint(id)); err == nil {
+			o.groups[id] = g.Name
+		}
+	}
+	return o.groups[id]
+}
