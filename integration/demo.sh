@@ -114,11 +114,11 @@ up() {
     cat <<END
 
 It is mounted and yours: look into demo/files, change things, and watch demo/cloud-a and demo/cloud-b.
-Any one of the two is enough. Try it:
+What goes on: bin/overcast status demo/vault
 
-  bin/overcast status demo/vault
-  bin/overcast unmount demo/files
-  mv demo/cloud-a demo/away
+Any one of the two is enough. Take the other away, and all files are still there:
+
+  bin/overcast unmount demo/files && mv demo/cloud-a demo/away
   bin/overcast mount demo/vault demo/files --passfile demo/passphrase
 
 To undo everything: make demo-clean
