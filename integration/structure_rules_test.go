@@ -1,0 +1,335 @@
+package integration
+
+import (
+	"go/ast"
+	"go/token"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const module = "github.com/overcast-fs/overcast"
+
+// parts are the parts of the project, from the bottom up, with what each may import besides itself. Parts at one height
+// know nothing of each other.
+var parts = []struct {
+	prefix string
+	height int
+	may    []string
+}{
+	{"cipher", 0, nil},
+	{"fs/cloud", 1, []string{"cipher"}},
+	{"fs/redo", 1, []string{"cipher"}},
+	{"fs/vault", 1, []string{"cipher"}},
+	{"fs/mirror", 2, []string{"fs/cloud", "fs/redo", "fs/vault", "cipher"}},
+	{"fs/mount", 3, []string{"fs/mirror", "fs/cloud", "cipher"}},
+	{"fs", 0, nil}, // the map: no code
+	{"cmd", 4, []string{"fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
+	{"integration", 5, []string{"cmd", "fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
+}
+
+// partOf returns the index of the part that a package belongs to, or -1.
+func partOf(pkg string) int {
+	for i, p := range parts {
+		if within(pkg, p.prefix) {
+			return i
+		}
+	}
+	return -1
+}
+
+func within(name, dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") }
+
+// imports calls found for each import of a file.
+func (s *source) imports(found func(what string, at token.Pos)) {
+	for _, spec := range s.file.Imports {
+		what, err := strconv.Unquote(spec.Path.Value)
+		if err == nil {
+			found(what, spec.Pos())
+		}
+	}
+}
+
+func importsOneWay(t *tree) (findings []string) {
+	for _, s := range t.handwritten() {
+		from := partOf(s.dir())
+		if from < 0 {
+			findings = append(findings, s.at(s.file.Pos(), "package %s is no part of the project that a rule knows", s.dir()))
+			continue
+		}
+		s.imports(func(what string, at token.Pos) {
+			pkg, ours := strings.CutPrefix(what, module+"/")
+			if ours && !s.mayImport(from, pkg) {
+				findings = append(findings, s.at(at, "%s must not import %s", s.dir(), pkg))
+			}
+		})
+	}
+	return findings
+}
+
+// mayImport: a test may use whatever is not above it.
+func (s *source) mayImport(from int, pkg string) bool {
+	to := partOf(pkg)
+	switch {
+	case to < 0:
+		return false
+	case pkg == "cipher/cbc" || pkg == "cipher/mac":
+		return within(s.dir(), "cipher") // what they return is not authenticated
+	case pkg == "cipher" && within(s.dir(), "cipher"):
+		return s.dir() == "cipher/speed" || s.isTest()
+	case s.isTest():
+		return parts[to].height <= parts[from].height
+	}
+	return to == from || slices.Contains(parts[from].may, parts[to].prefix)
+}
+
+func onlyMountSpeaksFUSE(t *tree) (findings []string) {
+	for _, s := range t.handwritten() {
+		s.imports(func(what string, at token.Pos) {
+			allowed := within(s.dir(), "fs/mount") || within(s.dir(), "integration")
+			if strings.HasPrefix(what, "github.com/hanwen/go-fuse") && !allowed {
+				findings = append(findings, s.at(at, "only fs/mount imports %s", what))
+			}
+		})
+	}
+	return findings
+}
+
+func cipherIsPure(t *tree) (findings []string) {
+	impure := []string{"os", "log", "io/fs", "io/ioutil", "net", "path/filepath", module + "/fs"}
+	for _, s := range t.handwritten() {
+		if !within(s.dir(), "cipher") || s.isTest() || s.isProgram() {
+			continue
+		}
+		s.imports(func(what string, at token.Pos) {
+			if slices.ContainsFunc(impure, func(p string) bool { return within(what, p) }) {
+				findings = append(findings, s.at(at, "cipher does no I/O and logs nothing, so it must not import %s", what))
+			}
+		})
+	}
+	return findings
+}
+
+// loud are the names, by package, that act on the whole process.
+var loud = map[string]*regexp.Regexp{
+	"os":   regexp.MustCompile(`^(Exit|Stdin|Stdout|Stderr)$`),
+	"fmt":  regexp.MustCompile(`^Print`),
+	"log":  regexp.MustCompile(`^(Print|Fatal|Panic|Set|Output|Default)`),
+	"slog": regexp.MustCompile(`^(Default|SetDefault|SetLogLoggerLevel|Debug|Info|Warn|Error|Log)(Context|Attrs)?$`),
+}
+
+func belowCmdIsQuiet(t *tree) (findings []string) {
+	for _, s := range t.handwritten() {
+		if s.isTest() || s.isProgram() {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				if n.Recv == nil && n.Name.Name == "init" {
+					findings = append(findings, s.at(n.Pos(), "func init"))
+				}
+			case *ast.SelectorExpr:
+				pkg, ok := n.X.(*ast.Ident)
+				if ok && loud[pkg.Name] != nil && loud[pkg.Name].MatchString(n.Sel.Name) {
+					findings = append(findings, s.at(n.Pos(), "%s.%s acts on the whole process", pkg.Name, n.Sel.Name))
+				}
+			}
+			return true
+		})
+	}
+	return findings
+}
+
+const (
+	maxFile   = 500
+	maxFunc   = 60
+	maxTable  = 80 // a function that is mostly a table or a switch
+	maxParams = 5
+)
+
+func budgets(t *tree) (findings []string) {
+	for _, s := range t.handwritten() {
+		if lines := strings.Count(s.text, "\n"); lines > maxFile {
+			findings = append(findings, s.at(s.file.Pos(), "%d lines, at most %d", lines, maxFile))
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				if lines, most := s.span(n), s.allowance(n); lines > most {
+					findings = append(findings, s.at(n.Pos(), "func %s has %d lines, at most %d", n.Name.Name, lines, most))
+				}
+			case *ast.FuncType:
+				if params := n.Params.NumFields(); params > maxParams {
+					findings = append(findings, s.at(n.Pos(), "%d parameters, at most %d", params, maxParams))
+				}
+			}
+			return true
+		})
+	}
+	return findings
+}
+
+// span counts the lines of a node, its first and last included.
+func (s *source) span(n ast.Node) int { return s.line(n.End()) - s.line(n.Pos()) + 1 }
+
+// allowance is how many lines a function may have.
+func (s *source) allowance(f *ast.FuncDecl) int {
+	table := 0
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n.(type) {
+		case *ast.SwitchStmt, *ast.TypeSwitchStmt, *ast.SelectStmt, *ast.CompositeLit:
+			table = max(table, s.span(n))
+		}
+		return true
+	})
+	if 2*table > s.span(f) {
+		return maxTable
+	}
+	return maxFunc
+}
+
+// mayBeSkipped are the tests of instruction sets that a machine can lack. Everything else that a test needs, CI has.
+var mayBeSkipped = []string{"cipher/cbc/kernels", "cipher/mac/kernels", "cipher/cbc/guard", "cipher/mac/guard"}
+
+func noSkips(t *tree) (findings []string) {
+	for _, s := range t.handwritten() {
+		if slices.ContainsFunc(mayBeSkipped, func(p string) bool { return strings.HasPrefix(s.name, p) }) {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			method, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || !slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, method.Sel.Name) {
+				return true
+			}
+			if x, ok := method.X.(*ast.Ident); ok && slices.Contains([]string{"t", "b", "f", "tb"}, x.Name) {
+				findings = append(findings, s.at(n.Pos(), "a skipped test passes in CI: let it fail instead"))
+			}
+			return true
+		})
+	}
+	return findings
+}
+
+// leftToDo is spelt so that it does not find itself.
+var leftToDo = regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME)\b`)
+
+func nothingLeftToDo(t *tree) []string { return t.grep(leftToDo, "something is left to do") }
+
+var (
+	machinePath = regexp.MustCompile(`(^|[^\w.~/$}])/(root|work|Users)/` + `|\.\./sha` + `red\b`)
+	homePath    = regexp.MustCompile(`(^|[^\w.~/$}])/home/`) // a test may have somebody's as a sample
+)
+
+func noMachinePaths(t *tree) []string {
+	code := &tree{files: t.files}
+	for _, s := range t.all {
+		if !s.isTest() {
+			code.all = append(code.all, s)
+		}
+	}
+	const what = "a path of one machine"
+	return append(t.grep(machinePath, what), code.grep(homePath, what)...)
+}
+
+// grep finds lines of any text.
+func (t *tree) grep(re *regexp.Regexp, what string) (findings []string) {
+	for _, s := range t.all {
+		for i, line := range strings.Split(s.text, "\n") {
+			if re.MatchString(line) {
+				findings = append(findings, s.name+":"+strconv.Itoa(i+1)+": "+what+": "+strings.TrimSpace(line))
+			}
+		}
+	}
+	return findings
+}
+
+// fuzzTargetsHaveSeeds wants f.Add, a helper that is given f, or files in testdata.
+func fuzzTargetsHaveSeeds(t *tree) (findings []string) {
+	for _, s := range t.handwritten() {
+		for _, d := range s.file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || !s.isTest() || f.Recv != nil || !strings.HasPrefix(f.Name.Name, "Fuzz") {
+				continue
+			}
+			files, _ := fs.ReadDir(t.files, path.Join(s.dir(), "testdata/fuzz", f.Name.Name))
+			if len(files) == 0 && !seeds(f) {
+				findings = append(findings, s.at(f.Pos(), "%s has no seeds", f.Name.Name))
+			}
+		}
+	}
+	return findings
+}
+
+func seeds(f *ast.FuncDecl) (found bool) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		if method, ok := call.Fun.(*ast.SelectorExpr); ok && method.Sel.Name == "Add" {
+			if x, ok := method.X.(*ast.Ident); ok && x.Name == "f" {
+				found = true
+			}
+		}
+		return true
+	})
+	return found
+}
+
+var (
+	makeCommand = regexp.MustCompile("(?m)(?:`|^\\s+(?:\\$ )?)make ([a-z][a-z-]*)")
+	makeTarget  = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)
+	markdown    = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+)
+
+// documentationNamesWhatExists: every "make X" is a target, and every relative link a file.
+func documentationNamesWhatExists(t *tree) (findings []string) {
+	makefile, _ := fs.ReadFile(t.files, "Makefile")
+	targets := map[string]bool{}
+	for _, m := range makeTarget.FindAllStringSubmatch(string(makefile), -1) {
+		targets[m[1]] = true
+	}
+	readme := false
+	for _, s := range t.all {
+		if path.Ext(s.name) != ".md" {
+			continue
+		}
+		readme = readme || s.name == "README.md"
+		for _, m := range makeCommand.FindAllStringSubmatch(s.text, -1) {
+			if !targets[m[1]] {
+				findings = append(findings, s.name+": the Makefile has no target "+m[1])
+			}
+		}
+		for _, m := range markdown.FindAllStringSubmatch(s.text, -1) {
+			if _, err := fs.Stat(t.files, path.Join(s.dir(), m[1])); err != nil {
+				findings = append(findings, s.name+": a link to "+m[1]+", which does not exist")
+			}
+		}
+	}
+	if !readme {
+		findings = append(findings, "there is no README.md")
+	}
+	return findings
+}
+
+func topLevel(t *tree) (findings []string) {
+	known := []string{".git", ".ci", "bin", "cipher", "cmd", "demo", "docs", "fs", "integration"}
+	entries, err := fs.ReadDir(t.files, ".")
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, e := range entries {
+		if e.IsDir() && !slices.Contains(known, e.Name()) {
+			findings = append(findings, e.Name()+": the top level has no such folder")
+		}
+	}
+	return findings
+}
