@@ -1,8 +1,7 @@
 package main
 
-// sha256AVX512 emits the compression of equally many blocks of 16 messages:
-// Z0 to Z7 hold the working variables a to h, Z16 to Z31 the message schedule,
-// one message in each of the 16 words of a register.
+// sha256AVX512 emits the compression of equally many blocks of 16 messages.
+// Z0 to Z7 are the working variables, Z16 to Z31 the message schedule.
 func (a *asm) sha256AVX512() {
 	a.text("sha256AVX512", 24, "src *[lanes]*byte, states *states, blocks int")
 	a.op("MOVQ src+0(FP), DX")
@@ -10,32 +9,49 @@ func (a *asm) sha256AVX512() {
 	a.op("MOVQ blocks+16(FP), CX")
 	a.op("SHLQ $6, CX")
 	a.op("XORQ BX, BX")
-	a.op("LEAQ constants<>(SB), SI")
+	a.op("LEAQ constants<>(SB), R8")
+	a.op("LEAQ constants<>+192(SB), R9")
 	for i := range 8 {
 		a.op("VMOVDQU64 %d(DI), Z%d", 64*i, i)
 	}
-	a.label("loop")
+	a.label("block")
 	a.loadWords()
-	var v [8]int
-	for i := range v {
-		v[i] = i
-	}
-	for t := range 64 {
-		if t >= 16 {
-			a.scheduleWord(t)
-		}
-		a.round16(v, t)
-		v = [8]int{v[3], v[0], v[1], v[2], v[7], v[4], v[5], v[6]}
-	}
+	a.allRounds()
 	for i := range 8 {
 		a.op("VPADDD %d(DI), Z%d, Z%d", 64*i, i, i)
 		a.op("VMOVDQU64 Z%d, %d(DI)", i, 64*i)
 	}
 	a.op("ADDQ $64, BX")
 	a.op("CMPQ BX, CX")
-	a.op("JNE loop")
+	a.op("JNE block")
 	a.forget(avx512)
 	a.op("RET")
+}
+
+// allRounds emits rounds 0 to 15, and as a loop three times the same with the
+// message schedule. SI points to the constants of 16 rounds.
+func (a *asm) allRounds() {
+	a.op("MOVQ R8, SI")
+	for t := range 16 {
+		a.round(t)
+	}
+	a.label("rounds")
+	a.op("ADDQ $64, SI")
+	for t := range 16 {
+		a.scheduleWord(t)
+		a.round(t)
+	}
+	a.op("CMPQ SI, R9")
+	a.op("JNE rounds")
+}
+
+// variables returns the registers of a to h in round t. Every fourth round
+// they are where they began.
+func variables(t int) (v [8]int) {
+	for i := range v {
+		v[i] = i&4 + (i-t)&3
+	}
+	return v
 }
 
 // loadWords loads a block of every message and transposes it, so that Z(16+t)
@@ -76,30 +92,35 @@ func (a *asm) loadWords() {
 // are those of Ch and Maj in FIPS 180-4.
 const xor3, choose, majority = 0x96, 0xca, 0xe8
 
-// scheduleWord makes word t of the message schedule in the place of word t-16.
+// scheduleWord makes word t of the message schedule in the place of word t-16,
+// with Z8 to Z13.
 func (a *asm) scheduleWord(t int) {
-	w := func(i int) int { return 16 + i%16 }
-	a.op("VPRORD $7, Z%d, Z8", w(t-15))
-	a.op("VPRORD $18, Z%d, Z9", w(t-15))
-	a.op("VPSRLD $3, Z%d, Z10", w(t-15))
-	a.op("VPTERNLOGD $%#x, Z9, Z10, Z8", xor3)
-	a.op("VPRORD $17, Z%d, Z11", w(t-2))
-	a.op("VPRORD $19, Z%d, Z12", w(t-2))
-	a.op("VPSRLD $10, Z%d, Z13", w(t-2))
-	a.op("VPTERNLOGD $%#x, Z12, Z13, Z11", xor3)
-	a.op("VPADDD Z%d, Z%d, Z%d", w(t-7), w(t), w(t))
-	a.op("VPADDD Z8, Z%d, Z%d", w(t), w(t))
-	a.op("VPADDD Z11, Z%d, Z%d", w(t), w(t))
+	w := func(i int) int { return 16 + (t+i)%16 }
+	a.sigma(w(1), 8, [3]int{7, 18, 3})
+	a.sigma(w(14), 11, [3]int{17, 19, 10})
+	a.op("VPADDD Z%d, Z%d, Z%d", w(9), w(0), w(0))
+	a.op("VPADDD Z8, Z%d, Z%d", w(0), w(0))
+	a.op("VPADDD Z11, Z%d, Z%d", w(0), w(0))
 }
 
-// round16 emits round t. v names the registers of a to h.
+// sigma emits the small sigma functions: the XOR of two rotations and a shift
+// of word w, in Zt, with the two registers after it.
+func (a *asm) sigma(w, t int, by [3]int) {
+	a.op("VPRORD $%d, Z%d, Z%d", by[0], w, t)
+	a.op("VPRORD $%d, Z%d, Z%d", by[1], w, t+1)
+	a.op("VPSRLD $%d, Z%d, Z%d", by[2], w, t+2)
+	a.op("VPTERNLOGD $%#x, Z%d, Z%d, Z%d", xor3, t+1, t+2, t)
+}
+
+// round emits round t with Z8 to Z15.
 //
 // What bounds the kernel is the way from one e to the next, so everything else
 // is added up before Sigma1(e) is there: the new e in the place of h; then T1,
 // the new e less d, and with it the new a in the place of d.
-func (a *asm) round16(v [8]int, t int) {
+func (a *asm) round(t int) {
+	v := variables(t)
 	wa, wb, wc, wd, we, wf, wg, wh := v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]
-	a.op("VPADDD.BCST %d(SI), Z%d, Z14", 4*t, 16+t%16)
+	a.op("VPADDD.BCST %d(SI), Z%d, Z14", 4*t, 16+t)
 	a.op("VPADDD Z14, Z%d, Z%d", wh, wh)
 	a.op("VPADDD Z%d, Z%d, Z%d", wd, wh, wh)
 	a.op("VMOVDQA64 Z%d, Z8", we)
