@@ -101,11 +101,12 @@ var machinePathSamples = []sample{
 	{fstest.MapFS{
 		"fs/a.go":   text("package fs\nconst a = \"/ro" + "ot/go\"\n"),
 		"docs/a.md": text("see /home/me/x\nand $HOME/work/x, ~/work/x, a/work/b\n"),
+		"cmd/a.sh":  text("cd /home/me/x\n"),
 		"Makefile":  text("a:\n\tcp ../sha" + "red/x .\n"),
 		".ci/run":   text("cd /wo" + "rk/main\n"),
 
 		"fs/a_test.go": text("package fs\nconst a = \"/home/me/x\"\n"),
-	}, []string{".ci/run:1", "Makefile:2", "fs/a.go:2", "docs/a.md:1"}},
+	}, []string{".ci/run:1", "Makefile:2", "fs/a.go:2", "cmd/a.sh:1"}},
 }
 
 var fuzzSamples = []sample{
