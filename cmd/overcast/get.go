@@ -2,9 +2,10 @@ package main
 
 import "github.com/spf13/cobra"
 
-const getLong = `Copy files out of a vault. Modes, times, symlinks, hard links and holes are kept, and by root the owners. DEST is a
-directory or the name of the copy; without it the copy goes into the current directory. A file that exists is replaced when its
-copy is complete.`
+const getLong = `Copy files out of a vault. Modes, times, symlinks, hard links and holes are
+kept, and by root the owners. DEST is a directory or the name of the copy;
+with one PATH and no DEST the copy goes into the current directory. A file
+that exists is replaced when its copy is complete.`
 
 func newGetCmd() *cobra.Command {
 	var f transferFlags

@@ -14,11 +14,13 @@ import (
 	"github.com/overcast-fs/overcast/fs/vault"
 )
 
-const initLong = `Make a vault: a directory with the settings and, under your passphrase, the keys; and in each cloud's directory the marker
-by which it is known. Every cloud gets a key of its own. Directories that are missing are created.
+const initLong = `Make a vault: a directory with the settings and, under your passphrase, the
+keys; and in each cloud's directory the marker by which it is known. Every
+cloud gets a key of its own. Directories that are missing are created.
 
-The vault stays on this machine, outside of every cloud. Keep a copy of its keys.age in a safe place: with it and the
-passphrase any one cloud can be read; without it, none.`
+The vault stays on this machine, outside of every cloud. Keep a copy of its
+keys.age in a safe place: with it and the passphrase any one cloud can be
+read; without it, none.`
 
 type initFlags struct {
 	clouds     []string
@@ -35,15 +37,15 @@ func newInitCmd() *cobra.Command {
 		Use:     "init VAULT --cloud NAME=DIR [--cloud NAME=DIR …]",
 		Short:   "Make a vault over one or more cloud directories",
 		Long:    initLong,
-		Example: "  overcast init ~/vault --cloud alpha=~/Dropbox/private --cloud beta=~/Nextcloud/private",
+		Example: "  overcast init ~/vault --cloud alpha=~/Dropbox/private --cloud beta=~/Sync/private",
 		Args:    exactArgs("VAULT"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
 	fs := cmd.Flags()
-	fs.StringArrayVar(&f.clouds, "cloud", nil, "a cloud's name and its directory, `NAME=DIR`; once for each cloud, the one to read from first")
-	fs.StringVar(&f.suite, "suite", cipher.AES256.String(), "the cipher: aes-256 or aes-128")
-	fs.StringVar(&f.chunkSize, "chunk-size", "4KiB", "the piece that is encrypted by itself: a power of two from 4KiB to 1MiB")
-	fs.IntVar(&f.workFactor, "scrypt-work-factor", vault.DefaultWorkFactor, "how hard it is to try a passphrase: 2 to this power")
+	fs.StringArrayVar(&f.clouds, "cloud", nil, "a cloud, `NAME=DIR`; once for each, the one to read from first")
+	fs.StringVar(&f.suite, "suite", cipher.AES256.String(), "the cipher `SUITE`: aes-256 or aes-128")
+	fs.StringVar(&f.chunkSize, "chunk-size", "4KiB", "the `SIZE` of the pieces of files: 4KiB to 1MiB")
+	fs.IntVar(&f.workFactor, "scrypt-work-factor", vault.DefaultWorkFactor, "how hard it is to try a passphrase: 2 to the power `N`")
 	fs.BoolVar(&f.asJSON, "json", false, "print JSON")
 	f.pass.register(fs)
 	return cmd

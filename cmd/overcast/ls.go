@@ -22,8 +22,8 @@ func newLsCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls [-l] VAULT [PATH…]",
 		Short: "List files in a vault",
-		Long: `List files in a vault, those whose names begin with a dot included. A PATH begins at the vault's root, which is listed if
-none is given.`,
+		Long: `List files in a vault, those whose names begin with a dot included. A PATH
+begins at the vault's root, which is listed if none is given.`,
 		Args: minArgs("VAULT"),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1:]) },
 	}

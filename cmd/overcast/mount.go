@@ -12,10 +12,12 @@ import (
 	"github.com/overcast-fs/overcast/fs/vault"
 )
 
-const mountLong = `Mount a vault on an empty directory, and return when the mount can be used. The mount then goes on in the background and logs
-to state/log in the vault; unmount, or SIGTERM, ends it with everything committed.
+const mountLong = `Mount a vault on an empty directory, and return when the mount can be used.
+The mount then goes on in the background and logs to state/log in the vault;
+unmount, or SIGTERM, ends it with everything committed.
 
-A cloud whose directory is missing is warned about and left out: the others serve. Its directory is not created.`
+A cloud whose directory is missing is warned about and left out: the others
+serve. Its directory is not created.`
 
 type mountFlags struct {
 	foreground bool
@@ -43,11 +45,11 @@ func newMountCmd() *cobra.Command {
 	fs := cmd.Flags()
 	fs.BoolVarP(&f.foreground, "foreground", "f", false, "stay in the foreground and log to standard error")
 	fs.BoolVar(&f.readOnly, "read-only", false, "refuse every change")
-	fs.BoolVar(&f.allowOther, "allow-other", false, "let other users use the mount, as far as modes and owners let them")
-	fs.DurationVar(&f.idle, "idle", 0, "unmount when nothing was used for this `TIME`, such as 30m")
-	fs.StringArrayVarP(&f.options, "options", "o", nil, "mount options as of mount(8): `OPT,…`, such as ro,noexec,fsname=NAME")
-	fs.StringVar(&f.fsync, "fsync", "", "when fsync returns: `one` (safe here or in one cloud) or all (in every available cloud); else what vault.toml says")
-	fs.BoolVar(&f.debug, "debug", false, "log every request, with the names of files; only with --foreground")
+	fs.BoolVar(&f.allowOther, "allow-other", false, "let other users in, as far as modes allow")
+	fs.DurationVar(&f.idle, "idle", 0, "unmount after this `TIME` of no use, such as 30m")
+	fs.StringArrayVarP(&f.options, "options", "o", nil, "options as of mount(8): `OPT,...` such as ro,noexec,fsname=X")
+	fs.StringVar(&f.fsync, "fsync", "", "`WHEN` fsync returns: one (safe here or in one cloud) or\nall (in every available cloud); else as vault.toml says")
+	fs.BoolVar(&f.debug, "debug", false, "log every request, with names; only with --foreground")
 	fs.BoolVar(&f.asJSON, "json", false, "print JSON")
 	fs.BoolVar(&f.child, childFlag, false, "")
 	if err := fs.MarkHidden(childFlag); err != nil {

@@ -25,7 +25,7 @@ type passphraseFlags struct {
 
 func (p *passphraseFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&p.file, "passfile", "", "read the passphrase from the first line of `FILE`")
-	fs.StringVar(&p.command, "passcommand", "", "read the passphrase from the first line that `CMD` prints (run by sh)")
+	fs.StringVar(&p.command, "passcommand", "", "read it from the first line that `CMD` prints, run by sh")
 }
 
 // read gets the passphrase from the file, the command, the terminal or one line of standard input, in this order. With

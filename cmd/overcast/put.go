@@ -7,9 +7,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const putLong = `Copy files into a vault. Modes, times, symlinks, hard links and holes are kept, and by root the owners. DEST is a directory
-of the vault or the name of the copy; without it the copy goes into the vault's root. A file that exists is replaced when its copy
-is complete. A SRC of "-" is standard input.
+const putLong = `Copy files into a vault. Modes, times, symlinks, hard links and holes are
+kept, and by root the owners. DEST is a directory of the vault or the name of
+the copy; with one SRC and no DEST the copy goes into the vault's root. A file
+that exists is replaced when its copy is complete. A SRC of "-" is standard
+input.
 
 The exit code is 40 if everything was copied, but not to every cloud.`
 

@@ -14,11 +14,12 @@ const (
 	groupOther = "other"
 )
 
-const rootLong = `Overcast shows one folder of plaintext, the mount, and keeps every file of it as ciphertext in two or more other
-folders, the clouds: ordinary directories, each under its own key, ready for any sync tool. Any one of them is enough to read
-everything.
+const rootLong = `Overcast shows one folder of plaintext, the mount, and keeps every file of it
+as ciphertext in two or more other folders, the clouds: ordinary directories,
+each under its own key, ready for any sync tool. Any one of them is enough to
+read everything.
 
-  overcast init ~/vault --cloud alpha=~/Dropbox/private --cloud beta=~/Nextcloud/private
+  overcast init ~/vault --cloud alpha=~/Dropbox/private --cloud beta=~/Sync/private
   overcast mount ~/vault ~/Private
   overcast unmount ~/Private`
 
@@ -75,7 +76,7 @@ func newRootCmd() *cobra.Command {
 	addGroup(root, groupFiles, newKeygenCmd(), newEncryptCmd(), newDecryptCmd())
 	addGroup(root, groupVault, newInitCmd(), newMountCmd(), newUnmountCmd(), newStatusCmd())
 	addGroup(root, groupFiles, newLsCmd(), newCatCmd(), newGetCmd(), newPutCmd())
-	addGroup(root, groupOther, newDoctorCmd(), newVersionCmd(), newCompletionCmd(root))
+	addGroup(root, groupOther, newDoctorCmd(), newSpeedCmd(), newVersionCmd(), newCompletionCmd(root))
 	help := newHelpCmd(root)
 	help.GroupID = groupOther
 	root.SetHelpCommand(help)

@@ -12,8 +12,9 @@ import (
 	"github.com/overcast-fs/overcast/fs/vault"
 )
 
-const statusLong = `Show the clouds of a vault: which of them are there, which lack changes and why, which one leads, and where the vault is
-mounted. It needs no passphrase, and changes nothing.`
+const statusLong = `Show the clouds of a vault: which of them are there, which lack changes and
+why, which one leads, and where the vault is mounted. It needs no passphrase,
+and changes nothing.`
 
 func newStatusCmd() *cobra.Command {
 	var asJSON bool

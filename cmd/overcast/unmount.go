@@ -15,8 +15,10 @@ import (
 	"github.com/overcast-fs/overcast/fs/vault"
 )
 
-const unmountLong = `Unmount a vault, and return when its last change is committed and another mount of it would succeed. A mount that programs
-still use stays, with an error. With --lazy it ends all the same: what they wrote is committed, and their open files fail.`
+const unmountLong = `Unmount a vault, and return when its last change is committed and another
+mount of it would succeed. A mount that programs still use stays, with an
+error. With --lazy it ends all the same: what they wrote is committed, and
+their open files fail.`
 
 func newUnmountCmd() *cobra.Command {
 	var lazy bool
@@ -28,7 +30,7 @@ func newUnmountCmd() *cobra.Command {
 		Args:    exactArgs("MOUNTPOINT"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return runUnmount(cmd, args[0], lazy) },
 	}
-	cmd.Flags().BoolVarP(&lazy, "lazy", "z", false, "detach a mount that is still in use")
+	cmd.Flags().BoolVarP(&lazy, "lazy", "z", false, "end a mount that programs still use")
 	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return overcastMountpoints(), cobra.ShellCompDirectiveNoFileComp
 	}
