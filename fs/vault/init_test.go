@@ -286,6 +286,9 @@ func TestInitFailures(t *testing.T) {
 			err := initVault(testSystem(d), root+"/vault", options(root))
 			if err == nil {
 				wantWhole(t, root+"/vault")
+				if len(d.journal) != 0 || len(d.unsynced) != 0 {
+					t.Errorf("not durable: %v, %v", d.journal, d.unsynced)
+				}
 			} else if after := tree(t, root); !reflect.DeepEqual(before, after) {
 				t.Errorf("something changed:\n%v\n%v", before, after)
 			}
@@ -323,6 +326,22 @@ func TestInitCrashes(t *testing.T) {
 			return err
 		})
 	}
+}
+
+// A step fails, and when all is taken back the power does: init can be run again.
+func TestInitFailuresThenPowerCut(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 5))
+	eachFailure(t, false, func(t *testing.T, d *testDisk) error {
+		root := t.TempDir()
+		dir := root + "/vault"
+		err := initVault(testSystem(d), dir, options(root))
+		d.powerCut(t, rng)
+		if err != nil {
+			check(t, Init(dir, options(root)))
+		}
+		wantWhole(t, dir)
+		return err
+	})
 }
 
 // A crash while the remains of a crash are removed is no worse.
