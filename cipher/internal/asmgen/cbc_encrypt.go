@@ -31,11 +31,14 @@ func (a *asm) encryptKeyed(lanes int) {
 	}
 	a.label("loop")
 	for i := range lanes {
+		// The key goes onto the plaintext first: that need not wait for the
+		// block before.
 		a.op("MOVQ %d(DI), AX", batchSrc+8*i)
-		a.op("MOVOU (AX)(BX*1), X%d", 14+i%2)
-		a.op("PXOR X%d, X%d", 14+i%2, i)
+		a.op("MOVOU (AX)(BX*1), X14")
+		a.op("MOVOU (R%d), X15", 8+i)
+		a.op("PXOR X15, X14")
+		a.op("PXOR X14, X%d", i)
 	}
-	round(at(0), "PXOR")
 	for n := 1; n <= 9; n++ {
 		round(at(n), "AESENC")
 	}

@@ -1,6 +1,7 @@
 package main
 
-// sha256AVX512 emits the compression of equally many blocks of 16 messages.
+// sha256AVX512 emits the compression of equally many blocks of 16 messages, one
+// in each word of a register.
 // Z0 to Z7 are the working variables, Z16 to Z31 the message schedule.
 func (a *asm) sha256AVX512() {
 	a.text("sha256AVX512", 24, "src *[lanes]*byte, states *states, blocks int")
