@@ -91,3 +91,10 @@ func openKeys(path, passphrase string) ([]byte, error) {
 	}
 	return io.ReadAll(r)
 }
+
+func (v *testVault) must(err error) {
+	v.t.Helper()
+	if err != nil {
+		v.t.Fatal(err)
+	}
+}
