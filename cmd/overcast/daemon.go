@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"os/exec"
 	"syscall"
@@ -80,6 +81,9 @@ func (f *mountFlags) startChild(cmd *cobra.Command, v *vault.Vault, mountpoint s
 	if err != nil {
 		return nil, nil, err
 	}
+	// Whoever waits for the end of something that this process inherited must not wait for the mount to end. A kernel that
+	// is too old for this call only keeps more open.
+	_ = unix.CloseRange(childSecret, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	secretOut, secretIn, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err
@@ -154,8 +158,13 @@ func (f *mountFlags) runChild(cmd *cobra.Command, vaultDir, mountpoint string) e
 		}
 		unix.CloseOnExec(fd)
 	}
-	secret, encoder := os.NewFile(childSecret, "passphrase"), json.NewEncoder(os.NewFile(childReports, "reports"))
-	tell := func(r childReport) { _ = encoder.Encode(r) } // who does not listen any more does not want the mount to fail
+	secret, reports := os.NewFile(childSecret, "passphrase"), os.NewFile(childReports, "reports")
+	tell := func(r childReport) {
+		_ = json.NewEncoder(reports).Encode(r) // who does not listen any more does not want the mount to fail
+		if r.Ready != nil {
+			reports.Close()
+		}
+	}
 	err := f.background(cmd.Context(), vaultDir, mountpoint, secret, tell)
 	if err != nil {
 		failed := classify(err)

@@ -147,7 +147,7 @@ func awaitRelease(cmd *cobra.Command, v *vault.Vault) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "overcast: waiting until the last changes are committed\n")
 	})
 	defer hint.Stop()
-	const firstPause, longestPause = time.Millisecond, 100 * time.Millisecond
+	const firstPause, longestPause = time.Millisecond, 20 * time.Millisecond
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		_, locked, err := v.Mounted()
 		if err != nil || !locked {
