@@ -108,8 +108,9 @@ func (o *InitOptions) complete() error {
 // newKeys draws every id and key of a new vault.
 func (o *InitOptions) newKeys() *Keys {
 	k := &Keys{VaultID: cipher.NewID(), ChunkLog2: o.ChunkLog2, StateKey: *cipher.NewKey()}
-	for _, c := range o.Clouds {
-		k.Clouds = append(k.Clouds, CloudKey{c.Name, cipher.NewID(), *cipher.NewKey(), o.Suite})
+	k.Clouds = make([]CloudKey, len(o.Clouds))
+	for i, c := range o.Clouds {
+		k.Clouds[i] = CloudKey{c.Name, cipher.NewID(), *cipher.NewKey(), o.Suite}
 	}
 	return k
 }

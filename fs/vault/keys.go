@@ -226,10 +226,10 @@ func (k *openKey) UnmarshalText(text []byte) error {
 }
 
 func (k *Keys) encode() ([]byte, error) {
-	plain := keysJSON{VaultID: k.VaultID, ChunkLog2: k.ChunkLog2, StateKey: openKey(k.StateKey)}
+	plain := keysJSON{VaultID: k.VaultID, ChunkLog2: k.ChunkLog2, StateKey: openKey(k.StateKey), Clouds: make([]cloudKeyJSON, len(k.Clouds))}
 	defer plain.wipe()
-	for _, c := range k.Clouds {
-		plain.Clouds = append(plain.Clouds, cloudKeyJSON{c.Name, c.ID, openKey(c.Key), uint8(c.Suite)})
+	for i, c := range k.Clouds {
+		plain.Clouds[i] = cloudKeyJSON{c.Name, c.ID, openKey(c.Key), uint8(c.Suite)}
 	}
 	return json.MarshalIndent(plain, "", "  ")
 }
@@ -248,8 +248,9 @@ func parseKeys(plain []byte) (*Keys, error) {
 		return nil, fmt.Errorf("%w: more after the keys", ErrDamaged)
 	}
 	k := &Keys{VaultID: parsed.VaultID, ChunkLog2: parsed.ChunkLog2, StateKey: cipher.Key(parsed.StateKey)}
-	for _, c := range parsed.Clouds {
-		k.Clouds = append(k.Clouds, CloudKey{c.Name, c.ID, cipher.Key(c.Key), cipher.Suite(c.Suite)})
+	k.Clouds = make([]CloudKey, len(parsed.Clouds)) // at once: appending would leave copies of keys behind
+	for i, c := range parsed.Clouds {
+		k.Clouds[i] = CloudKey{c.Name, c.ID, cipher.Key(c.Key), cipher.Suite(c.Suite)}
 	}
 	if err := k.check(); err != nil {
 		k.Wipe()
