@@ -6,12 +6,12 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"fmt"
+	"slices"
 )
 
 // Cipher is an expanded AES key. It is safe for concurrent use, except Wipe.
 type Cipher struct {
 	kernel   kernel
-	rounds   int
 	enc, dec schedule
 	std      cipher.Block // only for kernelStd
 }
@@ -21,7 +21,7 @@ func newCipher(key []byte) (*Cipher, error) { return newWith(best, key) }
 func newWith(k kernel, key []byte) (*Cipher, error) {
 	c := &Cipher{kernel: k}
 	if k != kernelStd {
-		c.rounds = expand(&c.enc, &c.dec, key)
+		expand(&c.enc, &c.dec, key)
 		return c, nil
 	}
 	var err error
@@ -31,15 +31,9 @@ func newWith(k kernel, key []byte) (*Cipher, error) {
 	return c, nil
 }
 
-// Wipe forgets the key: it overwrites the round keys, which are nowhere else
-// unless the standard library holds them. The cipher must not be used
-// afterwards.
-func (c *Cipher) Wipe() {
-	clear(c.enc[:])
-	clear(c.dec[:])
-	c.rounds = 0
-	c.std = nil
-}
+// Wipe overwrites the round keys, which are nowhere else unless the standard
+// library holds them. Using the cipher afterwards panics.
+func (c *Cipher) Wipe() { *c = Cipher{} }
 
 func (c *Cipher) encrypt(lanes []Lane) {
 	if c.kernel == kernelStd {
@@ -55,8 +49,10 @@ func (c *Cipher) encrypt(lanes []Lane) {
 // encryptKeys runs lanes with equally many rounds together.
 func encryptKeys(lanes []KeyLane) {
 	for _, rounds := range [...]int{10, 12, 14} {
-		q := queue{keyed: lanes, rounds: rounds, width: maxKeyed}
-		q.run()
+		if slices.ContainsFunc(lanes, func(l KeyLane) bool { return l.Cipher.enc.rounds == rounds }) {
+			q := queue{keyed: lanes, rounds: rounds, width: maxKeyed}
+			q.run()
+		}
 	}
 	for i := range lanes {
 		if c := lanes[i].Cipher; c.kernel == kernelStd {
@@ -81,12 +77,12 @@ func (c *Cipher) decryptLane(l *Lane) {
 		n := min(len(src)/BlockSize, maxBlocks)
 		switch {
 		case c.kernel == kernelAVX512:
-			decryptAVX512(&c.dec, c.rounds, &dst[0], &src[0], n, &iv)
+			decryptAVX512(&c.dec, &dst[0], &src[0], n, &iv)
 		case c.kernel == kernelAVX2 && n >= 16:
 			n &^= 15
-			decryptAVX2(&c.dec, c.rounds, &dst[0], &src[0], n, &iv)
+			decryptAVX2(&c.dec, &dst[0], &src[0], n, &iv)
 		default:
-			decryptSSE(&c.dec, c.rounds, &dst[0], &src[0], n, &iv)
+			decryptSSE(&c.dec, &dst[0], &src[0], n, &iv)
 		}
 		dst, src = dst[n*BlockSize:], src[n*BlockSize:]
 	}
@@ -99,7 +95,7 @@ func (c *Cipher) encryptBlocks(dst, src []byte) {
 	}
 	for len(src) > 0 {
 		n := min(len(src)/BlockSize, maxBlocks)
-		encryptBlocksSSE(&c.enc, c.rounds, &dst[0], &src[0], n)
+		encryptBlocksSSE(&c.enc, &dst[0], &src[0], n)
 		dst, src = dst[n*BlockSize:], src[n*BlockSize:]
 	}
 }
@@ -111,7 +107,7 @@ func (c *Cipher) decryptBlocks(dst, src []byte) {
 	}
 	for len(src) > 0 {
 		n := min(len(src)/BlockSize, maxBlocks)
-		decryptBlocksSSE(&c.dec, c.rounds, &dst[0], &src[0], n)
+		decryptBlocksSSE(&c.dec, &dst[0], &src[0], n)
 		dst, src = dst[n*BlockSize:], src[n*BlockSize:]
 	}
 }

@@ -44,17 +44,17 @@ TEXT ·invMixColumns(SB), NOSPLIT, $0-16
 	PXOR X0, X0
 	RET
 
-// func encryptKeyed1(b *batch, rounds, blocks int)
-TEXT ·encryptKeyed1(SB), NOSPLIT, $0-24
+// func encryptKeyed1(b *batch, blocks int)
+TEXT ·encryptKeyed1(SB), NOSPLIT, $0-16
 	MOVQ b+0(FP), DI
-	MOVQ rounds+8(FP), SI
-	MOVQ SI, DX
-	SHLQ $4, DX
-	MOVQ blocks+16(FP), CX
+	MOVQ blocks+8(FP), CX
 	SHLQ $4, CX
 	XORQ BX, BX
 	MOVQ 512(DI), R8
 	MOVOU 768(DI), X0
+	MOVQ 240(R8), SI
+	MOVQ SI, DX
+	SHLQ $4, DX
 loop:
 	MOVQ 0(DI), AX
 	MOVOU (AX)(BX*1), X14
@@ -118,19 +118,19 @@ last:
 	PXOR X15, X15
 	RET
 
-// func encryptKeyed2(b *batch, rounds, blocks int)
-TEXT ·encryptKeyed2(SB), NOSPLIT, $0-24
+// func encryptKeyed2(b *batch, blocks int)
+TEXT ·encryptKeyed2(SB), NOSPLIT, $0-16
 	MOVQ b+0(FP), DI
-	MOVQ rounds+8(FP), SI
-	MOVQ SI, DX
-	SHLQ $4, DX
-	MOVQ blocks+16(FP), CX
+	MOVQ blocks+8(FP), CX
 	SHLQ $4, CX
 	XORQ BX, BX
 	MOVQ 512(DI), R8
 	MOVOU 768(DI), X0
 	MOVQ 520(DI), R9
 	MOVOU 784(DI), X1
+	MOVQ 240(R8), SI
+	MOVQ SI, DX
+	SHLQ $4, DX
 loop:
 	MOVQ 0(DI), AX
 	MOVOU (AX)(BX*1), X14
@@ -230,13 +230,10 @@ last:
 	PXOR X15, X15
 	RET
 
-// func encryptKeyed4(b *batch, rounds, blocks int)
-TEXT ·encryptKeyed4(SB), NOSPLIT, $0-24
+// func encryptKeyed4(b *batch, blocks int)
+TEXT ·encryptKeyed4(SB), NOSPLIT, $0-16
 	MOVQ b+0(FP), DI
-	MOVQ rounds+8(FP), SI
-	MOVQ SI, DX
-	SHLQ $4, DX
-	MOVQ blocks+16(FP), CX
+	MOVQ blocks+8(FP), CX
 	SHLQ $4, CX
 	XORQ BX, BX
 	MOVQ 512(DI), R8
@@ -247,6 +244,9 @@ TEXT ·encryptKeyed4(SB), NOSPLIT, $0-24
 	MOVOU 800(DI), X2
 	MOVQ 536(DI), R11
 	MOVOU 816(DI), X3
+	MOVQ 240(R8), SI
+	MOVQ SI, DX
+	SHLQ $4, DX
 loop:
 	MOVQ 0(DI), AX
 	MOVOU (AX)(BX*1), X14
@@ -418,13 +418,10 @@ last:
 	PXOR X15, X15
 	RET
 
-// func encryptKeyed8(b *batch, rounds, blocks int)
-TEXT ·encryptKeyed8(SB), NOSPLIT, $0-24
+// func encryptKeyed8(b *batch, blocks int)
+TEXT ·encryptKeyed8(SB), NOSPLIT, $0-16
 	MOVQ b+0(FP), DI
-	MOVQ rounds+8(FP), SI
-	MOVQ SI, DX
-	SHLQ $4, DX
-	MOVQ blocks+16(FP), CX
+	MOVQ blocks+8(FP), CX
 	SHLQ $4, CX
 	XORQ BX, BX
 	MOVQ 512(DI), R8
@@ -443,6 +440,9 @@ TEXT ·encryptKeyed8(SB), NOSPLIT, $0-24
 	MOVOU 864(DI), X6
 	MOVQ 568(DI), R15
 	MOVOU 880(DI), X7
+	MOVQ 240(R8), SI
+	MOVQ SI, DX
+	SHLQ $4, DX
 loop:
 	MOVQ 0(DI), AX
 	MOVOU (AX)(BX*1), X14
@@ -758,15 +758,15 @@ last:
 	PXOR X15, X15
 	RET
 
-// func encryptAVX2(b *batch, keys *schedule, rounds, blocks int)
-TEXT ·encryptAVX2(SB), NOSPLIT, $0-32
+// func encryptAVX2(b *batch, keys *schedule, blocks int)
+TEXT ·encryptAVX2(SB), NOSPLIT, $0-24
 	MOVQ b+0(FP), DI
 	MOVQ keys+8(FP), SI
-	MOVQ rounds+16(FP), R8
+	MOVQ 240(SI), R8
 	MOVQ R8, R9
 	SHLQ $4, R9
 	ADDQ SI, R9
-	MOVQ blocks+24(FP), CX
+	MOVQ blocks+16(FP), CX
 	SHLQ $4, CX
 	XORQ BX, BX
 	VMOVDQU 768(DI), Y0
@@ -1004,15 +1004,15 @@ oneLast:
 	VZEROALL
 	RET
 
-// func encryptAVX512x16(b *batch, keys *schedule, rounds, blocks int)
-TEXT ·encryptAVX512x16(SB), NOSPLIT, $0-32
+// func encryptAVX512x16(b *batch, keys *schedule, blocks int)
+TEXT ·encryptAVX512x16(SB), NOSPLIT, $0-24
 	MOVQ b+0(FP), DI
 	MOVQ keys+8(FP), SI
-	MOVQ rounds+16(FP), R8
+	MOVQ 240(SI), R8
 	MOVQ R8, R9
 	SHLQ $4, R9
 	ADDQ SI, R9
-	MOVQ blocks+24(FP), CX
+	MOVQ blocks+16(FP), CX
 	SHLQ $4, CX
 	XORQ BX, BX
 	VMOVDQU64 768(DI), Z0
@@ -1460,15 +1460,15 @@ done:
 	VZEROALL
 	RET
 
-// func encryptAVX512x32(b *batch, keys *schedule, rounds, blocks int)
-TEXT ·encryptAVX512x32(SB), NOSPLIT, $0-32
+// func encryptAVX512x32(b *batch, keys *schedule, blocks int)
+TEXT ·encryptAVX512x32(SB), NOSPLIT, $0-24
 	MOVQ b+0(FP), DI
 	MOVQ keys+8(FP), SI
-	MOVQ rounds+16(FP), R8
+	MOVQ 240(SI), R8
 	MOVQ R8, R9
 	SHLQ $4, R9
 	ADDQ SI, R9
-	MOVQ blocks+24(FP), CX
+	MOVQ blocks+16(FP), CX
 	SHLQ $4, CX
 	XORQ BX, BX
 	VMOVDQU64 768(DI), Z0
@@ -2268,17 +2268,17 @@ done:
 	VZEROALL
 	RET
 
-// func decryptSSE(keys *schedule, rounds int, dst, src *byte, blocks int, iv *[16]byte)
-TEXT ·decryptSSE(SB), NOSPLIT, $0-48
+// func decryptSSE(keys *schedule, dst, src *byte, blocks int, iv *[16]byte)
+TEXT ·decryptSSE(SB), NOSPLIT, $0-40
 	MOVQ keys+0(FP), SI
-	MOVQ rounds+8(FP), R8
+	MOVQ 240(SI), R8
 	MOVQ R8, R9
 	SHLQ $4, R9
 	ADDQ SI, R9
-	MOVQ dst+16(FP), DI
-	MOVQ src+24(FP), DX
-	MOVQ blocks+32(FP), CX
-	MOVQ iv+40(FP), R10
+	MOVQ dst+8(FP), DI
+	MOVQ src+16(FP), DX
+	MOVQ blocks+24(FP), CX
+	MOVQ iv+32(FP), R10
 	JMP loopX8Test
 loopX8:
 	MOVOU 0(DX), X0
@@ -2634,16 +2634,16 @@ loopX1Test:
 	PXOR X15, X15
 	RET
 
-// func encryptBlocksSSE(keys *schedule, rounds int, dst, src *byte, blocks int)
-TEXT ·encryptBlocksSSE(SB), NOSPLIT, $0-40
+// func encryptBlocksSSE(keys *schedule, dst, src *byte, blocks int)
+TEXT ·encryptBlocksSSE(SB), NOSPLIT, $0-32
 	MOVQ keys+0(FP), SI
-	MOVQ rounds+8(FP), R8
+	MOVQ 240(SI), R8
 	MOVQ R8, R9
 	SHLQ $4, R9
 	ADDQ SI, R9
-	MOVQ dst+16(FP), DI
-	MOVQ src+24(FP), DX
-	MOVQ blocks+32(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ src+16(FP), DX
+	MOVQ blocks+24(FP), CX
 	JMP loopX8Test
 loopX8:
 	MOVOU 0(DX), X0
@@ -2967,16 +2967,16 @@ loopX1Test:
 	PXOR X15, X15
 	RET
 
-// func decryptBlocksSSE(keys *schedule, rounds int, dst, src *byte, blocks int)
-TEXT ·decryptBlocksSSE(SB), NOSPLIT, $0-40
+// func decryptBlocksSSE(keys *schedule, dst, src *byte, blocks int)
+TEXT ·decryptBlocksSSE(SB), NOSPLIT, $0-32
 	MOVQ keys+0(FP), SI
-	MOVQ rounds+8(FP), R8
+	MOVQ 240(SI), R8
 	MOVQ R8, R9
 	SHLQ $4, R9
 	ADDQ SI, R9
-	MOVQ dst+16(FP), DI
-	MOVQ src+24(FP), DX
-	MOVQ blocks+32(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ src+16(FP), DX
+	MOVQ blocks+24(FP), CX
 	JMP loopX8Test
 loopX8:
 	MOVOU 0(DX), X0
@@ -3300,17 +3300,17 @@ loopX1Test:
 	PXOR X15, X15
 	RET
 
-// func decryptAVX2(keys *schedule, rounds int, dst, src *byte, blocks int, iv *[16]byte)
-TEXT ·decryptAVX2(SB), NOSPLIT, $0-48
+// func decryptAVX2(keys *schedule, dst, src *byte, blocks int, iv *[16]byte)
+TEXT ·decryptAVX2(SB), NOSPLIT, $0-40
 	MOVQ keys+0(FP), SI
-	MOVQ rounds+8(FP), R8
+	MOVQ 240(SI), R8
 	MOVQ R8, R9
 	SHLQ $4, R9
 	ADDQ SI, R9
-	MOVQ dst+16(FP), DI
-	MOVQ src+24(FP), DX
-	MOVQ blocks+32(FP), CX
-	MOVQ iv+40(FP), R10
+	MOVQ dst+8(FP), DI
+	MOVQ src+16(FP), DX
+	MOVQ blocks+24(FP), CX
+	MOVQ iv+32(FP), R10
 	JMP loopY8Test
 loopY8:
 	VMOVDQU 0(DX), Y0
@@ -3497,17 +3497,17 @@ loopY8Test:
 	VZEROALL
 	RET
 
-// func decryptAVX512(keys *schedule, rounds int, dst, src *byte, blocks int, iv *[16]byte)
-TEXT ·decryptAVX512(SB), NOSPLIT, $0-48
+// func decryptAVX512(keys *schedule, dst, src *byte, blocks int, iv *[16]byte)
+TEXT ·decryptAVX512(SB), NOSPLIT, $0-40
 	MOVQ keys+0(FP), SI
-	MOVQ rounds+8(FP), R8
+	MOVQ 240(SI), R8
 	MOVQ R8, R9
 	SHLQ $4, R9
 	ADDQ SI, R9
-	MOVQ dst+16(FP), DI
-	MOVQ src+24(FP), DX
-	MOVQ blocks+32(FP), CX
-	MOVQ iv+40(FP), R10
+	MOVQ dst+8(FP), DI
+	MOVQ src+16(FP), DX
+	MOVQ blocks+24(FP), CX
+	MOVQ iv+32(FP), R10
 	JMP loopZ8Test
 loopZ8:
 	VMOVDQU64 0(DX), Z0

@@ -24,7 +24,7 @@ func newCipher(key []byte) (*Cipher, error) {
 	return &Cipher{std: b}, nil
 }
 
-// Wipe forgets the key. The cipher must not be used afterwards.
+// Wipe drops the key. Using the cipher afterwards panics.
 func (c *Cipher) Wipe() { c.std = nil }
 
 func (c *Cipher) encrypt(lanes []Lane) {

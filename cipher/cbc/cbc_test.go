@@ -97,14 +97,7 @@ func TestPanics(t *testing.T) {
 			"Decrypt":     func() { c.Decrypt([]Lane{tt.lane}) },
 			"EncryptKeys": func() { EncryptKeys([]KeyLane{{c, tt.lane}}) },
 		} {
-			t.Run(tt.name+"/"+name, func(t *testing.T) {
-				defer func() {
-					if recover() == nil {
-						t.Error("no panic")
-					}
-				}()
-				call()
-			})
+			mustPanic(t, tt.name+", "+name, call)
 		}
 	}
 }

@@ -41,8 +41,12 @@ var best = func() kernel {
 // Kernel names the implementation in use.
 func Kernel() string { return best.String() }
 
-// schedule holds up to 15 round keys.
-type schedule [15 * BlockSize]byte
+// schedule is an expanded key: up to 15 round keys. Its layout is known to the
+// generator.
+type schedule struct {
+	keys   [15 * BlockSize]byte
+	rounds int
+}
 
 // maxLanes is the number of lanes of the widest kernel, maxKeyed that of the
 // widest one with a key for each lane.
@@ -63,45 +67,45 @@ type batch struct {
 // The encryption kernels for lanes under keys of their own.
 
 //go:noescape
-func encryptKeyed1(b *batch, rounds, blocks int)
+func encryptKeyed1(b *batch, blocks int)
 
 //go:noescape
-func encryptKeyed2(b *batch, rounds, blocks int)
+func encryptKeyed2(b *batch, blocks int)
 
 //go:noescape
-func encryptKeyed4(b *batch, rounds, blocks int)
+func encryptKeyed4(b *batch, blocks int)
 
 //go:noescape
-func encryptKeyed8(b *batch, rounds, blocks int)
+func encryptKeyed8(b *batch, blocks int)
 
 // The encryption kernels for 16, 16 and 32 lanes under one key.
 
 //go:noescape
-func encryptAVX2(b *batch, keys *schedule, rounds, blocks int)
+func encryptAVX2(b *batch, keys *schedule, blocks int)
 
 //go:noescape
-func encryptAVX512x16(b *batch, keys *schedule, rounds, blocks int)
+func encryptAVX512x16(b *batch, keys *schedule, blocks int)
 
 //go:noescape
-func encryptAVX512x32(b *batch, keys *schedule, rounds, blocks int)
+func encryptAVX512x32(b *batch, keys *schedule, blocks int)
 
 // The decryption kernels leave the last ciphertext in iv. decryptAVX2 does
 // only blocks/16*16 blocks.
 
 //go:noescape
-func decryptSSE(keys *schedule, rounds int, dst, src *byte, blocks int, iv *[BlockSize]byte)
+func decryptSSE(keys *schedule, dst, src *byte, blocks int, iv *[BlockSize]byte)
 
 //go:noescape
-func decryptAVX2(keys *schedule, rounds int, dst, src *byte, blocks int, iv *[BlockSize]byte)
+func decryptAVX2(keys *schedule, dst, src *byte, blocks int, iv *[BlockSize]byte)
 
 //go:noescape
-func decryptAVX512(keys *schedule, rounds int, dst, src *byte, blocks int, iv *[BlockSize]byte)
+func decryptAVX512(keys *schedule, dst, src *byte, blocks int, iv *[BlockSize]byte)
 
 //go:noescape
-func encryptBlocksSSE(keys *schedule, rounds int, dst, src *byte, blocks int)
+func encryptBlocksSSE(keys *schedule, dst, src *byte, blocks int)
 
 //go:noescape
-func decryptBlocksSSE(keys *schedule, rounds int, dst, src *byte, blocks int)
+func decryptBlocksSSE(keys *schedule, dst, src *byte, blocks int)
 
 // subWord is the SubWord of FIPS 197, by AESKEYGENASSIST.
 //

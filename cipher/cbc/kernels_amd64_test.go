@@ -15,6 +15,3 @@ var implementations = []implementation{
 func with(k kernel) func([]byte) (*Cipher, error) {
 	return func(key []byte) (*Cipher, error) { return newWith(k, key) }
 }
-
-// contents is everything in c that is secret.
-func contents(c *Cipher) any { return []any{c.rounds, c.enc, c.dec, c.std} }

@@ -5,8 +5,8 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha256"
-	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"sync"
 	"testing"
 )
@@ -279,10 +279,31 @@ func TestWipe(t *testing.T) {
 	forEachKernel(t, func(t *testing.T, im implementation) {
 		c := im.mustNew(t, random(newRand(t), 32))
 		c.Wipe()
-		if got, want := fmt.Sprint(contents(c)), fmt.Sprint(contents(new(Cipher))); got != want {
-			t.Errorf("left %s", got)
+		if !reflect.DeepEqual(c, new(Cipher)) {
+			t.Error("something is left")
+		}
+		buf := make([]byte, 16)
+		lane := Lane{new([16]byte), buf, buf}
+		for name, call := range map[string]func(){
+			"Encrypt":       func() { c.Encrypt([]Lane{lane}) },
+			"Decrypt":       func() { c.Decrypt([]Lane{lane}) },
+			"EncryptKeys":   func() { EncryptKeys([]KeyLane{{c, lane}}) },
+			"EncryptBlocks": func() { c.EncryptBlocks(buf, buf) },
+			"DecryptBlocks": func() { c.DecryptBlocks(buf, buf) },
+		} {
+			mustPanic(t, name, call)
 		}
 	})
+}
+
+func mustPanic(t *testing.T, what string, f func()) {
+	t.Helper()
+	defer func() {
+		if recover() == nil {
+			t.Errorf("%s: no panic", what)
+		}
+	}()
+	f()
 }
 
 func TestNoAllocations(t *testing.T) {

@@ -62,7 +62,7 @@ func (q *queue) fill() (wait bool) {
 		q.lanes = q.lanes[1:]
 	}
 	for q.n < limit && len(q.keyed) > 0 {
-		if q.keyed[0].Cipher.rounds == q.rounds {
+		if q.keyed[0].Cipher.enc.rounds == q.rounds {
 			q.add(q.keyed[0].Cipher, &q.keyed[0].Lane)
 		}
 		q.keyed = q.keyed[1:]
@@ -78,7 +78,6 @@ func (q *queue) add(c *Cipher, l *Lane) {
 	f.dst, f.src = l.Dst, l.Src
 	q.batch.keys[q.n] = &c.enc
 	q.batch.iv[q.n] = *l.IV
-	q.rounds = c.rounds
 	q.n++
 }
 
@@ -108,15 +107,15 @@ func (q *queue) pad(lanes int) {
 func (q *queue) narrow(blocks int) {
 	switch {
 	case q.n == 1:
-		encryptKeyed1(&q.batch, q.rounds, blocks)
+		encryptKeyed1(&q.batch, blocks)
 	case q.n == 2:
-		encryptKeyed2(&q.batch, q.rounds, blocks)
+		encryptKeyed2(&q.batch, blocks)
 	case q.n <= 4:
 		q.pad(4)
-		encryptKeyed4(&q.batch, q.rounds, blocks)
+		encryptKeyed4(&q.batch, blocks)
 	default:
 		q.pad(8)
-		encryptKeyed8(&q.batch, q.rounds, blocks)
+		encryptKeyed8(&q.batch, blocks)
 	}
 }
 
@@ -125,12 +124,12 @@ func (q *queue) wide(blocks int) {
 	switch {
 	case c.kernel == kernelAVX2:
 		q.pad(16)
-		encryptAVX2(&q.batch, &c.enc, c.rounds, blocks)
+		encryptAVX2(&q.batch, &c.enc, blocks)
 	case q.n <= 16:
 		q.pad(16)
-		encryptAVX512x16(&q.batch, &c.enc, c.rounds, blocks)
+		encryptAVX512x16(&q.batch, &c.enc, blocks)
 	default:
 		q.pad(32)
-		encryptAVX512x32(&q.batch, &c.enc, c.rounds, blocks)
+		encryptAVX512x32(&q.batch, &c.enc, blocks)
 	}
 }

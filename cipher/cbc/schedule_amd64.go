@@ -8,11 +8,12 @@ import (
 )
 
 // expand writes the key schedule of FIPS 197, section 5.2, and that of the
-// equivalent inverse cipher, section 5.3.5. It returns the number of rounds.
-func expand(enc, dec *schedule, key []byte) (rounds int) {
+// equivalent inverse cipher, section 5.3.5.
+func expand(enc, dec *schedule, key []byte) {
 	words := len(key) / 4
-	rounds = words + 6
-	copy(enc[:], key)
+	rounds := words + 6
+	enc.rounds, dec.rounds = rounds, rounds
+	copy(enc.keys[:], key)
 	rcon := uint32(1)
 	for i := words; i < 4*(rounds+1); i++ {
 		w := enc.word(i - 1)
@@ -24,7 +25,7 @@ func expand(enc, dec *schedule, key []byte) (rounds int) {
 		case words > 6 && i%words == 4:
 			w = subWord(w)
 		}
-		binary.LittleEndian.PutUint32(enc[4*i:], enc.word(i-words)^w)
+		binary.LittleEndian.PutUint32(enc.keys[4*i:], enc.word(i-words)^w)
 	}
 	for n := range rounds + 1 {
 		from, to := enc.key(rounds-n), dec.key(n)
@@ -34,11 +35,10 @@ func expand(enc, dec *schedule, key []byte) (rounds int) {
 			invMixColumns(to, from)
 		}
 	}
-	return rounds
 }
 
-func (s *schedule) word(i int) uint32 { return binary.LittleEndian.Uint32(s[4*i:]) }
+func (s *schedule) word(i int) uint32 { return binary.LittleEndian.Uint32(s.keys[4*i:]) }
 
 func (s *schedule) key(round int) *[BlockSize]byte {
-	return (*[BlockSize]byte)(s[BlockSize*round:])
+	return (*[BlockSize]byte)(s.keys[BlockSize*round:])
 }

@@ -15,6 +15,3 @@ var implementations = []implementation{
 func with(k kernel) func([]byte) *Key {
 	return func(key []byte) *Key { return newWith(k, key) }
 }
-
-// contents is everything in k that is secret.
-func contents(k *Key) any { return []any{k.inner, k.outer, k.std} }

@@ -67,12 +67,9 @@ func (k *Key) padded(key []byte, pad byte) state {
 	return w.column(0)
 }
 
-// Wipe overwrites the key, which must not be used afterwards. Copies that the
-// standard library holds can only be dropped.
-func (k *Key) Wipe() {
-	k.inner, k.outer = state{}, state{}
-	k.std = nil
-}
+// Wipe overwrites the key, or drops what of it the standard library holds. Using
+// it afterwards panics.
+func (k *Key) Wipe() { *k = Key{} }
 
 func (k *Key) sum(msgs []Message) {
 	switch {

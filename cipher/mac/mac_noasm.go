@@ -12,7 +12,7 @@ func Kernel() string { return "standard library" }
 
 func newKey(key []byte) *Key { return &Key{newStdKey(key)} }
 
-// Wipe forgets the key, which must not be used afterwards.
+// Wipe drops the key. Using it afterwards panics.
 func (k *Key) Wipe() { k.std = nil }
 
 func (k *Key) sum(msgs []Message) { k.std.sum(msgs) }

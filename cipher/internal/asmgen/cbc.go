@@ -2,8 +2,10 @@ package main
 
 import "fmt"
 
-// The layout of type batch in package cbc.
+// The layout of the types batch and schedule in package cbc.
 const (
+	scheduleRounds = 15 * 16
+
 	batchLanes = 32
 	batchSrc   = 0
 	batchDst   = batchSrc + 8*batchLanes
@@ -60,6 +62,15 @@ func (a *asm) keyExpansion() {
 	a.op("MOVOU X0, (DI)")
 	a.op("PXOR X0, X0")
 	a.op("RET")
+}
+
+// lastKey loads the number of rounds of the schedule at SI into R8, and the
+// address of its last key into R9.
+func (a *asm) lastKey() {
+	a.op("MOVQ %d(SI), R8", scheduleRounds)
+	a.op("MOVQ R8, R9")
+	a.op("SHLQ $4, R9")
+	a.op("ADDQ SI, R9")
 }
 
 // rounds emits everything but the first key addition for the given states,

@@ -5,21 +5,18 @@ import "fmt"
 // blockArguments loads the arguments of the kernels over the blocks of one
 // buffer.
 func (a *asm) blockArguments(name string, chained bool) {
-	doc, size := "keys *schedule, rounds int, dst, src *byte, blocks int", 40
+	doc, size := "keys *schedule, dst, src *byte, blocks int", 32
 	if chained {
-		doc, size = doc+", iv *[16]byte", 48
+		doc, size = doc+", iv *[16]byte", 40
 	}
 	a.text(name, size, doc)
 	a.op("MOVQ keys+0(FP), SI")
-	a.op("MOVQ rounds+8(FP), R8")
-	a.op("MOVQ R8, R9")
-	a.op("SHLQ $4, R9")
-	a.op("ADDQ SI, R9")
-	a.op("MOVQ dst+16(FP), DI")
-	a.op("MOVQ src+24(FP), DX")
-	a.op("MOVQ blocks+32(FP), CX")
+	a.lastKey()
+	a.op("MOVQ dst+8(FP), DI")
+	a.op("MOVQ src+16(FP), DX")
+	a.op("MOVQ blocks+24(FP), CX")
 	if chained {
-		a.op("MOVQ iv+40(FP), R10")
+		a.op("MOVQ iv+32(FP), R10")
 	}
 }
 

@@ -8,18 +8,18 @@ import "fmt"
 // In this and the other encryption kernels, every step first loads from all
 // lanes and then stores to all lanes, so a batch may name one lane twice.
 func (a *asm) encryptKeyed(lanes int) {
-	a.text(fmt.Sprintf("encryptKeyed%d", lanes), 24, "b *batch, rounds, blocks int")
+	a.text(fmt.Sprintf("encryptKeyed%d", lanes), 16, "b *batch, blocks int")
 	a.op("MOVQ b+0(FP), DI")
-	a.op("MOVQ rounds+8(FP), SI")
-	a.op("MOVQ SI, DX")
-	a.op("SHLQ $4, DX")
-	a.op("MOVQ blocks+16(FP), CX")
+	a.op("MOVQ blocks+8(FP), CX")
 	a.op("SHLQ $4, CX")
 	a.op("XORQ BX, BX")
 	for i := range lanes {
 		a.op("MOVQ %d(DI), R%d", batchKeys+8*i, 8+i)
 		a.op("MOVOU %d(DI), X%d", batchIV+16*i, i)
 	}
+	a.op("MOVQ %d(R8), SI", scheduleRounds)
+	a.op("MOVQ SI, DX")
+	a.op("SHLQ $4, DX")
 	round := func(key func(lane int) string, name string) {
 		for i := range lanes {
 			a.op("MOVOU %s, X%d", key(i), 15-i%2)
@@ -69,11 +69,8 @@ func (a *asm) encryptKeyed(lanes int) {
 func (a *asm) wideArguments() {
 	a.op("MOVQ b+0(FP), DI")
 	a.op("MOVQ keys+8(FP), SI")
-	a.op("MOVQ rounds+16(FP), R8")
-	a.op("MOVQ R8, R9")
-	a.op("SHLQ $4, R9")
-	a.op("ADDQ SI, R9")
-	a.op("MOVQ blocks+24(FP), CX")
+	a.lastKey()
+	a.op("MOVQ blocks+16(FP), CX")
 	a.op("SHLQ $4, CX")
 	a.op("XORQ BX, BX")
 }
@@ -123,7 +120,7 @@ func (a *asm) step(w width, states int, prefix string) {
 
 func (a *asm) encryptAVX2() {
 	const states = 8
-	a.text("encryptAVX2", 32, "b *batch, keys *schedule, rounds, blocks int")
+	a.text("encryptAVX2", 24, "b *batch, keys *schedule, blocks int")
 	a.wideArguments()
 	a.chainingValues(avx2, states, false)
 	a.label("loop")
@@ -142,7 +139,7 @@ func (a *asm) encryptAVX2() {
 func (a *asm) encryptAVX512(lanes int) {
 	states := lanes / 4
 	first, second := upTo(states), from(8, states)
-	a.text(fmt.Sprintf("encryptAVX512x%d", lanes), 32, "b *batch, keys *schedule, rounds, blocks int")
+	a.text(fmt.Sprintf("encryptAVX512x%d", lanes), 24, "b *batch, keys *schedule, blocks int")
 	a.wideArguments()
 	a.chainingValues(avx512, states, false)
 	a.op("VMOVDQU64 pairs01<>(SB), Z28")
