@@ -53,16 +53,16 @@ func withSession(cmd *cobra.Command, v *vault.Vault, pass *passphraseFlags, f fu
 	if err := checkClouds(v); err != nil {
 		return err
 	}
-	secret, err := pass.read(cmd, "Passphrase for "+quoteName(v.Dir)+": ", false)
+	keys, err := unlock(cmd, v, pass)
 	if err != nil {
 		return err
 	}
 	lock, err := lockVault(v)
 	if err != nil {
-		clear(secret)
+		keys.Wipe()
 		return err
 	}
-	s, err := openSession(v, lock, secret, sessionOptions{logger: stderrLogger(cmd)})
+	s, err := openSession(v, lock, keys, sessionOptions{logger: stderrLogger(cmd)})
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ import (
 // childFlag tells the program that it is the background process of a mount. Its descriptors are then:
 const (
 	childFlag    = "background-process"
-	childSecret  = 3 // to read the passphrase from, up to the end
+	childSecret  = 3 // to read the keys from, up to the end
 	childReports = 4 // to write reports to
 )
 
@@ -40,10 +40,10 @@ type childFailure struct {
 	Next    string `json:"next"`
 }
 
-// runBackground starts the process that mounts, hands it the passphrase, and waits until the mount can be used.
-func (f *mountFlags) runBackground(cmd *cobra.Command, v *vault.Vault, mountpoint string, pass []byte) error {
-	defer clear(pass)
-	child, reports, err := f.startChild(cmd, v, mountpoint, pass)
+// runBackground starts the process that mounts, hands it the keys, and waits until the mount can be used. The passphrase, and
+// what it takes to make a key of it, never come near a process that lives for days.
+func (f *mountFlags) runBackground(cmd *cobra.Command, v *vault.Vault, mountpoint string, keys *vault.Keys) error {
+	child, reports, err := f.startChild(cmd, v, mountpoint, keys)
 	if err != nil {
 		return fmt.Errorf("mount: background process: %w", err)
 	}
@@ -76,7 +76,7 @@ func (f *mountFlags) runBackground(cmd *cobra.Command, v *vault.Vault, mountpoin
 }
 
 // startChild runs this program again, in a session of its own. Its standard error is this one until it is ready.
-func (f *mountFlags) startChild(cmd *cobra.Command, v *vault.Vault, mountpoint string, pass []byte) (*exec.Cmd, *os.File, error) {
+func (f *mountFlags) startChild(cmd *cobra.Command, v *vault.Vault, mountpoint string, keys *vault.Keys) (*exec.Cmd, *os.File, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, nil, err
@@ -104,8 +104,7 @@ func (f *mountFlags) startChild(cmd *cobra.Command, v *vault.Vault, mountpoint s
 	if err := child.Start(); err != nil {
 		return nil, nil, errors.Join(err, reports.Close())
 	}
-	// A pipe takes more than the longest passphrase without waiting for its reader.
-	if _, err := secretIn.Write(pass); err != nil {
+	if err := writeKeys(secretIn, keys); err != nil {
 		return nil, nil, errors.Join(err, reports.Close(), child.Process.Kill(), child.Wait())
 	}
 	return child, reports, nil
@@ -158,7 +157,7 @@ func (f *mountFlags) runChild(cmd *cobra.Command, vaultDir, mountpoint string) e
 		}
 		unix.CloseOnExec(fd)
 	}
-	secret, reports := os.NewFile(childSecret, "passphrase"), os.NewFile(childReports, "reports")
+	secret, reports := os.NewFile(childSecret, "keys"), os.NewFile(childReports, "reports")
 	tell := func(r childReport) {
 		_ = json.NewEncoder(reports).Encode(r) // who does not listen any more does not want the mount to fail
 		if r.Ready != nil {
@@ -176,16 +175,16 @@ func (f *mountFlags) runChild(cmd *cobra.Command, vaultDir, mountpoint string) e
 }
 
 func (f *mountFlags) background(ctx context.Context, vaultDir, mountpoint string, secret io.ReadCloser, tell func(childReport)) error {
-	pass := make([]byte, maxPassphrase)
-	n, err := io.ReadFull(secret, pass)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("mount: passphrase: %w", err)
-	}
-	if err := secret.Close(); err != nil {
-		return err
-	}
 	v, err := loadVault(vaultDir)
 	if err != nil {
+		return err
+	}
+	keys, err := readKeys(secret, v)
+	if err != nil {
+		return err
+	}
+	defer keys.Wipe()
+	if err := secret.Close(); err != nil {
 		return err
 	}
 	lock, err := lockVault(v)
@@ -209,7 +208,7 @@ func (f *mountFlags) background(ctx context.Context, vaultDir, mountpoint string
 			return nil
 		},
 	}
-	return s.run(ctx, lock, pass[:n])
+	return s.run(ctx, lock, keys)
 }
 
 // mountResult is what mount prints as JSON.

@@ -70,14 +70,15 @@ func (f *mountFlags) run(cmd *cobra.Command, vaultDir, mountpoint string) error 
 	if err != nil {
 		return err
 	}
-	pass, err := f.pass.read(cmd, "Passphrase for "+quoteName(v.Dir)+": ", false)
+	keys, err := unlock(cmd, v, &f.pass)
 	if err != nil {
 		return err
 	}
+	defer keys.Wipe()
 	if f.foreground {
-		return f.runForeground(cmd, v, mountpoint, pass)
+		return f.runForeground(cmd, v, mountpoint, keys)
 	}
-	return f.runBackground(cmd, v, mountpoint, pass)
+	return f.runBackground(cmd, v, mountpoint, keys)
 }
 
 // check refuses flags that contradict each other or have no meaning.

@@ -37,12 +37,12 @@ type server struct {
 	ready      func(vault.Summary) error // called once, when the mount can be used
 }
 
-// run mounts, serves until the mount is gone or ctx is done, and commits everything. It wipes the passphrase.
-func (s *server) run(ctx context.Context, lock *vault.Lock, pass []byte) error {
+// run mounts, serves until the mount is gone or ctx is done, and commits everything. It wipes the keys.
+func (s *server) run(ctx context.Context, lock *vault.Lock, keys *vault.Keys) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
-	session, err := openSession(s.vault, lock, pass, sessionOptions{
+	session, err := openSession(s.vault, lock, keys, sessionOptions{
 		readOnly: s.flags.sessionReadOnly(), fsyncAll: s.flags.fsyncAll(s.vault), logger: s.logger,
 	})
 	if err != nil {
@@ -152,7 +152,7 @@ func (w *summaryWriter) refresh() error {
 }
 
 // runForeground serves in this process and logs to its standard error.
-func (f *mountFlags) runForeground(cmd *cobra.Command, v *vault.Vault, mountpoint string, pass []byte) error {
+func (f *mountFlags) runForeground(cmd *cobra.Command, v *vault.Vault, mountpoint string, keys *vault.Keys) error {
 	lock, err := lockVault(v)
 	if err != nil {
 		return err
@@ -167,5 +167,5 @@ func (f *mountFlags) runForeground(cmd *cobra.Command, v *vault.Vault, mountpoin
 		warn:   func(string) {}, // the log says it
 		ready:  func(sum vault.Summary) error { return f.printMounted(cmd, v, sum) },
 	}
-	return s.run(cmd.Context(), lock, pass)
+	return s.run(cmd.Context(), lock, keys)
 }

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror"
@@ -27,23 +29,35 @@ type sessionOptions struct {
 	logger   *slog.Logger
 }
 
-// openSession derives the keys and opens every cloud that is there. It takes over the lock, and wipes the passphrase.
-func openSession(v *vault.Vault, lock *vault.Lock, pass []byte, o sessionOptions) (s *session, err error) {
+// unlock asks for the passphrase and derives the keys, which the caller wipes.
+func unlock(cmd *cobra.Command, v *vault.Vault, from *passphraseFlags) (*vault.Keys, error) {
+	pass, err := from.read(cmd, "Passphrase for "+quoteName(v.Dir)+": ", false)
+	if err != nil {
+		return nil, err
+	}
 	defer clear(pass)
+	keys, err := v.Unlock(pass)
+	switch {
+	case errors.Is(err, vault.ErrWrongPassphrase):
+		return nil, failf(exitPassphrase, "%w", err)
+	case err != nil:
+		return nil, failf(exitUnusable, "vault: %w", err)
+	case cmd.Context().Err() != nil:
+		keys.Wipe()
+		return nil, errInterrupted
+	}
+	return keys, nil
+}
+
+// openSession opens the state and every cloud that is there. It takes over the lock, and wipes the keys.
+func openSession(v *vault.Vault, lock *vault.Lock, keys *vault.Keys, o sessionOptions) (s *session, err error) {
+	defer keys.Wipe()
 	s = &session{vault: v, lock: lock}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	keys, err := v.Unlock(pass)
-	if errors.Is(err, vault.ErrWrongPassphrase) {
-		return s, failf(exitPassphrase, "%w", err)
-	}
-	if err != nil {
-		return s, failf(exitUnusable, "vault: %w", err)
-	}
-	defer keys.Wipe()
 	if s.state, err = v.OpenState(keys); err != nil {
 		return s, failf(exitUnusable, "vault: %w", err)
 	}
