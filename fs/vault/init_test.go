@@ -31,10 +31,16 @@ func newVault(t testing.TB) *Vault {
 	t.Helper()
 	root := t.TempDir()
 	dir := filepath.Join(root, "vault")
-	check(t, Init(dir, options(root)))
+	quickInit(t, dir, options(root))
 	v, err := Load(dir)
 	check(t, err)
 	return v
+}
+
+// quickInit is Init without waiting for the real disk.
+func quickInit(t testing.TB, dir string, o InitOptions) {
+	t.Helper()
+	check(t, initVault(testSystem(&testDisk{}), dir, o))
 }
 
 // tree lists everything below root with its mode and content.
@@ -321,7 +327,7 @@ func TestInitCrashes(t *testing.T) {
 				t.Errorf("seed %d: init had returned", seed)
 				return nil
 			}
-			check(t, Init(dir, options(root)))
+			quickInit(t, dir, options(root))
 			wantWhole(t, dir)
 			return err
 		})
@@ -337,7 +343,7 @@ func TestInitFailuresThenPowerCut(t *testing.T) {
 		err := initVault(testSystem(d), dir, options(root))
 		d.powerCut(t, rng)
 		if err != nil {
-			check(t, Init(dir, options(root)))
+			quickInit(t, dir, options(root))
 		}
 		wantWhole(t, dir)
 		return err
@@ -361,7 +367,7 @@ func TestInitCrashesTwice(t *testing.T) {
 			err := initVault(testSystem(d), dir, options(root))
 			d.powerCut(t, rng)
 			if _, loading := Load(dir); loading != nil {
-				check(t, Init(dir, options(root)))
+				quickInit(t, dir, options(root))
 			}
 			wantWhole(t, dir)
 			return err

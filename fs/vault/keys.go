@@ -117,8 +117,6 @@ func openKeys(data, passphrase []byte) (*Keys, error) {
 	if len(passphrase) == 0 {
 		return nil, fmt.Errorf("%w: it is empty", ErrWrongPassphrase)
 	}
-	// scrypt has just filled hundreds of megabytes that nothing will ever read.
-	defer debug.FreeOSMemory()
 	reader, err := age.Decrypt(bytes.NewReader(data), passphraseIdentity(passphrase))
 	switch {
 	case errors.Is(err, age.ErrIncorrectIdentity):
@@ -154,7 +152,17 @@ func (p passphraseIdentity) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
 		return nil, err
 	}
 	scrypt.SetMaxWorkFactor(MaxWorkFactor)
+	defer release(int(factor))
 	return scrypt.Unwrap(stanzas)
+}
+
+// release gives the memory of a key derivation back at once: up to a gigabyte,
+// which nothing will ever read and the collector would be slow to return.
+func release(workFactor int) {
+	const worthwhile = 14 // 16 MiB
+	if workFactor >= worthwhile {
+		debug.FreeOSMemory()
+	}
 }
 
 // seal is the inverse of openKeys.
@@ -164,7 +172,7 @@ func (k *Keys) seal(passphrase []byte, workFactor int) ([]byte, error) {
 		return nil, err
 	}
 	defer clear(plain)
-	defer debug.FreeOSMemory()
+	defer release(workFactor)
 	recipient, err := age.NewScryptRecipient(string(passphrase))
 	if err != nil {
 		return nil, err
