@@ -61,7 +61,7 @@ func report(w io.Writer, err error) int {
 	if f.err == nil {
 		return f.code // it was told elsewhere
 	}
-	fmt.Fprintf(w, "overcast: %s\n", printable(f.Error()))
+	fmt.Fprintf(w, "overcast: %s\n", printable(strings.TrimSpace(f.Error())))
 	if f.next != "" {
 		fmt.Fprintf(w, "  %s\n", printable(f.next))
 	}

@@ -91,3 +91,16 @@ func TestMachineClock(t *testing.T) {
 		t.Errorf("1970 is accepted: %+v", c)
 	}
 }
+
+func TestMountAllowOther(t *testing.T) {
+	m := fakeMachine(t, map[string]string{"dev/fuse": ""}, "fusermount3")
+	for _, f := range []mountFlags{{allowOther: true}, {options: []string{"ro,allow_other"}}} {
+		failed, ok := errors.AsType[*failure](f.checkMachine(m))
+		if !ok || failed.next != m.checkAllowOther().Fix {
+			t.Errorf("%+v: %+v", f, failed)
+		}
+	}
+	if err := (&mountFlags{options: []string{"ro"}}).checkMachine(m); err != nil {
+		t.Error(err)
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,19 +114,24 @@ func (f *mountFlags) prepare(vaultDir, mountpoint string) (*vault.Vault, string,
 	if err := checkClouds(v); err != nil {
 		return nil, "", err
 	}
-	return v, at, thisMachine().fuseProblem()
+	return v, at, f.checkMachine(thisMachine())
 }
 
-// sessionReadOnly reports whether the mirror itself is to refuse changes.
-func (f *mountFlags) sessionReadOnly() bool {
-	for _, list := range f.options {
-		for word := range strings.SplitSeq(list, ",") {
-			if strings.TrimSpace(word) == "ro" {
-				return true
-			}
-		}
+func (f *mountFlags) checkMachine(m *machine) error {
+	if err := m.fuseProblem(); err != nil {
+		return err
 	}
-	return f.readOnly
+	if c := m.checkAllowOther(); !c.OK && (f.allowOther || f.hasOption("allow_other")) {
+		return failf(exitFailure, "mount: allow_other: %s", c.Detail).advise("%s", c.Fix)
+	}
+	return nil
+}
+
+// hasOption reports whether a word is among those after -o.
+func (f *mountFlags) hasOption(word string) bool {
+	return slices.ContainsFunc(f.options, func(list string) bool {
+		return slices.Contains(strings.Split(list, ","), word)
+	})
 }
 
 // fsyncAll is the choice of --fsync, or the vault's.

@@ -43,7 +43,7 @@ func (s *server) run(ctx context.Context, lock *vault.Lock, keys *vault.Keys) er
 		debug.SetMemoryLimit(memoryLimit)
 	}
 	session, err := openSession(s.vault, lock, keys, sessionOptions{
-		readOnly: s.flags.sessionReadOnly(), fsyncAll: s.flags.fsyncAll(s.vault), logger: s.logger,
+		readOnly: s.flags.readOnly || s.flags.hasOption("ro"), fsyncAll: s.flags.fsyncAll(s.vault), logger: s.logger,
 	})
 	if err != nil {
 		return err
