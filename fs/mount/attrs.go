@@ -1,6 +1,7 @@
 package mount
 
 import (
+	"errors"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -37,13 +38,34 @@ func (f *filesystem) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.At
 	if err != nil {
 		return f.status("set attributes", n, err)
 	}
-	a, err := n.SetAttr(set)
+	a, err := setAttr(n, set, in.Valid)
 	if err != nil {
 		return f.status("set attributes", n, err)
 	}
 	out.SetTimeout(cached)
 	fillAttr(&out.Attr, &a)
 	return fuse.OK
+}
+
+// writtenBack are the fields with which the kernel passes on the times that it
+// keeps of a regular file: before a close of what was written, but also after
+// every link, unlink and rename, which move a ctime.
+const writtenBack = fuse.FATTR_MTIME | fuse.FATTR_CTIME | fuse.FATTR_FH | fuse.FATTR_LOCKOWNER
+
+// setAttr changes attributes, except where the kernel passes on the mtime that
+// the file has, or that of a file whose last name has just gone.
+func setAttr(n *node, set mirror.SetAttr, valid uint32) (mirror.Attr, error) {
+	if valid&^writtenBack != 0 || set.Mtime == nil {
+		return n.SetAttr(set)
+	}
+	a, err := n.Attr()
+	switch {
+	case errors.Is(err, mirror.ErrStale):
+		return mirror.Attr{Ino: n.Ino(), Mode: n.Kind(), Mtime: *set.Mtime, Ctime: *set.Mtime}, nil
+	case err != nil || a.Mtime.Equal(*set.Mtime):
+		return a, err
+	}
+	return n.SetAttr(set)
 }
 
 // changes reads what a request wants changed. A time that is to be "now" comes

@@ -15,6 +15,7 @@ var errnos = [...]struct {
 	err error
 	no  syscall.Errno
 }{
+	{cloud.ErrAbsent, syscall.EIO}, // it wraps what the missing directory gave
 	{fs.ErrNotExist, syscall.ENOENT},
 	{fs.ErrExist, syscall.EEXIST},
 	{mirror.ErrNotDir, syscall.ENOTDIR},
@@ -29,7 +30,6 @@ var errnos = [...]struct {
 	{mirror.ErrStale, syscall.ESTALE},
 	{mirror.ErrNoData, syscall.ENXIO},
 	{cloud.ErrUnsupported, syscall.EOPNOTSUPP},
-	{cloud.ErrAbsent, syscall.EIO},
 	{fs.ErrClosed, syscall.EBADF},
 }
 
@@ -50,6 +50,8 @@ func errnoOf(err error) syscall.Errno {
 	}
 	no, ok := errors.AsType[syscall.Errno](err)
 	switch {
+	case !ok && errors.Is(err, fs.ErrPermission): // as EACCES is, too
+		return syscall.EPERM
 	case !ok || no == 0:
 		return syscall.EIO
 	case no == syscall.ENOSYS:

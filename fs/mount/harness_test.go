@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -100,7 +101,7 @@ func serveVault(c helperConfig, report *helperReport) error {
 		Idle: c.Idle, Extra: c.Extra, Logger: logger,
 	})
 	if err != nil {
-		return fmt.Errorf("%w (%w)", err, done())
+		return errors.Join(err, done())
 	}
 	fmt.Println(mountedLine)
 	unmounted := make(chan error, 1)
@@ -325,8 +326,8 @@ func as(t *testing.T, uid, gid int, run func()) {
 		defer close(done)
 		runtime.LockOSThread()
 		_, _, e1 := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0)
-		_, _, e2 := unix.RawSyscall(unix.SYS_SETRESGID, ^uintptr(0), uintptr(gid), ^uintptr(0))
-		_, _, e3 := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), uintptr(uid), ^uintptr(0))
+		_, _, e2 := unix.RawSyscall(unix.SYS_SETRESGID, uintptr(gid), uintptr(gid), uintptr(gid))
+		_, _, e3 := unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid))
 		if e1|e2|e3 != 0 {
 			t.Errorf("become user %d: %v %v %v", uid, e1, e2, e3)
 			return

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -77,7 +78,7 @@ func checkMountpoint(path string) (string, error) {
 	}
 	info, err := os.Stat(abs)
 	switch {
-	case errors.Is(err, unix.ENOTCONN):
+	case dead(abs):
 		return "", fmt.Errorf("%w: %s: a mount whose process has died is there; unmount it first", ErrMountpoint, abs)
 	case err != nil:
 		return "", fmt.Errorf("%w: %w", ErrMountpoint, err)
@@ -112,7 +113,26 @@ func (s *Server) mount(o Options) error {
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENODEV) || errors.Is(err, exec.ErrNotFound) {
 		return fmt.Errorf("%w: %w", ErrNoFUSE, err)
 	}
-	return fmt.Errorf("mount on %s: %w", o.Mountpoint, err)
+	return fmt.Errorf("mount on %s: %w", o.Mountpoint, oneLine(err))
+}
+
+// oneLine takes the line breaks out of what go-fuse says of fusermount3, which
+// has said the reason itself, on standard error.
+func oneLine(err error) error {
+	if _, ok := errors.AsType[unix.Errno](err); ok {
+		return err
+	}
+	if text := err.Error(); strings.Contains(text, "\n") {
+		return errors.New(strings.Join(strings.Fields(text), " "))
+	}
+	return err
+}
+
+// dead reports whether a FUSE mount is at a path that nobody serves any more.
+// Unlike stat, statfs asks every time.
+func dead(path string) bool {
+	var s unix.Statfs_t
+	return errors.Is(unix.Statfs(path, &s), unix.ENOTCONN)
 }
 
 // deviceAt is the st_dev of a directory.
@@ -144,7 +164,7 @@ func (s *Server) serve() {
 	s.fuse.Serve()
 	// A connection that was cut, instead of unmounted, leaves a dead mount
 	// behind. Nothing else answers like that.
-	if _, err := deviceAt(s.mountpoint); errors.Is(err, unix.ENOTCONN) {
+	if dead(s.mountpoint) {
 		_ = s.detach(true)
 	}
 }

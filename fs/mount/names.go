@@ -97,6 +97,9 @@ func (f *filesystem) Readlink(_ <-chan struct{}, in *fuse.InHeader) ([]byte, fus
 		return nil, status
 	}
 	target, err := n.Readlink()
+	if kept := n.kept.Load(); err != nil && kept != nil {
+		target, err = kept.target, nil
+	}
 	if err != nil {
 		return nil, f.status("readlink", n, err)
 	}
@@ -156,7 +159,15 @@ func (f *filesystem) Rename(_ <-chan struct{}, in *fuse.RenameIn, name, newName 
 		NoReplace: in.Flags&unix.RENAME_NOREPLACE != 0,
 		Exchange:  in.Flags&unix.RENAME_EXCHANGE != 0,
 	}
-	status = f.status("rename", from, from.Node.Rename(name, to.Node, newName, flags))
+	var discard func()
+	if in.Flags == 0 {
+		discard = f.keep(to, newName)
+	}
+	err := from.Node.Rename(name, to.Node, newName, flags)
+	if err != nil && discard != nil {
+		discard()
+	}
+	status = f.status("rename", from, err)
 	if status == fuse.Status(syscall.EOPNOTSUPP) && in.Flags != 0 {
 		// What rename(2) says of a filesystem that does not know a flag.
 		return fuse.EINVAL

@@ -16,6 +16,13 @@ type node struct {
 	id      uint64
 	lookups uint64       // how often the kernel was told; guarded by nodes.mu
 	writers atomic.Int64 // handles through which the kernel may hold written data back
+	kept    atomic.Pointer[keepsake]
+}
+
+// free lets go of a node that the kernel has forgotten.
+func (n *node) free() {
+	n.kept.Load().drop()
+	n.Forget()
 }
 
 // nodes are the node ids of one mount. The root's is never forgotten.
@@ -60,6 +67,13 @@ func (t *nodes) tell(m *mirror.Node) *node {
 	return n
 }
 
+// known returns the kernel's node for one of the mirror's, nil if there is none.
+func (t *nodes) known(m *mirror.Node) *node {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.of[m]
+}
+
 // forget takes back what the kernel was told lookups times.
 func (t *nodes) forget(id, lookups uint64) {
 	t.mu.Lock()
@@ -76,7 +90,7 @@ func (t *nodes) forget(id, lookups uint64) {
 	}
 	t.mu.Unlock()
 	if gone {
-		n.Forget()
+		n.free()
 	}
 }
 
@@ -88,7 +102,7 @@ func (t *nodes) drop() {
 	t.mu.Unlock()
 	for id, n := range all {
 		if id != fuse.FUSE_ROOT_ID {
-			n.Forget()
+			n.free()
 		}
 	}
 }

@@ -18,14 +18,19 @@ const passphrase = "of a test"
 // makeVault makes a vault with two clouds beside it.
 func makeVault(t *testing.T) string {
 	t.Helper()
-	base := t.TempDir()
-	dir := filepath.Join(base, "vault")
+	dir := filepath.Join(t.TempDir(), "vault")
+	initVault(t, dir)
+	return dir
+}
+
+func initVault(t *testing.T, dir string) {
+	t.Helper()
+	base := filepath.Dir(dir)
 	check(t, vault.Init(dir, vault.InitOptions{
 		Clouds:     []vault.CloudSpec{{Name: "a", Dir: filepath.Join(base, "a")}, {Name: "b", Dir: filepath.Join(base, "b")}},
 		WorkFactor: vault.MinWorkFactor,
 		Passphrase: []byte(passphrase),
 	}))
-	return dir
 }
 
 // openVault opens a vault's mirror, and returns what closes it all.

@@ -1,0 +1,249 @@
+package mount
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// remount ends a mount and mounts its vault again.
+func (m *mounted) remount(change func(*helperConfig)) *mounted {
+	m.t.Helper()
+	m.stop()
+	c := m.config
+	if change != nil {
+		change(&c)
+	}
+	return start(m.t, c)
+}
+
+func TestContentSurvives(t *testing.T) {
+	m := start(t, helperConfig{})
+	write(t, m.dir+"/closed", "closed")
+	check(t, os.Mkdir(m.dir+"/d", 0o750))
+	check(t, os.Symlink("closed", m.dir+"/d/link"))
+	check(t, unix.Setxattr(m.dir+"/closed", "user.k", []byte("v"), 0))
+	before := lstat(t, m.dir+"/closed")
+	fd := open(t, m.dir+"/open", unix.O_WRONLY|unix.O_CREAT, 0o600)
+	_, err := unix.Write(fd, []byte("still open, then closed"))
+	check(t, err)
+	check(t, unix.Close(fd))
+	m = m.remount(nil)
+	if content(t, m.dir+"/closed") != "closed" || content(t, m.dir+"/open") != "still open, then closed" {
+		t.Error("content is lost")
+	}
+	after := lstat(t, m.dir+"/closed")
+	if after.Mode != before.Mode || after.Mtim != before.Mtim || after.Size != before.Size || after.Uid != before.Uid {
+		t.Errorf("before %+v\nafter  %+v", before, after)
+	}
+	if target, err := os.Readlink(m.dir + "/d/link"); err != nil || target != "closed" {
+		t.Errorf("readlink: %q, %v", target, err)
+	}
+	if got := getxattr(t, m.dir+"/closed", "user.k"); string(got) != "v" {
+		t.Errorf("attribute %q", got)
+	}
+	m.stop()
+}
+
+func TestReadOnly(t *testing.T) {
+	m := start(t, helperConfig{})
+	path := write(t, m.dir+"/f", "content")
+	m = m.remount(func(c *helperConfig) { c.ReadOnly, c.Mountpoint = true, "" })
+	path = filepath.Join(m.dir, filepath.Base(path))
+	if got := content(t, path); got != "content" {
+		t.Errorf("got %q", got)
+	}
+	_, err := unix.Open(path, unix.O_WRONLY, 0)
+	want(t, err, unix.EROFS, "open for writing")
+	_, err = unix.Open(m.dir+"/new", unix.O_WRONLY|unix.O_CREAT, 0o600)
+	want(t, err, unix.EROFS, "create")
+	want(t, unix.Mkdir(m.dir+"/d", 0o700), unix.EROFS, "mkdir")
+	want(t, unix.Unlink(path), unix.EROFS, "unlink")
+	want(t, unix.Rename(path, m.dir+"/g"), unix.EROFS, "rename")
+	want(t, unix.Chmod(path, 0o600), unix.EROFS, "chmod")
+	want(t, unix.Truncate(path, 0), unix.EROFS, "truncate")
+	want(t, unix.Setxattr(path, "user.a", nil, 0), unix.EROFS, "setxattr")
+	want(t, unix.Utimes(path, make([]unix.Timeval, 2)), unix.EROFS, "utimes")
+	m.stop()
+}
+
+// The mount table shows what is mounted and how.
+func TestMountTable(t *testing.T) {
+	m := start(t, helperConfig{Extra: []string{"noexec,x-gvfs-hide"}})
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	check(t, err)
+	for line := range strings.Lines(string(table)) {
+		f := strings.Fields(line)
+		if f[4] != m.dir {
+			continue
+		}
+		before, after, _ := strings.Cut(line, " - ")
+		for _, word := range []string{"nosuid", "nodev", "noexec"} {
+			if !strings.Contains(before, word) {
+				t.Errorf("no %s in %s", word, line)
+			}
+		}
+		if !strings.HasPrefix(after, "fuse.overcast "+m.config.Vault+" ") || !strings.Contains(after, "default_permissions") {
+			t.Errorf("mounted as %s", after)
+		}
+		m.stop()
+		return
+	}
+	t.Errorf("%s is not in the mount table", m.dir)
+}
+
+// While a program stands in the mount or has a file open, it is unmounted
+// lazily; what the program wrote before is kept.
+func TestUnmountBusy(t *testing.T) {
+	m := start(t, helperConfig{})
+	fd := open(t, m.dir+"/f", unix.O_RDWR|unix.O_CREAT, 0o600)
+	_, err := unix.Write(fd, []byte("before"))
+	check(t, err)
+	m.stdin.Close()
+	for deadline := time.Now().Add(answerDeadline); ; time.Sleep(10 * time.Millisecond) {
+		if entries, err := os.ReadDir(m.dir); err == nil && len(entries) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the mount does not disappear")
+		}
+	}
+	_, err = unix.Pwrite(fd, []byte(" and after"), 6)
+	check(t, err)
+	buf := make([]byte, 20)
+	if n, err := unix.Pread(fd, buf, 0); err != nil || string(buf[:n]) != "before and after" {
+		t.Errorf("read %q, %v", buf[:max(n, 0)], err)
+	}
+	check(t, unix.Close(fd))
+	m.leave()
+	again := start(t, m.config)
+	if got := content(t, again.dir+"/f"); got != "before and after" {
+		t.Errorf("got %q", got)
+	}
+	again.stop()
+}
+
+func TestUnmountByOthers(t *testing.T) {
+	m := start(t, helperConfig{})
+	write(t, m.dir+"/f", "content")
+	if os.Geteuid() == 0 {
+		check(t, unix.Unmount(m.dir, 0))
+	} else {
+		check(t, exec.Command("fusermount3", "-u", m.dir).Run())
+	}
+	m.leave()
+	again := start(t, m.config)
+	if got := content(t, again.dir+"/f"); got != "content" {
+		t.Errorf("got %q", got)
+	}
+	again.stop()
+}
+
+func TestIdle(t *testing.T) {
+	const idle = 200 * time.Millisecond
+	m := start(t, helperConfig{Idle: idle})
+	path := write(t, m.dir+"/f", "content")
+	fd := open(t, path, unix.O_RDONLY, 0)
+	time.Sleep(4 * idle)
+	if got := content(t, path); got != "content" {
+		t.Errorf("unmounted while a file was open: %q", got)
+	}
+	check(t, unix.Close(fd))
+	start := time.Now()
+	m.leave()
+	if took := time.Since(start); took < idle/2 {
+		t.Errorf("unmounted %v after the last use", took)
+	}
+	if entries, err := os.ReadDir(m.dir); err != nil || len(entries) != 0 {
+		t.Errorf("the mountpoint has entries %v, %v", entries, err)
+	}
+}
+
+// A mount whose process was killed is named as such.
+func TestDeadMount(t *testing.T) {
+	m := start(t, helperConfig{})
+	check(t, m.cmd.Process.Kill())
+	<-m.ended
+	m.ended <- nil
+	_, err := checkMountpoint(m.dir)
+	if !errors.Is(err, ErrMountpoint) || !strings.Contains(err.Error(), "unmount it first") {
+		t.Errorf("a dead mount: %v", err)
+	}
+	if os.Geteuid() == 0 {
+		check(t, unix.Unmount(m.dir, unix.MNT_DETACH))
+	} else {
+		check(t, exec.Command("fusermount3", "-u", "-z", m.dir).Run())
+	}
+	again := start(t, m.config)
+	again.stop()
+}
+
+func TestMountpoint(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{dir + "/none", write(t, dir+"/file", "")} {
+		if _, err := checkMountpoint(path); !errors.Is(err, ErrMountpoint) {
+			t.Errorf("%s: %v, want ErrMountpoint", path, err)
+		}
+	}
+	abs, err := checkMountpoint(dir + "/../" + filepath.Base(dir))
+	if err != nil || abs != dir {
+		t.Errorf("%s, %v, want %s", abs, err, dir)
+	}
+}
+
+// An ordinary user mounts through fusermount3; root, who runs this, may not
+// look inside.
+func TestUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		return // every other test is this one
+	}
+	if info, err := os.Stat("/dev/fuse"); err == nil && info.Mode().Perm() != 0o666 {
+		// As it is wherever udev made it.
+		check(t, os.Chmod("/dev/fuse", 0o666))
+		t.Cleanup(func() { check(t, os.Chmod("/dev/fuse", info.Mode().Perm())) })
+	}
+	base := t.TempDir()
+	check(t, os.Chmod(filepath.Dir(base), 0o755))
+	check(t, os.Chmod(base, 0o777))
+	c := helperConfig{Vault: base + "/vault", Mountpoint: base + "/mnt"}
+	account, err := user.Lookup("nobody") // fusermount3 serves only users that have a name
+	check(t, err)
+	nobody, err := strconv.Atoi(account.Uid)
+	check(t, err)
+	credential := &syscall.Credential{Uid: uint32(nobody), Gid: uint32(nobody)}
+	as(t, nobody, nobody, func() {
+		check(t, os.Mkdir(c.Mountpoint, 0o755))
+		initVault(t, c.Vault)
+	})
+	for _, text := range []string{"first", "second"} {
+		m := launch(t, c, credential)
+		if line := m.line(); line != mountedLine {
+			t.Fatalf("not mounted: %s", line)
+		}
+		_, err := os.ReadDir(m.dir)
+		if !errors.Is(err, unix.EACCES) {
+			t.Errorf("root looks into a user's mount: %v", err)
+		}
+		as(t, nobody, nobody, func() {
+			write(t, m.dir+"/f", text)
+			check(t, unix.Chmod(m.dir+"/f", 0o4711))
+			want(t, unix.Chown(m.dir+"/f", bob, -1), unix.EPERM, "give a file away")
+			if got := content(t, m.dir+"/f"); got != text {
+				t.Errorf("got %q", got)
+			}
+			if st := lstat(t, m.dir+"/f"); st.Uid != uint32(nobody) || st.Mode&0o7777 != 0o4711 {
+				t.Errorf("owner %d, mode %o", st.Uid, st.Mode)
+			}
+		})
+		m.stop()
+	}
+}
