@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -117,6 +118,11 @@ type memState struct {
 	behind  map[cipher.ID]vault.Behind
 	ledger  map[cipher.ID]cipher.Version
 	boot    bool
+	crashed func() bool // the process is dead: nothing is recorded any more
+}
+
+func (s *memState) clone() *memState {
+	return &memState{writer: s.writer, counter: s.counter, behind: maps.Clone(s.behind), ledger: maps.Clone(s.ledger), boot: s.boot}
 }
 
 func newMemState() *memState {
@@ -154,6 +160,9 @@ func (s *memState) Behind() map[cipher.ID]vault.Behind {
 func (s *memState) MarkBehind(id cipher.ID, reason string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.crashed != nil && s.crashed() {
+		return cloudtest.ErrCrashed
+	}
 	s.behind[id] = vault.Behind{Reason: reason}
 	return nil
 }

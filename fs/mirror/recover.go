@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"time"
 
@@ -53,7 +52,9 @@ func (r *replayer) recover() error {
 	for _, f := range files {
 		if err := r.commitRecovered(f); err != nil {
 			r.m.logger.Error("a recovered file cannot be committed", "error", err)
+			continue
 		}
+		r.m.commits.enqueue(f)
 	}
 	return nil
 }
@@ -214,21 +215,40 @@ func (r *replayer) reswitch(f *file, e *entry) error {
 			continue
 		}
 		path, _ := dir.path(k)
-		file, err := c.mb.dir.Open(join(path, e.Temps[k]), true)
-		if err != nil {
-			continue
-		}
-		keys, err := c.mb.keys.NewFile(cipher.TypeFile, [16]byte(e.Salts[k]))
-		if err != nil {
+		fresh[k] = &copyOf{mb: c.mb, head: &cipher.Header{Salt: [16]byte(e.Salts[k])}, temp: e.Temps[k], tempDir: dir, ours: true}
+		if err := fresh[k].reopen(join(path, e.Temps[k])); err == nil {
+			found++
+		} else if !missing(err) {
 			return err
 		}
-		fresh[k] = &copyOf{mb: c.mb, file: file, keys: keys, head: &cipher.Header{Salt: [16]byte(e.Salts[k])}, temp: e.Temps[k], tempDir: dir, ours: true}
-		found++
 	}
 	if found == 0 {
-		return fmt.Errorf("truncate: %w", ErrMissing)
+		return nil // it was killed before the first one was made
+	}
+	for k, c := range fresh {
+		if c != nil && c.file == nil {
+			path, _ := dir.path(k)
+			if err := c.create(join(path, c.temp), backingMode(f.mode, false), f.base.head.FileID); err != nil {
+				return err
+			}
+		}
 	}
 	return f.switchTo(fresh)
+}
+
+// reopen opens a backing file that an earlier run made under a salt that is
+// known.
+func (c *copyOf) reopen(path string) error {
+	file, err := c.mb.dir.Open(path, true)
+	if err != nil {
+		return err
+	}
+	if c.keys, err = c.mb.keys.NewFile(cipher.TypeFile, c.head.Salt); err != nil {
+		file.Close()
+		return err
+	}
+	c.file = file
+	return nil
 }
 
 // commitRecovered clears what is no longer part of a recovered file, and lets

@@ -165,7 +165,7 @@ func (m *Mirror) prepareSource(mv *move) error {
 func (f *file) unsettled() bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return !f.orphan && (f.unsealed() || f.base.head.CommitID != f.disk.head.CommitID || len(f.late) > 0)
+	return !f.orphan && (f.unsealed() || f.base.head.CommitID != f.disk.head.CommitID || len(f.late) > 0 || f.n.lateEntry.Load() >= f.m.durable.Load())
 }
 
 // endMove lets go of what lockMove took.

@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 
@@ -15,12 +14,15 @@ import (
 // operations on names, and any part of the data that was not synced. Every
 // step looks first whether it is done already.
 type replayer struct {
-	m       *Mirror
-	entries []*entry        // without data
-	seqs    []uint64        // of entries
-	refs    map[uint64]*ref // files that the log names
-	misses  []int           // steps that could not be done, by cloud
-	made    map[string]bool // directories made by this replay, by cloud and path
+	m          *Mirror
+	entries    []*entry                // without data
+	seqs       []uint64                // of entries
+	refs       map[uint64]*ref         // files that the log names
+	misses     []int                   // steps that could not be done, by cloud
+	made       map[string]bool         // directories made by this replay, by cloud and path
+	temps      map[string]string       // fresh backing files' entries, by salt
+	became     map[cipher.ID]cipher.ID // file ids that a takeover changed
+	everything map[string]*inventory   // of a cloud that had to be searched
 }
 
 // ref is a file that the log names, and where it was then.
@@ -29,17 +31,14 @@ type ref struct {
 	at     int // index of the binding entry
 	kind   uint32
 	file   cipher.ID
-	salts  [][]byte
-	temps  []string // fresh backing files, by cloud
-	fresh  [][]byte // and their salts
-	commit int      // index of the last commit, -1
-	change int      // index of the last change, -1
+	commit int // index of the last commit, -1
+	change int // index of the last change, -1
 }
 
 // replay brings everything that the log holds to the clouds that are up, and
 // empties it.
 func (m *Mirror) replay() error {
-	r := &replayer{m: m, refs: map[uint64]*ref{}, misses: make([]int, len(m.members)), made: map[string]bool{}}
+	r := &replayer{m: m, refs: map[uint64]*ref{}, misses: make([]int, len(m.members)), made: map[string]bool{}, temps: map[string]string{}, became: map[cipher.ID]cipher.ID{}, everything: map[string]*inventory{}}
 	if err := r.survey(); err != nil {
 		return err
 	}
@@ -92,7 +91,7 @@ func (r *replayer) survey() error {
 // note keeps what an entry says of a file.
 func (r *replayer) note(at int, e *entry) {
 	if e.Op == opBind || e.Op == opCreate {
-		f := &ref{path: string(e.Path), at: at, kind: e.Kind, salts: e.Salts, commit: -1, change: -1}
+		f := &ref{path: string(e.Path), at: at, kind: e.Kind, commit: -1, change: -1}
 		if e.Op == opCreate {
 			f.kind, f.change = unix.S_IFREG, at
 		}
@@ -102,6 +101,9 @@ func (r *replayer) note(at int, e *entry) {
 		r.refs[e.Ref] = f
 		return
 	}
+	if e.Op == opRename && e.Commit != nil {
+		r.became[e.Commit.Base.File] = e.Commit.Head.File
+	}
 	f := r.refs[e.Ref]
 	if e.Ref == 0 || f == nil {
 		return
@@ -110,7 +112,10 @@ func (r *replayer) note(at int, e *entry) {
 	case opCommit:
 		f.commit = at
 	case opFresh:
-		f.temps, f.fresh, f.change = e.Temps, e.Salts, at
+		f.change = at
+		for k, salt := range e.Salts {
+			r.temps[string(salt)] = e.Temps[k]
+		}
 	default:
 		f.change = at
 	}
@@ -249,14 +254,8 @@ type spot struct {
 // hasSalt matches a backing file by the salt in its header.
 func (r *replayer) hasSalt(mb *member, salt []byte) func(string) bool {
 	return func(path string) bool {
-		f, err := mb.dir.Open(path, false)
-		if err != nil {
-			return false
-		}
-		defer f.Close()
-		raw := make([]byte, cipher.HeaderSize)
-		n, _ := f.ReadAt(raw, 0)
-		return n == len(raw) && len(salt) == 16 && bytes.Equal(raw[16:32], salt)
+		have, ok := r.saltAt(mb, path)
+		return ok && have == string(salt)
 	}
 }
 
@@ -276,6 +275,16 @@ func (r *replayer) hasID(mb *member, ids ...*cipher.ID) func(string) bool {
 	}
 }
 
+// isSame matches a backing file by the file id that it has now: what a log
+// entry named may have gone on in another backing file since.
+func (r *replayer) isSame(mb *member, id cipher.ID) func(string) bool {
+	ids := []*cipher.ID{&id}
+	for next, ok := r.became[id]; ok && len(ids) <= len(r.became); next, ok = r.became[next] {
+		ids = append(ids, &next)
+	}
+	return r.hasID(mb, ids...)
+}
+
 // isDir matches a directory by its inode, or one that this replay made.
 func (r *replayer) isDir(mb *member, inodes []uint64) func(string) bool {
 	return func(path string) bool {
@@ -289,7 +298,7 @@ func (r *replayer) isDir(mb *member, inodes []uint64) func(string) bool {
 
 // replayIn goes through the log for one cloud.
 func (r *replayer) replayIn(mb *member) error {
-	finals := map[uint64]*final{}
+	finals := map[string]*final{} // by salt: one backing file may have been bound more than once
 	at := -1
 	err := r.m.log.Replay(func(_ uint64, payload []byte) error {
 		if at++; at >= len(r.entries) {

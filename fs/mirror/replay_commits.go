@@ -11,21 +11,21 @@ import (
 type final struct {
 	ref    *ref
 	commit *commitEntry
-	salt   []byte
-	fresh  bool
+	salts  [][]byte // by cloud
 }
 
 // redoCommit writes a commit's records, under a DIRTY header where committed
 // ones change. Its clean header comes after the sync.
-func (r *replayer) redoCommit(mb *member, at int, e *entry, finals map[uint64]*final) error {
+func (r *replayer) redoCommit(mb *member, at int, e *entry, finals map[string]*final) error {
 	f, v := r.refs[e.Ref], e.Commit
 	if f == nil || v == nil || mb.index >= len(e.Salts) || e.Salts[mb.index] == nil {
 		return nil
 	}
-	fin := &final{ref: f, commit: v, salt: e.Salts[mb.index], fresh: v.Fresh}
+	fin := &final{ref: f, commit: v, salts: e.Salts}
 	path, ok := r.locateCopy(mb, fin)
 	if !ok {
-		if _, alive := r.final(f.path, f.at); alive {
+		_, alive := r.final(f.path, f.at)
+		if _, replaced := r.locate(mb, f.spot(), r.isSame(mb, v.Head.File)); alive && !replaced {
 			r.miss(mb, e, ErrMissing)
 		}
 		return nil
@@ -37,62 +37,81 @@ func (r *replayer) redoCommit(mb *member, at int, e *entry, finals map[uint64]*f
 	}
 	defer c.close()
 	to := v.Head.sealed(len(r.m.members))
-	applied, err := alreadyIn(c.head, &to)
-	if err != nil || applied && len(v.Base.Version) > 0 {
-		if err != nil {
-			r.miss(mb, e, err)
-		}
+	had, err := holds(c.head, &to)
+	if err != nil {
+		r.miss(mb, e, err)
 		return nil
 	}
-	if err := r.rewrite(c, v, e.data, applied); err != nil {
+	if had == later || had == whole && len(v.Base.Version) > 0 {
+		return nil
+	}
+	if err := r.rewrite(c, v, e.data, had == whole); err != nil {
 		return err
 	}
-	finals[e.Ref] = fin
+	finals[string(e.Salts[mb.index])] = fin
 	return nil
 }
 
-// alreadyIn reports whether a header is the commit's, or a later one. Another
-// file's, or one that conflicts, is not touched.
-func alreadyIn(h *cipher.Header, to *sealed) (bool, error) {
+// progress is how far a commit came in a copy.
+type progress int
+
+const (
+	begun progress = iota // not at all, or in part
+	whole                 // its clean header is there
+	later                 // a later version's is
+)
+
+// holds tells from a copy's header how far a commit came. A conflicting
+// version is not touched.
+func holds(h *cipher.Header, to *sealed) (progress, error) {
 	if h.FileID != to.head.FileID {
-		// A takeover changed the id after this commit.
-		return true, nil
+		return later, nil // a takeover changed the id after this commit
 	}
 	switch cipher.Compare(h.Version, to.head.Version) {
+	case cipher.Less:
+		return begun, nil
+	case cipher.Greater:
+		return later, nil
 	case cipher.Equal:
 		if h.CommitID != to.head.CommitID {
-			return false, ErrConflict
+			break
 		}
-		return h.Flags&cipher.Dirty == 0, nil
-	case cipher.Greater:
-		return true, nil
-	case cipher.Less:
-		return false, nil
+		if h.Flags&cipher.Dirty != 0 {
+			return begun, nil
+		}
+		return whole, nil
 	}
-	return false, ErrConflict
+	return begun, ErrConflict
 }
 
 // locateCopy finds the backing file of a commit: in place, or still beside the
 // place where it belongs.
 func (r *replayer) locateCopy(mb *member, fin *final) (string, bool) {
-	match := r.hasSalt(mb, fin.salt)
-	if path, ok := r.locate(mb, spot{fin.ref.path, fin.ref.at, fin.ref.kind}, match); ok {
+	match := r.hasSalt(mb, fin.salts[mb.index])
+	if path, ok := r.locate(mb, fin.ref.spot(), match); ok {
 		return path, true
 	}
-	return r.locateTemp(mb, fin)
+	if path, ok := r.locateTemp(mb, fin); ok {
+		return path, true
+	}
+	return r.search(mb, fin.salts[mb.index])
 }
 
+// spot is where the log named the file.
+func (f *ref) spot() spot { return spot{f.path, f.at, f.kind} }
+
 func (r *replayer) locateTemp(mb *member, fin *final) (string, bool) {
-	if fin.ref.temps == nil || fin.ref.temps[mb.index] == "" {
+	temp, ok := r.temps[string(fin.salts[mb.index])]
+	if !ok {
 		return "", false
 	}
-	match := r.hasSalt(mb, fin.salt)
+	match := r.hasSalt(mb, fin.salts[mb.index])
 	for _, image := range r.images(fin.ref.path, fin.ref.at) {
 		_, dir, _, err := r.entryPath(mb, image, fin.ref.kind)
 		if err != nil {
 			continue
 		}
-		if path := join(dir, fin.ref.temps[mb.index]); match(path) {
+		if path := join(dir, temp); match(path) {
 			return path, true
 		}
 	}
@@ -165,7 +184,7 @@ func (r *replayer) rewriteChunk(c *copyOf, v *commitEntry, ch chunkEntry, plain 
 // finishCommits writes the clean headers. A file whose direct writes a power
 // cut took, in every cloud, keeps its DIRTY header: it is reported, and never
 // served as something else.
-func (r *replayer) finishCommits(mb *member, finals map[uint64]*final) error {
+func (r *replayer) finishCommits(mb *member, finals map[string]*final) error {
 	for _, fin := range finals {
 		if err := r.finishCommit(mb, fin); err != nil {
 			r.m.logger.Warn("a commit cannot be finished", "cloud", mb.name, "error", err)
@@ -239,14 +258,10 @@ func (r *replayer) restoreDirect(c *copyOf, fin *final) error {
 // restoreRecord copies one record from another cloud, under the same write id.
 func (r *replayer) restoreRecord(c *copyOf, fin *final, i int64, plain []byte) error {
 	for _, mb := range r.m.ups() {
-		if mb == c.mb {
+		if mb == c.mb || mb.index >= len(fin.salts) || fin.salts[mb.index] == nil {
 			continue
 		}
-		from := *fin
-		if from.salt = r.saltOf(fin, mb); from.salt == nil {
-			continue
-		}
-		path, ok := r.locateCopy(mb, &from)
+		path, ok := r.locateCopy(mb, fin)
 		if !ok {
 			continue
 		}
@@ -267,18 +282,6 @@ func (r *replayer) restoreRecord(c *copyOf, fin *final, i int64, plain []byte) e
 		return err
 	}
 	return fmt.Errorf("chunk %d: %w", i, ErrDamaged)
-}
-
-// saltOf is the salt of the same file in another cloud.
-func (r *replayer) saltOf(fin *final, mb *member) []byte {
-	salts := fin.ref.salts
-	if fin.fresh {
-		salts = fin.ref.fresh
-	}
-	if mb.index >= len(salts) {
-		return nil
-	}
-	return salts[mb.index]
 }
 
 // readRecord reads and verifies one record.

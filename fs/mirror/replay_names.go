@@ -14,6 +14,8 @@ func (r *replayer) redoName(mb *member, at int, e *entry) error {
 	switch e.Op {
 	case opCreate:
 		return r.redoCreate(mb, at, e)
+	case opFresh:
+		return r.redoFresh(mb, e)
 	case opSpecial:
 		return r.redoSpecial(mb, at, e)
 	case opMkdir:
@@ -38,8 +40,12 @@ func (r *replayer) redoCreate(mb *member, at int, e *entry) error {
 	if e.Salts[mb.index] == nil || e.Attrs == nil {
 		return nil
 	}
-	match := r.hasSalt(mb, e.Salts[mb.index])
-	if r.there(mb, e.Ref, match, spot{string(e.Path), at, unix.S_IFREG}) {
+	created, same := r.hasSalt(mb, e.Salts[mb.index]), r.isSame(mb, *e.File)
+	here := spot{string(e.Path), at, unix.S_IFREG}
+	if _, ok := r.locate(mb, here, func(path string) bool { return created(path) || same(path) }); ok {
+		return nil
+	}
+	if r.elsewhere(mb, *e.File) {
 		return nil
 	}
 	return r.makeAt(mb, at, e, unix.S_IFREG, func(path string) error {
@@ -55,18 +61,39 @@ func (r *replayer) redoCreate(mb *member, at int, e *entry) error {
 	})
 }
 
-// there reports whether a new file is in one of its places, or went on in
-// fresh backing files.
-func (r *replayer) there(mb *member, number uint64, match func(string) bool, s spot) bool {
-	if _, ok := r.locate(mb, s, match); ok {
-		return true
+// redoFresh makes a fresh backing file again whose entry a power cut took,
+// since the log may hold what was fsynced into it.
+func (r *replayer) redoFresh(mb *member, e *entry) error {
+	f := r.refs[e.Ref]
+	if f == nil || mb.index >= len(e.Salts) || e.Salts[mb.index] == nil {
+		return nil
 	}
-	f := r.refs[number]
-	if f == nil || f.fresh == nil {
-		return false
+	if _, ok := r.locateCopy(mb, &final{ref: f, salts: e.Salts}); ok || f.commit < 0 {
+		return nil
 	}
-	_, ok := r.locate(mb, s, r.hasSalt(mb, f.fresh[mb.index]))
-	return ok
+	if _, alive := r.final(f.path, f.at); !alive {
+		return nil
+	}
+	for _, image := range r.images(f.path, f.at) {
+		path, dir, _, err := r.entryPath(mb, image, f.kind)
+		if err != nil {
+			return err
+		}
+		if _, err := mb.dir.Stat(path); err != nil {
+			continue
+		}
+		c := &copyOf{mb: mb, head: &cipher.Header{Salt: [16]byte(e.Salts[mb.index])}}
+		temp := join(dir, e.Temps[mb.index])
+		if err := mb.dir.Remove(temp); err != nil && !missing(err) {
+			return err
+		}
+		if err := c.create(temp, backingMode(0o600, false), f.file); err != nil {
+			return err
+		}
+		c.close()
+		return nil
+	}
+	return nil
 }
 
 // makeAt makes an entry at the first of its places that is free and has a
