@@ -57,12 +57,17 @@ func withSession(cmd *cobra.Command, v *vault.Vault, pass *passphraseFlags, f fu
 	if err != nil {
 		return err
 	}
+	return withKeys(cmd, v, keys, f)
+}
+
+// withKeys is withSession for keys that are at hand. It wipes them.
+func withKeys(cmd *cobra.Command, v *vault.Vault, keys *vault.Keys, f func(*openVault) error) error {
 	lock, err := lockVault(v)
 	if err != nil {
 		keys.Wipe()
 		return err
 	}
-	s, err := openSession(v, lock, keys, sessionOptions{logger: stderrLogger(cmd)})
+	s, err := openSession(v, lock, keys, sessionOptions{logger: slog.New(&warnings{w: cmd.ErrOrStderr()})})
 	if err != nil {
 		return err
 	}
@@ -77,9 +82,4 @@ func withSession(cmd *cobra.Command, v *vault.Vault, pass *passphraseFlags, f fu
 		},
 	})
 	return errors.Join(err, s.Close())
-}
-
-// stderrLogger shows what a session has to say while it works, in the foreground, where names may be shown.
-func stderrLogger(cmd *cobra.Command) *slog.Logger {
-	return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
