@@ -94,7 +94,7 @@ func infoOf(st *unix.Stat_t) Info {
 	return Info{
 		Ino:     st.Ino,
 		Dev:     st.Dev,
-		Nlink:   st.Nlink,
+		Nlink:   uint64(st.Nlink), // 32 bits wide on arm64
 		Mode:    st.Mode & 07777,
 		Dir:     st.Mode&unix.S_IFMT == unix.S_IFDIR,
 		Regular: st.Mode&unix.S_IFMT == unix.S_IFREG,
