@@ -21,8 +21,9 @@ type replayer struct {
 	misses     []int                   // steps that could not be done, by cloud
 	made       map[string]bool         // directories made by this replay, by cloud and path
 	temps      map[string]string       // fresh backing files' entries, by salt
-	became     map[cipher.ID]cipher.ID // file ids that a takeover changed
+	became     map[cipher.ID]headEntry // file ids that a takeover changed
 	everything map[string]*inventory   // of a cloud that had to be searched
+	finals     map[string]*final       // of the cloud that is being done, by salt
 }
 
 // ref is a file that the log names, and where it was then.
@@ -38,7 +39,7 @@ type ref struct {
 // replay brings everything that the log holds to the clouds that are up, and
 // empties it.
 func (m *Mirror) replay() error {
-	r := &replayer{m: m, refs: map[uint64]*ref{}, misses: make([]int, len(m.members)), made: map[string]bool{}, temps: map[string]string{}, became: map[cipher.ID]cipher.ID{}, everything: map[string]*inventory{}}
+	r := &replayer{m: m, refs: map[uint64]*ref{}, misses: make([]int, len(m.members)), made: map[string]bool{}, temps: map[string]string{}, became: map[cipher.ID]headEntry{}, everything: map[string]*inventory{}}
 	if err := r.survey(); err != nil {
 		return err
 	}
@@ -102,7 +103,7 @@ func (r *replayer) note(at int, e *entry) {
 		return
 	}
 	if e.Op == opRename && e.Commit != nil {
-		r.became[e.Commit.Base.File] = e.Commit.Head.File
+		r.became[e.Commit.Base.File] = e.Commit.Head
 	}
 	f := r.refs[e.Ref]
 	if e.Ref == 0 || f == nil {
@@ -276,13 +277,31 @@ func (r *replayer) hasID(mb *member, ids ...*cipher.ID) func(string) bool {
 }
 
 // isSame matches a backing file by the file id that it has now: what a log
-// entry named may have gone on in another backing file since.
+// entry named may have gone on in another backing file since, and under the
+// id of one that it replaced.
 func (r *replayer) isSame(mb *member, id cipher.ID) func(string) bool {
-	ids := []*cipher.ID{&id}
-	for next, ok := r.became[id]; ok && len(ids) <= len(r.became); next, ok = r.became[next] {
-		ids = append(ids, &next)
+	return func(path string) bool {
+		h, err := r.m.peek(mb, path)
+		return err == nil && r.goesOn(id, h)
 	}
-	return r.hasID(mb, ids...)
+}
+
+// goesOn reports whether a header belongs to what was the file id.
+func (r *replayer) goesOn(id cipher.ID, h *cipher.Header) bool {
+	if h.FileID == id {
+		return true
+	}
+	for range r.became {
+		next, ok := r.became[id]
+		if !ok {
+			return false
+		}
+		id = next.File
+		if order := cipher.Compare(h.Version, next.Version); h.FileID == id && (order == cipher.Equal || order == cipher.Greater) {
+			return true
+		}
+	}
+	return false
 }
 
 // isDir matches a directory by its inode, or one that this replay made.
@@ -298,7 +317,7 @@ func (r *replayer) isDir(mb *member, inodes []uint64) func(string) bool {
 
 // replayIn goes through the log for one cloud.
 func (r *replayer) replayIn(mb *member) error {
-	finals := map[string]*final{} // by salt: one backing file may have been bound more than once
+	r.finals = map[string]*final{}
 	at := -1
 	err := r.m.log.Replay(func(_ uint64, payload []byte) error {
 		if at++; at >= len(r.entries) {
@@ -309,7 +328,7 @@ func (r *replayer) replayIn(mb *member) error {
 			return err
 		}
 		if e.Op == opCommit {
-			return r.redoCommit(mb, at, e, finals)
+			return r.redoCommit(mb, e)
 		}
 		return r.redoName(mb, at, e)
 	})
@@ -319,5 +338,6 @@ func (r *replayer) replayIn(mb *member) error {
 	if err := mb.dir.Syncfs(); err != nil {
 		return err
 	}
-	return r.finishCommits(mb, finals)
+	r.finishCommits(mb)
+	return nil
 }

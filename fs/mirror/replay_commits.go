@@ -6,22 +6,42 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 )
 
-// final is the last commit of one file in one cloud, to be finished with a
-// clean header once its records are synced.
+// final is what one backing file comes to: its records are synced first, and
+// the clean header comes after that.
 type final struct {
 	ref    *ref
-	commit *commitEntry
-	salts  [][]byte // by cloud
+	salts  [][]byte   // by cloud
+	head   *headEntry // nil: the header that is there is left alone
+	base   headEntry
+	direct spans // records that the log does not hold
+}
+
+// absorb adds a commit's records to those that must be there in the end.
+func (fin *final) absorb(v *commitEntry) {
+	if v.Cut != nil {
+		fin.direct.cut(*v.Cut)
+	}
+	for _, s := range v.Direct {
+		fin.direct.add(s.lo, s.hi)
+	}
+	for _, ch := range v.Chunks {
+		fin.direct.remove(ch.Index)
+	}
 }
 
 // redoCommit writes a commit's records, under a DIRTY header where committed
-// ones change. Its clean header comes after the sync.
-func (r *replayer) redoCommit(mb *member, at int, e *entry, finals map[string]*final) error {
+// ones change. After a kill a clean header vouches for them; after a power cut
+// only a sync did, so that they are looked at whatever the header says.
+func (r *replayer) redoCommit(mb *member, e *entry) error {
 	f, v := r.refs[e.Ref], e.Commit
 	if f == nil || v == nil || mb.index >= len(e.Salts) || e.Salts[mb.index] == nil {
 		return nil
 	}
-	fin := &final{ref: f, commit: v, salts: e.Salts}
+	salt := string(e.Salts[mb.index])
+	fin := r.finals[salt]
+	if fin == nil {
+		fin = &final{ref: f, salts: e.Salts}
+	}
 	path, ok := r.locateCopy(mb, fin)
 	if !ok {
 		_, alive := r.final(f.path, f.at)
@@ -37,18 +57,22 @@ func (r *replayer) redoCommit(mb *member, at int, e *entry, finals map[string]*f
 	}
 	defer c.close()
 	to := v.Head.sealed(len(r.m.members))
-	had, err := holds(c.head, &to)
+	had, err := r.holds(c.head, &to)
 	if err != nil {
 		r.miss(mb, e, err)
 		return nil
 	}
-	if had == later || had == whole && len(v.Base.Version) > 0 {
+	if r.m.state.SameBoot() && (had == later || had == whole && len(v.Base.Version) > 0) {
 		return nil
 	}
-	if err := r.rewrite(c, v, e.data, had == whole); err != nil {
+	if err := r.rewrite(c, v, e.data, had != begun); err != nil {
 		return err
 	}
-	finals[string(e.Salts[mb.index])] = fin
+	fin.absorb(v)
+	if had != later {
+		fin.head, fin.base = &v.Head, v.Base
+	}
+	r.finals[salt] = fin
 	return nil
 }
 
@@ -63,9 +87,12 @@ const (
 
 // holds tells from a copy's header how far a commit came. A conflicting
 // version is not touched.
-func holds(h *cipher.Header, to *sealed) (progress, error) {
+func (r *replayer) holds(h *cipher.Header, to *sealed) (progress, error) {
 	if h.FileID != to.head.FileID {
-		return later, nil // a takeover changed the id after this commit
+		if r.goesOn(to.head.FileID, h) {
+			return later, nil // a takeover changed the id after this commit
+		}
+		return begun, ErrConflict
 	}
 	switch cipher.Compare(h.Version, to.head.Version) {
 	case cipher.Less:
@@ -136,7 +163,7 @@ func (r *replayer) openCopy(mb *member, path string) (*copyOf, error) {
 func (r *replayer) rewrite(c *copyOf, v *commitEntry, data []byte, applied bool) error {
 	layout := r.m.layout
 	base := v.Base.sealed(len(r.m.members))
-	if base.committed() && !v.Fresh {
+	if base.committed() && !v.Fresh && !applied {
 		base.head.Flags |= cipher.Dirty
 		if err := c.writeHeader(&base); err != nil {
 			return err
@@ -152,8 +179,10 @@ func (r *replayer) rewrite(c *copyOf, v *commitEntry, data []byte, applied bool)
 		if n > len(data) {
 			return fmt.Errorf("commit: %w: chunk %d has no data", ErrDamaged, ch.Index)
 		}
-		if err := r.rewriteChunk(c, v, ch, data[:n]); err != nil {
-			return err
+		if !applied || !r.newer(c, v, ch) {
+			if err := r.rewriteChunk(c, v, ch, data[:n]); err != nil {
+				return err
+			}
 		}
 		data = data[n:]
 	}
@@ -166,6 +195,14 @@ func (r *replayer) rewrite(c *copyOf, v *commitEntry, data []byte, applied bool)
 		return err
 	}
 	return c.file.Truncate(size)
+}
+
+// newer reports whether a copy has the record of an entry, or a later one.
+func (r *replayer) newer(c *copyOf, v *commitEntry, ch chunkEntry) bool {
+	length := max(v.Head.Length, c.head.Length)
+	plain := make([]byte, r.m.layout.RecordSize(ch.Index, length)-cipher.RecordOverhead)
+	id, ok := readRecord(c, r.m.layout, ch.Index, plain)
+	return ok && ch.ID != nil && id.Counter() >= cipher.WriteID(ch.ID).Counter()
 }
 
 func (r *replayer) rewriteChunk(c *copyOf, v *commitEntry, ch chunkEntry, plain []byte) error {
@@ -184,14 +221,13 @@ func (r *replayer) rewriteChunk(c *copyOf, v *commitEntry, ch chunkEntry, plain 
 // finishCommits writes the clean headers. A file whose direct writes a power
 // cut took, in every cloud, keeps its DIRTY header: it is reported, and never
 // served as something else.
-func (r *replayer) finishCommits(mb *member, finals map[string]*final) error {
-	for _, fin := range finals {
+func (r *replayer) finishCommits(mb *member) {
+	for _, fin := range r.finals {
 		if err := r.finishCommit(mb, fin); err != nil {
 			r.m.logger.Warn("a commit cannot be finished", "cloud", mb.name, "error", err)
 			r.misses[mb.index]++
 		}
 	}
-	return nil
 }
 
 func (r *replayer) finishCommit(mb *member, fin *final) error {
@@ -209,18 +245,28 @@ func (r *replayer) finishCommit(mb *member, fin *final) error {
 			return err
 		}
 	}
-	to, from := fin.commit.Head.sealed(len(r.m.members)), fin.commit.Base.sealed(len(r.m.members))
+	if err := r.finishHeader(c, fin); err != nil {
+		return err
+	}
+	if temp, ok := r.locateTemp(mb, fin); ok {
+		return r.settleTemp(mb, fin, temp)
+	}
+	return nil
+}
+
+// finishHeader writes a clean header unless a later one is there.
+func (r *replayer) finishHeader(c *copyOf, fin *final) error {
+	if fin.head == nil {
+		return nil
+	}
+	to, from := fin.head.sealed(len(r.m.members)), fin.base.sealed(len(r.m.members))
+	if c.head.FileID == to.head.FileID && cipher.Compare(c.head.Version, to.head.Version) == cipher.Greater {
+		return nil
+	}
 	if err := c.writeHeader(&to); err != nil {
 		return err
 	}
-	if err := r.m.showAttrs(c, &from, &to); err != nil {
-		return err
-	}
-	temp, isFresh := r.locateTemp(mb, fin)
-	if !isFresh {
-		return nil
-	}
-	return r.settleTemp(mb, fin, temp)
+	return r.m.showAttrs(c, &from, &to)
 }
 
 // settleTemp renames a fresh backing file over the one that it replaces.
@@ -241,9 +287,13 @@ func (r *replayer) settleTemp(mb *member, fin *final, temp string) error {
 func (r *replayer) restoreDirect(c *copyOf, fin *final) error {
 	layout := r.m.layout
 	plain := make([]byte, layout.ChunkSize())
-	for _, s := range fin.commit.Direct {
-		for i := s.lo; i < min(s.hi, layout.Records(fin.commit.Head.Length)); i++ {
-			n := layout.RecordSize(i, fin.commit.Head.Length) - cipher.RecordOverhead
+	length := c.head.Length
+	if fin.head != nil {
+		length = fin.head.Length
+	}
+	for _, s := range fin.direct {
+		for i := s.lo; i < min(s.hi, layout.Records(length)); i++ {
+			n := layout.RecordSize(i, length) - cipher.RecordOverhead
 			if _, ok := readRecord(c, layout, i, plain[:n]); ok {
 				continue
 			}

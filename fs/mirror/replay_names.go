@@ -219,7 +219,7 @@ func (r *replayer) redoRename(mb *member, at int, e *entry) error {
 		return err
 	}
 	if !match(source) {
-		if _, alive := r.final(string(e.To), at); alive {
+		if _, alive := r.final(string(e.To), at); alive && !r.movedOn(mb, e) {
 			r.miss(mb, e, ErrMissing)
 		}
 		return nil
@@ -245,6 +245,19 @@ func (r *replayer) redoRename(mb *member, at int, e *entry) error {
 		r.made[mb.name+"\x00"+target] = true
 	}
 	return r.removeOther(mb, e)
+}
+
+// movedOn reports whether a file that a rename moved is in the cloud by a
+// later name that the log lost.
+func (r *replayer) movedOn(mb *member, e *entry) bool {
+	if e.Kind == unix.S_IFDIR || e.File == nil {
+		return false
+	}
+	if e.Commit != nil {
+		_, ok := r.search(mb, e.Salts[mb.index])
+		return ok
+	}
+	return r.elsewhere(mb, *e.File)
 }
 
 // removeOther removes the other spelling of a name that was replaced across
@@ -274,6 +287,9 @@ func (r *replayer) takeOver(mb *member, e *entry, path string) error {
 		return err
 	}
 	defer file.Close()
+	if fin := r.finals[string(e.Salts[mb.index])]; fin != nil {
+		fin.head, fin.base = &e.Commit.Head, e.Commit.Base
+	}
 	h, keys, err := readHeader(mb, file)
 	if err != nil {
 		return nil // its commit, which the log holds too, brings the header

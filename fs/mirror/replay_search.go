@@ -5,7 +5,7 @@ import "github.com/overcast-fs/overcast/cipher"
 // inventory is every backing file of a cloud.
 type inventory struct {
 	salts map[string]string // path by salt
-	ids   map[cipher.ID]bool
+	heads []*cipher.Header
 }
 
 // search finds a backing file by its salt wherever it is. A power cut may take
@@ -26,16 +26,10 @@ func (r *replayer) elsewhere(mb *member, id cipher.ID) bool {
 	if r.m.state.SameBoot() {
 		return false
 	}
-	ids := r.inventory(mb).ids
-	for range len(r.became) + 1 {
-		if ids[id] {
+	for _, h := range r.inventory(mb).heads {
+		if r.goesOn(id, h) {
 			return true
 		}
-		next, ok := r.became[id]
-		if !ok {
-			return false
-		}
-		id = next
 	}
 	return false
 }
@@ -45,7 +39,7 @@ func (r *replayer) inventory(mb *member) *inventory {
 		return v
 	}
 	r.m.logger.Info("searching a cloud for files that were renamed", "cloud", mb.name)
-	v := &inventory{salts: map[string]string{}, ids: map[cipher.ID]bool{}}
+	v := &inventory{salts: map[string]string{}}
 	r.everything[mb.name] = v
 	r.takeInventory(mb, "", v)
 	return v
@@ -65,7 +59,7 @@ func (r *replayer) takeInventory(mb *member, dir string, v *inventory) {
 		case e.Regular:
 			if h, err := r.m.peek(mb, path); err == nil {
 				v.salts[string(h.Salt[:])] = path
-				v.ids[h.FileID] = true
+				v.heads = append(v.heads, h)
 			}
 		}
 	}
