@@ -143,7 +143,7 @@ func (r *replayer) dropIncomplete() error {
 // miss notes a step that cannot be done in a cloud.
 func (r *replayer) miss(mb *member, e *entry, why error) {
 	r.misses[mb.index]++
-	r.m.logger.Warn("a change cannot be finished", "cloud", mb.name, "operation", e.Op, "error", why)
+	r.m.logger.Warn("a change cannot be finished", "cloud", mb.name, "operation", e.Op, "path", string(e.Path), "to", string(e.To), "error", why)
 }
 
 // images returns where something at path may be, given that any of the

@@ -37,6 +37,7 @@ func (r *replayer) redoCommit(mb *member, e *entry) error {
 	if f == nil || v == nil || mb.index >= len(e.Salts) || e.Salts[mb.index] == nil {
 		return nil
 	}
+	e.Path = []byte(f.path) // for reports
 	salt := string(e.Salts[mb.index])
 	fin := r.finals[salt]
 	if fin == nil {
@@ -45,7 +46,8 @@ func (r *replayer) redoCommit(mb *member, e *entry) error {
 	path, ok := r.locateCopy(mb, fin)
 	if !ok {
 		_, alive := r.final(f.path, f.at)
-		if _, replaced := r.locate(mb, f.spot(), r.isSame(mb, v.Head.File)); alive && !replaced {
+		_, replaced := r.locate(mb, f.spot(), r.isSame(mb, v.Head.File))
+		if alive && !replaced && !r.elsewhere(mb, v.Head.File) {
 			r.miss(mb, e, ErrMissing)
 		}
 		return nil

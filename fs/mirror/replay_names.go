@@ -227,24 +227,36 @@ func (r *replayer) redoRename(mb *member, at int, e *entry) error {
 	if err := r.takeOver(mb, e, source); err != nil {
 		return err
 	}
-	target, dir, name, err := r.entryPath(mb, string(e.To), e.Kind)
-	if err != nil {
-		return err
+	return r.moveTo(mb, at, e, source)
+}
+
+// moveTo renames to the first place of the target whose directory is there.
+func (r *replayer) moveTo(mb *member, at int, e *entry, source string) error {
+	for _, image := range r.images(string(e.To), at) {
+		target, dir, name, err := r.entryPath(mb, image, e.Kind)
+		if err != nil {
+			return err
+		}
+		if info, err := mb.dir.Stat(dir); err != nil || !info.Dir {
+			continue
+		}
+		if err := r.m.putSidecarAt(mb, dir, name); err != nil {
+			return err
+		}
+		if err := r.clearLitter(mb, target, e.Kind); err != nil {
+			return err
+		}
+		if err := mb.dir.Rename(source, target); err != nil {
+			r.miss(mb, e, err)
+			return nil
+		}
+		if r.made[mb.name+"\x00"+source] {
+			r.made[mb.name+"\x00"+target] = true
+		}
+		return r.removeOther(mb, e)
 	}
-	if err := r.m.putSidecarAt(mb, dir, name); err != nil {
-		return err
-	}
-	if err := r.clearLitter(mb, target, e.Kind); err != nil {
-		return err
-	}
-	if err := mb.dir.Rename(source, target); err != nil {
-		r.miss(mb, e, err)
-		return nil
-	}
-	if r.made[mb.name+"\x00"+source] {
-		r.made[mb.name+"\x00"+target] = true
-	}
-	return r.removeOther(mb, e)
+	r.miss(mb, e, ErrMissing)
+	return nil
 }
 
 // movedOn reports whether a file that a rename moved is in the cloud by a

@@ -59,7 +59,9 @@ func (r *replayer) takeInventory(mb *member, dir string, v *inventory) {
 		case e.Regular:
 			if h, err := r.m.peek(mb, path); err == nil {
 				v.salts[string(h.Salt[:])] = path
-				v.heads = append(v.heads, h)
+				if !isTemp(e.Name) {
+					v.heads = append(v.heads, h)
+				}
 			}
 		}
 	}
