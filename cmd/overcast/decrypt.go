@@ -99,7 +99,7 @@ func (f *decryptFlags) run(cmd *cobra.Command, in, out string, o pycrypto.Decryp
 			return fmt.Errorf("%s: %w", in, err)
 		}
 	}
-	if o.Tag, err = f.readTag(in); err != nil {
+	if o.Tag, err = readTag(in, f.hmac); err != nil {
 		return err
 	}
 	if o.Tag != nil && out == stdio {
@@ -126,12 +126,12 @@ func (f *decryptFlags) run(cmd *cobra.Command, in, out string, o pycrypto.Decryp
 }
 
 // readTag finds the HMAC of a file; nil if there is none and none is demanded.
-func (f *decryptFlags) readTag(in string) (*pycrypto.Tag, error) {
+func readTag(in string, demanded bool) (*pycrypto.Tag, error) {
 	if in == stdio {
 		return nil, nil
 	}
 	text, err := os.ReadFile(in + tagSuffix)
-	if errors.Is(err, fs.ErrNotExist) && !f.hmac {
+	if errors.Is(err, fs.ErrNotExist) && !demanded {
 		return nil, nil
 	}
 	if err != nil {

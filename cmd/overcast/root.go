@@ -73,7 +73,7 @@ func newRootCmd() *cobra.Command {
 		&cobra.Group{ID: groupFiles, Title: "Files, without a mount:"},
 		&cobra.Group{ID: groupOther, Title: "This machine and this program:"},
 	)
-	addGroup(root, groupFiles, newKeygenCmd(), newEncryptCmd(), newDecryptCmd())
+	addGroup(root, groupFiles, newKeygenCmd(), newEncryptCmd(), newDecryptCmd(), newImportCmd(), newExportCmd())
 	addGroup(root, groupVault, newInitCmd(), newMountCmd(), newUnmountCmd(), newStatusCmd())
 	addGroup(root, groupFiles, newLsCmd(), newCatCmd(), newGetCmd(), newPutCmd())
 	addGroup(root, groupOther, newDoctorCmd(), newSpeedCmd(), newVersionCmd(), newCompletionCmd(root))

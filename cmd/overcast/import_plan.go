@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// importJob is one file or directory, from the local file system into the vault.
+type importJob struct {
+	from, to string
+	listed   string // its name in a manifest
+	entry    entry
+}
+
+// importPlan is everything that an import is about to do, found before anything is done.
+type importPlan struct {
+	dirs    []importJob // each behind the one that it is in
+	files   []importJob
+	targets map[string]string // where each target comes from
+	failed  func(name string, err error)
+}
+
+// add plans what a user typed as a source. dest is a path of the vault.
+func (p *importPlan) add(typed, dest string) {
+	at, e, err := localSide{}.find(typed, true)
+	if err != nil {
+		p.failed(typed, err)
+		return
+	}
+	e.Name = filepath.Base(typed)
+	contents := strings.HasSuffix(typed, "/") || e.Name == "." || e.Name == ".."
+	switch {
+	case contents && !e.isDir():
+		p.failed(typed, unix.ENOTDIR)
+	case contents:
+		p.addContents(importJob{from: at, to: dest})
+	default:
+		p.addEntry(importJob{from: at, to: dest}, at, e)
+	}
+}
+
+// addContents plans what is in a directory.
+func (p *importPlan) addContents(dir importJob) {
+	entries, err := localTree{}.ReadDir(dir.from)
+	if err != nil {
+		p.failed(dir.from, err)
+	}
+	for _, e := range entries {
+		p.addEntry(dir, filepath.Join(dir.from, e.Name), e)
+	}
+}
+
+// addEntry plans what is at a local path, for the target of dir.
+func (p *importPlan) addEntry(dir importJob, at string, e entry) {
+	name := e.Name
+	if e.is(unix.S_IFREG) {
+		name = strings.TrimPrefix(name, encryptedPrefix)
+	}
+	job := importJob{from: at, to: path.Join(dir.to, name), listed: path.Join(dir.listed, name), entry: e}
+	other, taken := p.targets[job.to]
+	switch {
+	case e.isDir():
+		p.dirs = append(p.dirs, job)
+		p.addContents(job)
+	case !e.is(unix.S_IFREG):
+		p.failed(at, fmt.Errorf("is a %s, and such scripts write only files", e.kind()))
+	case isTag(at):
+	case name == "":
+		p.failed(at, errors.New("has no name but the prefix"))
+	case taken:
+		p.failed(at, fmt.Errorf("goes where %s goes, to /%s", quoteName(other), quoteName(job.to)))
+	default:
+		p.targets[job.to] = at
+		p.files = append(p.files, job)
+	}
+}
+
+// isTag reports whether a file is the HMAC of the one beside it, and so nothing to import.
+func isTag(at string) bool {
+	tagged, ok := strings.CutSuffix(at, tagSuffix)
+	if !ok {
+		return false
+	}
+	e, err := localTree{}.Lstat(tagged)
+	return err == nil && e.is(unix.S_IFREG)
+}
+
+// hold compares the plan with a manifest: what only one of the two has is not imported.
+func (p *importPlan) hold(m manifest) {
+	listed := make(map[string]bool, len(p.files))
+	p.files = slices.DeleteFunc(p.files, func(job importJob) bool {
+		listed[job.listed] = true
+		_, ok := m[job.listed]
+		if !ok {
+			p.failed(job.from, errors.New("is not in the manifest"))
+		}
+		return !ok
+	})
+	for name := range m {
+		if !listed[name] {
+			p.failed(name, errors.New("is in the manifest and not among the sources"))
+		}
+	}
+}
