@@ -125,7 +125,7 @@ func (f *file) release() {
 		f.n.file.Store(nil)
 		f.mu.Lock()
 		if len(f.late) > 0 {
-			f.n.lateEntry.Store(f.n.lastEntry.Load())
+			f.n.lateEntry.Store(f.n.lastEntry.Load() + 1)
 		}
 		for _, c := range f.copies {
 			c.close()

@@ -119,7 +119,7 @@ func (h *Handle) Sync() error {
 	}
 	f.mu.Lock()
 	err := f.seal(true)
-	late := len(f.late) > 0 || f.n.lateEntry.Load() >= m.durable.Load()
+	late := len(f.late) > 0 || f.n.late()
 	onWay := f.base.head.CommitID != f.disk.head.CommitID
 	orphan := f.orphan
 	f.mu.Unlock()

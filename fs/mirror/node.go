@@ -23,7 +23,7 @@ type Node struct {
 	file    atomic.Pointer[file]
 
 	lastEntry atomic.Uint64 // of the log, about the file's content
-	lateEntry atomic.Uint64 // the last one when direct writes may not be durable
+	lateEntry atomic.Uint64 // one more than the last one when direct writes may not be durable; 0 when they are
 
 	// The rest is guarded by Mirror.tree. Links and children change only
 	// with Mirror.names written as well, or when a lookup adds one.
@@ -77,6 +77,9 @@ func (n *Node) IsDir() bool { return n.kind == unix.S_IFDIR }
 
 // special reports whether the node's entries carry the letter w.
 func (n *Node) special() bool { return n.kind != unix.S_IFDIR && n.kind != unix.S_IFREG }
+
+// late reports whether direct writes of the file may not be durable anywhere.
+func (n *Node) late() bool { return n.lateEntry.Load() > n.m.durable.Load() }
 
 // Ref takes another reference.
 func (n *Node) Ref() {

@@ -165,7 +165,7 @@ func (m *Mirror) prepareSource(mv *move) error {
 func (f *file) unsettled() bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return !f.orphan && (f.unsealed() || f.base.head.CommitID != f.disk.head.CommitID || len(f.late) > 0 || f.n.lateEntry.Load() >= f.m.durable.Load())
+	return !f.orphan && (f.unsealed() || f.base.head.CommitID != f.disk.head.CommitID || len(f.late) > 0 || f.n.late())
 }
 
 // endMove lets go of what lockMove took.
@@ -238,9 +238,13 @@ func (m *Mirror) logMove(mv *move) (*entry, error) {
 		e.Over = mv.dst.kind
 	}
 	if mv.src.IsDir() {
+		// The log finds what is in a directory by the moves that it knows, so
+		// that no cloud may see one that a power cut could take from the log.
 		e.Inodes = mv.srcAt.backing()
-		_, err := m.append(e)
-		return e, err
+		if _, err := m.append(e); err != nil {
+			return nil, err
+		}
+		return e, m.log.Sync()
 	}
 	id, err := m.identify(mv.src)
 	if err != nil {
@@ -409,6 +413,9 @@ func (m *Mirror) swap(mv *move) error {
 		e.File = &id
 	}
 	if _, err := m.append(e); err != nil {
+		return err
+	}
+	if err := m.log.Sync(); err != nil {
 		return err
 	}
 	if err := m.each("exchange", func(mb *member) error { return m.swapIn(mb, mv) }); err != nil {
