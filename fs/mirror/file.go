@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -59,8 +60,7 @@ type file struct {
 	m *Mirror
 	n *Node
 
-	refs  int  // openers and commits; guarded by Node.opening
-	stale bool // replaced behind the mount; guarded by Node.opening
+	refs int // openers and commits; guarded by Node.opening
 
 	applying sync.Mutex // see the package's lock order
 
@@ -99,9 +99,12 @@ type file struct {
 func (m *Mirror) acquire(n *Node) (*file, error) {
 	n.opening.Lock()
 	defer n.opening.Unlock()
+	if n.stale.Load() {
+		return nil, ErrStale
+	}
 	if f := n.file.Load(); f != nil {
-		if f.stale || m.replacedBehind(f) {
-			f.stale = true
+		if m.replacedBehind(f) {
+			n.stale.Store(true)
 			return nil, ErrStale
 		}
 		f.refs++
@@ -111,6 +114,12 @@ func (m *Mirror) acquire(n *Node) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !n.version.IsZero() && n.version != f.base.head.CommitID {
+		n.stale.Store(true)
+		f.closeCopies()
+		return nil, ErrStale
+	}
+	n.version = f.base.head.CommitID
 	n.Ref()
 	n.file.Store(f)
 	return f, nil
@@ -124,18 +133,23 @@ func (f *file) release() {
 	if last {
 		f.n.file.Store(nil)
 		f.mu.Lock()
+		f.n.version = f.base.head.CommitID
 		if len(f.late) > 0 {
 			f.n.lateEntry.Store(f.n.lastEntry.Load() + 1)
 		}
-		for _, c := range f.copies {
-			c.close()
-		}
+		f.closeCopies()
 		f.m.pending.Add(-f.reserved)
 		f.mu.Unlock()
 	}
 	f.n.opening.Unlock()
 	if last {
 		f.n.Forget()
+	}
+}
+
+func (f *file) closeCopies() {
+	for _, c := range f.copies {
+		c.close()
 	}
 }
 
@@ -151,7 +165,8 @@ func (f *file) hold() (ok bool) {
 }
 
 // replacedBehind reports whether a sync client put another file in the place
-// of one that is open here and has nothing on its way.
+// of one that is open here and has nothing on its way, or another version into
+// it.
 func (m *Mirror) replacedBehind(f *file) bool {
 	m.names.RLock()
 	defer m.names.RUnlock()
@@ -170,7 +185,7 @@ func (m *Mirror) replacedBehind(f *file) bool {
 		return false
 	}
 	here, err := c.file.Stat()
-	return err == nil && here.Ino != there.Ino
+	return err == nil && here.Ino != there.Ino || errors.Is(f.refresh(c), ErrArriving)
 }
 
 // load opens every cloud's copy and compares their headers.
@@ -189,9 +204,7 @@ func (m *Mirror) load(n *Node) (*file, error) {
 	best := compare(f.copies)
 	if best == nil {
 		err := unreadable("open", f.copies, m.members)
-		for _, c := range f.copies {
-			c.close()
-		}
+		f.closeCopies()
 		m.logger.Error("a file cannot be opened", "file", n.ino, "error", err)
 		return nil, err
 	}

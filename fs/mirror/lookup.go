@@ -202,13 +202,14 @@ func (m *Mirror) adopt(l link, f *found) *Node {
 	m.tree.Lock()
 	defer m.tree.Unlock()
 	if old := l.parent.children[l.name]; old != nil {
-		if old.kind == kind && (old.file.Load() != nil || old.backing[f.best] == backing[f.best]) {
+		if old.kind == kind && !old.outdated(f, backing) {
 			old.refs++
 			return old
 		}
+		old.stale.Store(true)
 		m.detach(old, l.parent, l.name)
 	}
-	if same := m.nodes.byBacking[backingKey{f.best, backing[f.best]}]; same != nil && same.kind == kind && kind != unix.S_IFDIR {
+	if same := m.nodes.byBacking[backingKey{f.best, backing[f.best]}]; same != nil && same.kind == kind && kind != unix.S_IFDIR && !same.outdated(f, backing) {
 		same.refs++
 		m.attach(same, l)
 		return same

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -21,6 +22,8 @@ type Node struct {
 
 	opening sync.Mutex
 	file    atomic.Pointer[file]
+	version cipher.ID   // the commit id when it was last open, zero before; guarded by opening
+	stale   atomic.Bool // changed behind the mount: its names get another node
 
 	lastEntry atomic.Uint64 // of the log, about the file's content
 	lateEntry atomic.Uint64 // one more than the last one when direct writes may not be durable; 0 when they are
@@ -32,6 +35,34 @@ type Node struct {
 	children map[string]*Node
 	backing  []uint64  // inode by cloud, 0 unknown
 	id       cipher.ID // file id, zero unknown
+	seen     sight
+}
+
+// sight is what a cloud showed of a file that nobody had open.
+type sight struct {
+	known bool
+	cloud int
+	size  int64
+	mtime time.Time
+}
+
+// outdated reports whether a cloud shows another file, or other content, than
+// before. Nothing but a sync client changes a file that is not open here. The
+// caller holds Mirror.tree.
+func (n *Node) outdated(f *found, backing []uint64) bool {
+	if n.stale.Load() {
+		return true
+	}
+	if n.file.Load() != nil {
+		n.seen = sight{}
+		return false
+	}
+	info := f.info()
+	now := sight{true, f.best, info.Size, info.Mtime}
+	before := n.seen
+	n.seen = now
+	changed := before.known && before.cloud == f.best && (before.size != now.size || !before.mtime.Equal(now.mtime))
+	return n.backing[f.best] != backing[f.best] || changed && !info.Dir
 }
 
 // link is one name of a node, with its spelling in each cloud.
