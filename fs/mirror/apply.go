@@ -99,7 +99,7 @@ func (w *work) write(c *copyOf) error {
 	if err := w.writeChunks(c); err != nil {
 		return err
 	}
-	return w.extend(c)
+	return w.fit(c)
 }
 
 // cut removes what a backing file has from off on.
@@ -111,8 +111,10 @@ func (c *copyOf) cut(off int64) error {
 	return c.file.Truncate(off)
 }
 
-// extend gives the backing file its size where it ends in a hole.
-func (w *work) extend(c *copyOf) error {
+// fit gives the backing file the size of the version: a hole at its end makes
+// it longer, and a tail chunk that became shorter leaves something behind. If
+// the file itself is longer by now, that is a record of the next version.
+func (w *work) fit(c *copyOf) error {
 	size, err := w.f.m.layout.CipherSize(w.to.head.Length)
 	if err != nil {
 		return err
@@ -120,7 +122,7 @@ func (w *work) extend(c *copyOf) error {
 	w.f.mu.RLock()
 	defer w.f.mu.RUnlock()
 	info, err := c.file.Stat()
-	if err != nil || info.Size >= size {
+	if err != nil || info.Size == size || info.Size > size && w.f.length > w.to.head.Length {
 		return err
 	}
 	return c.file.Truncate(size)
