@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
 )
@@ -55,11 +56,13 @@ func (f *file) believe(c *copyOf, r *run, raw []byte) error {
 	if c.marks.covers(r.first, r.first+int64(len(r.ids))) {
 		return nil
 	}
+	f.settleRun(c, r)
 	if f.disk.head.Length <= wholeCheck {
 		f.settle(c)
 	}
 	if c.whole == agrees {
 		c.marks.add(0, f.m.layout.Records(f.disk.head.Length))
+		return nil
 	}
 	peer := f.peer(c)
 	if c.whole == unknown && peer == nil {
@@ -76,7 +79,7 @@ func (f *file) believe(c *copyOf, r *run, raw []byte) error {
 			f.settle(c)
 		}
 		switch {
-		case c.whole == agrees, peer != nil && equal[i], peer == nil && c.whole != differs:
+		case c.whole == agrees, equal[i], peer == nil && c.whole != differs:
 			if peer != nil {
 				c.marks.add(at, at+1)
 			}
@@ -124,7 +127,7 @@ func (f *file) compareRun(peer *copyOf, r *run, raw []byte) []bool {
 // record that does not verify there counts with the write id that another
 // copy has, since it is the same in every cloud. The caller holds file.trust.
 func (f *file) settle(c *copyOf) {
-	if c.whole != unknown || !f.moving.empty() || f.replacing || !f.disk.committed() {
+	if !f.settleable(c) {
 		return
 	}
 	acc, err := f.accOf(c, 0, f.m.layout.Records(f.disk.head.Length))
@@ -137,6 +140,26 @@ func (f *file) settle(c *copyOf) {
 		c.whole = differs
 		f.m.logger.Error("a copy holds records of different versions", "cloud", c.mb.name, "file", f.n.ino)
 	}
+}
+
+// settleRun draws the verdict from a run that is the whole file, so that a
+// short one is read once. The caller holds file.trust.
+func (f *file) settleRun(c *copyOf, r *run) {
+	if !f.settleable(c) || r.first != 0 || int64(len(r.ids)) != f.m.layout.Records(f.disk.head.Length) ||
+		slices.Contains(r.states, cipher.RecordDamaged) {
+		return
+	}
+	var acc cipher.Acc
+	c.keys.Terms(&acc, 0, r.ids, r.states)
+	if acc == c.head.Acc {
+		c.whole = agrees
+	}
+}
+
+// settleable reports whether acc can tell anything now: there is no verdict
+// yet, and the clouds hold one version.
+func (f *file) settleable(c *copyOf) bool {
+	return c.whole == unknown && f.moving.empty() && !f.replacing && f.disk.committed()
 }
 
 // accOf computes a copy's acc over the records lo to hi of the version on the

@@ -46,7 +46,9 @@ const (
 func (c *copyOf) serves() bool { return c != nil && c.file != nil && c.err == nil }
 
 // writes reports whether the copy gets this mount's changes.
-func (c *copyOf) writes() bool { return c.serves() && c.mb.up() && c.writable == nil }
+func (c *copyOf) writes() bool {
+	return c.serves() && c.mb.up() && (c.writable == nil || c.writable == errLater)
+}
 
 func (c *copyOf) close() {
 	if c == nil || c.file == nil {
@@ -68,7 +70,7 @@ func (m *Mirror) loadCopy(n *Node, mb *member) *copyOf {
 		c.err = ErrMissing
 		return c
 	}
-	if c.err = c.open(path, m.readOnly || !mb.up()); c.err != nil {
+	if c.err = c.open(path, m.readOnly || !mb.up(), !m.owners); c.err != nil {
 		return c
 	}
 	info, err := c.file.Stat()
@@ -91,8 +93,43 @@ func (m *Mirror) loadCopy(n *Node, mb *member) *copyOf {
 	return c
 }
 
-func (c *copyOf) open(path string, readOnly bool) error {
+// errLater says that a copy is opened for writing when it is written to:
+// without the privilege to pass mode bits by, opening may move ctime.
+var errLater = errors.New("not opened for writing yet")
+
+// openForWriting makes good what was put off. The caller holds Mirror.names
+// and file.mu.
+func (c *copyOf) openForWriting(path string) {
+	file, err := c.mb.dir.Open(path, true)
+	if c.writable = err; err != nil {
+		return
+	}
+	there, err := file.Stat()
+	if err == nil {
+		var here cloud.Info
+		if here, err = c.file.Stat(); err == nil && here.Ino != there.Ino {
+			err = ErrStale
+		}
+	}
+	if err != nil {
+		file.Close()
+		c.writable = err
+		return
+	}
+	c.file.Close()
+	c.file = file
+}
+
+func (c *copyOf) open(path string, readOnly, later bool) error {
 	var err error
+	if later && !readOnly {
+		c.writable = errLater
+		c.file, err = c.mb.dir.Open(path, false)
+		if missing(err) {
+			return ErrMissing
+		}
+		return err
+	}
 	if !readOnly {
 		if c.file, c.writable = c.mb.dir.Open(path, true); c.writable == nil {
 			return nil

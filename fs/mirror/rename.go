@@ -147,6 +147,9 @@ func (m *Mirror) prepareSource(mv *move) error {
 		return nil
 	}
 	mv.sourceFile = f
+	if err := f.prepare(); err != nil {
+		return err
+	}
 	if !f.unsettled() {
 		return nil
 	}

@@ -66,10 +66,28 @@ func (f *file) record(e *entry, data ...[]byte) error {
 	return nil
 }
 
+// prepare is requireCopies for a change that begin does not come before.
+func (f *file) prepare() error {
+	f.m.names.RLock()
+	defer f.m.names.RUnlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.orphan {
+		return nil
+	}
+	return f.requireCopies()
+}
+
 // requireCopies puts every cloud behind whose copy cannot be changed.
 func (f *file) requireCopies() error {
 	for _, mb := range f.m.ups() {
 		c := f.copies[mb.index]
+		if c.serves() && c.writable == errLater {
+			if path, ok := f.n.path(mb.index); ok {
+				c.openForWriting(path)
+				f.touched(c, 0, 0)
+			}
+		}
 		if c.writes() {
 			continue
 		}
