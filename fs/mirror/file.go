@@ -134,6 +134,7 @@ func (f *file) release() {
 		f.n.file.Store(nil)
 		f.mu.Lock()
 		f.n.version = f.base.head.CommitID
+		f.look()
 		if len(f.late) > 0 {
 			f.n.lateEntry.Store(f.n.lastEntry.Load() + 1)
 		}
@@ -145,6 +146,20 @@ func (f *file) release() {
 	if last {
 		f.n.Forget()
 	}
+}
+
+// look remembers what the file that is about to be closed shows.
+func (f *file) look() {
+	c := f.copies[f.source]
+	seen := sight{}
+	if c.serves() {
+		if info, err := c.file.Stat(); err == nil {
+			seen = sight{true, c.mb.index, info.Size, info.Mtime}
+		}
+	}
+	f.m.tree.Lock()
+	f.n.seen = seen
+	f.m.tree.Unlock()
 }
 
 func (f *file) closeCopies() {

@@ -214,7 +214,9 @@ func (m *Mirror) adopt(l link, f *found) *Node {
 		m.attach(same, l)
 		return same
 	}
-	return m.newNode(l, kind, backing, f.best)
+	n := m.newNode(l, kind, backing, f.best)
+	n.seen = f.sight()
+	return n
 }
 
 // specialKind reads what an entry with the letter w is. One that cannot be

@@ -46,23 +46,27 @@ type sight struct {
 	mtime time.Time
 }
 
+func (f *found) sight() sight {
+	info := f.info()
+	return sight{true, f.best, info.Size, info.Mtime}
+}
+
 // outdated reports whether a cloud shows another file, or other content, than
 // before. Nothing but a sync client changes a file that is not open here. The
 // caller holds Mirror.tree.
 func (n *Node) outdated(f *found, backing []uint64) bool {
-	if n.stale.Load() {
+	switch {
+	case n.stale.Load():
 		return true
-	}
-	if n.file.Load() != nil {
-		n.seen = sight{}
+	case n.file.Load() != nil:
+		return false
+	case n.backing[f.best] != backing[f.best]:
+		return true
+	case n.IsDir() || !n.seen.known || n.seen.cloud != f.best:
 		return false
 	}
-	info := f.info()
-	now := sight{true, f.best, info.Size, info.Mtime}
-	before := n.seen
-	n.seen = now
-	changed := before.known && before.cloud == f.best && (before.size != now.size || !before.mtime.Equal(now.mtime))
-	return n.backing[f.best] != backing[f.best] || changed && !info.Dir
+	now := f.sight()
+	return n.seen.size != now.size || !n.seen.mtime.Equal(now.mtime)
 }
 
 // link is one name of a node, with its spelling in each cloud.
