@@ -1,8 +1,10 @@
 package mount
 
 import (
+	"bytes"
+	"errors"
+	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,9 +18,7 @@ import (
 func elsewhere(t *testing.T, c helperConfig) helperConfig {
 	t.Helper()
 	from, to := filepath.Dir(c.Vault), t.TempDir()
-	for _, name := range []string{"vault", "a", "b"} {
-		check(t, exec.Command("cp", "-a", filepath.Join(from, name), to).Run())
-	}
+	copyTree(t, from, to, false)
 	path := filepath.Join(to, "vault", "vault.toml")
 	text := content(t, path)
 	for _, name := range []string{"a", "b"} {
@@ -28,63 +28,87 @@ func elsewhere(t *testing.T, c helperConfig) helperConfig {
 	return helperConfig{Vault: filepath.Join(to, "vault")}
 }
 
-// carry brings what changed in one vault's clouds into another's, as a sync
-// client does: by renaming a new file over the old one, or by writing into it.
-func carry(t *testing.T, from, to helperConfig, inPlace bool) {
+// copyTree brings what differs in one directory into another, as a sync client
+// does: by renaming a new file over the old one, or by writing into it.
+func copyTree(t *testing.T, from, to string, inPlace bool) {
 	t.Helper()
-	for _, name := range []string{"a", "b"} {
-		args := []string{"-rt", "--checksum", filepath.Join(filepath.Dir(from.Vault), name) + "/", filepath.Join(filepath.Dir(to.Vault), name) + "/"}
-		if inPlace {
-			args = append([]string{"--inplace"}, args...)
+	check(t, filepath.WalkDir(from, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
 		}
-		if said, err := exec.Command("rsync", args...).CombinedOutput(); err != nil {
-			t.Fatalf("rsync: %v: %s", err, said)
+		info, err := os.Lstat(path)
+		if err != nil {
+			return err
 		}
-	}
+		target := filepath.Join(to, strings.TrimPrefix(path, from))
+		if info.IsDir() {
+			return os.MkdirAll(target, info.Mode().Perm())
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if old, err := os.ReadFile(target); err == nil && bytes.Equal(old, data) {
+			return nil
+		}
+		written := target
+		if !inPlace {
+			written += ".part"
+		}
+		return errors.Join(
+			os.WriteFile(written, data, info.Mode().Perm()),
+			os.Chtimes(written, info.ModTime(), info.ModTime()),
+			os.Rename(written, target),
+		)
+	}))
 }
 
-// What another machine changed shows when a file is opened the next time.
+// What another machine changed shows when a file is opened the next time, and
+// in what stat shows when the kernel asks again.
 func TestChangedBehind(t *testing.T) {
+	changes := []struct{ name, before, after string }{
+		{"longer", "before", "after, and longer"},
+		{"same", "before", "AFTER!"},
+		{"shorter", "before", "aft"},
+		{"held", "before", "after, held open"},
+		{"looked-at", "before", "after, not opened"},
+	}
 	for _, inPlace := range []bool{false, true} {
 		t.Run(map[bool]string{false: "Replaced", true: "InPlace"}[inPlace], func(t *testing.T) {
-			m := start(t, helperConfig{})
-			for _, name := range []string{"read", "same", "shorter", "held"} {
-				write(t, m.dir+"/"+name, "the first content of "+name)
+			here := start(t, helperConfig{})
+			for _, c := range changes {
+				write(t, here.dir+"/"+c.name, c.before)
 			}
-			fd := open(t, m.dir+"/held", unix.O_RDONLY, 0)
-			m2config := func() helperConfig { m = m.remount(nil); return elsewhere(t, m.config) }
-			check(t, unix.Close(fd))
-			other := m2config()
-			m2 := start(t, other)
-			for name, text := range map[string]string{
-				"read": "the second, longer content of read", "same": "the 2ndst content of same", "shorter": "short", "held": "the second content of held",
-			} {
-				write(t, m2.dir+"/"+name, text)
-			}
-			m2.stop()
-			for _, name := range []string{"read", "same", "shorter", "held"} {
-				if got := content(t, m.dir+"/"+name); got != "the first content of "+name {
-					t.Errorf("%s: %q", name, got)
+			here.stop()
+			there := start(t, elsewhere(t, here.config))
+			here = start(t, here.config)
+			for _, c := range changes {
+				write(t, there.dir+"/"+c.name, c.after)
+				if got := content(t, here.dir+"/"+c.name); got != c.before {
+					t.Errorf("%s: %q, want %q", c.name, got, c.before)
 				}
 			}
-			held := open(t, m.dir+"/held", unix.O_RDONLY, 0)
-			carry(t, m2.config, m.config, inPlace)
-			for name, text := range map[string]string{
-				"read": "the second, longer content of read", "same": "the 2ndst content of same", "shorter": "short",
-			} {
-				if got := content(t, m.dir+"/"+name); got != text {
-					t.Errorf("%s: %q, want %q", name, got, text)
-				}
+			there.stop()
+			held := open(t, here.dir+"/held", unix.O_RDONLY, 0)
+			for _, name := range []string{"a", "b"} {
+				copyTree(t, filepath.Join(filepath.Dir(there.config.Vault), name), filepath.Join(filepath.Dir(here.config.Vault), name), inPlace)
 			}
-			if got := content(t, m.dir+"/held"); got != "the second content of held" {
-				t.Errorf("opened again: %q", got)
+			for _, c := range changes[:4] {
+				if got := content(t, here.dir+"/"+c.name); got != c.after {
+					t.Errorf("%s: %q, want %q", c.name, got, c.after)
+				}
 			}
 			check(t, unix.Close(held))
-			time.Sleep(2 * cached)
-			if got := content(t, m.dir+"/held"); got != "the second content of held" {
-				t.Errorf("opened later: %q", got)
+			time.Sleep(cached + 100*time.Millisecond)
+			for _, c := range changes {
+				if got := lstat(t, here.dir+"/"+c.name).Size; got != int64(len(c.after)) {
+					t.Errorf("%s: %d bytes, want %d", c.name, got, len(c.after))
+				}
+				if got := content(t, here.dir+"/"+c.name); got != c.after {
+					t.Errorf("%s: %q, want %q", c.name, got, c.after)
+				}
 			}
-			m.stop()
+			here.stop()
 		})
 	}
 }
