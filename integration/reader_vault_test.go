@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,7 +28,9 @@ func TestReaderVault(t *testing.T) {
 				changeTree(t, mnt, chunk)
 				want := treeOf(t, mnt)
 				unmount()
-				v.demandClouds(want)
+				v.demandClouds(maps.Clone(want))
+				mnt, _ = v.mount()
+				demandSameTree(t, withoutLinks(treeOf(t, mnt)), withoutLinks(want))
 			})
 			t.Run(fmt.Sprintf("%s/%d/put", suite, chunk), func(t *testing.T) {
 				v := newTestVault(t, program, flags...)
