@@ -3,6 +3,7 @@ package mirror
 import (
 	"errors"
 	"io/fs"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -349,14 +350,14 @@ func (m *Mirror) takeOverIn(mb *member, mv *move) error {
 	if err := c.writeHeader(&t.to); err != nil {
 		return err
 	}
-	if !t.hide {
-		return nil
+	mtime := time.Unix(t.to.head.MtimeSec, int64(t.to.head.MtimeNsec))
+	if t.hide {
+		mtime = m.clock()
+		if err := c.file.Chmod(backingMode(t.to.head.Mode, true)); err != nil {
+			return err
+		}
 	}
-	now := m.clock()
-	if err := c.file.Chmod(backingMode(t.to.head.Mode, true)); err != nil {
-		return err
-	}
-	return c.file.Chtimes(cloud.Times{Mtime: &now})
+	return c.file.Chtimes(cloud.Times{Mtime: &mtime})
 }
 
 // undoTakeover gives the source an identity of its own again after a rename

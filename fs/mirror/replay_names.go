@@ -3,6 +3,7 @@ package mirror
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -307,12 +308,31 @@ func (r *replayer) takeOver(mb *member, e *entry, path string) error {
 		return nil // its commit, which the log holds too, brings the header
 	}
 	defer keys.Wipe()
-	if h.FileID == e.Commit.Head.File || h.FileID != e.Commit.Base.File {
+	from, to := e.Commit.Base.sealed(len(r.m.members)), e.Commit.Head.sealed(len(r.m.members))
+	c := &copyOf{mb: mb, file: file, keys: keys, head: h}
+	switch h.FileID {
+	case e.Commit.Head.File:
+		return r.showTakeover(c, &from, &to)
+	case e.Commit.Base.File:
+		if err := c.writeHeader(&to); err != nil {
+			return err
+		}
+		return r.m.showAttrs(c, &from, &to)
+	}
+	return nil
+}
+
+// showTakeover makes good what the header's write has done to the mtime of a
+// file that was then not given it back.
+func (r *replayer) showTakeover(c *copyOf, from, to *sealed) error {
+	info, err := c.file.Stat()
+	if err != nil || c.head.CommitID != to.head.CommitID || info.Mode&headerDecides != 0 {
+		return err
+	}
+	if info.Mtime.Equal(time.Unix(to.head.MtimeSec, int64(to.head.MtimeNsec))) {
 		return nil
 	}
-	to := e.Commit.Head.sealed(len(r.m.members))
-	c := &copyOf{mb: mb, file: file, keys: keys, head: h}
-	return c.writeHeader(&to)
+	return r.m.showAttrs(c, from, to)
 }
 
 // clearLitter empties a directory that a rename replaces.

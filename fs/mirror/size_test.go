@@ -3,6 +3,7 @@ package mirror_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror"
@@ -38,4 +39,31 @@ func TestBackingSize(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestTakeoverMtime renames a file over another: the name then shows the source's mtime, also from the clouds.
+func TestTakeoverMtime(t *testing.T) {
+	b := newBox(t, 2)
+	m := b.mount()
+	write(t, m, "old", []byte("old"))
+	write(t, m, "new", []byte("newer"))
+	check(t, m.Sync())
+	want := mtime(t, m, "new")
+	check(t, m.Root().Rename("new", m.Root(), "old", mirror.RenameFlags{}))
+	b.unmount(m)
+	m = b.mount()
+	if got := mtime(t, m, "old"); !got.Equal(want) {
+		t.Errorf("the mtime is %v, want %v", got, want)
+	}
+	b.unmount(m)
+}
+
+func mtime(t *testing.T, m *mirror.Mirror, path string) time.Time {
+	t.Helper()
+	n, err := m.Walk(path)
+	check(t, err)
+	defer n.Forget()
+	attr, err := n.Attr()
+	check(t, err)
+	return attr.Mtime
 }
