@@ -1,9 +1,7 @@
 package mirror
 
 import (
-	"cmp"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -203,7 +201,7 @@ func (m *Mirror) round(files []*file) error {
 	}
 	m.rounds.Lock()
 	defer m.rounds.Unlock()
-	slices.SortFunc(files, func(a, b *file) int { return cmp.Compare(a.n.ino, b.n.ino) })
+	sortFiles(files)
 	for _, f := range files {
 		f.applying.Lock()
 	}

@@ -206,15 +206,26 @@ func unreadable(what string, copies []*copyOf, members []*member) error {
 	return e
 }
 
-// deviceNumber reads a device's numbers from its content.
-func (m *Mirror) deviceNumber(n *Node) (uint32, error) {
-	content, err := m.specialContent(n)
+// peekDevice is peek that also reads a device's numbers, which stat shows; 0
+// for anything else.
+func (m *Mirror) peekDevice(mb *member, path string) (*cipher.Header, uint32, error) {
+	file, err := mb.dir.Open(path, false)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
+	}
+	c := &copyOf{mb: mb, file: file}
+	defer c.close()
+	if c.head, c.keys, err = readHeader(mb, file); err != nil {
+		return nil, 0, err
+	}
+	if c.head.Type != cipher.TypeChar && c.head.Type != cipher.TypeBlock {
+		return c.head, 0, nil
+	}
+	content := make([]byte, c.head.Length)
+	id, ok := readRecord(c, m.layout, 0, content)
+	if !ok || !c.head.Version.Covers(id) {
+		return nil, 0, fmt.Errorf("device: %w", ErrDamaged)
 	}
 	d, err := cipher.ParseDevice(content)
-	if err != nil {
-		return 0, err
-	}
-	return uint32(unix.Mkdev(d.Major, d.Minor)), nil
+	return c.head, uint32(unix.Mkdev(d.Major, d.Minor)), err
 }

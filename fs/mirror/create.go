@@ -122,6 +122,8 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 		return nil, nil, err
 	}
 	f := m.newFile(s)
+	f.applying.Lock() // nobody else can hold it yet
+	defer f.applying.Unlock()
 	e := &entry{Op: opCreate, Path: []byte(s.plain), File: &f.base.head.FileID, Attrs: attrsOf(s.mode, s.owner, f.mtime), Salts: salts(f.copies)}
 	f.mu.Lock()
 	err = f.record(e)
@@ -148,27 +150,24 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 		}
 	}
 	f.source = max(lead, 0)
+	f.n.file.Store(f)
 	m.tree.Lock()
-	node := m.newNode(s.link, unix.S_IFREG, backing, f.source)
-	node.id = f.base.head.FileID
-	node.refs++ // the open file's
+	m.place(f.n, s.link, backing, f.source)
 	m.tree.Unlock()
-	node.lateEntry.Store(0)
-	f.n = node
-	node.file.Store(f)
-	return node, &Handle{f: f}, nil
+	return f.n, &Handle{f: f}, nil
 }
 
 // newFile is the open file of a new entry, without any version.
 func (m *Mirror) newFile(s *site) *file {
 	now := m.clock()
 	f := &file{
-		m: m, n: &Node{m: m, kind: unix.S_IFREG}, refs: 1, copies: make([]*copyOf, len(m.members)),
+		m: m, order: m.orders.Add(1), refs: 1, copies: make([]*copyOf, len(m.members)),
 		pending: newLayer(), logged: newLayer(), moving: newLayer(),
 		mode: s.mode, uid: s.owner.UID, gid: s.owner.GID, mtime: now, ctime: now, attrs: true, dirtySince: now,
 		accs: make([]cipher.Acc, len(m.members)),
 	}
 	f.base.head = cipher.Header{Type: cipher.TypeFile, FileID: random16()}
+	f.n = &Node{m: m, kind: unix.S_IFREG, refs: 2, id: f.base.head.FileID} // the caller's, and the open file's
 	for _, mb := range m.ups() {
 		f.copies[mb.index] = &copyOf{mb: mb, head: &cipher.Header{Salt: random16()}}
 	}
@@ -192,6 +191,9 @@ func (m *Mirror) createCopy(s *site, c *copyOf, id cipher.ID) error {
 // abandon undoes a create that failed in every cloud.
 func (m *Mirror) abandon(s *site, f *file) {
 	m.commits.untrack(f)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.orphan = true
 	for _, c := range f.copies {
 		if c == nil || c.file == nil {
 			continue

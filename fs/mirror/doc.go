@@ -42,7 +42,7 @@
 //	Mirror.rounds   one round of commits at a time
 //	Node.opening    loading the copies of one file
 //	file.applying   commits of one file on their way to the clouds; where
-//	                several are needed, in the order of their inode numbers
+//	                several are needed, in their order
 //	Mirror.names    written by operations on names, read by everything that
 //	                needs a path to stay what it is
 //	file.mu         the state of one open file

@@ -57,8 +57,9 @@ func (s *sealed) committed() bool { return len(s.head.Version) > 0 }
 // the clouds. A chunk's content is in the first layer that has it, else in
 // the clouds.
 type file struct {
-	m *Mirror
-	n *Node
+	m     *Mirror
+	n     *Node
+	order uint64 // among files, the order of their applying locks
 
 	refs int // openers and commits; guarded by Node.opening
 
@@ -210,7 +211,7 @@ func (m *Mirror) load(n *Node) (*file, error) {
 	if n.gone() {
 		return nil, ErrStale
 	}
-	f := &file{m: m, n: n, refs: 1, copies: make([]*copyOf, len(m.members)), pending: newLayer(), logged: newLayer(), moving: newLayer()}
+	f := &file{m: m, n: n, order: m.orders.Add(1), refs: 1, copies: make([]*copyOf, len(m.members)), pending: newLayer(), logged: newLayer(), moving: newLayer()}
 	for k, mb := range m.members {
 		if mb.dir != nil {
 			f.copies[k] = m.loadCopy(n, mb)

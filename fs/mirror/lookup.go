@@ -295,17 +295,13 @@ func (m *Mirror) headerAttr(n *Node, k int, a *Attr) {
 	if !ok {
 		return
 	}
-	h, err := m.peek(m.members[k], path)
+	h, device, err := m.peekDevice(m.members[k], path)
 	if err != nil {
 		m.logger.Warn("a header cannot be read", "cloud", m.members[k].name, "error", err)
 		return
 	}
 	a.fromHeader(h)
-	if h.Type == cipher.TypeChar || h.Type == cipher.TypeBlock {
-		if rdev, err := m.deviceNumber(n); err == nil {
-			a.Rdev = rdev
-		}
-	}
+	a.Rdev = device
 	if h.Type != cipher.TypeSymlink && h.Type != cipher.TypeFile {
 		a.Size = 0
 	}

@@ -75,6 +75,7 @@ type Mirror struct {
 	dropping sync.Mutex   // one cloud at a time becomes behind, so that one stays
 	pending  atomic.Int64 // bytes of changes that no cloud has yet
 	refs     atomic.Uint64
+	orders   atomic.Uint64
 	durable  atomic.Uint64 // entries below it are in every cloud's stable storage
 	marked   atomic.Bool   // absent clouds are marked behind
 	buffers  sync.Pool

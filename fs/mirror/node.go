@@ -165,20 +165,24 @@ func (m *Mirror) register(n *Node, backing []uint64) {
 
 // newNode makes a node with one reference and one link.
 func (m *Mirror) newNode(l link, kind uint32, backing []uint64, lead int) *Node {
-	ino := backing[lead]
-	if _, taken := m.nodes.byIno[ino]; taken || ino == 0 {
-		ino = m.nodes.spare
-		m.nodes.spare++
-	}
-	n := &Node{m: m, ino: ino, kind: kind, refs: 1}
+	n := &Node{m: m, kind: kind, refs: 1}
 	n.lateEntry.Store(m.log.Next())
 	if kind == unix.S_IFDIR {
 		n.children = map[string]*Node{}
 	}
-	m.nodes.byIno[ino] = n
+	m.place(n, l, backing, lead)
+	return n
+}
+
+// place gives a node its inode number and its first link.
+func (m *Mirror) place(n *Node, l link, backing []uint64, lead int) {
+	if n.ino = backing[lead]; n.ino == 0 || m.nodes.byIno[n.ino] != nil {
+		n.ino = m.nodes.spare
+		m.nodes.spare++
+	}
+	m.nodes.byIno[n.ino] = n
 	m.register(n, backing)
 	m.attach(n, l)
-	return n
 }
 
 // attach adds a link. It holds a reference of the parent.

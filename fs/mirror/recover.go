@@ -97,7 +97,7 @@ func (r *replayer) loadNew(n *Node, f *ref) (*file, error) {
 	defer m.names.RUnlock()
 	now := m.clock()
 	open := &file{
-		m: m, n: n, refs: 1, copies: make([]*copyOf, len(m.members)), source: -1,
+		m: m, n: n, order: m.orders.Add(1), refs: 1, copies: make([]*copyOf, len(m.members)), source: -1,
 		pending: newLayer(), logged: newLayer(), moving: newLayer(),
 		mtime: now, attrs: true, dirtySince: now, accs: make([]cipher.Acc, len(m.members)),
 	}

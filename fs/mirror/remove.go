@@ -77,7 +77,7 @@ func (m *Mirror) stillOpen(nodes []*Node) []*file {
 }
 
 func sortFiles(files []*file) {
-	slices.SortFunc(files, func(a, b *file) int { return cmp.Compare(a.n.ino, b.n.ino) })
+	slices.SortFunc(files, func(a, b *file) int { return cmp.Compare(a.order, b.order) })
 }
 
 // finishReplacing commits a file whose copies are not in place yet.
