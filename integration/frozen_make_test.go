@@ -22,25 +22,30 @@ func TestFreeze(t *testing.T) {
 	if _, err := os.Lstat(frozenName + ".tar.gz"); err == nil {
 		t.Fatalf("%s.tar.gz exists, and is never made again", frozenName)
 	}
-	v := newTestVault(t, buildOvercast(t))
-	mnt, unmount := v.mount()
-	freezeTree(t, mnt)
-	unmount()
-	mnt, unmount = v.mount()
-	thawTree(t, mnt)
-	manifest, err := json.MarshalIndent(manifestOf(t, mnt), "", "  ")
-	v.must(err)
-	unmount()
+	v := newVault(t, 2)
+	m := v.mount()
+	freezeTree(t, v.root)
+	m.unmount()
+	m = v.mount()
+	thawTree(t, v.root)
+	manifest, err := json.MarshalIndent(manifestOf(t, v.root), "", "  ")
+	must(t, err)
+	m.unmount()
 
-	v.must(os.RemoveAll(v.path("vault/state")))
-	settings := readIn(t, v.dir, "vault/vault.toml")
-	writeIn(t, v.dir, "vault/vault.toml", bytes.ReplaceAll(settings, []byte(v.dir+"/"), []byte(frozenPlace)))
+	base := filepath.Dir(v.dir)
+	must(t, os.RemoveAll(filepath.Join(v.dir, "state")))
+	settings := readIn(t, v.dir, "vault.toml")
+	writeIn(t, v.dir, "vault.toml", bytes.ReplaceAll(settings, []byte(base+"/"), []byte(frozenPlace)))
 	archive, err := filepath.Abs(frozenName + ".tar.gz")
-	v.must(err)
-	runIn(t, v.dir, "tar", "--format=posix", "--pax-option=delete=atime,delete=ctime", "--sort=name", "--owner=0", "--group=0",
-		"--xattrs", "--xattrs-include=user.*", "-czf", archive, "vault", "alpha", "beta")
-	v.must(os.WriteFile(frozenName+".json", append(manifest, '\n'), 0o644))
-	v.must(os.WriteFile(frozenName+".passphrase", readIn(t, v.dir, "passphrase"), 0o644))
+	must(t, err)
+	args := []string{"tar", "--format=posix", "--pax-option=delete=atime,delete=ctime", "--sort=name", "--owner=0", "--group=0",
+		"--xattrs", "--xattrs-include=user.*", "-czf", archive, "vault"}
+	for _, cloud := range v.clouds {
+		args = append(args, filepath.Base(cloud))
+	}
+	command{dir: base}.run(t, args...)
+	must(t, os.WriteFile(frozenName+".json", append(manifest, '\n'), 0o644))
+	must(t, os.WriteFile(frozenName+".passphrase", readIn(t, base, "passphrase"), 0o644))
 }
 
 // freezeTree makes a few dozen small files of every kind that needs no root.
@@ -51,8 +56,8 @@ func freezeTree(t *testing.T, root string) {
 		p.file(fmt.Sprintf("%d bytes", n), pycryptoNoise(n), 0o644)
 	}
 	long := strings.Repeat("long ", 51)
-	p.must(os.MkdirAll(p.at("nested/"+long+"/deeper"), 0o755))
-	p.must(os.Mkdir(p.at("nested/empty"), 0o711))
+	must(p.t, os.MkdirAll(p.at("nested/"+long+"/deeper"), 0o755))
+	must(p.t, os.Mkdir(p.at("nested/empty"), 0o711))
 	for _, n := range []int{111, 112, 113, 255} {
 		p.file("nested/"+long+"/"+strings.Repeat("n", n), []byte("long name"), 0o600)
 	}
@@ -76,25 +81,25 @@ func freezeTree(t *testing.T, root string) {
 	p.file("removed", []byte("gone"), 0o600)
 	p.file("old", []byte("time"), 0o600)
 	old := time.Date(1969, 7, 20, 20, 17, 40, 987654321, time.UTC)
-	p.must(os.Chtimes(p.at("old"), old, old))
+	must(p.t, os.Chtimes(p.at("old"), old, old))
 	p.file(frozenAttrFile, nil, 0o600)
-	p.must(unix.Setxattr(p.at(frozenAttrFile), frozenAttribute, []byte(frozenAttrValue), 0))
+	must(p.t, unix.Setxattr(p.at(frozenAttrFile), frozenAttribute, []byte(frozenAttrValue), 0))
 
 	for _, name := range []string{"sparse", "only holes"} {
 		f, err := os.Create(p.at(name))
-		p.must(err)
+		must(p.t, err)
 		if name == "sparse" {
 			_, err := f.WriteAt([]byte("an island"), 20000)
-			p.must(err)
+			must(p.t, err)
 		}
-		p.must(f.Truncate(40001))
-		p.must(f.Close())
+		must(p.t, f.Truncate(40001))
+		must(p.t, f.Close())
 	}
-	p.must(os.Symlink("nested/empty", p.at("link")))
-	p.must(os.Symlink(strings.Repeat("x/", 300), p.at("nested/dangling")))
-	p.must(os.Link(p.at("12345 bytes"), p.at("nested/hard link")))
-	p.must(unix.Mkfifo(p.at("fifo"), 0o620))
-	p.must(unix.Mknod(p.at("socket"), unix.S_IFSOCK|0o600, 0))
+	must(p.t, os.Symlink("nested/empty", p.at("link")))
+	must(p.t, os.Symlink(strings.Repeat("x/", 300), p.at("nested/dangling")))
+	must(p.t, os.Link(p.at("12345 bytes"), p.at("nested/hard link")))
+	must(p.t, unix.Mkfifo(p.at("fifo"), 0o620))
+	must(p.t, unix.Mknod(p.at("socket"), unix.S_IFSOCK|0o600, 0))
 }
 
 // thawTree changes some of it, so that there are files of several commits.
@@ -111,13 +116,13 @@ func thawTree(t *testing.T, root string) {
 		{"only holes", func(f *os.File) error { return f.Truncate(30000) }},
 	} {
 		f, err := os.OpenFile(p.at(c.name), os.O_RDWR, 0)
-		p.must(err)
-		p.must(c.f(f))
-		p.must(f.Close())
+		must(p.t, err)
+		must(p.t, c.f(f))
+		must(p.t, f.Close())
 	}
 	p.file("saved again", []byte("after"), 0o600)
-	p.must(os.Rename(p.at("replacement"), p.at("replaced")))
-	p.must(os.Remove(p.at("removed")))
-	p.must(os.Chmod(p.at("read only"), 0o440))
+	must(p.t, os.Rename(p.at("replacement"), p.at("replaced")))
+	must(p.t, os.Remove(p.at("removed")))
+	must(p.t, os.Chmod(p.at("read only"), 0o440))
 	settleDirectories(t, root)
 }

@@ -3,10 +3,10 @@ package integration
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -23,20 +23,24 @@ const (
 )
 
 // thaw unpacks the frozen vault, as if its state had been lost: it has none.
-func thaw(t *testing.T, program string) (v *testVault, manifest map[string]string) {
+func thaw(t *testing.T) (v *vault, manifest map[string]string) {
 	t.Helper()
-	v = &testVault{t: t, program: program, dir: t.TempDir()}
+	base := t.TempDir()
+	v = &vault{
+		t: t, dir: base + "/vault", pass: base + "/passphrase", root: base + "/mnt", logs: base + "/log",
+		clouds: []string{base + "/alpha", base + "/beta"},
+	}
+	must(t, os.Mkdir(v.root, 0o700))
 	archive, err := filepath.Abs(frozenName + ".tar.gz")
-	v.must(err)
-	runIn(t, v.dir, "tar", "--xattrs", "--xattrs-include=user.*", "-xzpf", archive)
-	settings := readIn(t, v.dir, "vault/vault.toml")
+	must(t, err)
+	command{dir: base}.run(t, "tar", "--xattrs", "--xattrs-include=user.*", "-xzpf", archive)
+	settings := readIn(t, v.dir, "vault.toml")
 	if !bytes.Contains(settings, []byte(frozenPlace)) {
 		t.Fatalf("vault.toml names no cloud in %s", frozenPlace)
 	}
-	writeIn(t, v.dir, "vault/vault.toml", bytes.ReplaceAll(settings, []byte(frozenPlace), []byte(v.dir+"/")))
-	writeIn(t, v.dir, "passphrase", readIn(t, "testdata", "vault-v1.passphrase"))
-	v.clouds = []string{v.path("alpha"), v.path("beta")}
-	v.must(json.Unmarshal(readIn(t, "testdata", "vault-v1.json"), &manifest))
+	writeIn(t, v.dir, "vault.toml", bytes.ReplaceAll(settings, []byte(frozenPlace), []byte(base+"/")))
+	writeIn(t, base, "passphrase", readIn(t, "testdata", "vault-v1.passphrase"))
+	must(t, json.Unmarshal(readIn(t, "testdata", "vault-v1.json"), &manifest))
 	if len(manifest) < 24 {
 		t.Fatalf("the manifest has only %d names", len(manifest))
 	}
@@ -44,13 +48,13 @@ func thaw(t *testing.T, program string) (v *testVault, manifest map[string]strin
 }
 
 // demandFrozen compares a plain tree with the manifest.
-func (v *testVault) demandFrozen(root string, manifest map[string]string) {
+func (v *vault) demandFrozen(root string, manifest map[string]string) {
 	v.t.Helper()
 	demandSameTree(v.t, manifestOf(v.t, root), manifest)
 }
 
 // manifestOf is treeOf in the form of the manifest: names are quoted, since JSON would change those that are no UTF-8.
-func manifestOf(t *testing.T, root string) map[string]string {
+func manifestOf(t testing.TB, root string) map[string]string {
 	t.Helper()
 	manifest := make(map[string]string)
 	for name, line := range withoutLinks(treeOf(t, root)) {
@@ -61,37 +65,31 @@ func manifestOf(t *testing.T, root string) map[string]string {
 
 // TestFrozenVault opens the frozen vault in every way: whole, and from each of its clouds alone.
 func TestFrozenVault(t *testing.T) {
-	program := buildOvercast(t)
 	t.Run("mounted", func(t *testing.T) {
-		v, manifest := thaw(t, program)
-		mnt, _ := v.mount()
-		v.demandFrozen(mnt, manifest)
+		v, manifest := thaw(t)
+		m := v.mount()
+		v.demandFrozen(v.root, manifest)
 		value := make([]byte, 100)
-		n, err := unix.Getxattr(filepath.Join(mnt, frozenAttrFile), frozenAttribute, value)
+		n, err := unix.Getxattr(v.at(frozenAttrFile), frozenAttribute, value)
 		if err != nil || string(value[:n]) != frozenAttrValue {
 			t.Errorf("%s is %q, %v", frozenAttribute, value[:max(n, 0)], err)
 		}
+		m.unmount()
 	})
-	for _, lost := range []string{"alpha", "beta"} {
-		t.Run("without "+lost, func(t *testing.T) {
-			v, manifest := thaw(t, program)
-			v.must(os.RemoveAll(v.path(lost)))
-			mnt, _ := v.mount()
-			v.demandFrozen(mnt, manifest)
-		})
-	}
+	t.Run("each cloud alone", func(t *testing.T) {
+		v, manifest := thaw(t)
+		v.eachAlone(func(root string) { v.demandFrozen(root, manifest) })
+	})
 	t.Run("unmounted", func(t *testing.T) {
-		v, manifest := thaw(t, program)
-		v.run("get", "-r", v.path("vault"), "/", v.path("out"))
-		v.demandFrozen(v.path("out"), manifest)
+		v, manifest := thaw(t)
+		out := filepath.Join(t.TempDir(), "out")
+		v.overcast("get", "-r", v.dir, "/", out, "--passfile", v.pass)
+		v.demandFrozen(out, manifest)
 	})
 	t.Run("read without overcast", func(t *testing.T) {
-		v, manifest := thaw(t, program)
-		passphrase := strings.TrimSpace(string(readIn(t, v.dir, "passphrase")))
-		keys, err := openKeys(v.path("vault/keys.age"), passphrase)
-		v.must(err)
+		v, manifest := thaw(t)
 		for _, dir := range v.clouds {
-			out, complaints := runReader(t, dir, keys)
+			out, complaints := runReader(t, dir, v.keys())
 			if complaints != "" {
 				t.Error(complaints)
 			}
@@ -102,30 +100,28 @@ func TestFrozenVault(t *testing.T) {
 
 // TestFrozenVaultGoesOn writes to the frozen vault and finds both the old and the new.
 func TestFrozenVaultGoesOn(t *testing.T) {
-	v, manifest := thaw(t, buildOvercast(t))
-	mnt, unmount := v.mount()
-	p := planter{t, mnt}
+	v, manifest := thaw(t)
+	m := v.mount()
 	const name = "changed twice"
-	before := readIn(t, mnt, name)
-	file, err := os.OpenFile(p.at(name), os.O_WRONLY, 0)
-	v.must(err)
-	_, err = file.WriteAt([]byte("and once more"), 5000)
-	v.must(err)
-	v.must(file.Close())
-	p.file("new", []byte("new"), 0o600)
-	settleDirectories(t, mnt)
-	unmount()
-
-	mnt, _ = v.mount()
-	want := bytes.Clone(before)
+	want := readIn(t, v.root, name)
 	copy(want[5000:], "and once more")
-	if !bytes.Equal(readIn(t, mnt, name), want) || string(readIn(t, mnt, "new")) != "new" {
+	file, err := os.OpenFile(v.at(name), os.O_WRONLY, 0)
+	must(t, err)
+	_, err = file.WriteAt([]byte("and once more"), 5000)
+	must(t, errors.Join(err, file.Close()))
+	writeIn(t, v.root, "new", []byte("new"))
+	settleDirectories(t, v.root)
+	m.unmount()
+
+	m = v.mount()
+	if !bytes.Equal(readIn(t, v.root, name), want) || string(readIn(t, v.root, "new")) != "new" {
 		t.Error("what was written to the frozen vault did not stay")
 	}
-	got := manifestOf(t, mnt)
-	for _, changed := range []string{strconv.Quote(name), `"new"`} {
+	got := manifestOf(t, v.root)
+	for _, changed := range []string{strconv.Quote(name), strconv.Quote("new")} {
 		delete(got, changed)
 		delete(manifest, changed)
 	}
 	demandSameTree(t, got, manifest)
+	m.unmount()
 }

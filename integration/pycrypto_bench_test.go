@@ -2,8 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,26 +16,16 @@ import (
 func BenchmarkPyCrypto(b *testing.B) {
 	const size = 1 << 30
 	dir, err := os.MkdirTemp("/dev/shm", "overcast-bench-")
-	if err != nil {
-		b.Fatal(err)
-	}
+	must(b, err)
 	b.Cleanup(func() { os.RemoveAll(dir) })
 	writeIn(b, dir, "key", pycryptoNoise(16))
 	writeIn(b, dir, "key2", pycryptoNoise(24)[:16])
-	plain, err := os.Create(filepath.Join(dir, "f"))
-	if err != nil {
-		b.Fatal(err)
+	largeFile(b, filepath.Join(dir, "f"), size)
+	must(b, os.Link(filepath.Join(dir, "f"), filepath.Join(dir, "g")))
+	overcast := func(args ...string) func() {
+		return func() { command{dir: dir}.run(b, append([]string{programPath(b)}, args...)...) }
 	}
-	if _, err := io.CopyN(plain, rand.NewChaCha8([32]byte{1}), size); err != nil {
-		b.Fatal(err)
-	}
-	if err := plain.Close(); err != nil {
-		b.Fatal(err)
-	}
-	overcast := buildOvercast(b)
-	if err := os.Link(filepath.Join(dir, "f"), filepath.Join(dir, "g")); err != nil {
-		b.Fatal(err)
-	}
+	overcast("version")() // builds it
 	runScript(b, dir, "encrypt", "f")
 
 	var scriptEncrypt, scriptDecrypt, encrypt, decrypt, twoKeys []time.Duration
@@ -47,17 +35,15 @@ func BenchmarkPyCrypto(b *testing.B) {
 		run()
 		*list = append(*list, time.Since(start))
 		for _, name := range made {
-			if err := os.Remove(filepath.Join(dir, name)); err != nil {
-				b.Fatal(err)
-			}
+			must(b, os.Remove(filepath.Join(dir, name)))
 		}
 	}
 	for b.Loop() {
 		timed(&scriptDecrypt, func() { runScript(b, dir, "decrypt", "f") }, "decrypted_f")
-		timed(&decrypt, func() { runIn(b, dir, overcast, "decrypt", "--key", "key", "encrypted_f", "plain") }, "plain")
+		timed(&decrypt, overcast("decrypt", "--key", "key", "encrypted_f", "plain"), "plain")
 		timed(&scriptEncrypt, func() { runScript(b, dir, "encrypt", "g") }, "encrypted_g")
-		timed(&encrypt, func() { runIn(b, dir, overcast, "encrypt", "--key", "key", "f", "c") }, "c")
-		timed(&twoKeys, func() { runIn(b, dir, overcast, "encrypt", "--key", "key", "--key", "key2", "f", "c", "d") }, "c", "d")
+		timed(&encrypt, overcast("encrypt", "--key", "key", "f", "c"), "c")
+		timed(&twoKeys, overcast("encrypt", "--key", "key", "--key", "key2", "f", "c", "d"), "c", "d")
 	}
 	b.ReportMetric(0, "ns/op")
 	report := func(name string, script, ours time.Duration) {

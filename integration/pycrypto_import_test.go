@@ -28,20 +28,16 @@ func scriptTree(t *testing.T, n int) (dir, manifest string) {
 		fmt.Fprintf(&lines, "%s\t%d\t%x\n", name, len(content), sha256.Sum256(content))
 	}
 	runScript(t, dir, "encrypt", names...)
-	if err := os.Mkdir(filepath.Join(dir, "old"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Mkdir(filepath.Join(dir, "old"), 0o700))
 	for _, name := range names {
-		if err := os.Rename(filepath.Join(dir, "encrypted_"+name), filepath.Join(dir, "old", "encrypted_"+name)); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.Rename(filepath.Join(dir, "encrypted_"+name), filepath.Join(dir, "old", "encrypted_"+name)))
 	}
 	writeIn(t, dir, "manifest", []byte(lines.String()))
 	return dir, filepath.Join(dir, "manifest")
 }
 
 // demandScriptTree extracts every cloud without overcast and compares each file with what the script was given.
-func (v *testVault) demandScriptTree(plain string, n int) {
+func (v *vault) demandScriptTree(plain string, n int) {
 	v.t.Helper()
 	for _, dir := range v.clouds {
 		out, complaints := runReader(v.t, dir, v.keys())
@@ -65,16 +61,17 @@ func (v *testVault) demandScriptTree(plain string, n int) {
 func TestImportScript(t *testing.T) {
 	const n = 60
 	dir, manifest := scriptTree(t, n)
-	v := newTestVault(t, buildOvercast(t))
-	v.run("import", v.path("vault"), "--key", dir+"/key", "--manifest", manifest, dir+"/old/", "/in")
+	v := newVault(t, 2)
+	v.overcast("import", v.dir, "--passfile", v.pass, "--key", dir+"/key", "--manifest", manifest, dir+"/old/", "/in")
 	v.demandScriptTree(dir, n)
 
-	v.run("export", v.path("vault"), "--key", dir+"/key", "--pad", "space", "/in/", v.path("out"))
-	writeIn(t, v.path("out"), "key", readIn(t, dir, "key"))
+	out := t.TempDir()
+	v.overcast("export", v.dir, "--passfile", v.pass, "--key", dir+"/key", "--pad", "space", "/in/", out)
+	writeIn(t, out, "key", readIn(t, dir, "key"))
 	for i := range n {
 		name := fmt.Sprintf("file %d", i)
-		runScript(t, v.path("out"), "decrypt", name)
-		if !bytes.Equal(readIn(t, v.path("out"), "decrypted_"+name), spaced(readIn(t, dir, name))) {
+		runScript(t, out, "decrypt", name)
+		if !bytes.Equal(readIn(t, out, "decrypted_"+name), spaced(readIn(t, dir, name))) {
 			t.Errorf("the script does not read back %s", name)
 		}
 	}
@@ -84,22 +81,22 @@ func TestImportScript(t *testing.T) {
 func TestImportResumes(t *testing.T) {
 	const n = 400
 	dir, manifest := scriptTree(t, n)
-	v := newTestVault(t, buildOvercast(t))
-	args := []string{"import", v.path("vault"), "--key", dir + "/key", "--manifest", manifest, "--json",
-		dir + "/old/", "/in", "--passfile", v.path("passphrase")}
-	cmd := exec.Command(v.program, args...)
-	v.must(cmd.Start())
+	v := newVault(t, 2)
+	args := []string{"import", v.dir, "--passfile", v.pass, "--key", dir + "/key", "--manifest", manifest, "--json",
+		dir + "/old/", "/in"}
+	cmd := exec.Command(programPath(t), args...)
+	must(t, cmd.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	for v.countEntries(v.clouds[1]) < n/10 && len(ended) == 0 {
 	}
-	v.must(cmd.Process.Kill())
+	must(t, cmd.Process.Kill())
 	if err := <-ended; err == nil {
 		t.Fatal("the import ended before it was killed")
 	}
 
 	var counts struct{ Files, Already, Failed int }
-	v.must(json.Unmarshal(runIn(t, v.dir, v.program, args...), &counts))
+	must(t, json.Unmarshal([]byte(v.overcast(args...)), &counts))
 	if counts.Failed != 0 || counts.Already == 0 || counts.Files == 0 || counts.Files+counts.Already != n {
 		t.Errorf("the second run: %+v", counts)
 	}
@@ -107,9 +104,9 @@ func TestImportResumes(t *testing.T) {
 }
 
 // countEntries counts what lies in a cloud's first directory.
-func (v *testVault) countEntries(dir string) int {
+func (v *vault) countEntries(dir string) int {
 	v.t.Helper()
 	entries, err := filepath.Glob(dir + "/*/*")
-	v.must(err)
+	must(v.t, err)
 	return len(entries)
 }

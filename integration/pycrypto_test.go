@@ -3,11 +3,11 @@ package integration
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,43 +43,23 @@ func pycryptoLengths() []int {
 	return all
 }
 
-// runIn runs a program in a directory and returns its standard output.
-func runIn(t testing.TB, dir, program string, args ...string) []byte {
-	t.Helper()
-	cmd := exec.Command(program, args...)
-	cmd.Dir = dir
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s %.80q: %v\n%s", program, args, err, stderr.String())
-	}
-	return out
-}
-
 // runScript runs the script in dir, with the file "key" in it.
 func runScript(t testing.TB, dir, action string, names ...string) {
 	t.Helper()
 	script, err := filepath.Abs("testdata/pycrypto_script.py")
-	if err != nil {
-		t.Fatal(err)
-	}
-	runIn(t, dir, debianPython, append([]string{script, action, "key"}, names...)...)
+	must(t, err)
+	command{dir: dir}.run(t, append([]string{debianPython, script, action, "key"}, names...)...)
 }
 
 func writeIn(t testing.TB, dir, name string, content []byte) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
 }
 
-func readIn(t *testing.T, dir, name string) []byte {
+func readIn(t testing.TB, dir, name string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return content
 }
 
@@ -87,9 +67,7 @@ func readIn(t *testing.T, dir, name string) []byte {
 func seal(t *testing.T, raw, iv, plain []byte, p pycrypto.Padding) []byte {
 	t.Helper()
 	key, err := pycrypto.NewKey(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	o := pycrypto.EncryptOptions{Padding: p}
 	if iv != nil {
 		o.Rand = bytes.NewReader(iv)
@@ -105,9 +83,7 @@ func seal(t *testing.T, raw, iv, plain []byte, p pycrypto.Padding) []byte {
 func demandPlain(t *testing.T, raw, file, want []byte, o pycrypto.DecryptOptions) {
 	t.Helper()
 	key, err := pycrypto.NewKey(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	var out bytes.Buffer
 	if _, err := pycrypto.Decrypt(&out, bytes.NewReader(file), key, o); err != nil {
 		t.Fatal(err)
@@ -155,6 +131,7 @@ func TestPyCryptoScript(t *testing.T) {
 
 // TestPyCryptoOpenSSL holds both paddings against openssl enc, in both directions.
 func TestPyCryptoOpenSSL(t *testing.T) {
+	need(t, "openssl", "openssl")
 	for _, raw := range pycryptoKeys() {
 		dir := t.TempDir()
 		for _, n := range []int{0, 1, 15, 16, 17, 200, 64<<10 - 1, 64 << 10, 64<<10 + 1, 1 << 20} {
@@ -162,9 +139,9 @@ func TestPyCryptoOpenSSL(t *testing.T) {
 			enc := func(in []byte, iv []byte, args ...string) []byte {
 				t.Helper()
 				writeIn(t, dir, "in", in)
-				base := []string{"enc", fmt.Sprintf("-aes-%d-cbc", 8*len(raw)), "-in", "in",
+				base := []string{"openssl", "enc", fmt.Sprintf("-aes-%d-cbc", 8*len(raw)), "-in", "in",
 					"-K", hex.EncodeToString(raw), "-iv", hex.EncodeToString(iv)}
-				return runIn(t, dir, "openssl", append(base, args...)...)
+				return []byte(command{dir: dir}.run(t, append(base, args...)...))
 			}
 			pkcs := seal(t, raw, nil, plain, pycrypto.PKCS7)
 			if !bytes.Equal(enc(pkcs[16:], pkcs[:16], "-d"), plain) {
@@ -187,51 +164,51 @@ func TestPyCryptoLarge(t *testing.T) { pycryptoLarge(t, 64<<20+5) }
 // pycryptoLarge takes a file of size bytes through the commands and the script, in both directions.
 func pycryptoLarge(t *testing.T, size int64) {
 	dir := t.TempDir()
-	at := func(name string) string { return filepath.Join(dir, name) }
-	overcast := buildOvercast(t)
+	overcast := func(args ...string) {
+		t.Helper()
+		command{dir: dir}.run(t, append([]string{programPath(t)}, args...)...)
+	}
 	writeIn(t, dir, "key", pycryptoNoise(16))
 	writeIn(t, dir, "key2", pycryptoNoise(32))
-	plain, err := os.Create(at("f"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.CopyN(plain, rand.NewChaCha8([32]byte{1}), size); err != nil {
-		t.Fatal(err)
-	}
-	if err := plain.Close(); err != nil {
-		t.Fatal(err)
-	}
+	largeFile(t, filepath.Join(dir, "f"), size)
 
 	runScript(t, dir, "encrypt", "f")
-	runIn(t, dir, overcast, "decrypt", "--key", "key", "--size", fmt.Sprint(size), "encrypted_f", "cut")
-	demandSame(t, at("f"), at("cut"), size)
-	runIn(t, dir, overcast, "decrypt", "--key", "key", "--force", "encrypted_f", "cut")
-	demandSame(t, at("f"), at("cut"), size)
+	overcast("decrypt", "--key", "key", "--size", fmt.Sprint(size), "encrypted_f", "cut")
+	demandSame(t, dir, "f", "cut", size)
+	overcast("decrypt", "--key", "key", "--force", "encrypted_f", "cut")
+	demandSame(t, dir, "f", "cut", size)
 
-	runIn(t, dir, overcast, "encrypt", "--key", "key", "--key", "key2", "--force", "--pad", "space", "f", "encrypted_f", "second")
+	overcast("encrypt", "--key", "key", "--key", "key2", "--force", "--pad", "space", "f", "encrypted_f", "second")
 	runScript(t, dir, "decrypt", "f")
-	demandSame(t, at("f"), at("decrypted_f"), size)
-	runIn(t, dir, overcast, "decrypt", "--key", "key2", "--force", "second", "cut")
-	demandSame(t, at("decrypted_f"), at("cut"), size+(16-size%16)%16)
+	demandSame(t, dir, "f", "decrypted_f", size)
+	overcast("decrypt", "--key", "key2", "--force", "second", "cut")
+	demandSame(t, dir, "decrypted_f", "cut", size+(16-size%16)%16)
 }
 
-// demandSame compares the first size bytes of two files. The second file may go on with padding, less than a block.
-func demandSame(t *testing.T, a, b string, size int64) {
+// largeFile writes a file of noise.
+func largeFile(t testing.TB, path string, size int64) {
 	t.Helper()
-	info, err := os.Stat(b)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f, err := os.Create(path)
+	must(t, err)
+	_, err = io.CopyN(f, rand.NewChaCha8([32]byte{1}), size)
+	must(t, errors.Join(err, f.Close()))
+}
+
+// demandSame compares the first size bytes of two files. The second may go on with padding, less than a block.
+func demandSame(t *testing.T, dir, a, b string, size int64) {
+	t.Helper()
+	info, err := os.Stat(filepath.Join(dir, b))
+	must(t, err)
 	if extra := info.Size() - size; extra < 0 || extra > 15 {
-		t.Fatalf("%s has %d bytes, not %d", filepath.Base(b), info.Size(), size)
+		t.Fatalf("%s has %d bytes, not %d", b, info.Size(), size)
 	}
-	runIn(t, filepath.Dir(a), "cmp", "-n", fmt.Sprint(size), a, b)
+	command{dir: dir}.run(t, "cmp", "-n", fmt.Sprint(size), a, b)
 }
 
-// buildOvercast builds the program as it is delivered.
-func buildOvercast(t testing.TB) string {
+// programPath is the program under test.
+func programPath(t testing.TB) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "overcast")
-	runIn(t, ".", "go", "build", "-o", program, "github.com/overcast-fs/overcast/cmd/overcast")
-	return program
+	path, err := program()
+	must(t, err)
+	return path
 }

@@ -11,10 +11,11 @@ import (
 
 // TestByHand runs the lines of the README that open a chunk with stock age and openssl, as they stand there.
 func TestByHand(t *testing.T) {
+	need(t, "age", "age")
+	need(t, "openssl", "openssl")
+	need(t, "script", "bsdutils")
 	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	_, after, found := strings.Cut(string(readme), "Or one chunk by hand")
 	if !found {
 		t.Fatal("the README no longer says how to open a chunk by hand")
@@ -32,19 +33,19 @@ func TestByHand(t *testing.T) {
 	}
 
 	home := t.TempDir()
-	v := newTestVault(t, buildOvercast(t))
+	v := newVault(t, 2)
 	content := pycryptoNoise(10000)
-	v.must(os.Mkdir(filepath.Join(home, "Dropbox"), 0o700))
-	v.must(os.Symlink(v.path("vault"), filepath.Join(home, "vault")))
-	v.must(os.Symlink(v.clouds[1], filepath.Join(home, "Dropbox/private")))
-	writeIn(t, v.dir, "file", content)
-	v.run("put", v.path("vault"), "file")
+	must(t, os.Mkdir(filepath.Join(home, "Dropbox"), 0o700))
+	must(t, os.Symlink(v.dir, filepath.Join(home, "vault")))
+	must(t, os.Symlink(v.clouds[1], filepath.Join(home, "Dropbox/private")))
+	writeIn(t, home, "file", content)
+	v.overcast("put", v.dir, home+"/file", "--passfile", v.pass)
 	writeIn(t, home, "by-hand.sh", []byte(script.String()))
 
 	// age asks a terminal for the passphrase, and script is one.
 	cmd := exec.Command("script", "-qec", "sh by-hand.sh >chunk 2>errors", "/dev/null")
 	cmd.Dir, cmd.Env = home, append(os.Environ(), "HOME="+home)
-	cmd.Stdin = strings.NewReader(vaultPassphrase + "\n")
+	cmd.Stdin = bytes.NewReader(readIn(t, filepath.Dir(v.pass), filepath.Base(v.pass)))
 	out, err := cmd.CombinedOutput()
 	said := readIn(t, home, "errors")
 	if err != nil {

@@ -43,7 +43,7 @@ func TestReaderDamage(t *testing.T) {
 		{"a shorter length", func(_ *sealedCloud, b *sealed) { b.header.Length = 2 * chunk }, "a mixture of versions"},
 		{"an older record", func(s *sealedCloud, b *sealed) {
 			id := []cipher.WriteID{cipher.NewWriteID(7, 1, [6]byte{9})}
-			s.check(b.file.Seal(b.records[:chunk+48], content[:chunk], 0, id))
+			must(s.t, b.file.Seal(b.records[:chunk+48], content[:chunk], 0, id))
 		}, "a mixture of versions"},
 		{"a record of another version", func(_ *sealedCloud, b *sealed) { b.header.Version[0].Counter = b.ids[2].Counter() },
 			"chunk 3 is of an interrupted commit"},
@@ -92,7 +92,7 @@ func TestReaderDirectory(t *testing.T) {
 		{"a lost sidecar", func(s *sealedCloud) {
 			sidecar := "y" + s.entry(long)[1:]
 			s.store(long, "", s.seal(cipher.TypeFile, nil))
-			s.check(os.Remove(filepath.Join(s.dir, sidecar)))
+			must(s.t, os.Remove(filepath.Join(s.dir, sidecar)))
 		}, "No such file"},
 		{"a damaged sidecar", func(s *sealedCloud) {
 			sidecar := "y" + s.entry(long)[1:]
@@ -106,7 +106,7 @@ func TestReaderDirectory(t *testing.T) {
 			s.store("odd", "", s.seal(cipher.TypeSymlink, []byte("x")))
 		}, "a name for another type"},
 		{"a symlink in the cloud", func(s *sealedCloud) {
-			s.check(os.Symlink("/etc/passwd", filepath.Join(s.dir, s.entry("odd"))))
+			must(s.t, os.Symlink("/etc/passwd", filepath.Join(s.dir, s.entry("odd"))))
 		}, "no file that Overcast makes"},
 		{"two types of one name", func(s *sealedCloud) {
 			s.store("whole", "w", s.seal(cipher.TypeSymlink, []byte("/tmp")))
@@ -138,9 +138,7 @@ func TestReaderWrongKey(t *testing.T) {
 // TestReaderVectors extracts the whole files of the known answers.
 func TestReaderVectors(t *testing.T) {
 	text, err := os.ReadFile("../cipher/testdata/format-v1.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	var vectors struct {
 		Files []struct {
 			Suite       cipher.Suite
@@ -157,7 +155,7 @@ func TestReaderVectors(t *testing.T) {
 	for _, v := range vectors.Files {
 		s := newSealedCloud(t, v.Suite, v.Chunk)
 		pattern, err := hex.DecodeString(v.Pattern)
-		s.check(err)
+		must(s.t, err)
 		content := bytes.Repeat(pattern, v.Length/len(pattern)+1)[:v.Length]
 		for _, hole := range v.Holes {
 			clear(content[hole<<v.Chunk : min(v.Length, (hole+1)<<v.Chunk)])

@@ -25,9 +25,7 @@ import (
 // TestReaderLength holds the reader to what makes it auditable.
 func TestReaderLength(t *testing.T) {
 	content, err := os.ReadFile("../docs/reader.py")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if lines := bytes.Count(content, []byte("\n")); lines > 150 {
 		t.Errorf("docs/reader.py has %d lines, more than 150", lines)
 	}
@@ -35,7 +33,7 @@ func TestReaderLength(t *testing.T) {
 
 // runReader extracts a cloud's directory with docs/reader.py; keys is the content of keys.age. complaints is what the
 // reader printed on stderr, and empty exactly when it ended with exit code 0.
-func runReader(t *testing.T, dir string, keys []byte) (out, complaints string) {
+func runReader(t testing.TB, dir string, keys []byte) (out, complaints string) {
 	t.Helper()
 	out = filepath.Join(t.TempDir(), "out")
 	cmd := exec.Command(debianPython, "../docs/reader.py", dir, out)
@@ -51,7 +49,7 @@ func runReader(t *testing.T, dir string, keys []byte) (out, complaints string) {
 }
 
 // treeOf describes everything under a directory, one line for each name: what a faithful copy has in common with it.
-func treeOf(t *testing.T, dir string) map[string]string {
+func treeOf(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	tree := make(map[string]string)
 	first := make(map[uint64]string)
@@ -91,13 +89,11 @@ func treeOf(t *testing.T, dir string) map[string]string {
 		tree[name] = line
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return tree
 }
 
-func demandSameTree(t *testing.T, got, want map[string]string) {
+func demandSameTree(t testing.TB, got, want map[string]string) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		if got[name] != want[name] {
@@ -127,7 +123,7 @@ func newSealedCloud(t *testing.T, suite cipher.Suite, chunkLog2 uint8) *sealedCl
 	vault, id := cipher.ID(pycryptoNoise(16)), cipher.ID(pycryptoNoise(17)[1:])
 	var err error
 	s.cloud, err = cipher.NewCloud(cipher.CloudParams{Key: &key, VaultID: vault, CloudID: id, Suite: suite, ChunkLog2: chunkLog2})
-	s.check(err)
+	must(s.t, err)
 	s.keys, err = json.Marshal(map[string]any{
 		"vault_id": vault.String(), "chunk_log2": chunkLog2, "state_key": strings.Repeat("00", 32),
 		"clouds": []map[string]any{
@@ -135,21 +131,14 @@ func newSealedCloud(t *testing.T, suite cipher.Suite, chunkLog2 uint8) *sealedCl
 			{"name": "this", "id": id.String(), "key": hex.EncodeToString(pycryptoNoise(32)), "suite": int(suite)},
 		},
 	})
-	s.check(err)
+	must(s.t, err)
 	s.write(cipher.MarkerName, s.cloud.Marker())
 	return s
 }
 
-func (s *sealedCloud) check(err error) {
-	s.t.Helper()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 func (s *sealedCloud) write(path string, content []byte) {
 	s.t.Helper()
-	s.check(os.WriteFile(filepath.Join(s.dir, path), content, 0o600))
+	must(s.t, os.WriteFile(filepath.Join(s.dir, path), content, 0o600))
 }
 
 // entry encodes a path, and writes the sidecars that it needs.
@@ -158,7 +147,7 @@ func (s *sealedCloud) entry(path string) string {
 	var encoded string
 	for part := range strings.SplitSeq(path, "/") {
 		name, err := s.cloud.EncodeName(cipher.PlainName(part))
-		s.check(err)
+		must(s.t, err)
 		if name.Sidecar != "" {
 			s.write(filepath.Join(encoded, string(name.Sidecar)), name.SidecarData)
 		}
@@ -180,7 +169,7 @@ func (s *sealedCloud) seal(kind cipher.Type, content []byte) *sealed {
 	s.t.Helper()
 	salt := [16]byte(pycryptoNoise(16 + len(content))[:16])
 	file, err := s.cloud.NewFile(kind, salt)
-	s.check(err)
+	must(s.t, err)
 	b := &sealed{file: file, header: cipher.Header{
 		Type: kind, Salt: salt, FileID: cipher.ID{1}, CommitID: cipher.ID{2}, Mode: 0o640, UID: 0, GID: 0,
 		Length: int64(len(content)), MtimeSec: 1700000000, MtimeNsec: 123456789,
@@ -194,7 +183,7 @@ func (s *sealedCloud) seal(kind cipher.Type, content []byte) *sealed {
 		if bytes.Count(chunk, []byte{0}) == len(chunk) {
 			b.header.Flags |= cipher.Sparse
 		} else {
-			s.check(file.Seal(record, chunk, int64(i), []cipher.WriteID{id}))
+			must(s.t, file.Seal(record, chunk, int64(i), []cipher.WriteID{id}))
 			file.Terms(&b.header.Acc, int64(i), []cipher.WriteID{id}, nil)
 		}
 		b.records, b.ids = append(b.records, record...), append(b.ids, id)
@@ -208,7 +197,7 @@ func (s *sealedCloud) seal(kind cipher.Type, content []byte) *sealed {
 func (s *sealedCloud) store(path, suffix string, b *sealed) {
 	s.t.Helper()
 	header, err := b.file.SealHeader(&b.header)
-	s.check(err)
+	must(s.t, err)
 	s.write(s.entry(path)+suffix, append(header, b.records...))
 }
 
@@ -217,16 +206,16 @@ func (s *sealedCloud) regular(path string, content []byte) {
 	s.t.Helper()
 	s.store(path, "", s.seal(cipher.TypeFile, content))
 	at := filepath.Join(s.plain, path)
-	s.check(os.WriteFile(at, content, 0o600))
-	s.check(os.Chmod(at, 0o640))
+	must(s.t, os.WriteFile(at, content, 0o600))
+	must(s.t, os.Chmod(at, 0o640))
 	s.settle(at)
 }
 
 func (s *sealedCloud) directory(path string, mode fs.FileMode) {
 	s.t.Helper()
 	for _, at := range []string{filepath.Join(s.dir, s.entry(path)), filepath.Join(s.plain, path)} {
-		s.check(os.Mkdir(at, 0o700))
-		s.check(os.Chmod(at, mode))
+		must(s.t, os.Mkdir(at, 0o700))
+		must(s.t, os.Chmod(at, mode))
 	}
 }
 
@@ -236,11 +225,11 @@ func (s *sealedCloud) special(path string, kind cipher.Type, content []byte) {
 	at := filepath.Join(s.plain, path)
 	if kind == cipher.TypeSymlink {
 		b.header.Mode = 0o777
-		s.check(os.Symlink(string(content), at))
+		must(s.t, os.Symlink(string(content), at))
 	} else {
-		s.check(unix.Mknod(at, map[cipher.Type]uint32{
+		must(s.t, unix.Mknod(at, map[cipher.Type]uint32{
 			cipher.TypeFIFO: unix.S_IFIFO, cipher.TypeSocket: unix.S_IFSOCK}[kind]|0o600, 0))
-		s.check(os.Chmod(at, 0o640))
+		must(s.t, os.Chmod(at, 0o640))
 	}
 	s.store(path, "w", b)
 	s.settle(at)
@@ -249,7 +238,7 @@ func (s *sealedCloud) special(path string, kind cipher.Type, content []byte) {
 // settle gives a plain file the time that seal puts into headers.
 func (s *sealedCloud) settle(at string) {
 	s.t.Helper()
-	s.check(settle(at))
+	must(s.t, settle(at))
 }
 
 func settle(at string) error {
@@ -259,7 +248,7 @@ func settle(at string) error {
 
 // settleDirectories gives every directory a time of its own choice. The one that comes by itself, when an entry comes or
 // goes, differs from cloud to cloud.
-func settleDirectories(t *testing.T, root string) {
+func settleDirectories(t testing.TB, root string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
@@ -267,9 +256,7 @@ func settleDirectories(t *testing.T, root string) {
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 }
 
 // TestReaderSealed extracts what package cipher sealed.
@@ -296,8 +283,8 @@ func TestReaderSealed(t *testing.T) {
 				s.special("dangling", cipher.TypeSymlink, []byte(strings.Repeat("x", 4095)))
 				s.special("fifo", cipher.TypeFIFO, nil)
 				s.special("socket", cipher.TypeSocket, nil)
-				s.check(os.Link(filepath.Join(s.dir, s.entry("17 bytes")), filepath.Join(s.dir, s.entry("zz hard link"))))
-				s.check(os.Link(filepath.Join(s.plain, "17 bytes"), filepath.Join(s.plain, "zz hard link")))
+				must(s.t, os.Link(filepath.Join(s.dir, s.entry("17 bytes")), filepath.Join(s.dir, s.entry("zz hard link"))))
+				must(s.t, os.Link(filepath.Join(s.plain, "17 bytes"), filepath.Join(s.plain, "zz hard link")))
 				settleDirectories(t, s.dir)
 				settleDirectories(t, s.plain)
 				out, complaints := runReader(t, s.dir, s.keys)

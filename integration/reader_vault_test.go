@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -10,44 +11,58 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"golang.org/x/sys/unix"
 )
 
 // TestReaderVault extracts what the program itself wrote: the mount, and put without a mount.
 func TestReaderVault(t *testing.T) {
-	program := buildOvercast(t)
 	for _, suite := range []string{"aes-128", "aes-256"} {
 		for _, chunk := range []int{4096, 65536} {
 			flags := []string{"--suite", suite, "--chunk-size", fmt.Sprint(chunk)}
 			t.Run(fmt.Sprintf("%s/%d/mount", suite, chunk), func(t *testing.T) {
-				v := newTestVault(t, program, flags...)
-				mnt, unmount := v.mount()
-				plantTree(t, mnt, chunk)
-				unmount()
-				mnt, unmount = v.mount()
-				changeTree(t, mnt, chunk)
-				want := treeOf(t, mnt)
-				unmount()
+				v := newVault(t, 2, flags...)
+				m := v.mount()
+				plantTree(t, v.root, chunk)
+				m.unmount()
+				m = v.mount()
+				changeTree(t, v.root, chunk)
+				want := treeOf(t, v.root)
+				m.unmount()
 				v.demandClouds(maps.Clone(want))
-				mnt, _ = v.mount()
-				demandSameTree(t, withoutLinks(treeOf(t, mnt)), withoutLinks(want))
+				m = v.mount()
+				demandSameTree(t, withoutLinks(treeOf(t, v.root)), withoutLinks(want))
+				m.unmount()
 			})
 			t.Run(fmt.Sprintf("%s/%d/put", suite, chunk), func(t *testing.T) {
-				v := newTestVault(t, program, flags...)
-				tree := v.path("tree")
-				if err := os.Mkdir(tree, 0o700); err != nil {
-					t.Fatal(err)
-				}
+				v, tree := newVault(t, 2, flags...), t.TempDir()
 				plantTree(t, tree, chunk)
-				v.run("put", "-r", v.path("vault"), tree+"/.", "/")
+				v.overcast("put", "-r", v.dir, tree+"/.", "/", "--passfile", v.pass)
 				v.demandClouds(treeOf(t, tree))
 			})
 		}
 	}
 }
 
+// keys opens keys.age with the age library, as age -d does.
+func (v *vault) keys() []byte {
+	v.t.Helper()
+	passphrase, err := os.ReadFile(v.pass)
+	must(v.t, err)
+	identity, err := age.NewScryptIdentity(strings.TrimSuffix(string(passphrase), "\n"))
+	must(v.t, err)
+	f, err := os.Open(filepath.Join(v.dir, "keys.age"))
+	must(v.t, err)
+	defer f.Close()
+	r, err := age.Decrypt(f, identity)
+	must(v.t, err)
+	keys, err := io.ReadAll(r)
+	must(v.t, err)
+	return keys
+}
+
 // demandClouds extracts every cloud and compares.
-func (v *testVault) demandClouds(want map[string]string) {
+func (v *vault) demandClouds(want map[string]string) {
 	v.t.Helper()
 	want = withoutLinks(want)
 	for _, dir := range v.clouds {
@@ -61,23 +76,16 @@ func (v *testVault) demandClouds(want map[string]string) {
 
 // planter makes files and directories under one root, and fails the test where it cannot.
 type planter struct {
-	t    *testing.T
+	t    testing.TB
 	root string
-}
-
-func (p planter) must(err error) {
-	p.t.Helper()
-	if err != nil {
-		p.t.Fatal(err)
-	}
 }
 
 func (p planter) at(name string) string { return filepath.Join(p.root, name) }
 
 func (p planter) file(name string, content []byte, mode os.FileMode) {
 	p.t.Helper()
-	p.must(os.WriteFile(p.at(name), content, 0o600))
-	p.must(os.Chmod(p.at(name), mode))
+	must(p.t, os.WriteFile(p.at(name), content, 0o600))
+	must(p.t, os.Chmod(p.at(name), mode))
 }
 
 // plantTree makes a tree of everything that a vault can hold and that does not need root.
@@ -88,8 +96,8 @@ func plantTree(t *testing.T, root string, chunk int) {
 		p.file(fmt.Sprintf("%d bytes", n), pycryptoNoise(n), 0o644)
 	}
 	long := strings.Repeat("long ", 51)
-	p.must(os.MkdirAll(p.at("nested/"+long+"/"+long), 0o755))
-	p.must(os.Mkdir(p.at("nested/empty"), 0o711))
+	must(p.t, os.MkdirAll(p.at("nested/"+long+"/"+long), 0o755))
+	must(p.t, os.Mkdir(p.at("nested/empty"), 0o711))
 	for _, n := range []int{111, 112, 113, 255} {
 		p.file("nested/"+long+"/"+long+"/"+strings.Repeat("n", n), []byte("name"), 0o600)
 	}
@@ -99,21 +107,21 @@ func plantTree(t *testing.T, root string, chunk int) {
 	p.file("setuid", []byte("mode"), 0o755|os.ModeSetuid|os.ModeSticky)
 
 	sparse, err := os.Create(p.at("sparse"))
-	p.must(err)
+	must(p.t, err)
 	for _, off := range []int64{int64(5 * chunk), 3<<20 + 7} {
 		_, err := sparse.WriteAt([]byte("an island"), off)
-		p.must(err)
+		must(p.t, err)
 	}
-	p.must(sparse.Truncate(9<<20 + 3))
-	p.must(sparse.Close())
+	must(p.t, sparse.Truncate(9<<20+3))
+	must(p.t, sparse.Close())
 
-	p.must(os.Symlink("nested/empty", p.at("link")))
-	p.must(os.Symlink(strings.Repeat("x/", 2000), p.at("nested/dangling")))
-	p.must(os.Link(p.at("17 bytes"), p.at("nested/hard link")))
-	p.must(unix.Mkfifo(p.at("fifo"), 0o620))
-	p.must(unix.Mknod(p.at("socket"), unix.S_IFSOCK|0o600, 0))
+	must(p.t, os.Symlink("nested/empty", p.at("link")))
+	must(p.t, os.Symlink(strings.Repeat("x/", 2000), p.at("nested/dangling")))
+	must(p.t, os.Link(p.at("17 bytes"), p.at("nested/hard link")))
+	must(p.t, unix.Mkfifo(p.at("fifo"), 0o620))
+	must(p.t, unix.Mknod(p.at("socket"), unix.S_IFSOCK|0o600, 0))
 	old := time.Date(1969, 7, 20, 20, 17, 40, 987654321, time.UTC)
-	p.must(os.Chtimes(p.at("16 bytes"), old, old))
+	must(p.t, os.Chtimes(p.at("16 bytes"), old, old))
 	settleDirectories(t, root)
 }
 
@@ -124,9 +132,9 @@ func changeTree(t *testing.T, root string, chunk int) {
 	change := func(name string, f func(*os.File) error) {
 		t.Helper()
 		file, err := os.OpenFile(p.at(name), os.O_RDWR, 0)
-		p.must(err)
-		p.must(f(file))
-		p.must(file.Close())
+		must(p.t, err)
+		must(p.t, f(file))
+		must(p.t, file.Close())
 	}
 	change(fmt.Sprintf("%d bytes", 3*chunk+100), func(f *os.File) error {
 		_, err := f.WriteAt(bytes.Repeat([]byte("changed"), 100), int64(chunk)-300)
@@ -141,9 +149,9 @@ func changeTree(t *testing.T, root string, chunk int) {
 		_, err := f.WriteAt([]byte("beyond"), int64(4*chunk))
 		return err
 	})
-	p.must(os.Rename(p.at("17 bytes"), p.at("nested/seventeen bytes")))
-	p.must(os.Rename(p.at("4095 bytes"), p.at("4096 bytes")))
-	p.must(os.Remove(p.at("nested/dangling")))
-	p.must(os.Chmod(p.at("no access"), 0o400))
+	must(p.t, os.Rename(p.at("17 bytes"), p.at("nested/seventeen bytes")))
+	must(p.t, os.Rename(p.at("4095 bytes"), p.at("4096 bytes")))
+	must(p.t, os.Remove(p.at("nested/dangling")))
+	must(p.t, os.Chmod(p.at("no access"), 0o400))
 	settleDirectories(t, root)
 }
