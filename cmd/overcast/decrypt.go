@@ -83,12 +83,12 @@ func (f *decryptFlags) check(cmd *cobra.Command, args []string) (pycrypto.Decryp
 	return o, checkOutputs(args[1:], []string{f.key})
 }
 
-func (f *decryptFlags) run(cmd *cobra.Command, in, out string, o pycrypto.DecryptOptions) error {
+func (f *decryptFlags) run(cmd *cobra.Command, in, out string, o pycrypto.DecryptOptions) (err error) {
 	key, err := readKey(f.key)
 	if err != nil {
 		return err
 	}
-	defer key.Wipe()
+	defer func() { wipe(err, key) }()
 	src, err := openSource(cmd, in)
 	if err != nil {
 		return err

@@ -91,7 +91,7 @@ func (f *encryptFlags) files(outputs []string) []string {
 	return files
 }
 
-func (f *encryptFlags) run(cmd *cobra.Command, in string, outputs []string, padding pycrypto.Padding) error {
+func (f *encryptFlags) run(cmd *cobra.Command, in string, outputs []string, padding pycrypto.Padding) (err error) {
 	src, err := openSource(cmd, in)
 	if err != nil {
 		return err
@@ -102,11 +102,11 @@ func (f *encryptFlags) run(cmd *cobra.Command, in string, outputs []string, padd
 	sinks := make([]pycrypto.Output, len(outputs))
 	tags := make([]pycrypto.Tag, len(outputs))
 	for i, path := range outputs {
-		key, err := readKey(f.keys[i])
-		if err != nil {
+		var key *pycrypto.Key
+		if key, err = readKey(f.keys[i]); err != nil {
 			return err
 		}
-		defer key.Wipe()
+		defer func() { wipe(err, key) }()
 		sinks[i].Key = key
 		if sinks[i].W, err = f.createOutput(cmd, &files, path); err != nil {
 			return err

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -47,6 +46,16 @@ func readKey(path string) (*pycrypto.Key, error) {
 		return nil, failf(exitFailure, "key %s: %w", path, err).advise("%s", next)
 	}
 	return key, nil
+}
+
+// wipe forgets keys, unless err tells that work was left behind with them.
+func wipe(err error, keys ...*pycrypto.Key) {
+	if errors.Is(err, errInterrupted) {
+		return
+	}
+	for _, key := range keys {
+		key.Wipe()
+	}
 }
 
 // A source is the file that is read: a regular one, or a pipe of any kind.
@@ -120,7 +129,8 @@ func (o *observedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// interruptible runs work that may wait in a pipe for ever. When a signal comes it no longer waits for work to return.
+// interruptible runs work that may wait in a pipe for ever. When a signal comes it no longer waits for work to return, which
+// may go on using what it was given until the program ends.
 func interruptible[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -172,11 +182,8 @@ func checkOutputs(outputs, keys []string) error {
 
 func checkNoKey(out string, keys []string) error {
 	target, err := os.Stat(out)
-	if out == stdio || errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
+	if out == stdio || err != nil {
+		return nil // nothing is there, or creating it will tell why not
 	}
 	for _, key := range keys {
 		if info, err := os.Stat(key); err == nil && os.SameFile(info, target) {
