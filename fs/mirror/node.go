@@ -206,6 +206,17 @@ func (m *Mirror) detach(n *Node, parent *Node, name string) {
 	}
 }
 
+// Name returns a name of the node and the directory that has it, without a
+// reference. ok is false where none is known.
+func (n *Node) Name() (dir *Node, name string, ok bool) {
+	n.m.tree.Lock()
+	defer n.m.tree.Unlock()
+	if len(n.links) == 0 {
+		return nil, "", false
+	}
+	return n.links[0].parent, n.links[0].name, true
+}
+
 // encode returns a name's spelling in each cloud.
 func (m *Mirror) encode(name string) ([]cipher.Name, error) {
 	if len(name) > 255 {

@@ -27,6 +27,7 @@ func (f *filesystem) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenO
 	if !status.Ok() {
 		return status
 	}
+	n.opens.Add(1)
 	out.Fh = f.dirs.add(&dir{node: n})
 	return fuse.OK
 }
@@ -34,7 +35,9 @@ func (f *filesystem) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenO
 // ReleaseDir closes a directory.
 func (f *filesystem) ReleaseDir(in *fuse.ReleaseIn) {
 	f.requests.Add(1)
-	f.dirs.remove(in.Fh)
+	if d, ok := f.dirs.remove(in.Fh); ok {
+		d.node.opens.Add(-1)
+	}
 }
 
 // FsyncDir returns when the changes of a directory's entries are durable.

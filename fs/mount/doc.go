@@ -9,11 +9,14 @@
 //	options.go    from Options to what the kernel and fusermount3 are told
 //	filesystem.go the FUSE requests' common ground: attributes, entries, errors
 //	nodes.go      node ids: what the kernel knows, and what it forgot
+//	evict.go      making the kernel forget, where it knows too much
+//	keepsake.go   what a rename replaced, for those who are opening it
 //	handles.go    file handles
 //	names.go      requests on names
 //	files.go      requests on open files
 //	dirs.go       open directories
 //	attrs.go      attributes, and the set-id bits that a write clears
+//	cache.go      what the kernel caches of a file, dropped and passed on
 //	xattr.go      extended attributes
 //	errno.go      from errors to errno, the one table
 //

@@ -52,6 +52,7 @@ func (f *filesystem) open(n *node, flags uint32) (*file, error) {
 }
 
 func hold(h *mirror.Handle, n *node, write bool) *file {
+	n.opens.Add(1)
 	if write {
 		n.writers.Add(1)
 	}
@@ -143,7 +144,11 @@ func (f *filesystem) Write(_ <-chan struct{}, in *fuse.WriteIn, data []byte) (ui
 			return 0, f.status("write", h.node, err)
 		}
 	}
-	n, err := h.WriteAt(data, int64(in.Offset))
+	write := h.WriteAt
+	if in.WriteFlags&fuse.WRITE_CACHE != 0 {
+		write = h.WriteBack
+	}
+	n, err := write(data, int64(in.Offset))
 	if err != nil {
 		return 0, f.status("write", h.node, err)
 	}
@@ -177,6 +182,7 @@ func (f *filesystem) release(h *file) {
 	if err := h.Close(); err != nil {
 		f.logOnce(failure{"close", h.node.Ino(), err.Error()})
 	}
+	h.node.opens.Add(-1)
 	if h.write {
 		h.node.writers.Add(-1)
 	}

@@ -38,6 +38,7 @@ type filesystem struct {
 	files    handles[*file]
 	dirs     handles[*dir]
 	requests atomic.Uint64 // that found a node or a handle; what is still is idle
+	evict    func([]*node) // makes the kernel forget nodes that are not in use
 
 	mu     sync.Mutex
 	logged map[failure]bool
@@ -62,6 +63,7 @@ func newFilesystem(m *mirror.Mirror, logger *slog.Logger) *filesystem {
 		logged:        map[failure]bool{},
 	}
 	f.nodes.init(m.Root())
+	f.evict = f.evictEntries
 	return f
 }
 
@@ -69,7 +71,12 @@ func newFilesystem(m *mirror.Mirror, logger *slog.Logger) *filesystem {
 func (f *filesystem) String() string { return "overcast" }
 
 // Init is called once, before the first request.
-func (f *filesystem) Init(s *fuse.Server) { f.server.Store(s) }
+func (f *filesystem) Init(s *fuse.Server) {
+	f.server.Store(s)
+	if s.KernelSettings().SupportsNotify(fuse.NOTIFY_PRUNE) {
+		f.evict = f.evictNodes
+	}
+}
 
 // OnUnmount is called once, after the last request. The kernel neither releases
 // handles nor forgets nodes when it unmounts.

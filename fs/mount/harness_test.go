@@ -39,6 +39,8 @@ type helperConfig struct {
 	ReadOnly   bool
 	Idle       time.Duration
 	Extra      []string
+	Nodes      int  // if not 0, the limit instead of maxNodes
+	OldKernel  bool // forget nodes in the way of old kernels
 }
 
 // helperReport is the process's last line.
@@ -46,6 +48,7 @@ type helperReport struct {
 	Error      string
 	Goroutines string   // the stacks of those that should not be there
 	Open       []string // what descriptors that should not be there are open on
+	Nodes      int      // that the kernel knew at the end
 }
 
 func TestMain(m *testing.M) {
@@ -103,10 +106,19 @@ func serveVault(c helperConfig, report *helperReport) error {
 	if err != nil {
 		return errors.Join(err, done())
 	}
+	s.fs.nodes.mu.Lock()
+	if c.Nodes != 0 {
+		s.fs.nodes.limit = c.Nodes
+	}
+	if c.OldKernel {
+		s.fs.evict = s.fs.evictEntries
+	}
+	s.fs.nodes.mu.Unlock()
 	fmt.Println(mountedLine)
 	unmounted := make(chan error, 1)
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
+		report.Nodes = s.fs.nodes.count()
 		unmounted <- s.Unmount()
 	}()
 	if err := s.Wait(); err != nil {
@@ -229,14 +241,14 @@ func (m *mounted) line() string {
 }
 
 // stop ends the process and checks that it left nothing behind.
-func (m *mounted) stop() {
+func (m *mounted) stop() helperReport {
 	m.t.Helper()
 	m.stdin.Close()
-	m.leave()
+	return m.leave()
 }
 
 // leave waits for the process, which somebody else has caused to end.
-func (m *mounted) leave() {
+func (m *mounted) leave() helperReport {
 	m.t.Helper()
 	var report helperReport
 	line := m.line()
@@ -250,6 +262,7 @@ func (m *mounted) leave() {
 		m.t.Errorf("the mount's process: %v", err)
 	}
 	m.ended <- nil
+	return report
 }
 
 // end is the last resort.

@@ -64,6 +64,7 @@ func Mount(m *mirror.Mirror, o Options) (*Server, error) {
 	if s.device, err = deviceAt(s.mountpoint); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %s: %w", ErrMountpoint, s.mountpoint, err), s.Unmount())
 	}
+	go s.fs.keepSmall(s.done)
 	if s.idle > 0 {
 		go s.unmountIdle()
 	}

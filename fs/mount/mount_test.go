@@ -2,6 +2,7 @@ package mount
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/user"
@@ -165,6 +166,43 @@ func TestIdle(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(m.dir); err != nil || len(entries) != 0 {
 		t.Errorf("the mountpoint has entries %v, %v", entries, err)
+	}
+}
+
+// However many files a program looks at, the kernel does not know them all for
+// ever; what is in use it keeps.
+func TestManyNodes(t *testing.T) {
+	const files, limit = 600, 100
+	for _, old := range []bool{false, true} {
+		m := start(t, helperConfig{Nodes: limit, OldKernel: old})
+		check(t, os.Mkdir(m.dir+"/d", 0o755))
+		write(t, m.dir+"/d/open", "open")
+		fd := open(t, m.dir+"/d/open", unix.O_RDWR, 0)
+		cwd := open(t, m.dir+"/d", unix.O_RDONLY|unix.O_DIRECTORY, 0)
+		fill(t, m.dir+"/d", files)
+		list, err := os.ReadDir(m.dir + "/d")
+		check(t, err)
+		for _, e := range list {
+			lstat(t, m.dir+"/d/"+e.Name())
+		}
+		if len(list) != files+1 {
+			t.Errorf("%d entries, want %d", len(list), files+1)
+		}
+		_, err = unix.Pwrite(fd, []byte("OPEN"), 0)
+		check(t, err)
+		if target, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)); err != nil || target != m.dir+"/d/open" {
+			t.Errorf("the open file is %q, %v", target, err)
+		}
+		var st unix.Stat_t
+		check(t, unix.Fstatat(cwd, "entry-00000", &st, 0))
+		check(t, unix.Close(fd))
+		check(t, unix.Close(cwd))
+		if got := content(t, m.dir+"/d/open"); got != "OPEN" {
+			t.Errorf("got %q", got)
+		}
+		if report := m.stop(); report.Nodes > 3*limit {
+			t.Errorf("old kernel %v: the kernel still knows %d nodes of %d", old, report.Nodes, files)
+		}
 	}
 }
 

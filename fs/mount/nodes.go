@@ -15,6 +15,7 @@ type node struct {
 	*mirror.Node
 	id      uint64
 	lookups uint64       // how often the kernel was told; guarded by nodes.mu
+	opens   atomic.Int64 // handles
 	writers atomic.Int64 // handles through which the kernel may hold written data back
 	kept    atomic.Pointer[keepsake]
 }
@@ -27,10 +28,12 @@ func (n *node) free() {
 
 // nodes are the node ids of one mount. The root's is never forgotten.
 type nodes struct {
-	mu   sync.RWMutex
-	byID map[uint64]*node
-	of   map[*mirror.Node]*node
-	last uint64
+	mu    sync.RWMutex
+	byID  map[uint64]*node
+	of    map[*mirror.Node]*node
+	last  uint64
+	limit int           // how many there should be at most
+	full  chan struct{} // tells that there are more
 }
 
 func (t *nodes) init(root *mirror.Node) {
@@ -38,6 +41,8 @@ func (t *nodes) init(root *mirror.Node) {
 	t.byID = map[uint64]*node{n.id: n}
 	t.of = map[*mirror.Node]*node{root: n}
 	t.last = n.id
+	t.limit = maxNodes
+	t.full = make(chan struct{}, 1)
 }
 
 // get returns the node that the kernel calls id, nil if there is none.
@@ -58,6 +63,12 @@ func (t *nodes) tell(m *mirror.Node) *node {
 		n = &node{Node: m, id: t.last}
 		t.byID[n.id] = n
 		t.of[m] = n
+		if len(t.byID) > t.limit {
+			select {
+			case t.full <- struct{}{}:
+			default:
+			}
+		}
 	}
 	n.lookups++
 	t.mu.Unlock()
@@ -92,6 +103,12 @@ func (t *nodes) forget(id, lookups uint64) {
 	if gone {
 		n.free()
 	}
+}
+
+func (t *nodes) count() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.byID)
 }
 
 // drop forgets everything but the root: the kernel does not when it unmounts.
