@@ -53,8 +53,14 @@ func (h *Handle) ReadAt(p []byte, off int64) (int, error) { return h.f.readAt(p,
 
 // WriteAt writes plaintext. It returns when the change would survive a kill of
 // the process.
-func (h *Handle) WriteAt(p []byte, off int64) (int, error) {
-	if err := h.f.writeAt(p, off); err != nil {
+func (h *Handle) WriteAt(p []byte, off int64) (int, error) { return h.write(p, off, true) }
+
+// WriteBack is WriteAt for bytes that a cache above held back. The cache shows
+// programs an mtime of its own and tells it by SetAttr, so that this moves none.
+func (h *Handle) WriteBack(p []byte, off int64) (int, error) { return h.write(p, off, false) }
+
+func (h *Handle) write(p []byte, off int64, moves bool) (int, error) {
+	if err := h.f.writeAt(p, off, moves); err != nil {
 		return 0, err
 	}
 	return len(p), nil

@@ -149,8 +149,8 @@ func (f *file) trim() error {
 	})
 }
 
-// writeAt changes plaintext.
-func (f *file) writeAt(p []byte, off int64) error {
+// writeAt changes plaintext; with moves it moves mtime.
+func (f *file) writeAt(p []byte, off int64, moves bool) error {
 	if off < 0 {
 		return ErrInvalid
 	}
@@ -161,6 +161,9 @@ func (f *file) writeAt(p []byte, off int64) error {
 		return err
 	}
 	err := f.write(p, off)
+	if err == nil && moves {
+		f.mtime = f.m.clock()
+	}
 	f.mu.Unlock()
 	if err == nil {
 		err = f.m.relieve()
@@ -196,7 +199,7 @@ func (f *file) write(p []byte, off int64) error {
 		}
 		p, off = p[n:], off+n
 	}
-	f.modified()
+	f.changed()
 	return nil
 }
 
