@@ -124,6 +124,12 @@ func (h *Handle) Sync() error {
 		return nil
 	}
 	f.mu.Lock()
+	if f.ref == 0 && f.copyLate() {
+		f.mu.Unlock()
+		if err := f.begin(); err != nil {
+			return err
+		}
+	}
 	err := f.seal(true)
 	late := len(f.late) > 0 || f.n.late()
 	onWay := f.base.head.CommitID != f.disk.head.CommitID

@@ -1,0 +1,37 @@
+package mirror_test
+
+import (
+	"testing"
+
+	"github.com/overcast-fs/overcast/fs/mirror"
+)
+
+// TestSyncNamesFile kills after an fsync of a file that the log did not name any more when the fsync before it wrote to the
+// log.
+func TestSyncNamesFile(t *testing.T) {
+	b := newBox(t, 2)
+	b.state.boot = true
+	m := b.mount()
+	check(t, withFile(m, "file", false, func(h *mirror.Handle) error {
+		if _, err := h.WriteAt([]byte("first"), 0); err != nil {
+			return err
+		}
+		// A file is committed when one of its handles is closed.
+		if err := withFile(m, "file", false, func(*mirror.Handle) error { return nil }); err != nil {
+			return err
+		}
+		return h.Sync()
+	}))
+	check(t, withFile(m, "file", false, func(h *mirror.Handle) error {
+		if _, err := h.WriteAt([]byte("second"), 0); err != nil {
+			return err
+		}
+		return h.Sync()
+	}))
+	b.disk.Kill()
+	m = b.mount()
+	if got := read(t, m, "file"); string(got) != "second" {
+		t.Errorf("after the kill the file holds %q", got)
+	}
+	b.unmount(m)
+}
