@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -99,11 +98,10 @@ func TestChangedBehind(t *testing.T) {
 				}
 			}
 			check(t, unix.Close(held))
-			time.Sleep(cached + 100*time.Millisecond)
 			for _, c := range changes {
-				if got := lstat(t, here.dir+"/"+c.name).Size; got != int64(len(c.after)) {
-					t.Errorf("%s: %d bytes, want %d", c.name, got, len(c.after))
-				}
+				eventually(t, c.name+" has its new size", func() bool {
+					return lstat(t, here.dir+"/"+c.name).Size == int64(len(c.after))
+				})
 				if got := content(t, here.dir+"/"+c.name); got != c.after {
 					t.Errorf("%s: %q, want %q", c.name, got, c.after)
 				}

@@ -25,7 +25,8 @@ func (f *filesystem) keepSmall(done <-chan struct{}) {
 	}
 }
 
-// oldest returns a quarter of the nodes, as far as no program has them open.
+// oldest returns what there is too much, and a quarter more, of the nodes that
+// no program has open.
 func (t *nodes) oldest() []*node {
 	t.mu.RLock()
 	idle := make([]*node, 0, len(t.byID))
@@ -34,10 +35,10 @@ func (t *nodes) oldest() []*node {
 			idle = append(idle, n)
 		}
 	}
-	limit := t.limit
+	count := len(t.byID) - t.limit*3/4
 	t.mu.RUnlock()
 	slices.SortFunc(idle, func(a, b *node) int { return cmp.Compare(a.id, b.id) })
-	return idle[:min(len(idle), limit/4)]
+	return idle[:max(0, min(len(idle), count))]
 }
 
 // evictNodes names the nodes to the kernel, which forgets those that nothing

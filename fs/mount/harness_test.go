@@ -118,7 +118,12 @@ func serveVault(c helperConfig, report *helperReport) error {
 	unmounted := make(chan error, 1)
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
-		report.Nodes = s.fs.nodes.count()
+		for range 1000 {
+			if report.Nodes = s.fs.nodes.count(); c.Nodes == 0 || report.Nodes <= c.Nodes {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
 		unmounted <- s.Unmount()
 	}()
 	if err := s.Wait(); err != nil {
@@ -279,6 +284,16 @@ func (m *mounted) end() {
 	m.cmd.Process.Kill()
 	if m.t.Failed() {
 		m.t.Logf("the mount's process said:\n%s", m.stderr)
+	}
+}
+
+// eventually polls until something holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(answerDeadline); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: never", what)
+		}
 	}
 }
 
