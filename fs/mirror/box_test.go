@@ -117,6 +117,7 @@ type memState struct {
 	counter uint64
 	behind  map[cipher.ID]vault.Behind
 	ledger  map[cipher.ID]cipher.Version
+	checked []vault.Checked
 	boot    bool
 	crashed func() bool // the process is dead: nothing is recorded any more
 }
@@ -176,6 +177,13 @@ func (s *memState) RecordCommitted(list []vault.Committed) error {
 	for _, c := range list {
 		s.ledger[c.FileID] = c.Version
 	}
+	return nil
+}
+
+func (s *memState) WasChecked(c vault.Checked) bool { return slices.Contains(s.checked, c) }
+
+func (s *memState) RecordChecked(list []vault.Checked) error {
+	s.checked = append(s.checked, list...)
 	return nil
 }
 

@@ -3,8 +3,10 @@ package mirror
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/vault"
 )
 
 // wholeCheck is the length up to which a file is checked as a whole before
@@ -135,7 +137,7 @@ func (f *file) settle(c *copyOf) {
 	case err != nil:
 		c.whole = partial
 	case acc == c.head.Acc:
-		c.whole = agrees
+		f.vouch(c)
 	default:
 		c.whole = differs
 		f.m.logger.Error("a copy holds records of different versions", "cloud", c.mb.name, "file", f.n.ino)
@@ -152,7 +154,55 @@ func (f *file) settleRun(c *copyOf, r *run) {
 	var acc cipher.Acc
 	c.keys.Terms(&acc, 0, r.ids, r.states)
 	if acc == c.head.Acc {
+		f.vouch(c)
+	}
+}
+
+// checked is what the ledger keeps of a copy whose acc agrees.
+func (c *copyOf) checked(ctime time.Time) (vault.Checked, error) {
+	info, err := c.file.Stat()
+	if err == nil && !info.Ctime.Equal(ctime) {
+		err = ErrArriving
+	}
+	return vault.Checked{Cloud: c.mb.id, Ino: info.Ino, CommitID: c.head.CommitID, Ctime: ctime}, err
+}
+
+// recall believes a long copy that an earlier mount checked and nobody changed
+// since.
+func (f *file) recall(c *copyOf) {
+	if f.disk.head.Length <= wholeCheck || !c.serves() {
+		return
+	}
+	if was, err := c.checked(c.ctime); err == nil && f.m.state.WasChecked(was) {
 		c.whole = agrees
+	}
+}
+
+// vouch notes that acc agrees, for this mount and, of a long file, for later
+// ones. The caller holds file.trust.
+func (f *file) vouch(c *copyOf) {
+	c.whole = agrees
+	if f.disk.head.Length <= wholeCheck || c.ours {
+		return
+	}
+	if was, err := c.checked(c.ctime); err == nil {
+		f.m.commits.mu.Lock()
+		f.m.commits.found = append(f.m.commits.found, was)
+		f.m.commits.mu.Unlock()
+	}
+}
+
+// recordChecked writes down what was found since the last time.
+func (m *Mirror) recordChecked() {
+	m.commits.mu.Lock()
+	found := m.commits.found
+	m.commits.found = nil
+	m.commits.mu.Unlock()
+	if len(found) == 0 {
+		return
+	}
+	if err := m.state.RecordChecked(found); err != nil {
+		m.logger.Warn("the ledger cannot be written", "error", err)
 	}
 }
 
@@ -268,7 +318,7 @@ func (f *file) settleStep(c *copyOf, commit cipher.ID, acc *cipher.Acc, lo int64
 	case err != nil:
 		c.whole = partial
 	case *acc == c.head.Acc:
-		c.whole = agrees
+		f.vouch(c)
 	default:
 		c.whole = differs
 		f.m.logger.Error("a copy holds records of different versions", "cloud", c.mb.name, "file", f.n.ino)

@@ -25,6 +25,7 @@ type committer struct {
 	bound  map[*file]uint64 // files that the log must be kept for, and from which entry on
 	queue  map[*file]bool   // closed or fsynced; the queue holds them
 	ledger []vault.Committed
+	found  []vault.Checked
 
 	kick chan struct{}
 	quit chan struct{}
@@ -275,6 +276,7 @@ func (m *Mirror) retire() error {
 	m.names.RLock()
 	low := m.commits.low()
 	m.names.RUnlock()
+	m.recordChecked()
 	m.commits.mu.Lock()
 	ledger := m.commits.ledger
 	m.commits.ledger = nil

@@ -25,6 +25,8 @@ type State interface {
 	MarkBehind(id cipher.ID, reason string) error
 	CommittedBy(file cipher.ID) (last cipher.Version, ok bool)
 	RecordCommitted(entries []vault.Committed) error
+	WasChecked(c vault.Checked) bool
+	RecordChecked(entries []vault.Checked) error
 	SameBoot() bool
 	MarkBoot() error
 }
