@@ -308,6 +308,11 @@ func (m *Mirror) headerAttr(n *Node, k int, a *Attr) {
 }
 
 func (m *Mirror) dirAttr(n *Node) (Attr, error) {
+	if n.gone() {
+		// An open directory that was removed still answers.
+		now := m.clock()
+		return Attr{Ino: n.ino, Mode: unix.S_IFDIR | 0o700, Ctime: now, Mtime: now, Atime: now}, nil
+	}
 	var a Attr
 	asked := false
 	err := m.reach("stat", func(mb *member) error {
@@ -326,10 +331,6 @@ func (m *Mirror) dirAttr(n *Node) (Attr, error) {
 		a = fromInfo(n.ino, info)
 		return nil
 	})
-	if err != nil && n.gone() {
-		// An open directory that was removed still answers.
-		return Attr{Ino: n.ino, Mode: unix.S_IFDIR | 0o700, Ctime: m.clock(), Mtime: m.clock(), Atime: m.clock()}, nil
-	}
 	return a, err
 }
 
