@@ -146,7 +146,7 @@ func (f *filesystem) Write(_ <-chan struct{}, in *fuse.WriteIn, data []byte) (ui
 	}
 	write := h.WriteAt
 	if in.WriteFlags&fuse.WRITE_CACHE != 0 {
-		write = h.WriteBack
+		write = h.WriteBack // the kernel tells the mtime itself
 	}
 	n, err := write(data, int64(in.Offset))
 	if err != nil {
