@@ -154,7 +154,7 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 	m.tree.Lock()
 	m.place(f.n, s.link, backing, f.source)
 	m.tree.Unlock()
-	return f.n, &Handle{f: f}, nil
+	return f.n, f.handle(), nil
 }
 
 // newFile is the open file of a new entry, without any version.

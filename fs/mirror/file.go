@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -61,7 +62,8 @@ type file struct {
 	n     *Node
 	order uint64 // among files, the order of their applying locks
 
-	refs int // openers and commits; guarded by Node.opening
+	refs    int          // openers and commits; guarded by Node.opening
+	openers atomic.Int32 // handles that are not closed
 
 	applying sync.Mutex // see the package's lock order
 
@@ -225,6 +227,9 @@ func (m *Mirror) load(n *Node) (*file, error) {
 		return nil, err
 	}
 	f.adoptVersion(best)
+	for _, c := range f.copies {
+		f.recall(c)
+	}
 	n.setFileID(best.FileID)
 	if err := m.state.Observed(best.Version); err != nil {
 		return nil, fmt.Errorf("open: %w", err)

@@ -34,7 +34,7 @@ func (n *Node) Open(o OpenOptions) (*Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handle{f: f}
+	h := f.handle()
 	if o.Truncate {
 		if err := h.Truncate(0); err != nil {
 			h.Close()
@@ -42,6 +42,12 @@ func (n *Node) Open(o OpenOptions) (*Handle, error) {
 		}
 	}
 	return h, nil
+}
+
+// handle makes a handle of a file that is held for it.
+func (f *file) handle() *Handle {
+	f.openers.Add(1)
+	return &Handle{f: f}
 }
 
 // Node is the file's node.
@@ -67,8 +73,9 @@ func (h *Handle) write(p []byte, off int64, moves bool) (int, error) {
 }
 
 // Truncate sets the length.
-func (h *Handle) Truncate(size int64) error {
-	f := h.f
+func (h *Handle) Truncate(size int64) error { return h.f.truncate(size) }
+
+func (f *file) truncate(size int64) error {
 	if size < 0 {
 		return ErrInvalid
 	}
@@ -203,7 +210,21 @@ func (h *Handle) Close() error {
 		return nil
 	}
 	f := h.f
+	f.openers.Add(-1)
 	err := f.closeCommit()
+	f.release()
+	return err
+}
+
+// leave gives the file back after a change that needed no handle. While one is
+// open, its close commits the change together with what is written through it.
+// The change comes before the look at openers here, and leaving them before
+// the look for changes in Close, so that one of the two commits.
+func (f *file) leave() error {
+	var err error
+	if f.openers.Load() == 0 {
+		err = f.closeCommit()
+	}
 	f.release()
 	return err
 }

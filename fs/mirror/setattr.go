@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"errors"
 	"io/fs"
 	"time"
 
@@ -26,23 +27,26 @@ func (n *Node) SetAttr(s SetAttr) (Attr, error) {
 	if err != nil {
 		return Attr{}, err
 	}
-	h := &Handle{f: f}
-	defer h.Close()
+	a, err := f.setAttr(s)
+	return a, errors.Join(err, f.leave())
+}
+
+func (f *file) setAttr(s SetAttr) (Attr, error) {
 	if s.Size != nil {
-		if n.special() {
+		if f.n.special() {
 			return Attr{}, ErrInvalid
 		}
-		if err := h.Truncate(*s.Size); err != nil {
+		if err := f.truncate(*s.Size); err != nil {
 			return Attr{}, err
 		}
 	}
-	if err := f.setAttr(s); err != nil {
+	if err := f.changeAttr(s); err != nil {
 		return Attr{}, err
 	}
 	return f.attr()
 }
 
-func (f *file) setAttr(s SetAttr) error {
+func (f *file) changeAttr(s SetAttr) error {
 	if s.Mode == nil && s.UID == nil && s.GID == nil && s.Atime == nil && s.Mtime == nil {
 		return nil
 	}
