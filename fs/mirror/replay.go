@@ -21,6 +21,7 @@ type replayer struct {
 	misses     []int                   // steps that could not be done, by cloud
 	made       map[string]bool         // directories made by this replay, by cloud and path
 	temps      map[string]string       // fresh backing files' entries, by salt
+	lasts      map[string]*headEntry   // the last version that the log has for a backing file, by salt
 	became     map[cipher.ID]headEntry // file ids that a takeover changed
 	everything map[string]*inventory   // of a cloud that had to be searched
 	finals     map[string]*final       // of the cloud that is being done, by salt
@@ -39,7 +40,7 @@ type ref struct {
 // replay brings everything that the log holds to the clouds that are up, and
 // empties it.
 func (m *Mirror) replay() error {
-	r := &replayer{m: m, refs: map[uint64]*ref{}, misses: make([]int, len(m.members)), made: map[string]bool{}, temps: map[string]string{}, became: map[cipher.ID]headEntry{}, everything: map[string]*inventory{}}
+	r := &replayer{m: m, refs: map[uint64]*ref{}, misses: make([]int, len(m.members)), made: map[string]bool{}, temps: map[string]string{}, lasts: map[string]*headEntry{}, became: map[cipher.ID]headEntry{}, everything: map[string]*inventory{}}
 	if err := r.survey(); err != nil {
 		return err
 	}
@@ -112,6 +113,9 @@ func (r *replayer) note(at int, e *entry) {
 	switch e.Op {
 	case opCommit:
 		f.commit = at
+		for _, salt := range e.Salts {
+			r.lasts[string(salt)] = &e.Commit.Head
+		}
 	case opFresh:
 		f.change = at
 		for k, salt := range e.Salts {

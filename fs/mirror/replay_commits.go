@@ -274,7 +274,7 @@ func (r *replayer) finishHeader(c *copyOf, fin *final) error {
 // settleTemp renames a fresh backing file over the one that it replaces.
 func (r *replayer) settleTemp(mb *member, fin *final, temp string) error {
 	where, alive := r.final(fin.ref.path, fin.ref.at)
-	if !alive {
+	if !alive || r.outdated(mb, fin.ref, fin.salts[mb.index]) {
 		return mb.dir.Remove(temp)
 	}
 	path, _, _, err := r.entryPath(mb, where, fin.ref.kind)
@@ -282,6 +282,20 @@ func (r *replayer) settleTemp(mb *member, fin *final, temp string) error {
 		return err
 	}
 	return mb.dir.Rename(temp, path)
+}
+
+// outdated reports whether a file has a later version than the log has for one
+// of its backing files, which other ones have replaced then.
+func (r *replayer) outdated(mb *member, f *ref, salt []byte) bool {
+	last := r.lasts[string(salt)]
+	if last == nil {
+		return false
+	}
+	_, ok := r.locate(mb, f.spot(), func(path string) bool {
+		h, err := r.m.peek(mb, path)
+		return err == nil && r.goesOn(last.File, h) && cipher.Compare(h.Version, last.Version) == cipher.Greater
+	})
+	return ok
 }
 
 // restoreDirect checks the records that were written directly, which the log

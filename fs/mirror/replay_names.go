@@ -66,10 +66,10 @@ func (r *replayer) redoCreate(mb *member, at int, e *entry) error {
 // since the log may hold what was fsynced into it.
 func (r *replayer) redoFresh(mb *member, e *entry) error {
 	f := r.refs[e.Ref]
-	if f == nil || mb.index >= len(e.Salts) || e.Salts[mb.index] == nil {
+	if f == nil || mb.index >= len(e.Salts) || e.Salts[mb.index] == nil || r.m.state.SameBoot() {
 		return nil
 	}
-	if _, ok := r.locateCopy(mb, &final{ref: f, salts: e.Salts}); ok || f.commit < 0 {
+	if _, ok := r.locateCopy(mb, &final{ref: f, salts: e.Salts}); ok || f.commit < 0 || r.outdated(mb, f, e.Salts[mb.index]) {
 		return nil
 	}
 	if _, alive := r.final(f.path, f.at); !alive {

@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/overcast-fs/overcast/fs/mirror"
@@ -34,4 +35,33 @@ func TestSyncNamesFile(t *testing.T) {
 		t.Errorf("after the kill the file holds %q", got)
 	}
 	b.unmount(m)
+}
+
+// TestReplayRewritten kills after a file was emptied and written again and again: only its last version comes back.
+func TestReplayRewritten(t *testing.T) {
+	for _, boot := range []bool{true, false} {
+		b := newBox(t, 2)
+		b.state.boot = boot
+		m := b.mount()
+		b.state.boot = boot // the mount has set it
+		var want string
+		for n := range 8 {
+			want = fmt.Sprintf("version %d", n)
+			check(t, withFile(m, "file", true, func(h *mirror.Handle) error {
+				if _, err := h.WriteAt([]byte(want), 0); err != nil {
+					return err
+				}
+				return h.Sync()
+			}))
+			if n%2 == 0 {
+				check(t, m.Commit())
+			}
+		}
+		b.disk.Kill()
+		m = b.mount()
+		if got := read(t, m, "file"); string(got) != want {
+			t.Errorf("same boot %v: the file holds %q, want %q", boot, got, want)
+		}
+		b.unmount(m)
+	}
 }
