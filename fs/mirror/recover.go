@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"time"
 
@@ -75,13 +76,18 @@ func (r *replayer) reopen(f *ref) *file {
 		return nil
 	}
 	defer n.Forget()
-	open, err := m.acquire(n)
+	var open *file
+	if n.file.Load() == nil {
+		open, err = r.loadNew(n, f)
+	}
+	if open == nil {
+		open, err = m.acquire(n)
+	}
 	if err != nil {
-		if open, err = r.loadNew(n, f); err != nil {
-			m.logger.Error("a file cannot be recovered", "error", err)
-			return nil
-		}
-	} else if open.base.head.FileID != f.file {
+		m.logger.Error("a file cannot be recovered", "error", err)
+		return nil
+	}
+	if open.base.head.FileID != f.file {
 		open.release()
 		return nil
 	}
@@ -268,24 +274,42 @@ func (r *replayer) commitRecovered(f *file) error {
 	return nil
 }
 
-// clearHoles cuts what lies beyond the recovered length, and clears records
-// that a change removed after they were written.
+// clearHoles cuts what lies beyond the recovered length and the committed one,
+// and clears records beyond the committed ones that are no part of the file.
 func (f *file) clearHoles() error {
-	if f.covered != 0 {
-		return nil
-	}
-	size, err := f.m.layout.CipherSize(f.length)
+	size, err := f.m.layout.CipherSize(max(f.length, f.disk.head.Length))
 	if err != nil {
 		return err
 	}
 	return f.each("truncate", func(c *copyOf) error {
 		f.touched(c, 0, 0)
-		err := c.cut(size)
-		for i := int64(0); err == nil && i < f.m.layout.Records(f.length); i++ {
-			if _, where := f.find(i); where == inHole {
-				_, err = c.file.WriteAt(make([]byte, f.m.layout.RecordSize(i, f.length)), f.m.layout.RecordOffset(i))
-			}
+		if err := c.cut(size); err != nil {
+			return err
 		}
-		return err
+		return f.clearHolesIn(c)
 	})
+}
+
+func (f *file) clearHolesIn(c *copyOf) error {
+	layout := f.m.layout
+	for i := f.covered; i < layout.Records(f.length); i++ {
+		data, err := c.file.SeekData(layout.RecordOffset(i))
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		// A hole of the backing file may be larger than any memory.
+		if i = max(i, (data-cipher.HeaderSize)/(layout.ChunkSize()+cipher.RecordOverhead)); i >= layout.Records(f.length) {
+			return nil
+		}
+		if _, where := f.find(i); where != inHole {
+			continue
+		}
+		if _, err := c.file.WriteAt(make([]byte, layout.RecordSize(i, f.length)), layout.RecordOffset(i)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

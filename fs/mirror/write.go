@@ -134,9 +134,10 @@ func (f *file) each(what string, op func(*copyOf) error) error {
 	return err
 }
 
-// trim cuts what is left over beyond the committed length.
+// trim cuts what is left over beyond the committed length. Direct writes are
+// there only while they are recovered, and are none of that.
 func (f *file) trim() error {
-	if !f.disk.committed() || f.replacing {
+	if !f.disk.committed() || f.replacing || len(f.fresh) > 0 {
 		return nil
 	}
 	size, err := f.m.layout.CipherSize(f.disk.head.Length)
