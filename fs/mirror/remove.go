@@ -115,8 +115,8 @@ func (m *Mirror) peekChild(dir *Node, name string) (*Node, error) {
 // identify returns the file id of a file, from memory or from the header that
 // is served. The caller holds Mirror.names.
 func (m *Mirror) identify(n *Node) (cipher.ID, error) {
-	if f := n.file.Load(); f != nil {
-		return f.base.head.FileID, nil
+	if id := n.fileID(); !id.IsZero() {
+		return id, nil
 	}
 	var last error = ErrNoCloud
 	for _, mb := range m.ups() {

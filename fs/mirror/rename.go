@@ -371,6 +371,7 @@ func (m *Mirror) undoTakeover(mv *move) {
 	defer f.mu.Unlock()
 	f.base.head.Version = mv.takeover.to.head.Version
 	f.base.head.FileID = random16()
+	f.n.setFileID(f.base.head.FileID)
 	f.disk = f.base
 	f.changed()
 	m.commits.enqueue(f)
