@@ -11,6 +11,7 @@ import (
 
 const (
 	maxPending  = 64 << 20         // bytes of changes in memory over all files
+	maxCommit   = 16 << 20         // bytes of changes to one file in one commit; the log takes no entry above 80 MiB
 	commitAfter = 5 * time.Second  // of the first change to a committed file
 	firstAfter  = 30 * time.Second // of the first change to a new file that stays open
 	syncEvery   = 5 * time.Second  // the log, and the clouds so that it can retire

@@ -165,7 +165,14 @@ func (f *file) writeAt(p []byte, off int64, moves bool) error {
 	if err == nil && moves {
 		f.mtime = f.m.clock()
 	}
+	large := err == nil && int64(len(f.pending.chunks))<<f.m.layout.ChunkLog2 >= maxCommit
+	if large {
+		err = f.seal(false)
+	}
 	f.mu.Unlock()
+	if large {
+		f.m.commits.enqueue(f)
+	}
 	if err == nil {
 		err = f.m.relieve()
 	}

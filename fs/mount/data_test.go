@@ -21,6 +21,7 @@ var dataTests = map[string]func(*testing.T, string){
 	"Seek":          dataSeek,
 	"SeekUnwritten": dataSeekUnwritten,
 	"Concurrent":    dataConcurrent,
+	"LargeRewrite":  dataLargeRewrite,
 	"CopyRange":     dataCopyRange,
 	"Locks":         dataLocks,
 	"Limits":        dataLimits,
@@ -225,6 +226,32 @@ func dataSeekUnwritten(t *testing.T, dir string) {
 			t.Errorf("seek for data from %d: %d, %v, want at most %d", at-100, got, err, at)
 		}
 	}
+}
+
+// More than a commit holds, rewritten at once: the kernel passes it on in many
+// requests at the same time.
+func dataLargeRewrite(t *testing.T, dir string) {
+	const size = 120 << 20
+	path := dir + "/f"
+	block := make([]byte, 1<<20)
+	for round := range 2 {
+		fd := open(t, path, unix.O_WRONLY|unix.O_CREAT, 0o600)
+		for off := 0; off < size; off += len(block) {
+			block[0], block[4096] = byte(off>>20), byte(round+1)
+			_, err := unix.Pwrite(fd, block, int64(off))
+			check(t, err)
+		}
+		check(t, unix.Close(fd))
+	}
+	fd := open(t, path, unix.O_RDONLY|unix.O_DIRECT, 0)
+	for off := 0; off < size; off += len(block) {
+		_, err := unix.Pread(fd, block[:8192], int64(off))
+		check(t, err)
+		if block[0] != byte(off>>20) || block[4096] != 2 {
+			t.Fatalf("at %d: %d and %d", off, block[0], block[4096])
+		}
+	}
+	check(t, unix.Unlink(path))
 }
 
 // Readers see each block whole, as one of the writers wrote it.
