@@ -1,7 +1,9 @@
 package mirror
 
 import (
+	"cmp"
 	"fmt"
+	"sync"
 
 	"github.com/overcast-fs/overcast/cipher"
 )
@@ -256,16 +258,7 @@ func (f *file) writeDirect(first, stop int64, p []byte, off int64) error {
 	if err := f.record(note); err != nil {
 		return err
 	}
-	records := f.m.buffer(len(plain) + cipher.RecordOverhead*len(ids))
-	defer f.m.recycle(records)
-	err = f.each("write", func(c *copyOf) error {
-		if err := c.keys.Seal(records, plain, first, ids); err != nil {
-			return err
-		}
-		f.touched(c, first, stop)
-		_, err := c.file.WriteAt(records, f.m.layout.RecordOffset(first))
-		return err
-	})
+	err = f.writeRun(&run{first: first, plain: plain, ids: ids})
 	if err != nil {
 		f.spoil(first, stop)
 		return err
@@ -279,6 +272,52 @@ func (f *file) writeDirect(first, stop int64, p []byte, off int64) error {
 	f.fresh.add(first, stop)
 	f.late.add(first, stop)
 	return nil
+}
+
+// parallelRun is how many bytes of a run are worth a second thread.
+const parallelRun = 128 << 10
+
+// writeRun seals a run for every copy and writes it, both halves of a long one
+// at once.
+func (f *file) writeRun(r *run) error {
+	write := func(c *copyOf) error { return f.writeRecords(c, r) }
+	if len(r.plain) >= parallelRun {
+		targets := f.targets()
+		head, tail := r.halves(f.m.layout.ChunkSize())
+		early, late := make([]error, len(f.copies)), make([]error, len(f.copies))
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for _, c := range targets {
+				early[c.mb.index] = f.writeRecords(c, head)
+			}
+		})
+		for _, c := range targets {
+			late[c.mb.index] = f.writeRecords(c, tail)
+		}
+		wg.Wait()
+		write = func(c *copyOf) error { return cmp.Or(early[c.mb.index], late[c.mb.index]) }
+	}
+	return f.each("write", write)
+}
+
+// writeRecords seals a run for one copy and writes it.
+func (f *file) writeRecords(c *copyOf, r *run) error {
+	records := f.m.buffer(len(r.plain) + cipher.RecordOverhead*len(r.ids))
+	defer f.m.recycle(records)
+	if err := c.keys.Seal(records, r.plain, r.first, r.ids); err != nil {
+		return err
+	}
+	f.touched(c, r.first, r.first+int64(len(r.ids)))
+	_, err := c.file.WriteAt(records, f.m.layout.RecordOffset(r.first))
+	return err
+}
+
+// halves splits a run between two of its chunks. One that is a single chunk
+// has an empty head.
+func (r *run) halves(size int64) (head, tail *run) {
+	n := int64(len(r.ids) / 2)
+	head = &run{first: r.first, plain: r.plain[:n*size], ids: r.ids[:n]}
+	return head, &run{first: r.first + n, plain: r.plain[n*size:], ids: r.ids[n:]}
 }
 
 // spoil makes chunks holes whose records may have been written in part.
