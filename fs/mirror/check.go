@@ -37,7 +37,7 @@ func (f *file) refresh(c *copyOf) error {
 			return ErrArriving
 		}
 	}
-	c.ctime, c.marks, c.whole = info.Ctime, nil, unknown
+	c.ctime, c.marks, c.whole, c.tally = info.Ctime, nil, unknown, tally{}
 	return nil
 }
 
@@ -144,16 +144,36 @@ func (f *file) settle(c *copyOf) {
 	}
 }
 
-// settleRun draws the verdict from a run that is the whole file, so that a
-// short one is read once. The caller holds file.trust.
+// tally is acc as far as reads have come across the records of a version. It
+// makes a verdict of whatever reads a file to its end, in any order.
+type tally struct {
+	commit cipher.ID
+	seen   spans
+	acc    cipher.Acc
+}
+
+// maxGaps bounds the memory of a tally: random reads seldom come across every
+// record.
+const maxGaps = 64
+
+// settleRun adds a run to the tally, and draws the verdict when it is whole:
+// so what is read to its end is read once. The caller holds file.trust.
 func (f *file) settleRun(c *copyOf, r *run) {
-	if !f.settleable(c) || r.first != 0 || int64(len(r.ids)) != f.m.layout.Records(f.disk.head.Length) ||
-		slices.Contains(r.states, cipher.RecordDamaged) {
+	if !f.settleable(c) || slices.Contains(r.states, cipher.RecordDamaged) {
 		return
 	}
-	var acc cipher.Acc
-	c.keys.Terms(&acc, 0, r.ids, r.states)
-	if acc == c.head.Acc {
+	t := &c.tally
+	if t.commit != f.disk.head.CommitID {
+		*t = tally{commit: f.disk.head.CommitID}
+	}
+	records := f.m.layout.Records(f.disk.head.Length)
+	stop := r.first + int64(len(r.ids))
+	if len(t.seen) > maxGaps || t.seen.overlaps(r.first, stop) || stop > records {
+		return
+	}
+	c.keys.Terms(&t.acc, r.first, r.ids, r.states)
+	t.seen.add(r.first, stop)
+	if t.seen.covers(0, records) && t.acc == c.head.Acc {
 		f.vouch(c)
 	}
 }
@@ -286,11 +306,38 @@ func (f *file) settleLater(c *copyOf) {
 			return
 		}
 		defer held.release()
+		if held == f && !f.awaitReads(c) {
+			return
+		}
 		var acc cipher.Acc
 		for lo, done := int64(0), held != f; !done; {
 			lo, done = f.settleStep(c, commit, &acc, lo)
 		}
 	})
+}
+
+// settleAfter is how long the check in the background waits for reads that
+// come across all records by themselves.
+const settleAfter = time.Second
+
+// awaitReads returns when no reads come across further records, and reports
+// whether they have left something to check.
+func (f *file) awaitReads(c *copyOf) (left bool) {
+	for last := int64(-1); ; {
+		f.trust.Lock()
+		now, settled := c.tally.seen.total(), c.whole != unknown
+		if settled {
+			c.checking = false
+		}
+		f.trust.Unlock()
+		if settled || now == last {
+			return !settled
+		}
+		last = now
+		if !f.m.commits.wait(settleAfter) {
+			return false
+		}
+	}
 }
 
 // settleStep adds one batch of records to acc. It gives up when the version on

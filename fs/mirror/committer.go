@@ -59,6 +59,16 @@ func (c *committer) stopping() bool {
 	}
 }
 
+// wait lets time pass; it reports false when stop was called.
+func (c *committer) wait(d time.Duration) bool {
+	select {
+	case <-c.quit:
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
 // background runs work that may outlast the call that found it due.
 func (c *committer) background(work func()) {
 	if !c.stopping() {
@@ -75,10 +85,8 @@ func (c *committer) run() {
 		case <-c.quit:
 			return
 		case <-c.kick:
-			select {
-			case <-c.quit:
+			if !c.wait(gather) {
 				return
-			case <-time.After(gather):
 			}
 		case <-tick.C:
 		}

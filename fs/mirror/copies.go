@@ -28,6 +28,7 @@ type copyOf struct {
 	ours  bool // this mount wrote since ctime was read
 	marks spans
 	whole verdict
+	tally tally
 
 	checking bool // a verdict is being worked out in the background
 }

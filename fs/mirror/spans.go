@@ -30,6 +30,12 @@ func (s spans) covers(lo, hi int64) bool {
 	return lo >= hi || p < len(s) && s[p].lo <= lo && s[p].hi >= hi
 }
 
+// overlaps reports whether any of [lo, hi) is in the set.
+func (s spans) overlaps(lo, hi int64) bool {
+	p := s.at(lo)
+	return p < len(s) && s[p].lo < hi
+}
+
 // add puts [lo, hi) into the set.
 func (s *spans) add(lo, hi int64) {
 	if lo >= hi {
