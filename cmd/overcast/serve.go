@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -19,6 +20,11 @@ const (
 	// memoryLimit is where the garbage collector begins to work hard. With what it does not count a mount stays below
 	// 256 MiB.
 	memoryLimit = 192 << 20
+
+	// minThreads is how many threads run Go code at once at the least. Some wait for requests in read(2) and count as
+	// running. Were they all that may, the runtime would take the right to run away from them after 20 µs, and each
+	// would have to get it back before it answers.
+	minThreads = 4
 
 	// refreshInterval is how old the summary for status may be.
 	refreshInterval = time.Second
@@ -77,6 +83,9 @@ func (s *server) mount(ctx context.Context, session *session) error {
 	})
 	if err != nil {
 		return mountFailure(err)
+	}
+	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < minThreads {
+		runtime.GOMAXPROCS(minThreads) // after mounting, by which go-fuse has settled for fewer readers
 	}
 	s.logger.Info("mounted", "vault", s.vault.Dir, "mountpoint", s.mountpoint, "version", buildVersion().Version)
 	summaries := newSummaryWriter(session, s.mountpoint)
