@@ -249,13 +249,18 @@ func (n *Node) Attr() (Attr, error) {
 
 // attrLocked is Attr for a caller that holds Mirror.names.
 func (m *Mirror) attrLocked(n *Node) (Attr, error) {
-	if n.IsDir() {
-		return m.dirAttr(n)
-	}
 	m.tree.Lock()
-	if len(n.links) == 0 {
+	if len(n.links) == 0 && n != m.root {
+		last := n.last
 		m.tree.Unlock()
-		return Attr{}, ErrStale
+		if last.Ino == 0 {
+			return Attr{}, ErrStale
+		}
+		return last, nil
+	}
+	if n.IsDir() {
+		m.tree.Unlock()
+		return m.dirAttr(n)
 	}
 	l := n.links[0]
 	m.tree.Unlock()
@@ -308,11 +313,6 @@ func (m *Mirror) headerAttr(n *Node, k int, a *Attr) {
 }
 
 func (m *Mirror) dirAttr(n *Node) (Attr, error) {
-	if n.gone() {
-		// An open directory that was removed still answers.
-		now := m.clock()
-		return Attr{Ino: n.ino, Mode: unix.S_IFDIR | 0o700, Ctime: now, Mtime: now, Atime: now}, nil
-	}
 	var a Attr
 	asked := false
 	err := m.reach("stat", func(mb *member) error {

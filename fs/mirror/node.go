@@ -35,6 +35,7 @@ type Node struct {
 	children map[string]*Node
 	backing  []uint64  // inode by cloud, 0 unknown
 	id       cipher.ID // file id, zero unknown
+	last     Attr      // what it showed when it lost a name
 	seen     sight
 }
 

@@ -219,6 +219,7 @@ func (m *Mirror) lockChild(dir *Node, name string) (*Node, *found, func(), error
 // without one. The caller holds Mirror.names for writing, and the file's
 // applying lock.
 func (m *Mirror) unnamed(child, dir *Node, name string, f *found) {
+	m.remember(child, f)
 	m.tree.Lock()
 	m.detach(child, dir, name)
 	named := len(child.links) > 0
@@ -233,6 +234,20 @@ func (m *Mirror) unnamed(child, dir *Node, name string, f *found) {
 	open.discard()
 	open.ref = 0
 	m.commits.untrack(open)
+}
+
+// remember keeps what stat shows of a node whose last name may be going: some
+// program may have it open without the mirror's knowledge.
+func (m *Mirror) remember(n *Node, f *found) {
+	a := fromInfo(n.ino, f.info())
+	if !n.IsDir() {
+		a.Mode = n.kind | a.Mode&0o777
+		a.Size, _ = m.layout.PlainSize(a.Size) // of what no file can be, 0
+	}
+	a.Nlink, a.Ctime = 0, m.clock()
+	m.tree.Lock()
+	n.last = a
+	m.tree.Unlock()
 }
 
 // Rmdir removes an empty directory.
@@ -281,6 +296,7 @@ func (n *Node) Rmdir(name string) error {
 	if err != nil {
 		return err
 	}
+	m.remember(child, f)
 	m.tree.Lock()
 	m.detach(child, n, name)
 	m.tree.Unlock()
