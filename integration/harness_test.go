@@ -39,7 +39,7 @@ const (
 // roles are what this program can be besides a test. The argument is JSON.
 func roles() map[string]func(argument string) error {
 	return map[string]func(string) error{
-		"reaper": reap,
+		"reaper": reap, "killWriter": writeUntilKilled,
 	}
 }
 
@@ -222,4 +222,13 @@ func need(t testing.TB, program, debianPackage string) {
 	if _, err := exec.LookPath(program); err != nil {
 		t.Fatalf("%s is missing: apt-get install %s, or run .ci/run once", program, debianPackage)
 	}
+}
+
+// wait waits for a role's process that should end within an instant. One that does not shows its stacks.
+func wait(cmd *exec.Cmd) error {
+	late := time.AfterFunc(answer, func() { _ = cmd.Process.Signal(unix.SIGQUIT) })
+	defer late.Stop()
+	later := time.AfterFunc(2*answer, func() { _ = cmd.Process.Kill() })
+	defer later.Stop()
+	return cmd.Wait()
 }

@@ -58,7 +58,11 @@ func newVaultAs(t testing.TB, as *syscall.Credential, clouds int, flags ...strin
 	t.Cleanup(func() {
 		if t.Failed() {
 			said, _ := os.ReadFile(v.logs)
-			t.Logf("the mounts of %s said:\n%s", v.dir, last(string(said)))
+			log, stacks, _ := strings.Cut(string(said), "\nSIGQUIT: ")
+			t.Logf("the mounts of %s said:\n%s", v.dir, last(log))
+			if stacks != "" {
+				t.Logf("and when one was aborted:\n%s", stacks)
+			}
 		}
 	})
 	return v

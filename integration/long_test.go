@@ -1,0 +1,12 @@
+//go:build long
+
+package integration
+
+// Sizes of the run that takes an hour.
+const (
+	bigFile          = 2 << 30
+	killRounds       = 150
+	differentialRuns = 40
+	exerciserSteps   = 20000
+	fioSize          = "512m"
+)

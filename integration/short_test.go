@@ -1,0 +1,12 @@
+//go:build !long
+
+package integration
+
+// Sizes of the run that everybody waits for.
+const (
+	bigFile          = 256 << 20
+	killRounds       = 50
+	differentialRuns = 6
+	exerciserSteps   = 2000
+	fioSize          = "48m"
+)
