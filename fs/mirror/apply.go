@@ -221,13 +221,21 @@ func (c *copyOf) writeHeader(s *sealed) error {
 func (m *Mirror) showAttrs(c *copyOf, from, to *sealed) error {
 	moved := from.committed() && from.head.Length == to.head.Length &&
 		from.head.MtimeSec == to.head.MtimeSec && from.head.MtimeNsec == to.head.MtimeNsec
-	if m.owners && (from.head.UID != to.head.UID || from.head.GID != to.head.GID || !from.committed()) {
+	made := c.made
+	c.made = nil
+	chown := from.head.UID != to.head.UID || from.head.GID != to.head.GID || !from.committed()
+	if made != nil {
+		chown = made.UID != to.head.UID || made.GID != to.head.GID
+	}
+	if m.owners && chown {
 		if err := c.file.Chown(int(to.head.UID), int(to.head.GID)); err != nil {
 			return err
 		}
 	}
-	if err := c.file.Chmod(backingMode(to.head.Mode, moved)); err != nil {
-		return err
+	if mode := backingMode(to.head.Mode, moved); made == nil || made.Mode != mode || chown {
+		if err := c.file.Chmod(mode); err != nil {
+			return err
+		}
 	}
 	mtime := time.Unix(to.head.MtimeSec, int64(to.head.MtimeNsec))
 	if moved {

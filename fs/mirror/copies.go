@@ -22,6 +22,7 @@ type copyOf struct {
 	writable error  // why it cannot be written; nil when it can
 	temp     string // the entry of a fresh backing file that is not in place yet
 	tempDir  *Node
+	made     *cloud.Info // what it showed when this mount made it; nil from its first commit on
 
 	// Guarded by file.trust: what of it is believed, while ctime stays.
 	ctime time.Time

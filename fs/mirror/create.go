@@ -138,14 +138,10 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 	backing := make([]uint64, len(m.members))
 	lead := -1
 	for k, c := range f.copies {
-		if c == nil || c.file == nil {
+		if c == nil || c.file == nil || c.made == nil {
 			continue
 		}
-		info, err := c.file.Stat()
-		if err != nil {
-			continue
-		}
-		if backing[k] = info.Ino; lead < 0 {
+		if backing[k] = c.made.Ino; lead < 0 {
 			lead = k
 		}
 	}
@@ -182,9 +178,17 @@ func (m *Mirror) createCopy(s *site, c *copyOf, id cipher.ID) error {
 	if err := c.create(s.path(c.mb.index, false), backingMode(s.mode, false), id); err != nil {
 		return err
 	}
-	if m.owners {
-		return c.file.Chown(int(s.owner.UID), int(s.owner.GID))
+	info, err := c.file.Stat()
+	if err != nil {
+		return err
 	}
+	if m.owners && (info.UID != s.owner.UID || info.GID != s.owner.GID) {
+		if err := c.file.Chown(int(s.owner.UID), int(s.owner.GID)); err != nil {
+			return err
+		}
+		info.UID, info.GID = s.owner.UID, s.owner.GID
+	}
+	c.made = &info
 	return nil
 }
 
