@@ -304,7 +304,7 @@ func (d differential) chmod() step {
 
 func (d differential) chown() step {
 	ids := []int{-1, 0, 1000, 1001}
-	path, uid, gid := d.path(), ids[d.IntN(4)], ids[d.IntN(4)]
+	path, uid, gid := d.path(), ids[d.IntN(4)], ids[1+d.IntN(3)] // not both -1: then FUSE asks for nothing at all
 	return step{fmt.Sprintf("chown %q %d:%d", path, uid, gid), func(s *side) string {
 		return told(unix.Lchown(s.at(path), uid, gid), "") + s.lstat(path)
 	}}
@@ -460,10 +460,13 @@ func differentialRun(t *testing.T, seed uint64) (ok bool) {
 		if n%differentialCheck != 0 {
 			continue
 		}
-		for _, s := range []*side{plain, mount} {
-			s.closeAll()
-			setTimes(t, s.root)
-		}
+		plain.closeAll()
+		mount.closeAll()
+		// A commit may replace a backing file, which moves the time of its directory; none is left to be made now.
+		m.unmount()
+		m = v.mount()
+		setTimes(t, plain.root)
+		setTimes(t, mount.root)
 		demandSameTree(t, describe(t, mount), describe(t, plain))
 		m.unmount()
 		m = v.mount()
