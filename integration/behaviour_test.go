@@ -1,0 +1,386 @@
+package integration
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// stillness is how soon a mount must notice a cloud that has gone: it syncs every 5 s.
+const stillness = 15 * time.Second
+
+// contents are all names under a directory with what is in them, so that any change shows.
+func contents(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	all := make(map[string]string)
+	must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, _ := filepath.Rel(dir, path)
+		all[name] = d.Type().String()
+		if d.Type().IsRegular() {
+			content, err := os.ReadFile(path)
+			all[name] = string(content)
+			return err
+		}
+		return nil
+	}))
+	return all
+}
+
+func demandUnchanged(t testing.TB, dir string, before map[string]string) {
+	t.Helper()
+	after := contents(t, dir)
+	for name, content := range before {
+		if got, ok := after[name]; !ok || got != content {
+			t.Errorf("%s was changed or is gone", filepath.Join(dir, name))
+		}
+	}
+	if len(after) > len(before) {
+		t.Errorf("%s has %d entries, had %d", dir, len(after), len(before))
+	}
+}
+
+func demandContent(t testing.TB, path, want string) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	if err != nil || string(got) != want {
+		t.Errorf("%s is %.100q, %v; want %.100q", path, got, err, want)
+	}
+}
+
+// mountWarned mounts in the background as a user does, and returns what the program says on standard error.
+func (v *vault) mountWarned() string {
+	v.t.Helper()
+	path, err := program()
+	must(v.t, err)
+	r := command{}.try(v.t, path, "mount", "--passfile", v.pass, v.dir, v.root)
+	if r.code != 0 {
+		v.t.Fatalf("mount: exit code %d\n%s", r.code, r.stderr)
+	}
+	return r.stderr
+}
+
+func (v *vault) demandWarning(said, cloud, what string) {
+	v.t.Helper()
+	if strings.Count(said, "\n") != 1 || !strings.HasPrefix(said, "overcast: warning: cloud "+cloud+" is "+what+":") {
+		v.t.Errorf("mount said %q, want one warning that %s is %s", said, cloud, what)
+	}
+}
+
+// TestOneCloudAbsent takes each cloud away in turn.
+func TestOneCloudAbsent(t *testing.T) {
+	t.Parallel()
+	for i, state := range [][]string{{"behind", "ok", "ok"}, {"ok", "behind", "ok"}, {"ok", "ok", "behind"}} {
+		t.Run(cloudName(i), func(t *testing.T) {
+			v := newVault(t, 3)
+			m := v.mount()
+			writeIn(t, v.root, "old", []byte("old"))
+			m.unmount()
+			away := v.clouds[i] + ".away"
+			must(t, os.Rename(v.clouds[i], away))
+			before := contents(t, away)
+
+			v.demandWarning(v.mountWarned(), cloudName(i), "absent")
+			if got := v.status().Clouds[i].State; got != "absent" {
+				t.Errorf("status says %q", got)
+			}
+			demandContent(t, v.at("old"), "old")
+			writeIn(t, v.root, "old", []byte("newer"))
+			writeIn(t, v.root, "new", []byte("new"))
+			v.overcast("unmount", v.root)
+			if _, err := os.Lstat(v.clouds[i]); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the absent cloud's directory: %v", err)
+			}
+			must(t, os.Rename(away, v.clouds[i]))
+			v.demandStates(state...)
+
+			// It is back, and is still behind: it neither leads nor is shown.
+			v.demandWarning(v.mountWarned(), cloudName(i), "behind")
+			v.demandStates(state...)
+			if lead := v.status().Lead; lead == cloudName(i) {
+				t.Errorf("%s leads", lead)
+			}
+			demandContent(t, v.at("old"), "newer")
+			demandContent(t, v.at("new"), "new")
+			must(t, os.Remove(v.at("new")))
+			v.overcast("unmount", v.root)
+			demandUnchanged(t, v.clouds[i], before)
+		})
+	}
+}
+
+// TestEachCloudAlone reads a tree of every kind of entry from each cloud.
+func TestEachCloudAlone(t *testing.T) {
+	t.Parallel()
+	v := newVault(t, 3)
+	m := v.mount()
+	plantTree(t, v.root, 4096)
+	changeTree(t, v.root, 4096)
+	want := treeOf(t, v.root)
+	m.unmount()
+	v.eachAlone(func(root string) { demandSameTree(t, treeOf(t, root), want) })
+}
+
+// TestForeignFiles puts into the clouds' directories what sync tools and people do.
+func TestForeignFiles(t *testing.T) {
+	t.Parallel()
+	v := newVault(t, 2)
+	m := v.mount()
+	must(t, os.MkdirAll(v.at("dir", "inner"), 0o755))
+	writeIn(t, v.root, "dir/file", []byte("content"))
+	m.unmount()
+
+	foreign := make(map[string]string)
+	for _, cloud := range v.clouds {
+		for path := range contents(t, cloud) {
+			at := filepath.Join(cloud, path)
+			if info, err := os.Lstat(at); err != nil || !info.IsDir() {
+				continue
+			}
+			for _, name := range []string{".DS_Store", "foo.txt", "x (conflicted copy).tmp", "~$lock", ".sync.ffs_db", "plain"} {
+				foreign[filepath.Join(at, name)] = name
+			}
+			for copied := range contents(t, at) {
+				if content, err := os.ReadFile(filepath.Join(at, copied)); err == nil && !strings.Contains(copied, "/") {
+					foreign[filepath.Join(at, copied+" (1)")] = string(content)
+				}
+			}
+		}
+	}
+	for path, content := range foreign {
+		writeIn(t, "", path, []byte(content))
+	}
+
+	m = v.mount()
+	listed := strings.Fields(command{dir: v.root}.run(t, "find", ".", "-mindepth", "1"))
+	if len(listed) != 3 {
+		t.Errorf("listed are %q", listed)
+	}
+	demandContent(t, v.at("dir/file"), "content")
+	writeIn(t, v.root, "dir/file", []byte("changed"))
+	if err := unix.Rmdir(v.at("dir/inner")); err != unix.ENOTEMPTY {
+		t.Errorf("rmdir of a directory with foreign files: %v", err)
+	}
+	if r := (command{}).try(t, "rm", "-rf", v.at("dir")); !strings.Contains(r.stderr, "not empty") {
+		t.Errorf("rm -rf: %d, %q", r.code, r.stderr)
+	}
+	if _, err := os.Lstat(v.at("dir/file")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file in it: %v", err)
+	}
+	m.unmount()
+	for path, content := range foreign {
+		demandContent(t, path, content)
+	}
+}
+
+// TestCloudGoes moves a cloud's directory away under a mount.
+func TestCloudGoes(t *testing.T) {
+	t.Parallel()
+	for i := range 2 {
+		t.Run(cloudName(i), func(t *testing.T) {
+			v := newVault(t, 2)
+			v.troubled = true
+			m := v.mount()
+			writeIn(t, v.root, "file", []byte("before"))
+			must(t, os.Rename(v.clouds[i], v.clouds[i]+".away"))
+			writeIn(t, v.root, "new", []byte("during"))
+			v.demandNotice()
+			writeIn(t, v.root, "file", []byte("after"))
+			demandContent(t, v.at("new"), "during")
+			m.unmount()
+			if _, err := os.Lstat(v.clouds[i]); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("its directory was made again: %v", err)
+			}
+
+			must(t, os.Rename(v.clouds[i]+".away", v.clouds[i]))
+			if got := v.status().Clouds[i].State; got != "behind" {
+				t.Errorf("status says %q of the cloud that is back", got)
+			}
+			m = v.mount()
+			demandContent(t, v.at("file"), "after")
+			demandContent(t, v.at("new"), "during")
+			m.unmount()
+		})
+	}
+}
+
+// demandNotice waits for the mount to say that a cloud is behind. What status says of a directory that is gone is no proof.
+func (v *vault) demandNotice() {
+	v.t.Helper()
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	late := time.After(stillness)
+	for {
+		said, err := os.ReadFile(v.logs)
+		must(v.t, err)
+		if strings.Contains(string(said), "is behind from now on") {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-late:
+			v.t.Errorf("the mount has not noticed within %v", stillness)
+			return
+		}
+	}
+}
+
+// blocks calls found for every aligned block of 16 bytes in a cloud that must be like no other: all but a header's first
+// 16 bytes, its salt, and holes. The marker is no secret.
+func blocks(t testing.TB, cloud string, found func(block [16]byte, path string)) {
+	t.Helper()
+	for path, content := range contents(t, cloud) {
+		if path == "z-overcast.json" || !strings.HasPrefix(content, "OVERCAST") {
+			continue
+		}
+		for off := 32; off+16 <= len(content); off += 16 {
+			if block := [16]byte([]byte(content[off : off+16])); block != [16]byte{} {
+				found(block, path)
+			}
+		}
+	}
+}
+
+// TestSecrecy looks for anything that two clouds have in common, or that tells what is in them.
+func TestSecrecy(t *testing.T) {
+	t.Parallel()
+	v := newVault(t, 3)
+	const secret = "a phrase that nobody may read"
+	m := v.mount()
+	must(t, os.Mkdir(v.at("telling-directory"), 0o755))
+	for _, name := range []string{"telling-directory/telling-name", "telling-" + strings.Repeat("long", 50)} {
+		writeIn(t, v.root, name, bytes.Repeat([]byte(secret), 2000))
+	}
+	writeIn(t, v.root, "twice", bytes.Repeat([]byte("0123456789abcdef"), 1024))
+	must(t, os.Symlink("telling-target", v.at("telling-link")))
+	must(t, unix.Setxattr(v.at("twice"), "user.telling", []byte(secret), 0))
+	m.unmount()
+	seen := make(map[[16]byte]string)
+	look := func() {
+		for i, cloud := range v.clouds {
+			blocks(t, cloud, func(block [16]byte, path string) {
+				at := cloudName(i) + "/" + path
+				if other, ok := seen[block]; ok {
+					t.Errorf("%x is in %s and in %s", block, other, at)
+				}
+				seen[block] = at
+			})
+		}
+	}
+	look()
+	v.demandNamesDiffer()
+
+	// The same content again, in place: every record is a new one. The other files are as they were.
+	m = v.mount()
+	file, err := os.OpenFile(v.at("twice"), os.O_RDWR, 0)
+	must(t, err)
+	_, err = file.WriteAt(bytes.Repeat([]byte("0123456789abcdef"), 1024), 0)
+	must(t, errors.Join(err, file.Sync(), file.Close()))
+	must(t, os.RemoveAll(v.at("telling-directory")))
+	must(t, os.Remove(v.at("telling-"+strings.Repeat("long", 50))))
+	must(t, os.Remove(v.at("telling-link")))
+	v.demandNothingTold(secret)
+	m.unmount()
+	look()
+	v.demandNothingTold(secret)
+}
+
+func (v *vault) demandNamesDiffer() {
+	v.t.Helper()
+	names := make(map[string]string)
+	for i, cloud := range v.clouds {
+		for path := range contents(v.t, cloud) {
+			name := filepath.Base(path)
+			if other, ok := names[name]; ok && name != "." && name != "z-overcast.json" {
+				v.t.Errorf("%s is in the clouds %s and %s", name, other, cloudName(i))
+			}
+			names[name] = cloudName(i)
+		}
+	}
+}
+
+// demandNothingTold looks for plaintext in the clouds and in the vault, whose state has the log of what was done.
+func (v *vault) demandNothingTold(secret string) {
+	v.t.Helper()
+	for _, dir := range append([]string{v.dir}, v.clouds...) {
+		for path, content := range contents(v.t, dir) {
+			for _, word := range []string{"telling", "twice", secret, "0123456789abcdef", "longlong"} {
+				if strings.Contains(path, word) || strings.Contains(content, word) {
+					v.t.Errorf("%s/%s tells of %q", dir, path, word)
+				}
+			}
+		}
+	}
+}
+
+// readOnly makes a directory read-only, as a disk that has failed does.
+func readOnly(t *testing.T, dir string) (undo func()) {
+	t.Helper()
+	must(t, unix.Mount(dir, dir, "", unix.MS_BIND, ""))
+	undo = func() { _ = unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW) } // it may be undone already
+	t.Cleanup(undo)
+	must(t, unix.Mount("", dir, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+	return undo
+}
+
+// TestReadOnlyCloud mounts with one cloud's directory read-only, and with both.
+func TestReadOnlyCloud(t *testing.T) {
+	t.Parallel()
+	for i := range 2 {
+		t.Run(cloudName(i), func(t *testing.T) {
+			v := newVault(t, 2)
+			v.troubled = true
+			m := v.mount()
+			writeIn(t, v.root, "file", []byte("before"))
+			m.unmount()
+			undo := readOnly(t, v.clouds[i])
+			before := contents(t, v.clouds[i])
+			m = v.mount()
+			demandContent(t, v.at("file"), "before")
+			writeIn(t, v.root, "file", []byte("after"))
+			writeIn(t, v.root, "new", []byte("new"))
+			demandContent(t, v.at("file"), "after")
+			m.unmount()
+			undo()
+			if got := v.status().Clouds[i].State; got != "behind" {
+				t.Errorf("status says %q of the cloud that could not be written", got)
+			}
+			demandUnchanged(t, v.clouds[i], before)
+			m = v.mount()
+			demandContent(t, v.at("file"), "after")
+			demandContent(t, v.at("new"), "new")
+			m.unmount()
+		})
+	}
+	t.Run("both", func(t *testing.T) {
+		v := newVault(t, 2)
+		m := v.mount()
+		writeIn(t, v.root, "file", []byte("before"))
+		m.unmount()
+		for _, cloud := range v.clouds {
+			readOnly(t, cloud)
+		}
+		v.troubled = true
+		m = v.mount()
+		demandContent(t, v.at("file"), "before")
+		for _, err := range []error{
+			os.WriteFile(v.at("file"), []byte("after"), 0o600), os.Mkdir(v.at("dir"), 0o700), os.Remove(v.at("file")),
+			os.Chmod(v.at("file"), 0o600), os.Rename(v.at("file"), v.at("other")),
+		} {
+			if !errors.Is(err, unix.EROFS) {
+				t.Errorf("a change where nothing can be written: %v", err)
+			}
+		}
+		m.unmount()
+		v.demandStates("ok", "ok")
+	})
+}
