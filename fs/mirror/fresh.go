@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
 )
 
 // tempName is a name that sync tools skip.
@@ -80,11 +81,13 @@ func (f *file) makeFresh() ([]*copyOf, error) {
 	err := f.m.settle("create", members, func(mb *member) error {
 		c := fresh[mb.index]
 		path, _ := dir.path(mb.index)
-		if err := c.create(join(path, c.temp), backingMode(f.mode, false), f.base.head.FileID); err != nil {
-			return err
+		err := keepTimes(mb.dir, path, func() error {
+			return c.create(join(path, c.temp), backingMode(f.mode, false), f.base.head.FileID)
+		})
+		if err == nil {
+			made++
 		}
-		made++
-		return nil
+		return err
 	})
 	if made == 0 {
 		return nil, nil
@@ -146,6 +149,19 @@ func (n *Node) parent() (*Node, bool) {
 	return n.links[0].parent, true
 }
 
+// keepTimes does something in a directory of which programs must not see
+// that the directory changed. The caller holds Mirror.names.
+func keepTimes(dir cloud.Dir, path string, do func() error) error {
+	before, err := dir.Stat(path)
+	if err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	return dir.Chtimes(path, cloud.Times{Mtime: &before.Mtime})
+}
+
 // putInPlace renames a fresh backing file over the one that it replaces.
 func (m *Mirror) putInPlace(n *Node, c *copyOf) error {
 	if c.temp == "" {
@@ -159,7 +175,8 @@ func (m *Mirror) putInPlace(n *Node, c *copyOf) error {
 	if !ok {
 		return fmt.Errorf("put in place: %w", ErrStale)
 	}
-	if err := c.mb.dir.Rename(join(dir, c.temp), path); err != nil {
+	err := keepTimes(c.mb.dir, dir, func() error { return c.mb.dir.Rename(join(dir, c.temp), path) })
+	if err != nil {
 		return err
 	}
 	info, err := c.file.Stat()
