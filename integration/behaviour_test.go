@@ -2,8 +2,10 @@ package integration
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,6 +118,43 @@ func TestOneCloudAbsent(t *testing.T) {
 			demandUnchanged(t, v.clouds[i], before)
 		})
 	}
+}
+
+// TestCloudsRefused mounts clouds that are all away, or in each other's place, and finds nothing changed.
+func TestCloudsRefused(t *testing.T) {
+	t.Parallel()
+	v := newVault(t, 2)
+	m := v.mount()
+	writeIn(t, v.root, "file", []byte("content"))
+	m.unmount()
+	refuse := func(why string) {
+		t.Helper()
+		outside := func() map[string]string {
+			all := contents(t, filepath.Dir(v.dir))
+			maps.DeleteFunc(all, func(name, _ string) bool { return strings.HasPrefix(name, "vault/") }) // may tell of the attempt
+			return all
+		}
+		before := outside()
+		if said := v.refused(6, "mount", "--passfile", v.pass, v.dir, v.root); !strings.Contains(said, why) {
+			t.Errorf("mount said %q", said)
+		}
+		if !maps.Equal(before, outside()) {
+			t.Error("something was changed")
+		}
+	}
+	must(t, exchange(v.clouds[0], v.clouds[1]))
+	refuse("were folders swapped?")
+	must(t, exchange(v.clouds[0], v.clouds[1]))
+	for _, dir := range v.clouds {
+		must(t, os.Rename(dir, dir+".away"))
+	}
+	refuse("no cloud is available")
+	for _, dir := range v.clouds {
+		must(t, os.Rename(dir+".away", dir))
+	}
+	m = v.mount()
+	demandContent(t, v.at("file"), "content")
+	m.unmount()
 }
 
 // TestEachCloudAlone reads a tree of every kind of entry from each cloud.
@@ -383,4 +422,76 @@ func TestReadOnlyCloud(t *testing.T) {
 		m.unmount()
 		v.demandStates("ok", "ok")
 	})
+}
+
+// openings are the names of the files that are opened in the clouds' directories while something is done.
+func (v *vault) openings(do func()) map[string]bool {
+	v.t.Helper()
+	fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
+	must(v.t, err)
+	defer unix.Close(fd)
+	for _, cloud := range v.clouds {
+		must(v.t, filepath.WalkDir(cloud, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				_, err = unix.InotifyAddWatch(fd, path, unix.IN_OPEN)
+			}
+			return err
+		}))
+	}
+	do()
+	opened := make(map[string]bool)
+	events := make([]byte, 1<<20)
+	for {
+		n, err := unix.Read(fd, events)
+		if err == unix.EAGAIN {
+			return opened
+		}
+		must(v.t, err)
+		for rest := events[:n]; len(rest) > 0; {
+			mask, size := binary.NativeEndian.Uint32(rest[4:]), int(binary.NativeEndian.Uint32(rest[12:]))
+			name := string(bytes.TrimRight(rest[unix.SizeofInotifyEvent:unix.SizeofInotifyEvent+size], "\x00"))
+			if mask&unix.IN_ISDIR == 0 && name != "z-overcast.json" { // the marker tells that the directory is still there
+				opened[name] = true
+			}
+			rest = rest[unix.SizeofInotifyEvent+size:]
+		}
+	}
+}
+
+// TestListingOpensNothing counts what ls -lR opens in the clouds.
+func TestListingOpensNothing(t *testing.T) {
+	t.Parallel()
+	v := newVault(t, 2)
+	m := v.mount()
+	must(t, os.MkdirAll(v.at("dir", "inner"), 0o755))
+	for _, name := range []string{"a", "b", "dir/a", "dir/b", "dir/inner/a"} {
+		writeIn(t, v.root, name, pycryptoNoise(10_000))
+	}
+	m.unmount()
+	listing := func(lines int) {
+		said := command{}.run(t, "ls", "-lR", v.root)
+		if got := strings.Count(said, ":") + strings.Count(said, "\n"); got < lines {
+			t.Errorf("ls told only\n%s", said)
+		}
+	}
+	m = v.mount()
+	if opened := v.openings(func() { listing(10) }); len(opened) > 0 {
+		t.Errorf("ls -lR opened %d files", len(opened))
+	}
+	m.unmount()
+
+	// These are the ones whose names, types or modes are in them.
+	m = v.mount()
+	must(t, os.Symlink("a", v.at("dir", "link")))
+	must(t, unix.Mkfifo(v.at("fifo"), 0o600))
+	must(t, os.Chmod(v.at("dir/a"), 0o644|os.ModeSticky))
+	must(t, os.Chmod(v.at("dir/b"), 0))
+	writeIn(t, v.root, strings.Repeat("long", 50), []byte("long"))
+	m.unmount()
+	m = v.mount()
+	// Of each cloud: four headers and one sidecar.
+	if opened := v.openings(func() { listing(14) }); len(opened) == 0 || len(opened) > 2*5 {
+		t.Errorf("ls -lR opened %d files", len(opened))
+	}
+	m.unmount()
 }
