@@ -161,7 +161,7 @@ func (d differential) open() step {
 		var st unix.Stat_t
 		err = unix.Fstat(fd, &st)
 		if err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-			s.take(place, -1) // once they are gone, open directories and FIFOs tell nothing in the mount
+			s.take(place, -1) // in the mount, fchmod of those that are gone is ESTALE
 		}
 		return look(&st, err)
 	}}
@@ -462,9 +462,6 @@ func differentialRun(t *testing.T, seed uint64) (ok bool) {
 		}
 		plain.closeAll()
 		mount.closeAll()
-		// A commit may replace a backing file, which moves the time of its directory; none is left to be made now.
-		m.unmount()
-		m = v.mount()
 		setTimes(t, plain.root)
 		setTimes(t, mount.root)
 		demandSameTree(t, describe(t, mount), describe(t, plain))
