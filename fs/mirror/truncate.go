@@ -13,7 +13,8 @@ func (f *file) grow(to int64, written bool) error {
 	size := f.m.layout.ChunkSize()
 	if f.length%size != 0 {
 		tail := f.length / size
-		if _, where := f.find(tail); where != inHole {
+		// Of a hole, too, a sealed version has a short record, or will have.
+		if _, where := f.find(tail); where != inHole || tail < f.covered {
 			if _, err := f.lift(tail); err != nil {
 				return err
 			}
