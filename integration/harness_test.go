@@ -39,7 +39,7 @@ const (
 // roles are what this program can be besides a test. The argument is JSON.
 func roles() map[string]func(argument string) error {
 	return map[string]func(string) error{
-		"reaper": reap, "killWriter": writeUntilKilled,
+		"reaper": reap, "killWriter": writeUntilKilled, "exerciser": exercise,
 	}
 }
 
