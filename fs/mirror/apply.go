@@ -87,7 +87,7 @@ func (w *work) write(c *copyOf) error {
 	if w.overwrites() {
 		dirty := w.from
 		dirty.head.Flags |= cipher.Dirty
-		if err := c.writeHeader(&dirty); err != nil {
+		if err := w.f.writeHeader(c, &dirty); err != nil {
 			return err
 		}
 	}
@@ -184,8 +184,7 @@ func (w *work) writeRun(c *copyOf, indices []int64, hole bool) error {
 // finish writes the clean header of one copy, and what the backing entry
 // shows.
 func (w *work) finish(c *copyOf) error {
-	w.f.touched(c, 0, 0)
-	if err := c.writeHeader(&w.to); err != nil {
+	if err := w.f.writeHeader(c, &w.to); err != nil {
 		return err
 	}
 	if w.replace {
@@ -200,6 +199,15 @@ func (w *work) finish(c *copyOf) error {
 		return w.f.m.putInPlace(w.f.n, c)
 	}
 	return nil
+}
+
+// writeHeader writes a header with no reader at work, who would take one that
+// is not noted here yet for somebody else's.
+func (f *file) writeHeader(c *copyOf, s *sealed) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.touched(c, 0, 0)
+	return c.writeHeader(s)
 }
 
 // writeHeader seals and writes a version's header for this copy.

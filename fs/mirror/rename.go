@@ -346,8 +346,7 @@ func (m *Mirror) takeOverIn(mb *member, mv *move) error {
 	if !c.writes() {
 		return ErrOlder
 	}
-	f.touched(c, 0, 0)
-	if err := c.writeHeader(&t.to); err != nil {
+	if err := f.writeHeader(c, &t.to); err != nil {
 		return err
 	}
 	mtime := time.Unix(t.to.head.MtimeSec, int64(t.to.head.MtimeNsec))

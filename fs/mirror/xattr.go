@@ -181,7 +181,13 @@ func (n *Node) changeXattr(name string, change func(mb *member, x xattrs, backin
 // touchedXattr keeps a change of attributes, which moves ctime, from looking
 // like somebody else's change of the content.
 func (n *Node) touchedXattr(k int) {
-	if f := n.file.Load(); f != nil && f.copies[k].serves() {
-		f.touched(f.copies[k], 0, 0)
+	f := n.file.Load()
+	if f == nil {
+		return
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if c := f.copies[k]; c.serves() {
+		f.touched(c, 0, 0)
 	}
 }
