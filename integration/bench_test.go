@@ -6,7 +6,6 @@ import (
 	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 )
@@ -132,7 +131,7 @@ func BenchmarkFilesystem(b *testing.B) {
 // benchArchive is the source of the Go tools, some thousands of files.
 func benchArchive(b *testing.B) string {
 	archive := filepath.Join(b.TempDir(), "tree.tar")
-	command{}.run(b, "tar", "-cf", archive, "-C", filepath.Join(runtime.GOROOT(), "src"), "cmd")
+	command{}.run(b, "tar", "-cf", archive, "-C", goSource(b), "cmd")
 	return archive
 }
 

@@ -22,7 +22,7 @@ func TestKill(t *testing.T) {
 		t.Run(fmt.Sprintf("%d clouds", clouds), func(t *testing.T) {
 			t.Parallel()
 			v := newVault(t, clouds)
-			h := &killHistory{t: t, random: rand.New(rand.NewPCG(uint64(clouds), 3)), safe: map[string]uint64{}, begun: map[string]uint64{}}
+			h := &killHistory{t: t, random: rand.New(rand.NewPCG(uint64(clouds), 3)), safe: map[string]uint64{}, begun: map[string]uint64{}, partly: map[string]uint64{}}
 			for round := range killRounds/share + 1 {
 				h.round(v, uint64(round)+1)
 				if t.Failed() {
@@ -40,6 +40,7 @@ type killHistory struct {
 	base   uint64
 	safe   map[string]uint64 // the version that each file, or page of one, has at least
 	begun  map[string]uint64 // and at most
+	partly map[string]uint64 // the version of which a file was last found to have a part
 }
 
 func (n note) key() string { return fmt.Sprintf("%s %d", n.File, n.Page) }
@@ -156,8 +157,15 @@ func (h *killHistory) checkWhole(file string, content []byte, partly bool) {
 		return
 	}
 	begun := h.begun[n.key()]
-	if len(content) == 0 && h.safe[n.key()] == 0 || partly && begun > h.safe[n.key()] && begins(content, versioned(file, begun)) {
+	if len(content) == 0 && h.safe[n.key()] == 0 {
 		return
+	}
+	// A part that an earlier kill left is still there where the writer was killed before it came to the file.
+	for _, version := range []uint64{begun, h.partly[n.key()]} {
+		if partly && version > h.safe[n.key()] && begins(content, versioned(file, version)) {
+			h.partly[n.key()] = version
+			return
+		}
 	}
 	h.t.Errorf("%s: neither version %x nor %x, but %d bytes: %.80q", file, h.safe[n.key()], begun, len(content), content)
 }
