@@ -33,10 +33,15 @@ func (f *file) take() *work {
 	} else {
 		f.merge()
 	}
-	w := &work{f: f, from: f.disk, to: f.base, replace: f.replacing, first: !f.disk.committed() && !f.replacing}
+	w := &work{f: f, from: f.disk, to: f.base, replace: f.replacing, first: f.first()}
 	w.changes = !f.moving.empty() || f.disk.head.Length != f.base.head.Length || f.replacing
 	return w
 }
+
+// first reports whether nothing committed is at stake in the next commit: the
+// clouds have no version, and no fsync has one in the log. The caller holds
+// file.mu.
+func (f *file) first() bool { return !f.disk.committed() && !f.replacing && !f.promised }
 
 // merge puts the logged layer over a moving one that a failure left behind.
 func (f *file) merge() {
@@ -264,6 +269,7 @@ func (w *work) done(err error) {
 	f.m.commits.committed(w)
 	f.charge(-f.moving.bytes())
 	f.moving, f.disk = newLayer(), w.to
+	f.promised = f.promised && f.base.head.CommitID != w.to.head.CommitID
 	f.floor = f.m.layout.Records(w.to.head.Length)
 	f.covered = max(f.floor, f.m.layout.Records(f.base.head.Length))
 	f.fresh.cutBelow(f.floor)
@@ -349,7 +355,8 @@ func (m *Mirror) applySteps(mb *member, works []*work) error {
 		if err := w.write(c); err != nil {
 			return err
 		}
-		if w.changes && !w.first {
+		// A record that a power cut takes from a sparse file would be a hole.
+		if w.changes && (!w.first || w.to.head.Flags&cipher.Sparse != 0) {
 			sync = append(sync, c)
 		}
 	}

@@ -77,11 +77,12 @@ func (f *file) believe(c *copyOf, r *run, raw []byte) error {
 		if r.states[i] == cipher.RecordDamaged || c.marks.has(at) {
 			continue
 		}
-		if peer != nil && !equal[i] && c.whole == unknown {
+		if c.whole == unknown && !equal[i] && (peer != nil || r.states[i] == cipher.RecordHole) {
 			f.settle(c)
 		}
 		switch {
-		case c.whole == agrees, equal[i], peer == nil && c.whole != differs:
+		case c.whole == agrees, equal[i], peer == nil && c.whole == unknown,
+			peer == nil && c.whole == partial && r.states[i] != cipher.RecordHole:
 			if peer != nil {
 				c.marks.add(at, at+1)
 			}

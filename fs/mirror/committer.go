@@ -117,6 +117,13 @@ func (c *committer) track(f *file, e *entry, data [][]byte) (uint64, error) {
 	return seq, nil
 }
 
+// keep keeps the log for a file from an entry of an earlier run on.
+func (c *committer) keep(f *file, from uint64) {
+	c.mu.Lock()
+	c.bound[f] = from
+	c.mu.Unlock()
+}
+
 func (c *committer) untrack(f *file) {
 	c.mu.Lock()
 	delete(c.bound, f)
@@ -233,10 +240,7 @@ func (m *Mirror) commit(files []*file) error {
 	var works []*work
 	logged := true
 	for _, f := range files {
-		f.mu.Lock()
-		err := f.seal(false)
-		f.mu.Unlock()
-		if err != nil {
+		if err := f.sealForClouds(); err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -286,16 +290,13 @@ func (m *Mirror) retire() error {
 	low := m.commits.low()
 	m.names.RUnlock()
 	m.recordChecked()
+	if err := m.log.Sync(); err != nil || low <= m.durable.Load() {
+		return err
+	}
 	m.commits.mu.Lock()
 	ledger := m.commits.ledger
 	m.commits.ledger = nil
 	m.commits.mu.Unlock()
-	if low <= m.durable.Load() {
-		return m.log.Sync()
-	}
-	if err := m.log.Sync(); err != nil {
-		return err
-	}
 	for _, mb := range m.ups() {
 		if err := errors.Join(mb.dir.Check(), mb.dir.Syncfs()); err != nil {
 			if err := m.drop(mb, "sync", err); err != nil {
@@ -309,7 +310,9 @@ func (m *Mirror) retire() error {
 		}
 	}
 	m.durable.Store(low)
-	return m.log.Retire(low)
+	// What is retired must not come back by a power cut: the names may go on
+	// without it before the log is synced again.
+	return errors.Join(m.log.Retire(low), m.log.Sync())
 }
 
 // Sync commits everything and makes it durable in every cloud that is up.

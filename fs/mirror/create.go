@@ -61,7 +61,8 @@ func (s *site) path(k int, special bool) string {
 	return join(dir, entryIn(s.link.enc, k, special))
 }
 
-// putSidecar writes the sidecar of a long name before its entry.
+// putSidecar writes the sidecar of a long name before its entry. One that is
+// there in part is told by its hash, and written again.
 func (m *Mirror) putSidecar(mb *member, dir *Node, enc []cipher.Name) error {
 	path, _ := dir.path(mb.index)
 	return m.putSidecarAt(mb, path, enc[mb.index])
@@ -72,19 +73,22 @@ func (m *Mirror) putSidecarAt(mb *member, path string, e cipher.Name) error {
 		return nil
 	}
 	side := join(path, string(e.Sidecar))
-	if have, err := readAll(mb.dir, side); err == nil && string(have) == string(e.SidecarData) {
+	have, err := readAll(mb.dir, side)
+	if err == nil && string(have) == string(e.SidecarData) {
 		return nil
 	}
-	temp := join(path, tempName())
-	f, err := mb.dir.Create(temp, 0o644)
+	f, err := mb.dir.Create(side, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		f, err = mb.dir.Open(side, true)
+	}
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	if _, err := f.WriteAt(e.SidecarData, 0); err != nil {
-		return errors.Join(err, mb.dir.Remove(temp))
+		return err
 	}
-	return mb.dir.Rename(temp, side)
+	return f.Truncate(int64(len(e.SidecarData)))
 }
 
 // dropSidecar removes the sidecar of a name that is gone. One that stays is

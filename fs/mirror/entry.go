@@ -39,6 +39,7 @@ type entry struct {
 	Ref     uint64       `json:"r,omitempty"`
 	Path    []byte       `json:"p,omitempty"`
 	To      []byte       `json:"t,omitempty"`
+	Also    []byte       `json:"b,omitempty"` // another name of what loses one here, if it is in use
 	File    *cipher.ID   `json:"f,omitempty"`
 	Kind    uint32       `json:"k,omitempty"` // S_IFMT bits
 	Over    uint32       `json:"y,omitempty"` // what To was before
@@ -50,10 +51,17 @@ type entry struct {
 	Attrs   *attrEntry   `json:"m,omitempty"`
 	Salts   [][]byte     `json:"s,omitempty"` // by cloud
 	Inodes  []uint64     `json:"i,omitempty"` // of a directory, by cloud
+	Other   *identity    `json:"g,omitempty"` // of To
 	Temps   []string     `json:"e,omitempty"` // by cloud
 	Commit  *commitEntry `json:"v,omitempty"`
 
 	data []byte
+}
+
+// identity is a file's id, or a directory's inodes by cloud.
+type identity struct {
+	File   *cipher.ID `json:"f,omitempty"`
+	Inodes []uint64   `json:"i,omitempty"`
 }
 
 // attrEntry is attributes, whole for a file, and what changes for a directory.

@@ -88,6 +88,7 @@ type file struct {
 	pending    layer
 	logged     layer
 	moving     layer // being applied
+	promised   bool  // an fsync counts on a sealed version that no cloud has
 	replacing  bool  // the copies are fresh backing files
 	orphan     bool  // no name is left
 	reserved   int64 // bytes counted in Mirror.pending
@@ -117,7 +118,7 @@ func (m *Mirror) acquire(n *Node) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !n.version.IsZero() && n.version != f.base.head.CommitID {
+	if !n.version.IsZero() && n.version != f.base.head.CommitID || m.misled(n, f) {
 		n.stale.Store(true)
 		f.closeCopies()
 		return nil, ErrStale
@@ -137,6 +138,7 @@ func (f *file) release() {
 		f.n.file.Store(nil)
 		f.mu.Lock()
 		f.n.version = f.base.head.CommitID
+		f.n.shown.Store(f.length + 1)
 		f.look()
 		if len(f.late) > 0 {
 			f.n.lateEntry.Store(f.n.lastEntry.Load() + 1)

@@ -105,6 +105,11 @@ func (c *copyOf) create(path string, perm uint32, id cipher.ID) error {
 	if c.file, err = c.mb.dir.Create(path, perm); err != nil {
 		return err
 	}
+	return c.begin(id)
+}
+
+// begin writes the header of a file that has no version yet.
+func (c *copyOf) begin(id cipher.ID) error {
 	empty := sealed{head: cipher.Header{Type: cipher.TypeFile, FileID: id, Flags: cipher.Dirty}, accs: make([]cipher.Acc, c.mb.index+1)}
 	if err := c.writeHeader(&empty); err != nil {
 		return err

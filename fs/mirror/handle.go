@@ -130,25 +130,9 @@ func (h *Handle) Sync() error {
 	if m.readOnly {
 		return nil
 	}
-	f.mu.Lock()
-	if f.ref == 0 && f.copyLate() {
-		f.mu.Unlock()
-		if err := f.begin(); err != nil {
-			return err
-		}
-	}
-	err := f.seal(true)
-	late := len(f.late) > 0 || f.n.late()
-	onWay := f.base.head.CommitID != f.disk.head.CommitID
-	orphan := f.orphan
-	f.mu.Unlock()
-	if err != nil || orphan {
+	onWay, err := f.sealDurable()
+	if err != nil {
 		return err
-	}
-	if late {
-		if err := f.syncLead(); err != nil {
-			return err
-		}
 	}
 	if err := m.log.Sync(); err != nil {
 		return err
@@ -165,14 +149,35 @@ func (h *Handle) Sync() error {
 	return nil
 }
 
-// syncLead makes direct writes durable in the first cloud that can, together
-// with the directories that lead there.
-func (f *file) syncLead() error {
-	m := f.m
-	m.names.RLock()
-	defer m.names.RUnlock()
+// sealDurable seals what is in no commit yet, once the direct writes that the
+// commit counts on are durable: in the log with it, or in one cloud before it.
+// onWay means that the clouds do not have the file's version yet.
+func (f *file) sealDurable() (onWay bool, err error) {
+	f.m.names.RLock()
+	defer f.m.names.RUnlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.orphan {
+		return false, nil
+	}
+	switch {
+	case f.n.late() || len(f.late) > 0 && !f.copyLate():
+		err = f.syncLead()
+	case f.copyLate():
+		err = f.bindLocked()
+	}
+	if err == nil {
+		err = f.seal(true)
+	}
+	onWay = f.base.head.CommitID != f.disk.head.CommitID
+	f.promised = f.promised || onWay
+	return onWay, err
+}
+
+// syncLead makes direct writes durable in the first cloud that can, together
+// with the directories that lead there. The caller holds Mirror.names and
+// file.mu.
+func (f *file) syncLead() error {
 	var err error = ErrNoCloud
 	for _, c := range f.targets() {
 		if err = f.syncCopy(c); err == nil {
@@ -180,7 +185,7 @@ func (f *file) syncLead() error {
 			f.n.lateEntry.Store(0)
 			return nil
 		}
-		if dropped := m.drop(c.mb, "sync", err); dropped != nil {
+		if dropped := f.m.drop(c.mb, "sync", err); dropped != nil {
 			return dropped
 		}
 	}

@@ -281,11 +281,8 @@ func (m *Mirror) attrOf(n *Node, f *found) (Attr, error) {
 	if info.Dir {
 		return a, nil
 	}
-	size, err := m.layout.PlainSize(info.Size)
-	if err != nil {
-		size = 0
-	}
-	a.Size = size
+	a.Size = m.lengthOf(f.best, info)
+	n.shown.Store(a.Size + 1)
 	if n.special() || info.Mode&headerDecides != 0 {
 		m.headerAttr(n, f.best, &a)
 	}
@@ -296,19 +293,25 @@ func (m *Mirror) attrOf(n *Node, f *found) (Attr, error) {
 // answers even where nothing verifies.
 func (m *Mirror) headerAttr(n *Node, k int, a *Attr) {
 	a.Mode = n.kind | a.Mode&0o777
-	path, ok := n.path(k)
-	if !ok {
+	for _, mb := range append([]*member{m.members[k]}, m.ups()...) {
+		path, ok := n.path(mb.index)
+		if !ok {
+			return
+		}
+		h, device, err := m.peekDevice(mb, path)
+		if err != nil {
+			m.logger.Warn("a header cannot be read", "cloud", mb.name, "error", err)
+			continue
+		}
+		if len(h.Version) == 0 {
+			continue // of a file that never had a version, it says nothing
+		}
+		a.fromHeader(h)
+		a.Rdev = device
+		if h.Type != cipher.TypeSymlink && h.Type != cipher.TypeFile {
+			a.Size = 0
+		}
 		return
-	}
-	h, device, err := m.peekDevice(m.members[k], path)
-	if err != nil {
-		m.logger.Warn("a header cannot be read", "cloud", m.members[k].name, "error", err)
-		return
-	}
-	a.fromHeader(h)
-	a.Rdev = device
-	if h.Type != cipher.TypeSymlink && h.Type != cipher.TypeFile {
-		a.Size = 0
 	}
 }
 

@@ -164,6 +164,14 @@ func (m *Mirror) drop(mb *member, what string, cause error) error {
 	if others == 0 {
 		return fmt.Errorf("%s: cloud %s: %w", what, mb.name, cause)
 	}
+	// An fsync may have counted on this cloud alone.
+	for _, o := range m.members {
+		if o != mb && o.up() {
+			if err := o.dir.Syncfs(); err != nil {
+				m.logger.Warn("a cloud cannot be synced", "cloud", o.name, "error", err)
+			}
+		}
+	}
 	reason := failure(what, cause)
 	if err := m.state.MarkBehind(mb.id, reason); err != nil {
 		return fmt.Errorf("cannot mark cloud %s behind: %w", mb.name, err)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
 )
 
 // Node is a file or directory that somebody knows: the kernel, an opener, a
@@ -24,6 +25,8 @@ type Node struct {
 	file    atomic.Pointer[file]
 	version cipher.ID   // the commit id when it was last open, zero before; guarded by opening
 	stale   atomic.Bool // changed behind the mount: its names get another node
+
+	shown atomic.Int64 // what stat showed of a file that nobody had open, plus 1; 0 nothing yet
 
 	lastEntry atomic.Uint64 // of the log, about the file's content
 	lateEntry atomic.Uint64 // one more than the last one when direct writes may not be durable; 0 when they are
@@ -88,6 +91,15 @@ type table struct {
 	byBacking map[backingKey]*Node
 	byIno     map[uint64]*Node
 	spare     uint64 // the next inode number for a node whose own is taken
+	lengths   map[backingKey]length
+}
+
+// length is that of a file whose backing file has another size than its header
+// says: something uncommitted follows, or its end is missing.
+type length struct {
+	size  int64 // of the backing file, then
+	mtime time.Time
+	plain int64
 }
 
 const firstSpareIno = 1 << 62
@@ -96,6 +108,43 @@ func (t *table) init(root *Node) {
 	t.byBacking = map[backingKey]*Node{}
 	t.byIno = map[uint64]*Node{root.ino: root}
 	t.spare = firstSpareIno
+	t.lengths = map[backingKey]length{}
+}
+
+// lengthOf is the length that stat shows of a file that nobody has open.
+func (m *Mirror) lengthOf(k int, info cloud.Info) int64 {
+	m.tree.Lock()
+	known, ok := m.nodes.lengths[backingKey{k, info.Ino}]
+	m.tree.Unlock()
+	if ok && known.size == info.Size && known.mtime.Equal(info.Mtime) {
+		return known.plain
+	}
+	size, err := m.layout.PlainSize(info.Size)
+	if err != nil {
+		return 0
+	}
+	return size
+}
+
+// misled reports whether stat showed another length than the header of the
+// file, which is being opened, and remembers what to show from now on. A cache
+// above that holds on to a wrong length would read zeros, or less than there
+// is.
+func (m *Mirror) misled(n *Node, f *file) bool {
+	if shown := n.shown.Load(); shown == 0 || shown == f.length+1 {
+		return false
+	}
+	m.tree.Lock()
+	defer m.tree.Unlock()
+	for k, c := range f.copies {
+		if c == nil || c.file == nil {
+			continue
+		}
+		if info, err := c.file.Stat(); err == nil {
+			m.nodes.lengths[backingKey{k, info.Ino}] = length{info.Size, info.Mtime, f.length}
+		}
+	}
+	return true
 }
 
 func newRoot(m *Mirror) *Node {

@@ -2,8 +2,9 @@ package mirror
 
 import (
 	"errors"
-	"io"
 	"io/fs"
+	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -11,15 +12,24 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 )
 
+// recovered is a file whose changes since its last commit are done again.
+type recovered struct {
+	*file
+	strays spans // what was written directly; it may be there in part
+}
+
 // recover brings back, after a kill of the process, what had reached the
 // mirror and was in no commit yet: the log's changes in their order, over the
-// records that were written directly.
+// records that were written directly. They stay in the log, under the names
+// that they have there, until a commit holds them.
 func (r *replayer) recover() error {
-	files := map[uint64]*file{}
+	files := map[uint64]*recovered{}
 	defer func() {
 		for _, f := range files {
-			f.recovering = false
-			f.release()
+			if f != nil {
+				f.recovering = false
+				f.release()
+			}
 		}
 	}()
 	at := -1
@@ -29,20 +39,22 @@ func (r *replayer) recover() error {
 		}
 		number := r.entries[at].Ref
 		f := r.refs[number]
-		if number == 0 || f == nil || f.change < 0 || at <= f.commit || f.change <= f.commit {
+		if number == 0 || f == nil || at <= f.commit || f.change <= f.commit {
+			return nil
+		}
+		open, known := files[number]
+		if !known {
+			open = r.reopen(number, f)
+			files[number] = open
+		}
+		if open == nil {
 			return nil
 		}
 		e, err := parseEntry(payload)
 		if err != nil {
 			return err
 		}
-		if files[number] == nil {
-			if files[number] = r.reopen(f); files[number] == nil {
-				f.change = -1
-				return nil
-			}
-		}
-		if err := r.reapply(files[number], e); err != nil {
+		if err := r.reapply(open, e); err != nil {
 			r.m.logger.Error("a change is lost", "operation", e.Op, "error", err)
 		}
 		return nil
@@ -50,25 +62,26 @@ func (r *replayer) recover() error {
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
-		if err := r.commitRecovered(f); err != nil {
-			r.m.logger.Error("a recovered file cannot be committed", "error", err)
-			continue
+	for _, number := range slices.Sorted(maps.Keys(files)) {
+		if f := files[number]; f != nil {
+			if err := r.commitRecovered(f); err != nil {
+				return err
+			}
+			r.m.commits.enqueue(f.file)
 		}
-		r.m.commits.enqueue(f)
 	}
 	return nil
 }
 
 // reopen opens a file that the log names, at the place where it is now. It
 // returns nil where there is nothing left to recover.
-func (r *replayer) reopen(f *ref) *file {
+func (r *replayer) reopen(number uint64, f *ref) *recovered {
 	m := r.m
 	where, alive := r.final(f.path, f.at)
 	if !alive || f.kind != unix.S_IFREG {
 		return nil
 	}
-	n, err := m.Walk(where)
+	n, open, err := r.walkOpen(where, f)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			m.logger.Error("a file cannot be recovered", "error", err)
@@ -76,23 +89,36 @@ func (r *replayer) reopen(f *ref) *file {
 		return nil
 	}
 	defer n.Forget()
-	var open *file
-	if n.file.Load() == nil {
-		open, err = r.loadNew(n, f)
-	}
-	if open == nil {
-		open, err = m.acquire(n)
-	}
-	if err != nil {
-		m.logger.Error("a file cannot be recovered", "error", err)
-		return nil
-	}
 	if open.base.head.FileID != f.file {
 		open.release()
 		return nil
 	}
-	open.recovering = true
-	return open
+	open.recovering, open.ref = true, number
+	m.commits.keep(open, r.seqs[f.at])
+	return &recovered{file: open}
+}
+
+// walkOpen finds a file and opens it. What was written beyond the length in its
+// header makes it stale, once.
+func (r *replayer) walkOpen(path string, f *ref) (n *Node, open *file, err error) {
+	for range 2 {
+		if n, err = r.m.Walk(path); err != nil {
+			return nil, nil, err
+		}
+		if n.file.Load() == nil {
+			if open, err = r.loadNew(n, f); err == nil {
+				return n, open, nil
+			}
+		}
+		if open, err = r.m.acquire(n); err == nil {
+			return n, open, nil
+		}
+		n.Forget()
+		if !errors.Is(err, ErrStale) {
+			break
+		}
+	}
+	return nil, nil, err
 }
 
 // loadNew opens a file that never had a version: its headers are DIRTY and its
@@ -131,7 +157,7 @@ func (r *replayer) loadNew(n *Node, f *ref) (*file, error) {
 }
 
 // reapply does one change again, in memory.
-func (r *replayer) reapply(f *file, e *entry) error {
+func (r *replayer) reapply(f *recovered, e *entry) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch e.Op {
@@ -154,19 +180,21 @@ func (r *replayer) reapply(f *file, e *entry) error {
 	case opZero:
 		return f.zero(e.Off, e.Off+e.Length)
 	case opFresh:
-		return r.reswitch(f, e)
+		f.strays = nil
+		return r.reswitch(f.file, e)
 	}
 	return nil
 }
 
 // readopt takes over records that were written directly. One that is not in
 // every cloud as it should be becomes a pending change, which brings it there.
-func (r *replayer) readopt(f *file, e *entry) error {
+func (r *replayer) readopt(f *recovered, e *entry) error {
 	size := f.m.layout.ChunkSize()
+	f.strays.add(e.First, e.First+e.Count)
 	for i := e.First; i < e.First+e.Count; i++ {
 		n := min(size, e.Length-i*size)
 		plain := make([]byte, n)
-		id, everywhere, ok := r.directRecord(f, i, plain, [2]uint64{e.Counter, e.Counter + uint64(e.Count)})
+		id, everywhere, ok := r.directRecord(f.file, i, plain, [2]uint64{e.Counter, e.Counter + uint64(e.Count)})
 		if !ok {
 			continue
 		}
@@ -259,13 +287,14 @@ func (c *copyOf) reopen(path string) error {
 
 // commitRecovered clears what is no longer part of a recovered file, and lets
 // the next round commit it.
-func (r *replayer) commitRecovered(f *file) error {
+func (r *replayer) commitRecovered(f *recovered) error {
 	f.recovering = false
-	if err := f.begin(); err != nil {
+	if err := f.prepare(); err != nil {
 		return err
 	}
+	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.clearHoles(); err != nil {
+	if err := f.clearStray(); err != nil {
 		return err
 	}
 	if f.dirtySince.IsZero() {
@@ -274,42 +303,33 @@ func (r *replayer) commitRecovered(f *file) error {
 	return nil
 }
 
-// clearHoles cuts what lies beyond the recovered length and the committed one,
-// and clears records beyond the committed ones that are no part of the file.
-func (f *file) clearHoles() error {
-	size, err := f.m.layout.CipherSize(max(f.length, f.disk.head.Length))
+// clearStray cuts what lies beyond the recovered length, and clears records
+// that were written in part, or that a change removed after they were written.
+func (f *recovered) clearStray() error {
+	if f.pending.cut != uncut {
+		return nil // the commit cuts all that it does not write
+	}
+	layout := f.m.layout
+	size, err := layout.CipherSize(max(f.length, f.disk.head.Length))
 	if err != nil {
 		return err
 	}
+	records := layout.Records(f.length)
 	return f.each("truncate", func(c *copyOf) error {
 		f.touched(c, 0, 0)
 		if err := c.cut(size); err != nil {
 			return err
 		}
-		return f.clearHolesIn(c)
+		for _, s := range f.strays {
+			for i := max(s.lo, f.covered); i < min(s.hi, records); i++ {
+				if _, where := f.find(i); where != inHole {
+					continue
+				}
+				if _, err := c.file.WriteAt(make([]byte, layout.RecordSize(i, f.length)), layout.RecordOffset(i)); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
 	})
-}
-
-func (f *file) clearHolesIn(c *copyOf) error {
-	layout := f.m.layout
-	for i := f.covered; i < layout.Records(f.length); i++ {
-		data, err := c.file.SeekData(layout.RecordOffset(i))
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		// A hole of the backing file may be larger than any memory.
-		if i = max(i, (data-cipher.HeaderSize)/(layout.ChunkSize()+cipher.RecordOverhead)); i >= layout.Records(f.length) {
-			return nil
-		}
-		if _, where := f.find(i); where != inHole {
-			continue
-		}
-		if _, err := c.file.WriteAt(make([]byte, layout.RecordSize(i, f.length)), layout.RecordOffset(i)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

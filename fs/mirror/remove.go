@@ -157,7 +157,8 @@ func (n *Node) Unlink(name string) error {
 	if err != nil {
 		id = cipher.ID{}
 	}
-	if _, err := m.append(&entry{Op: opUnlink, Path: []byte(join(plain, name)), File: &id, Kind: child.kind}); err != nil {
+	e := &entry{Op: opUnlink, Path: []byte(join(plain, name)), Also: m.alsoAt(child, link{parent: n, name: name}, f), File: &id, Kind: child.kind}
+	if _, err := m.append(e); err != nil {
 		return err
 	}
 	enc, err := m.encode(name)
@@ -177,6 +178,79 @@ func (n *Node) Unlink(name string) error {
 	}
 	m.unnamed(child, n, name, f)
 	return nil
+}
+
+// alsoAt returns another path of a file that is about to lose a name, if it has
+// one and the log says of it what is in no cloud. The caller holds Mirror.names
+// for writing.
+func (m *Mirror) alsoAt(n *Node, lost link, f *found) []byte {
+	open := n.file.Load()
+	if open == nil || f.info().Nlink < 2 {
+		return nil
+	}
+	open.mu.RLock()
+	bound := open.ref != 0
+	open.mu.RUnlock()
+	if !bound {
+		return nil
+	}
+	if path, ok := m.otherPath(n, lost); ok {
+		return []byte(path)
+	}
+	m.findName(n)
+	path, _ := m.otherPath(n, lost)
+	return []byte(path)
+}
+
+func (m *Mirror) otherPath(n *Node, lost link) (string, bool) {
+	m.tree.Lock()
+	i := slices.IndexFunc(n.links, func(l link) bool { return l.parent != lost.parent || l.name != lost.name })
+	var l link
+	if i >= 0 {
+		l = n.links[i]
+	}
+	m.tree.Unlock()
+	if i < 0 {
+		return "", false
+	}
+	dir, ok := l.parent.plainPath()
+	return join(dir, l.name), ok
+}
+
+// findName looks through the lead for names of a file that is open under none
+// that is known: links that this mount never looked up. The caller holds
+// Mirror.names.
+func (m *Mirror) findName(n *Node) {
+	lead := m.lead()
+	if lead == nil || n.backing[lead.index] == 0 {
+		return
+	}
+	var search func(dir *Node)
+	search = func(dir *Node) {
+		path, _ := dir.path(lead.index)
+		entries, err := lead.dir.ReadDir(path)
+		if err != nil {
+			m.logger.Warn("a directory cannot be searched", "cloud", lead.name, "error", err)
+		}
+		for _, e := range entries {
+			if !e.Dir && e.Ino != n.backing[lead.index] {
+				continue
+			}
+			d, ok := m.decode(lead, path, e)
+			if !ok {
+				continue
+			}
+			child, _, err := m.child(dir, string(d.name))
+			if err != nil {
+				continue
+			}
+			if child.IsDir() {
+				search(child)
+			}
+			child.Forget()
+		}
+	}
+	search(m.root)
 }
 
 // lockChild finds a name and locks Mirror.names for writing with no commit of

@@ -234,12 +234,14 @@ type takeover struct {
 	hide     bool // size and mtime stay the same, so that the mtime must move
 }
 
-// logMove draws a takeover's version and writes the log's entry. A takeover
-// touches committed headers, so that its entry is durable first.
+// logMove draws a takeover's version and writes the log's entry. It is durable
+// before something is replaced: the log then knows of all that was there, and
+// of headers that the takeover touches.
 func (m *Mirror) logMove(mv *move) (*entry, error) {
 	e := &entry{Op: opRename, Path: []byte(mv.plain), To: []byte(mv.newPlain), Kind: mv.src.kind}
 	if mv.dst != nil {
 		e.Over = mv.dst.kind
+		e.Also = m.alsoAt(mv.dst, link{parent: mv.to, name: mv.newName}, mv.dstAt)
 	}
 	if mv.src.IsDir() {
 		// The log finds what is in a directory by the moves that it knows, so
@@ -263,7 +265,7 @@ func (m *Mirror) logMove(mv *move) (*entry, error) {
 	if _, err := m.append(e); err != nil {
 		return nil, err
 	}
-	if mv.takeover != nil {
+	if mv.dst != nil {
 		return e, m.log.Sync()
 	}
 	return e, nil
@@ -411,10 +413,10 @@ func (m *Mirror) swap(mv *move) error {
 		return fs.ErrNotExist
 	}
 	e := &entry{Op: opSwap, Path: []byte(join(plain, mv.name)), To: []byte(join(newPlain, mv.newName)), Kind: mv.src.kind, Over: mv.dst.kind}
-	if mv.src.IsDir() {
-		e.Inodes = mv.srcAt.backing()
-	} else if id, err := m.identify(mv.src); err == nil {
-		e.File = &id
+	one, other := m.identity(mv.src, mv.srcAt), m.identity(mv.dst, mv.dstAt)
+	e.File, e.Inodes, e.Other = one.File, one.Inodes, other
+	for range m.members {
+		e.Temps = append(e.Temps, tempName())
 	}
 	if _, err := m.append(e); err != nil {
 		return err
@@ -422,13 +424,26 @@ func (m *Mirror) swap(mv *move) error {
 	if err := m.log.Sync(); err != nil {
 		return err
 	}
-	if err := m.each("exchange", func(mb *member) error { return m.swapIn(mb, mv) }); err != nil {
+	if err := m.each("exchange", func(mb *member) error { return m.swapIn(mb, mv, e.Temps[mb.index]) }); err != nil {
 		return err
 	}
 	m.tree.Lock()
 	defer m.tree.Unlock()
 	m.exchangeLinks(mv)
 	return nil
+}
+
+// identity is how the log tells one of two entries that change places. The
+// caller holds Mirror.names.
+func (m *Mirror) identity(n *Node, at *found) *identity {
+	if n.IsDir() {
+		return &identity{Inodes: at.backing()}
+	}
+	id, err := m.identify(n)
+	if err != nil {
+		id = cipher.ID{}
+	}
+	return &identity{File: &id}
 }
 
 // exchangeLinks exchanges the links of the two nodes.
@@ -439,7 +454,7 @@ func (m *Mirror) exchangeLinks(mv *move) {
 	m.detach(mv.dst, mv.to, mv.newName)
 }
 
-func (m *Mirror) swapIn(mb *member, mv *move) error {
+func (m *Mirror) swapIn(mb *member, mv *move, temp string) error {
 	k := mb.index
 	from, _ := mv.from.path(k)
 	to, _ := mv.to.path(k)
@@ -452,7 +467,7 @@ func (m *Mirror) swapIn(mb *member, mv *move) error {
 		}
 	}
 	moves := [2][2]string{{src, join(to, entryIn(mv.newEnc, k, a))}, {dst, join(from, entryIn(mv.enc, k, b))}}
-	return swapPaths(mb.dir, join(to, tempName()), moves[0], moves[1])
+	return swapPaths(mb.dir, join(to, temp), moves[0], moves[1])
 }
 
 // swapPaths exchanges two entries by way of a temporary name: each moves from

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -15,16 +16,15 @@ import (
 // step looks first whether it is done already.
 type replayer struct {
 	m          *Mirror
-	entries    []*entry                // without data
-	seqs       []uint64                // of entries
-	refs       map[uint64]*ref         // files that the log names
-	misses     []int                   // steps that could not be done, by cloud
-	made       map[string]bool         // directories made by this replay, by cloud and path
-	temps      map[string]string       // fresh backing files' entries, by salt
-	lasts      map[string]*headEntry   // the last version that the log has for a backing file, by salt
-	became     map[cipher.ID]headEntry // file ids that a takeover changed
-	everything map[string]*inventory   // of a cloud that had to be searched
-	finals     map[string]*final       // of the cloud that is being done, by salt
+	entries    []*entry              // without data
+	seqs       []uint64              // of entries
+	refs       map[uint64]*ref       // files that the log names
+	misses     []int                 // steps that could not be done, by cloud
+	made       map[string]bool       // directories made by this replay, by cloud and path
+	lives      map[string]*life      // of backing files, by salt
+	became     map[cipher.ID]*became // file ids that a takeover changed
+	everything map[string]*inventory // of a cloud that had to be searched
+	finals     map[string]*final     // of the cloud that is being done, by salt
 }
 
 // ref is a file that the log names, and where it was then.
@@ -40,7 +40,7 @@ type ref struct {
 // replay brings everything that the log holds to the clouds that are up, and
 // empties it.
 func (m *Mirror) replay() error {
-	r := &replayer{m: m, refs: map[uint64]*ref{}, misses: make([]int, len(m.members)), made: map[string]bool{}, temps: map[string]string{}, lasts: map[string]*headEntry{}, became: map[cipher.ID]headEntry{}, everything: map[string]*inventory{}}
+	r := &replayer{m: m, refs: map[uint64]*ref{}, misses: make([]int, len(m.members)), made: map[string]bool{}, lives: map[string]*life{}, became: map[cipher.ID]*became{}, everything: map[string]*inventory{}}
 	if err := r.survey(); err != nil {
 		return err
 	}
@@ -104,26 +104,80 @@ func (r *replayer) note(at int, e *entry) {
 		return
 	}
 	if e.Op == opRename && e.Commit != nil {
-		r.became[e.Commit.Base.File] = e.Commit.Head
+		r.became[e.Commit.Base.File] = &became{at, &e.Commit.Head}
+		l := r.life(e.Salts)
+		l.heads = append(l.heads, e.Commit.Head.Commit)
 	}
 	f := r.refs[e.Ref]
 	if e.Ref == 0 || f == nil {
 		return
 	}
-	switch e.Op {
-	case opCommit:
+	if e.Op == opCommit {
 		f.commit = at
-		for _, salt := range e.Salts {
-			r.lasts[string(salt)] = &e.Commit.Head
-		}
-	case opFresh:
-		f.change = at
-		for k, salt := range e.Salts {
-			r.temps[string(salt)] = e.Temps[k]
-		}
-	default:
-		f.change = at
+		r.life(e.Salts).commit(at, e.Commit)
+		return
 	}
+	f.change = at
+	if e.Op == opFresh {
+		life := r.life(e.Salts)
+		life.fresh, life.temps = at, e.Temps
+	}
+}
+
+// became is what a file goes on as since a takeover, by its entry's index.
+type became struct {
+	at   int
+	head *headEntry
+}
+
+// life is what the log says of one backing file in each cloud, from the first
+// entry to the last.
+type life struct {
+	fresh int           // index of the entry that made it, 0 where it was there before
+	temps []string      // its entry until it is in place, by cloud
+	last  *headEntry    // the last version
+	heads []cipher.ID   // every version's commit id
+	chunk map[int64]int // the last commit that has a chunk
+	cuts  []cutAt
+}
+
+// cutAt is a commit, by its index, before which all from a chunk on went.
+type cutAt struct {
+	at   int
+	from int64
+}
+
+// life returns what is known of the backing files with these salts.
+func (r *replayer) life(salts [][]byte) *life {
+	for _, salt := range salts {
+		if l := r.lives[string(salt)]; l != nil {
+			return l
+		}
+	}
+	l := &life{chunk: map[int64]int{}}
+	for _, salt := range salts {
+		if salt != nil {
+			r.lives[string(salt)] = l
+		}
+	}
+	return l
+}
+
+func (l *life) commit(at int, v *commitEntry) {
+	l.last = &v.Head
+	l.heads = append(l.heads, v.Head.Commit)
+	if v.Cut != nil {
+		l.cuts = append(l.cuts, cutAt{at, *v.Cut})
+	}
+	for _, ch := range v.Chunks {
+		l.chunk[ch.Index] = at
+	}
+}
+
+// supersedes reports whether a commit after the one at index at has chunk i, or
+// removes it.
+func (l *life) supersedes(at int, i int64) bool {
+	return l.chunk[i] > at || slices.ContainsFunc(l.cuts, func(c cutAt) bool { return c.at > at && c.from <= i })
 }
 
 // dropIncomplete puts clouds behind that miss what another one has.
@@ -168,6 +222,13 @@ func (r *replayer) images(path string, at int) []string {
 				if p == from {
 					list = addImage(list, p, from, to)
 				}
+			case opUnlink:
+				if p == from && len(e.Also) > 0 {
+					list = addImage(list, p, from, string(e.Also))
+				}
+			}
+			if e.Op == opRename && p == to && len(e.Also) > 0 {
+				list = addImage(list, p, to, string(e.Also))
 			}
 		}
 	}
@@ -188,21 +249,45 @@ func addImage(list []string, p, from, to string) []string {
 	return append(list, image)
 }
 
-// final returns where something at path is after all operations; alive is
-// false when they remove or replace it.
+// final returns where something at path is after all operations, or one of the
+// places if links gave it several; alive is false when they remove or replace
+// every one.
 func (r *replayer) final(path string, at int) (where string, alive bool) {
+	places := places{path}
 	for _, e := range r.entries[at+1:] {
-		from, to := string(e.Path), string(e.To)
+		if places = places.after(e); len(places) == 0 {
+			return path, false
+		}
+	}
+	return places[0], true
+}
+
+// places are all the paths of one file or directory.
+type places []string
+
+// after is where they are after an operation. What it removes without being
+// the last name goes on under the others.
+func (p places) after(e *entry) places {
+	from, to := string(e.Path), string(e.To)
+	var next places
+	for _, path := range p {
 		switch e.Op {
+		case opLink:
+			next = append(next, path)
+			if path == from {
+				next = append(next, to)
+			}
+			continue
 		case opUnlink, opRmdir:
 			if path == from || strings.HasPrefix(path, from+"/") {
-				return path, false
+				path = string(e.Also)
 			}
 		case opRename:
 			if path == to {
-				return path, false
+				path = string(e.Also)
+			} else {
+				path = moveImage(path, from, to)
 			}
-			path = moveImage(path, from, to)
 		case opSwap:
 			if moved := moveImage(path, from, to); moved != path {
 				path = moved
@@ -210,8 +295,11 @@ func (r *replayer) final(path string, at int) (where string, alive bool) {
 				path = moveImage(path, to, from)
 			}
 		}
+		if path != "" && !slices.Contains(next, path) {
+			next = append(next, path)
+		}
 	}
-	return path, true
+	return next
 }
 
 func moveImage(p, from, to string) string {
@@ -290,18 +378,23 @@ func (r *replayer) isSame(mb *member, id cipher.ID) func(string) bool {
 	}
 }
 
-// goesOn reports whether a header belongs to what was the file id.
+// goesOn reports whether a header belongs to what was the file id. That of a
+// fresh backing file has no version until its commit is finished.
 func (r *replayer) goesOn(id cipher.ID, h *cipher.Header) bool {
 	if h.FileID == id {
 		return true
 	}
+	fresh := -1
+	if l := r.lives[string(h.Salt[:])]; l != nil && len(h.Version) == 0 {
+		fresh = l.fresh
+	}
 	for range r.became {
-		next, ok := r.became[id]
-		if !ok {
+		next := r.became[id]
+		if next == nil {
 			return false
 		}
-		id = next.File
-		if order := cipher.Compare(h.Version, next.Version); h.FileID == id && (order == cipher.Equal || order == cipher.Greater) {
+		id = next.head.File
+		if order := cipher.Compare(h.Version, next.head.Version); h.FileID == id && (fresh > next.at || order == cipher.Equal || order == cipher.Greater) {
 			return true
 		}
 	}
@@ -322,6 +415,13 @@ func (r *replayer) isDir(mb *member, inodes []uint64) func(string) bool {
 // replayIn goes through the log for one cloud.
 func (r *replayer) replayIn(mb *member) error {
 	r.finals = map[string]*final{}
+	for _, e := range r.entries {
+		if e.Op == opSwap {
+			if err := r.finishSwap(mb, e); err != nil {
+				return err
+			}
+		}
+	}
 	at := -1
 	err := r.m.log.Replay(func(_ uint64, payload []byte) error {
 		if at++; at >= len(r.entries) {
@@ -332,12 +432,17 @@ func (r *replayer) replayIn(mb *member) error {
 			return err
 		}
 		if e.Op == opCommit {
-			return r.redoCommit(mb, e)
+			return r.redoCommit(mb, at, e)
 		}
 		return r.redoName(mb, at, e)
 	})
 	if err != nil {
 		return err
+	}
+	if !r.m.state.SameBoot() {
+		if err := r.mendSidecars(mb); err != nil {
+			return err
+		}
 	}
 	if err := mb.dir.Syncfs(); err != nil {
 		return err

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
 )
@@ -32,7 +33,7 @@ func (fin *final) absorb(v *commitEntry) {
 // redoCommit writes a commit's records, under a DIRTY header where committed
 // ones change. After a kill a clean header vouches for them; after a power cut
 // only a sync did, so that they are looked at whatever the header says.
-func (r *replayer) redoCommit(mb *member, e *entry) error {
+func (r *replayer) redoCommit(mb *member, at int, e *entry) error {
 	f, v := r.refs[e.Ref], e.Commit
 	if f == nil || v == nil || mb.index >= len(e.Salts) || e.Salts[mb.index] == nil {
 		return nil
@@ -64,10 +65,16 @@ func (r *replayer) redoCommit(mb *member, e *entry) error {
 		r.miss(mb, e, err)
 		return nil
 	}
-	if r.m.state.SameBoot() && (had == later || had == whole && len(v.Base.Version) > 0) {
+	life := r.lives[salt]
+	switch {
+	case had == later && (r.m.state.SameBoot() || !slices.Contains(life.heads, c.head.CommitID)):
 		return nil
+	case had == begun:
+		err = r.rewrite(c, v, e.data)
+	case !r.m.state.SameBoot():
+		err = r.mend(c, v, e.data, func(i int64) bool { return life.supersedes(at, i) })
 	}
-	if err := r.rewrite(c, v, e.data, had != begun); err != nil {
+	if err != nil {
 		return err
 	}
 	fin.absorb(v)
@@ -130,10 +137,11 @@ func (r *replayer) locateCopy(mb *member, fin *final) (string, bool) {
 func (f *ref) spot() spot { return spot{f.path, f.at, f.kind} }
 
 func (r *replayer) locateTemp(mb *member, fin *final) (string, bool) {
-	temp, ok := r.temps[string(fin.salts[mb.index])]
-	if !ok {
+	life := r.lives[string(fin.salts[mb.index])]
+	if life == nil || life.temps == nil || life.temps[mb.index] == "" {
 		return "", false
 	}
+	temp := life.temps[mb.index]
 	match := r.hasSalt(mb, fin.salts[mb.index])
 	for _, image := range r.images(fin.ref.path, fin.ref.at) {
 		_, dir, _, err := r.entryPath(mb, image, fin.ref.kind)
@@ -160,33 +168,24 @@ func (r *replayer) openCopy(mb *member, path string) (*copyOf, error) {
 	return c, nil
 }
 
-// rewrite brings a commit's records to one copy. With applied the clean header
-// is there already and only records may be missing.
-func (r *replayer) rewrite(c *copyOf, v *commitEntry, data []byte, applied bool) error {
+// rewrite brings a commit's records to one copy.
+func (r *replayer) rewrite(c *copyOf, v *commitEntry, data []byte) error {
 	layout := r.m.layout
 	base := v.Base.sealed(len(r.m.members))
-	if base.committed() && !v.Fresh && !applied {
+	if base.committed() && !v.Fresh {
 		base.head.Flags |= cipher.Dirty
 		if err := c.writeHeader(&base); err != nil {
 			return err
 		}
 	}
-	if v.Cut != nil && !applied {
+	if v.Cut != nil {
 		if err := c.cut(layout.RecordOffset(*v.Cut)); err != nil {
 			return err
 		}
 	}
-	for _, ch := range v.Chunks {
-		n := ch.N
-		if n > len(data) {
-			return fmt.Errorf("commit: %w: chunk %d has no data", ErrDamaged, ch.Index)
-		}
-		if !applied || !r.newer(c, v, ch) {
-			if err := r.rewriteChunk(c, v, ch, data[:n]); err != nil {
-				return err
-			}
-		}
-		data = data[n:]
+	err := v.eachChunk(data, func(ch chunkEntry, plain []byte) error { return r.rewriteChunk(c, v, ch, plain) })
+	if err != nil {
+		return err
 	}
 	size, err := layout.CipherSize(v.Head.Length)
 	if err != nil {
@@ -197,6 +196,31 @@ func (r *replayer) rewrite(c *copyOf, v *commitEntry, data []byte, applied bool)
 		return err
 	}
 	return c.file.Truncate(size)
+}
+
+// mend writes the records of a commit again that a power cut took from a copy
+// with a clean header of that commit, or of a later one that superseded some.
+func (r *replayer) mend(c *copyOf, v *commitEntry, data []byte, superseded func(i int64) bool) error {
+	return v.eachChunk(data, func(ch chunkEntry, plain []byte) error {
+		if superseded(ch.Index) || r.newer(c, v, ch) {
+			return nil
+		}
+		return r.rewriteChunk(c, v, ch, plain)
+	})
+}
+
+// eachChunk calls do for every chunk with its part of the entry's data.
+func (v *commitEntry) eachChunk(data []byte, do func(ch chunkEntry, plain []byte) error) error {
+	for _, ch := range v.Chunks {
+		if ch.N > len(data) {
+			return fmt.Errorf("commit: %w: chunk %d has no data", ErrDamaged, ch.Index)
+		}
+		if err := do(ch, data[:ch.N]); err != nil {
+			return err
+		}
+		data = data[ch.N:]
+	}
+	return nil
 }
 
 // newer reports whether a copy has the record of an entry, or a later one.
@@ -285,15 +309,22 @@ func (r *replayer) settleTemp(mb *member, fin *final, temp string) error {
 }
 
 // outdated reports whether a file has a later version than the log has for one
-// of its backing files, which other ones have replaced then.
+// of its backing files, or goes on in one that was made later: others have
+// replaced it then.
 func (r *replayer) outdated(mb *member, f *ref, salt []byte) bool {
-	last := r.lasts[string(salt)]
-	if last == nil {
+	life := r.lives[string(salt)]
+	if life == nil || life.last == nil {
 		return false
 	}
 	_, ok := r.locate(mb, f.spot(), func(path string) bool {
 		h, err := r.m.peek(mb, path)
-		return err == nil && r.goesOn(last.File, h) && cipher.Compare(h.Version, last.Version) == cipher.Greater
+		if err != nil || !r.goesOn(life.last.File, h) {
+			return false
+		}
+		if next := r.lives[string(h.Salt[:])]; next != nil && next != life && next.fresh > life.fresh {
+			return true
+		}
+		return cipher.Compare(h.Version, life.last.Version) == cipher.Greater
 	})
 	return ok
 }

@@ -49,17 +49,33 @@ func (r *replayer) redoCreate(mb *member, at int, e *entry) error {
 	if r.elsewhere(mb, *e.File) {
 		return nil
 	}
-	return r.makeAt(mb, at, e, unix.S_IFREG, func(path string) error {
+	return r.makeAt(mb, at, e, unix.S_IFREG, func(path string, lost bool) error {
 		c := &copyOf{mb: mb, head: &cipher.Header{Salt: [16]byte(e.Salts[mb.index])}}
-		if err := c.create(path, backingMode(*e.Attrs.Mode, false), *e.File); err != nil {
+		defer c.close()
+		if err := c.makeNew(path, lost, e); err != nil || !r.m.owners {
 			return err
 		}
-		defer c.close()
-		if r.m.owners {
-			return c.file.Chown(int(*e.Attrs.UID), int(*e.Attrs.GID))
-		}
-		return nil
+		return c.file.Chown(int(*e.Attrs.UID), int(*e.Attrs.GID))
 	})
+}
+
+// makeNew makes a new file, or makes one of what lost its header, under the
+// names that it has.
+func (c *copyOf) makeNew(path string, lost bool, e *entry) (err error) {
+	mode := backingMode(*e.Attrs.Mode, false)
+	if !lost {
+		return c.create(path, mode, *e.File)
+	}
+	if c.keys, err = c.mb.keys.NewFile(cipher.TypeFile, c.head.Salt); err != nil {
+		return err
+	}
+	if c.file, err = c.mb.dir.Open(path, true); err != nil {
+		return err
+	}
+	if err := errors.Join(c.file.Truncate(0), c.file.Chmod(mode)); err != nil {
+		return err
+	}
+	return c.begin(*e.File)
 }
 
 // redoFresh makes a fresh backing file again whose entry a power cut took,
@@ -97,14 +113,14 @@ func (r *replayer) redoFresh(mb *member, e *entry) error {
 	return nil
 }
 
-// makeAt makes an entry at the first of its places that is free and has a
-// directory. What lies there without a header that opens is what a power cut
-// left of it.
-func (r *replayer) makeAt(mb *member, at int, e *entry, kind uint32, build func(path string) error) error {
+// makeAt makes an entry: of what lies at one of its places without a header
+// that opens, which is what a crash left of it, or else at the first place that
+// is free and has a directory.
+func (r *replayer) makeAt(mb *member, at int, e *entry, kind uint32, build func(path string, lost bool) error) error {
 	if _, alive := r.final(string(e.Path), at); !alive {
 		return nil
 	}
-	var last error = ErrMissing
+	var free []vacancy
 	for _, image := range r.images(string(e.Path), at) {
 		path, dir, name, err := r.entryPath(mb, image, kind)
 		if err != nil {
@@ -113,24 +129,39 @@ func (r *replayer) makeAt(mb *member, at int, e *entry, kind uint32, build func(
 		if info, err := mb.dir.Stat(dir); err != nil || !info.Dir {
 			continue
 		}
-		if info, err := mb.dir.Stat(path); err == nil {
-			_, peeked := r.m.peek(mb, path)
-			if info.Dir || peeked == nil || errors.Is(peeked, cipher.ErrNewer) {
-				continue
-			}
+		v := vacancy{path, dir, name}
+		switch info, err := mb.dir.Stat(path); {
+		case missing(err):
+			free = append(free, v)
+		case err != nil:
+			return err
+		case !info.Dir && r.lost(mb, path) && kind == unix.S_IFDIR:
 			if err := mb.dir.Remove(path); err != nil {
 				return err
 			}
-		}
-		if err := r.m.putSidecarAt(mb, dir, name); err != nil {
-			return err
-		}
-		if last = build(path); last == nil {
-			return nil
+			free = append(free, v)
+		case !info.Dir && r.lost(mb, path):
+			return r.fill(mb, v, true, build)
 		}
 	}
-	r.miss(mb, e, last)
+	if len(free) > 0 {
+		return r.fill(mb, free[0], false, build)
+	}
+	r.miss(mb, e, ErrMissing)
 	return nil
+}
+
+// vacancy is a place for an entry.
+type vacancy struct {
+	path, dir string
+	name      cipher.Name
+}
+
+func (r *replayer) fill(mb *member, v vacancy, lost bool, build func(path string, lost bool) error) error {
+	if err := r.m.putSidecarAt(mb, v.dir, v.name); err != nil {
+		return err
+	}
+	return build(v.path, lost)
 }
 
 func (r *replayer) redoSpecial(mb *member, at int, e *entry) error {
@@ -138,19 +169,23 @@ func (r *replayer) redoSpecial(mb *member, at int, e *entry) error {
 	if salt == nil || e.Commit == nil {
 		return nil
 	}
+	version := e.Commit.Head.sealed(len(r.m.members))
+	build := func(path string, lost bool) error {
+		if lost {
+			if err := mb.dir.Remove(path); err != nil {
+				return err
+			}
+		}
+		return r.m.writeSpecial(mb, path, e, &version, e.data)
+	}
 	path, ok := r.locate(mb, spot{string(e.Path), at, e.Kind}, r.hasSalt(mb, salt))
-	if ok && r.wholeSpecial(mb, path, e) {
+	switch {
+	case !ok:
+		return r.makeAt(mb, at, e, e.Kind, build)
+	case r.wholeSpecial(mb, path, e):
 		return nil
 	}
-	if ok {
-		if err := mb.dir.Remove(path); err != nil {
-			return err
-		}
-	}
-	version := e.Commit.Head.sealed(len(r.m.members))
-	return r.makeAt(mb, at, e, e.Kind, func(path string) error {
-		return r.m.writeSpecial(mb, path, e, &version, e.data)
-	})
+	return build(path, true)
 }
 
 // wholeSpecial reports whether a special file has its header and records.
@@ -189,13 +224,50 @@ func (r *replayer) redoMkdir(mb *member, at int, e *entry) error {
 	if _, ok := r.locate(mb, spot{string(e.Path), at, unix.S_IFDIR}, isDir); ok {
 		return nil
 	}
-	return r.makeAt(mb, at, e, unix.S_IFDIR, func(path string) error {
+	return r.makeAt(mb, at, e, unix.S_IFDIR, func(path string, _ bool) error {
 		if err := mb.dir.Mkdir(path, *e.Attrs.Mode); err != nil {
 			return err
 		}
 		r.made[mb.name+"\x00"+path] = true
 		return applyDirAttr(mb.dir, path, &attrEntry{UID: e.Attrs.UID, GID: e.Attrs.GID}, r.m.owners)
 	})
+}
+
+// mendSidecars writes the sidecars again that a power cut took from names that
+// the log has made.
+func (r *replayer) mendSidecars(mb *member) error {
+	for at, e := range r.entries {
+		var names []string
+		switch e.Op {
+		case opCreate, opSpecial, opMkdir:
+			names = []string{string(e.Path)}
+		case opRename, opLink:
+			names = []string{string(e.To)}
+		case opSwap:
+			names = []string{string(e.Path), string(e.To)}
+		}
+		for _, name := range names {
+			for _, image := range r.images(name, at) {
+				if err := r.mendSidecar(mb, image); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (r *replayer) mendSidecar(mb *member, plain string) error {
+	path, dir, name, err := r.entryPath(mb, plain, unix.S_IFREG)
+	if err != nil || name.Sidecar == "" {
+		return err
+	}
+	for _, entry := range []string{path, path + "w"} {
+		if _, err := mb.dir.Stat(entry); err == nil {
+			return r.m.putSidecarAt(mb, dir, name)
+		}
+	}
+	return nil
 }
 
 // matcher recognizes what an entry moves or removes.
@@ -209,15 +281,34 @@ func (r *replayer) matcher(mb *member, e *entry) func(string) bool {
 	return r.hasID(mb, e.File)
 }
 
+// arrived recognizes what an entry has moved, in whatever backing file and
+// under whatever id it goes on.
+func (r *replayer) arrived(mb *member, e *entry) func(string) bool {
+	switch {
+	case e.Kind == unix.S_IFDIR:
+		return r.isDir(mb, e.Inodes)
+	case e.Commit == nil || e.Salts[mb.index] == nil:
+		return r.isSame(mb, *e.File)
+	}
+	same, later := r.hasSalt(mb, e.Salts[mb.index]), r.isSame(mb, e.Commit.Base.File)
+	return func(path string) bool { return same(path) || later(path) }
+}
+
 func (r *replayer) redoRename(mb *member, at int, e *entry) error {
 	match := r.matcher(mb, e)
-	target, done := r.locate(mb, spot{string(e.To), at, e.Kind}, match)
-	if done {
-		return r.takeOver(mb, e, target)
-	}
 	source, _, _, err := r.entryPath(mb, string(e.Path), e.Kind)
 	if err != nil {
 		return err
+	}
+	// A later operation may bring it back to where it came from: what is there
+	// has gone nowhere, or will do all of it again.
+	arrived := r.arrived(mb, e)
+	target, done := r.locate(mb, spot{string(e.To), at, e.Kind}, func(path string) bool { return path != source && arrived(path) })
+	if done {
+		if there, _, _, err := r.entryPath(mb, string(e.To), e.Kind); err != nil || target != there {
+			return errors.Join(err, r.takeOver(mb, e, target))
+		}
+		return errors.Join(r.takeOver(mb, e, target), r.removeOther(mb, e))
 	}
 	if !match(source) {
 		if _, alive := r.final(string(e.To), at); alive && !r.movedOn(mb, e) {
@@ -354,35 +445,64 @@ func (r *replayer) clearLitter(mb *member, path string, kind uint32) error {
 	return nil
 }
 
-func (r *replayer) redoSwap(mb *member, e *entry) error {
-	match := r.matcher(mb, e)
-	src, _, _, err := r.entryPath(mb, string(e.Path), e.Kind)
+// swapSides spells what an exchange moves, each from one path to another, and
+// the temporary name between them.
+func (r *replayer) swapSides(mb *member, e *entry) (src, dst [2]string, temp string, err error) {
+	kinds := [2]uint32{e.Kind, e.Over}
+	paths := [2]string{string(e.Path), string(e.To)}
+	var dir string
+	for i, side := range []*[2]string{&src, &dst} {
+		if side[0], _, _, err = r.entryPath(mb, paths[i], kinds[i]); err != nil {
+			return src, dst, "", err
+		}
+		if side[1], dir, _, err = r.entryPath(mb, paths[1-i], kinds[i]); err != nil {
+			return src, dst, "", err
+		}
+	}
+	if _, dir, _, err = r.entryPath(mb, paths[1], e.Kind); err != nil {
+		return src, dst, "", err
+	}
+	return src, dst, join(dir, e.Temps[mb.index]), nil
+}
+
+// finishSwap goes on where an exchange stopped that the backing filesystem
+// cannot do at once. It was the last operation on names there, and the first
+// entry is still under a temporary name, where nothing else would find it.
+func (r *replayer) finishSwap(mb *member, e *entry) error {
+	src, dst, temp, err := r.swapSides(mb, e)
 	if err != nil {
 		return err
 	}
-	if !match(src) {
+	if _, err := mb.dir.Stat(temp); err != nil {
 		return nil
 	}
-	dst, _, _, err := r.entryPath(mb, string(e.To), e.Over)
-	if err != nil {
+	if err := mb.dir.Rename(dst[0], dst[1]); err != nil && !missing(err) {
 		return err
 	}
-	newSrc, dir, _, err := r.entryPath(mb, string(e.To), e.Kind)
-	if err != nil {
+	return mb.dir.Rename(temp, src[1])
+}
+
+// isThere reports whether an entry is what the log says.
+func (r *replayer) isThere(mb *member, kind uint32, what *identity, path string) bool {
+	if kind == unix.S_IFDIR {
+		return r.isDir(mb, what.Inodes)(path)
+	}
+	return r.hasID(mb, what.File)(path)
+}
+
+func (r *replayer) redoSwap(mb *member, e *entry) error {
+	src, dst, temp, err := r.swapSides(mb, e)
+	if err != nil || !r.isThere(mb, e.Kind, &identity{e.File, e.Inodes}, src[0]) || !r.isThere(mb, e.Over, e.Other, dst[0]) {
 		return err
 	}
-	newDst, _, _, err := r.entryPath(mb, string(e.Path), e.Over)
-	if err != nil {
-		return err
-	}
-	if err := swapPaths(mb.dir, join(dir, tempName()), [2]string{src, newSrc}, [2]string{dst, newDst}); err != nil {
+	if err := swapPaths(mb.dir, temp, src, dst); err != nil {
 		r.miss(mb, e, err)
 	}
 	return nil
 }
 
 func (r *replayer) redoLink(mb *member, at int, e *entry) error {
-	match := r.hasID(mb, e.File)
+	match := r.isSame(mb, *e.File)
 	if _, ok := r.locate(mb, spot{string(e.To), at, e.Kind}, match); ok {
 		return nil
 	}
@@ -394,12 +514,19 @@ func (r *replayer) redoLink(mb *member, at int, e *entry) error {
 		r.miss(mb, e, ErrMissing)
 		return nil
 	}
-	return r.makeAt(mb, at, &entry{Op: e.Op, Path: e.To}, e.Kind, func(path string) error { return mb.dir.Link(source, path) })
+	return r.makeAt(mb, at, &entry{Op: e.Op, Path: e.To}, e.Kind, func(path string, lost bool) error {
+		if lost {
+			if err := mb.dir.Remove(path); err != nil {
+				return err
+			}
+		}
+		return mb.dir.Link(source, path)
+	})
 }
 
 func (r *replayer) redoUnlink(mb *member, at int, e *entry) error {
 	path, dir, name, err := r.entryPath(mb, string(e.Path), e.Kind)
-	if err != nil || !r.hasID(mb, e.File)(path) || r.comesBack(at, e) {
+	if err != nil || !r.hasID(mb, e.File)(path) && !r.lost(mb, path) || r.comesBack(at, e) {
 		return err
 	}
 	if err := mb.dir.Remove(path); err != nil && !missing(err) {
@@ -411,6 +538,12 @@ func (r *replayer) redoUnlink(mb *member, at int, e *entry) error {
 		}
 	}
 	return nil
+}
+
+// lost reports whether a crash took the header of what is at a path.
+func (r *replayer) lost(mb *member, path string) bool {
+	_, err := r.m.peek(mb, path)
+	return errors.Is(err, ErrTruncated) || errors.Is(err, cipher.ErrDamaged)
 }
 
 // comesBack reports whether a later entry puts the same file at the name

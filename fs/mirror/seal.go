@@ -48,6 +48,20 @@ func (f *file) seal(durable bool) error {
 	return nil
 }
 
+// sealForClouds seals for a commit that goes to the clouds. Where that will
+// touch a version that counts, the direct writes of the new one must not get
+// lost on the way.
+func (f *file) sealForClouds() error {
+	f.mu.Lock()
+	if (f.promised || f.disk.committed()) && f.unsealed() && len(f.late) > 0 {
+		f.mu.Unlock()
+		_, err := f.sealDurable()
+		return err
+	}
+	defer f.mu.Unlock()
+	return f.seal(false)
+}
+
 // copyLate reports whether direct writes are few enough to go into the log.
 func (f *file) copyLate() bool {
 	n := f.late.total()

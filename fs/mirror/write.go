@@ -32,12 +32,20 @@ func (f *file) bind() error {
 	defer f.m.names.RUnlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.bindLocked()
+}
+
+// bindLocked is bind for a caller that holds Mirror.names and file.mu.
+func (f *file) bindLocked() error {
 	if f.ref != 0 || f.orphan {
 		return nil
 	}
 	path, ok := f.n.plainPath()
 	if !ok {
-		return ErrStale
+		f.m.findName(f.n)
+		if path, ok = f.n.plainPath(); !ok {
+			return ErrStale
+		}
 	}
 	if err := f.requireCopies(); err != nil {
 		return err
