@@ -9,8 +9,10 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
@@ -30,13 +32,47 @@ type box struct {
 	ids   []cipher.ID
 	vault cipher.ID
 	state *memState
+	clock *clock
 	wrap  func(k int, d cloud.Dir) cloud.Dir
 	log   *redo.Log
+	said  *strings.Builder // by the last mirror that was opened
+}
+
+// locked is a writer for many.
+type locked struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+// clock moves by itself at each look, a little.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) look() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(time.Millisecond)
+	return c.now
+}
+
+// pass lets time pass.
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
 }
 
 func newBox(t *testing.T, n int) *box {
 	t.Helper()
-	b := &box{t: t, n: n, disk: cloudtest.NewDisk(), vault: cipher.NewID(), state: newMemState()}
+	b := &box{t: t, n: n, disk: cloudtest.NewDisk(), vault: cipher.NewID(), state: newMemState(), clock: &clock{now: time.Unix(1_600_000_000, 0)}}
 	for k := range n {
 		b.keys, b.ids = append(b.keys, cipher.NewKey()), append(b.ids, cipher.NewID())
 		d := b.disk.Dir(cloudName(k))
@@ -58,6 +94,14 @@ func (b *box) cipher(k int) *cipher.Cloud {
 	return c
 }
 
+// clone is the same vault on a copy of the disk.
+func (b *box) clone() *box {
+	c := *b
+	c.disk = b.disk.Clone()
+	c.state = b.state.clone()
+	return &c
+}
+
 // open makes a mirror over the disk as it is; absent clouds are named.
 func (b *box) open(absent ...int) (*mirror.Mirror, error) {
 	key := [32]byte{1}
@@ -66,10 +110,9 @@ func (b *box) open(absent ...int) (*mirror.Mirror, error) {
 		return nil, err
 	}
 	b.log = log
-	cfg := mirror.Config{State: b.state, Log: log, Owners: true, Manual: true}
-	if testing.Verbose() {
-		cfg.Logger = slog.New(slog.NewTextHandler(b.t.Output(), nil))
-	}
+	cfg := mirror.Config{State: b.state, Log: log, Clock: b.clock.look, Owners: true, Manual: true}
+	b.said = &strings.Builder{}
+	cfg.Logger = slog.New(slog.NewTextHandler(&locked{w: b.said}, nil))
 	for k := range b.n {
 		c := mirror.CloudConfig{Name: cloudName(k), ID: b.ids[k], Cipher: b.cipher(k), Reason: "taken away"}
 		if !slices.Contains(absent, k) {
@@ -212,6 +255,17 @@ func write(t *testing.T, m *mirror.Mirror, path string, content []byte) {
 }
 
 func tryWrite(m *mirror.Mirror, path string, content []byte, sync bool) error {
+	return withFile(m, path, true, func(h *mirror.Handle) error {
+		_, err := h.WriteAt(content, 0)
+		if err == nil && sync {
+			err = h.Sync()
+		}
+		return err
+	})
+}
+
+// withFile uses a file that it makes or opens.
+func withFile(m *mirror.Mirror, path string, truncate bool, use func(*mirror.Handle) error) error {
 	dir, name := split(path)
 	d, err := m.Walk(dir)
 	if err != nil {
@@ -223,17 +277,13 @@ func tryWrite(m *mirror.Mirror, path string, content []byte, sync bool) error {
 		if n, err = d.Lookup(name); err != nil {
 			return err
 		}
-		h, err = n.Open(mirror.OpenOptions{Write: true, Truncate: true})
+		h, err = n.Open(mirror.OpenOptions{Write: true, Truncate: truncate})
 	}
 	if err != nil {
 		return err
 	}
 	defer n.Forget()
-	_, err = h.WriteAt(content, 0)
-	if err == nil && sync {
-		err = h.Sync()
-	}
-	return errors.Join(err, h.Close())
+	return errors.Join(use(h), h.Close())
 }
 
 func split(path string) (dir, name string) {
@@ -258,6 +308,10 @@ func tryRead(m *mirror.Mirror, path string) ([]byte, error) {
 		return nil, err
 	}
 	defer n.Forget()
+	return readNode(n)
+}
+
+func readNode(n *mirror.Node) ([]byte, error) {
 	h, err := n.Open(mirror.OpenOptions{})
 	if err != nil {
 		return nil, err

@@ -1,420 +1,320 @@
 package mirror_test
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
-	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
-
-	"github.com/overcast-fs/overcast/fs/mirror"
 )
 
-// world is what a program sees: the content of each path. Directories have
-// the content "dir", symlinks "-> target".
-type world map[string]string
-
-// story is a fixed series of operations with what each of them leads to.
-type story struct {
-	steps  []func(*mirror.Mirror) error
-	worlds []world          // worlds[i] is after i steps
-	marks  []map[string]int // by path, how many steps were done when it was last synced
-	linked map[string]string
-}
-
-// step adds an operation and its effect. durable names the paths that are
-// synced once it returns; "*" is everything.
-func (s *story) step(op func(*mirror.Mirror) error, effect func(world), durable ...string) {
-	if s.worlds == nil {
-		s.worlds, s.marks = []world{{}}, []map[string]int{{}}
-	}
-	next := maps.Clone(s.worlds[len(s.worlds)-1])
-	effect(next)
-	s.steps = append(s.steps, op)
-	s.worlds = append(s.worlds, next)
-	marks := maps.Clone(s.marks[len(s.marks)-1])
-	for _, path := range durable {
-		marks[path] = len(s.steps)
-	}
-	s.marks = append(s.marks, marks)
-}
-
-func (s *story) write(path, content string, off int, sync bool) {
-	var durable []string
-	if sync {
-		durable = []string{path}
-	}
-	s.step(func(m *mirror.Mirror) error { return patch(m, path, content, off, sync) }, func(w world) {
-		b := []byte(w[path])
-		if need := off + len(content); need > len(b) {
-			b = append(b, make([]byte, need-len(b))...)
-		}
-		copy(b[off:], content)
-		w[path] = string(b)
-		if other := s.linked[path]; other != "" {
-			w[other] = w[path]
-		}
-	}, durable...)
-}
-
-// patch writes at an offset and closes.
-func patch(m *mirror.Mirror, path, content string, off int, sync bool) error {
-	return withFile(m, path, false, func(h *mirror.Handle) error {
-		if _, err := h.WriteAt([]byte(content), int64(off)); err != nil {
-			return err
+// plot has every kind of operation next to every kind of sync.
+func plot() []step {
+	var list []step
+	handle := 0
+	file := func(op, path string, sync bool, do ...step) {
+		handle++
+		list = append(list, step{op: op, path: path, h: handle, mode: 0o644})
+		for _, s := range do {
+			s.h = handle
+			list = append(list, s)
 		}
 		if sync {
-			return h.Sync()
+			list = append(list, step{op: opFsync, h: handle})
 		}
-		return nil
-	})
-}
-
-func withFile(m *mirror.Mirror, path string, truncate bool, use func(*mirror.Handle) error) error {
-	dir, name := split(path)
-	d, err := m.Walk(dir)
-	if err != nil {
-		return err
+		list = append(list, step{op: opClose, h: handle})
 	}
-	defer d.Forget()
-	n, h, err := d.Create(name, 0o644, mirror.Owner{})
-	if errors.Is(err, fs.ErrExist) {
-		if n, err = d.Lookup(name); err != nil {
-			return err
-		}
-		h, err = n.Open(mirror.OpenOptions{Write: true, Truncate: truncate})
-	}
-	if err != nil {
-		return err
-	}
-	defer n.Forget()
-	return errors.Join(use(h), h.Close())
+	write := func(off, n int64) step { return step{op: opWrite, off: off, n: n, seed: 100 + len(list)} }
+	list = append(list, step{op: opMkdir, path: "d", mode: 0o755})
+	file(opCreate, "d/new", false, write(0, 5000))
+	file(opCreate, "d/fsynced", true, write(0, 9000))
+	file(opOpen, "d/fsynced", true, write(1000, 3000))
+	file(opOpen, "d/fsynced", false, write(8950, 100))
+	list = append(list, step{op: opSync})
+	file(opOpen, "d/new", false, write(4096, 4096))
+	file(opOpen, "d/new", true, step{op: opTruncate, n: 6000})
+	file(opReplace, "d/fsynced", false, write(0, 7000))
+	file(opCreate, "tmp", false, write(0, 4500))
+	list = append(list, step{op: opRename, path: "tmp", to: "d/fsynced"},
+		step{op: opSymlink, path: "link", to: "d/fsynced"},
+		step{op: opLink, path: "d/new", to: "hard"})
+	file(opOpen, "hard", true, write(10, 50))
+	list = append(list, step{op: opUnlink, path: "d/new"},
+		step{op: opMkdir, path: "e", mode: 0o755},
+		step{op: opRename, path: "d", to: "e/d"})
+	file(opCreate, "e/d/late", true, write(0, 20000))
+	file(opOpen, "e/d/late", false, step{op: opTruncate})
+	file(opOpen, "e/d/late", true, write(0, 300))
+	file(opOpen, "e/d/late", false, step{op: opTruncate, n: 50000})
+	list = append(list, step{op: opSync},
+		step{op: opRename, path: "e/d/late", to: "late"},
+		step{op: opUnlink, path: "link"})
+	file(opOpen, "late", true, write(8192, 8192))
+	list = append(list, step{op: opUnlink, path: "hard"},
+		step{op: opRename, path: "late", to: "e/late"},
+		step{op: opMkdir, path: "gone", mode: 0o755},
+		step{op: opRmdir, path: "gone"})
+	file(opOpen, "e/late", false, write(49999, 1))
+	return list
 }
 
-func (s *story) replace(path, content string) {
-	s.step(func(m *mirror.Mirror) error {
-		return withFile(m, path, true, func(h *mirror.Handle) error {
-			_, err := h.WriteAt([]byte(content), 0)
-			return err
-		})
-	}, func(w world) { w[path] = content })
-}
-
-func (s *story) truncate(path string, size int, sync bool) {
-	var durable []string
-	if sync {
-		durable = []string{path}
-	}
-	s.step(func(m *mirror.Mirror) error {
-		return withFile(m, path, false, func(h *mirror.Handle) error {
-			if err := h.Truncate(int64(size)); err != nil || !sync {
-				return err
-			}
-			return h.Sync()
-		})
-	}, func(w world) { w[path] = string(resized([]byte(w[path]), int64(size))) }, durable...)
-}
-
-func (s *story) rename(from, to string) {
-	s.step(func(m *mirror.Mirror) error {
-		return inDirs(m, from, to, func(a *mirror.Node, x string, b *mirror.Node, y string) error {
-			return a.Rename(x, b, y, mirror.RenameFlags{})
-		})
-	}, func(w world) {
-		moved := world{}
-		for path, content := range w {
-			if path == from || len(path) > len(from) && path[:len(from)+1] == from+"/" {
-				moved[to+path[len(from):]] = content
-				delete(w, path)
-			}
-		}
-		maps.Copy(w, moved)
-	})
-}
-
-func inDirs(m *mirror.Mirror, from, to string, do func(a *mirror.Node, x string, b *mirror.Node, y string) error) error {
-	dir, x := split(from)
-	a, err := m.Walk(dir)
-	if err != nil {
-		return err
-	}
-	defer a.Forget()
-	dir, y := split(to)
-	b, err := m.Walk(dir)
-	if err != nil {
-		return err
-	}
-	defer b.Forget()
-	return do(a, x, b, y)
-}
-
-func (s *story) inDir(path string, do func(d *mirror.Node, name string) error, effect func(world)) {
-	s.step(func(m *mirror.Mirror) error {
-		dir, name := split(path)
-		d, err := m.Walk(dir)
-		if err != nil {
-			return err
-		}
-		defer d.Forget()
-		return do(d, name)
-	}, effect)
-}
-
-func (s *story) mkdir(path string) {
-	s.inDir(path, func(d *mirror.Node, name string) error {
-		n, err := d.Mkdir(name, 0o755, mirror.Owner{})
-		if err == nil {
-			n.Forget()
-		}
-		return err
-	}, func(w world) { w[path] = "dir" })
-}
-
-func (s *story) unlink(path string) {
-	s.inDir(path, func(d *mirror.Node, name string) error { return d.Unlink(name) }, func(w world) { delete(w, path) })
-}
-
-func (s *story) rmdir(path string) {
-	s.inDir(path, func(d *mirror.Node, name string) error { return d.Rmdir(name) }, func(w world) { delete(w, path) })
-}
-
-func (s *story) symlink(path, target string) {
-	s.inDir(path, func(d *mirror.Node, name string) error {
-		n, err := d.Symlink(name, target, mirror.Owner{})
-		if err == nil {
-			n.Forget()
-		}
-		return err
-	}, func(w world) { w[path] = "-> " + target })
-}
-
-func (s *story) link(path, to string) {
-	s.step(func(m *mirror.Mirror) error {
-		n, err := m.Walk(path)
-		if err != nil {
-			return err
-		}
-		defer n.Forget()
-		dir, name := split(to)
-		d, err := m.Walk(dir)
-		if err != nil {
-			return err
-		}
-		defer d.Forget()
-		return d.Link(name, n)
-	}, func(w world) { w[to] = w[path] })
-	s.linked = map[string]string{to: path}
-}
-
-func (s *story) sync() {
-	s.step(func(m *mirror.Mirror) error { return m.Sync() }, func(world) {}, "*")
-}
-
-func text(n int, c byte) string {
-	b := bytes.Repeat([]byte{c}, n)
-	for i := 0; i < n; i += 64 {
-		copy(b[i:], fmt.Sprintf("%c%d.", c, i))
-	}
-	return string(b)
-}
-
-// plot has every kind of operation next to every kind of sync.
-func plot() *story {
-	s := &story{}
-	s.mkdir("d")
-	s.write("d/new", text(5000, 'a'), 0, false)
-	s.write("d/fsynced", text(9000, 'b'), 0, true)
-	s.write("d/fsynced", text(3000, 'c'), 1000, true)
-	s.write("d/fsynced", text(100, 'd'), 8950, false)
-	s.sync()
-	s.write("d/new", text(4096, 'e'), 4096, false)
-	s.truncate("d/new", 6000, true)
-	s.replace("d/fsynced", text(7000, 'f'))
-	s.write("tmp", text(4500, 'g'), 0, false)
-	s.rename("tmp", "d/fsynced")
-	s.symlink("link", "d/fsynced")
-	s.link("d/new", "hard")
-	s.write("hard", text(50, 'h'), 10, true)
-	s.linked = nil
-	s.unlink("d/new")
-	s.mkdir("e")
-	s.rename("d", "e/d")
-	s.write("e/d/late", text(20000, 'i'), 0, true)
-	s.truncate("e/d/late", 0, false)
-	s.write("e/d/late", text(300, 'j'), 0, true)
-	s.truncate("e/d/late", 50000, false)
-	s.sync()
-	s.rename("e/d/late", "late")
-	s.unlink("link")
-	s.write("late", text(8192, 'k'), 8192, true)
-	s.unlink("hard")
-	s.rename("late", "e/late")
-	s.mkdir("gone")
-	s.rmdir("gone")
-	s.write("e/late", text(1, 'l'), 49999, false)
-	return s
-}
-
-// run does the story until the disk crashes and returns how many steps were
-// done.
-func (s *story) run(m *mirror.Mirror, crashed func() bool) int {
-	for i, step := range s.steps {
-		if err := step(m); err != nil || crashed() {
-			return i
-		}
-	}
-	return len(s.steps)
-}
-
-// TestKill crashes the process after every operation on clouds and log. What
-// had reached the mirror is there after the next mount, in every cloud.
+// TestKill crashes the process at operations on clouds and log. What had
+// reached the mirror is there after the next mount, in every cloud.
 func TestKill(t *testing.T) {
-	for _, n := range []int{1, 2} {
-		s := plot()
-		total := s.length(t, n)
-		for at := 1; at <= total; at++ {
-			b, done := s.crash(t, n, at)
-			b.disk.Kill()
-			b.verify(true, fmt.Sprintf("%d clouds, killed after operation %d in step %d", n, at, done), func(w world) error {
-				return s.between(w, done, min(done+1, len(s.steps)))
-			})
-		}
-	}
+	crashEverywhere(t, func(c *crash) error { return c.kill() })
 }
 
 // TestPowerCut is TestKill for the machine: what was synced, or a later
 // version of it, is there; of the rest nothing is a mixture.
 func TestPowerCut(t *testing.T) {
-	seeds := uint64(3)
+	crashEverywhere(t, func(c *crash) error { return c.powerCut() })
+}
+
+func crashEverywhere(t *testing.T, then func(*crash) error) {
+	steps := plot()
 	for _, n := range []int{1, 2} {
-		s := plot()
-		total := s.length(t, n)
-		for at := 1; at <= total; at++ {
-			b, done := s.crash(t, n, at)
-			for seed := range seeds {
-				cut := b.clone()
-				cut.disk.PowerCut(rand.New(rand.NewPCG(seed, uint64(at))))
-				cut.state.boot = false
-				cut.verify(false, fmt.Sprintf("%d clouds, power cut after operation %d in step %d, seed %d", n, at, done, seed), func(w world) error {
-					return s.durable(w, done)
-				})
+		ops, err := rehearse(newBox(t, n), steps)
+		if err != nil {
+			t.Fatalf("%d clouds: %v\n%s", n, err, script(steps))
+		}
+		for at := 1; at <= ops[len(ops)-1]; at += everyNth {
+			if err := then(newCrash(t, n, steps, at)); err != nil {
+				t.Fatalf("%v\n%s", err, script(steps))
 			}
 		}
 	}
 }
 
-// length is the number of operations that the story takes.
-func (s *story) length(t *testing.T, n int) int {
-	b := newBox(t, n)
-	m := b.mount()
-	before := b.disk.Ops()
-	for i, step := range s.steps {
-		if err := step(m); err != nil {
-			t.Fatalf("step %d: %v", i, err)
-		}
-		if got := look(m); s.equal(got, s.worlds[i+1]) != nil {
-			t.Fatalf("after step %d: %v", i, s.equal(got, s.worlds[i+1]))
+// TestRandomStories crashes stories of random steps at random operations, and
+// their recoveries, too.
+func TestRandomStories(t *testing.T) {
+	first, stop := storySeeds()
+	for seed := first; seed < stop; seed++ {
+		n := 1 + int(seed%3)
+		steps := invent(seed, 10+int(seed%5)*10)
+		if steps, err := tryStory(t, n, seed, steps); err != nil {
+			steps, err = shrink(t, n, steps, err)
+			t.Errorf("seed %d, %d clouds: %v\n%s", seed, n, err, script(steps))
 		}
 	}
-	return b.disk.Ops() - before
 }
 
-// crash runs the story until operation at.
-func (s *story) crash(t *testing.T, n, at int) (*box, int) {
+// tryStory rehearses a story, and crashes it at a few operations. Of a story
+// that fails it returns what led there.
+func tryStory(t *testing.T, n int, seed uint64, steps []step) ([]step, error) {
+	ops, err := rehearse(newBox(t, n), steps)
+	if err != nil {
+		return steps, err
+	}
+	rng := rand.New(rand.NewPCG(seed, 3))
+	for range crashesPerStory {
+		at := 1 + rng.IntN(ops[len(ops)-1])
+		if done, err := crashAt(t, n, steps, at); err != nil {
+			return steps[:min(done+1, len(steps))], err
+		}
+	}
+	return nil, nil
+}
+
+func crashAt(t *testing.T, n int, steps []step, at int) (done int, err error) {
+	for _, then := range []func(*crash) error{(*crash).kill, (*crash).powerCut} {
+		c := newCrash(t, n, steps, at)
+		if err := then(c); err != nil {
+			return c.done, err
+		}
+	}
+	return 0, nil
+}
+
+// shrink leaves out of a story what is not needed to make it fail as it did: in
+// the rehearsal, or by a crash in its last step.
+func shrink(t *testing.T, n int, steps []step, why error) ([]step, error) {
+	for i := len(steps) - 2; i >= 0; i-- {
+		fewer := slices.Delete(slices.Clone(steps), i, i+1)
+		if err := failsAgain(t, n, fewer, why); err != nil {
+			steps, why = fewer, err
+			i = min(i, len(steps)-1)
+		}
+	}
+	return steps, why
+}
+
+func failsAgain(t *testing.T, n int, steps []step, why error) error {
+	ops, err := rehearse(newBox(t, n), steps)
+	if err != nil {
+		if kindOf(err) == kindOf(why) {
+			return err
+		}
+		return nil
+	}
+	last := 0
+	if len(ops) > 1 {
+		last = ops[len(ops)-2]
+	}
+	for at := last; at <= ops[len(ops)-1]; at++ {
+		if _, err := crashAt(t, n, steps, at); err != nil && kindOf(err) == kindOf(why) {
+			return err
+		}
+	}
+	return nil
+}
+
+// kindOf tells failures apart.
+func kindOf(err error) string {
+	kind := ""
+	for _, word := range []string{"killed", "power cut", "alone", "behind", "missing", "is there", "unreadable", "damaged", "arriving", "links", "mtime", "want"} {
+		if line, _, _ := strings.Cut(err.Error(), "\n"); strings.Contains(line, word) {
+			kind += word + " "
+		}
+	}
+	return kind
+}
+
+// crash is a story that ended at operation at, in the step after done.
+type crash struct {
+	b    *box
+	what string
+	h    *history
+	at   int
+	done int
+	rng  *rand.Rand
+}
+
+func newCrash(t *testing.T, n int, steps []step, at int) *crash {
 	b := newBox(t, n)
-	m := b.mount()
-	b.disk.CrashAfter(b.disk.Ops() + at)
+	c := &crash{b: b, h: tell(steps), at: at, rng: rand.New(rand.NewPCG(uint64(at), uint64(n)))}
+	p, err := newPlayer(b)
+	check(t, err)
+	b.disk.TearAfter(b.disk.Ops()+at, c.rng.IntN(3))
 	b.state.crashed = b.disk.Crashed
-	done := s.run(m, b.disk.Crashed)
-	return b, done
+	if c.done, err = p.play(steps); err != nil {
+		t.Fatalf("%v\n%s", err, script(steps))
+	}
+	c.what = fmt.Sprintf("%d clouds, operation %d, in step %d", n, at, c.done+1)
+	return c
 }
 
-// clone is the same vault on a copy of the disk.
-func (b *box) clone() *box {
-	c := *b
-	c.disk = b.disk.Clone()
-	c.state = b.state.clone()
-	return &c
+func (c *crash) kill() error {
+	c.what += ", killed"
+	c.b.disk.Kill()
+	if err := c.crashAgain(c.b, true); err != nil {
+		return c.explain(err)
+	}
+	return c.explain(c.b.verify(true, func(w map[string]seen) error { return c.h.afterKill(w, c.done) }))
 }
 
-// verify mounts after a crash, holds what is there against the story, and then
-// again from each cloud alone; with same every cloud must show the same.
-func (b *box) verify(same bool, what string, holds func(world) error) {
-	b.t.Helper()
+func (c *crash) powerCut() error {
+	what := c.what
+	for seed := range cutsPerCrash {
+		c.what = fmt.Sprintf("%s, power cut %d", what, seed)
+		b := c.b.clone()
+		b.disk.PowerCut(rand.New(rand.NewPCG(seed, uint64(c.at))))
+		b.state.boot = false
+		if err := c.crashAgain(b, false); err != nil {
+			return c.explain(err)
+		}
+		if err := b.verify(false, func(w map[string]seen) error { return c.h.afterCut(w, c.done) }); err != nil {
+			return c.explain(err)
+		}
+	}
+	return nil
+}
+
+func (c *crash) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", c.what, err)
+}
+
+// crashAgain crashes recoveries, too, one after the other.
+func (c *crash) crashAgain(b *box, kill bool) error {
+	for range c.rng.IntN(3) {
+		trial := b.clone()
+		before := trial.disk.Ops()
+		m, err := trial.open()
+		if err != nil {
+			return fmt.Errorf("mount: %w", err)
+		}
+		if err := m.Close(); err != nil {
+			return fmt.Errorf("unmount: %w", err)
+		}
+		total := trial.disk.Ops() - before
+		if total == 0 {
+			return nil
+		}
+		at := c.rng.IntN(total)
+		b.disk.TearAfter(b.disk.Ops()+at, c.rng.IntN(3))
+		b.state.crashed = b.disk.Crashed
+		if m, err := b.open(); err == nil {
+			_ = m.Close()
+		}
+		if kill || c.rng.IntN(2) == 0 {
+			c.what += fmt.Sprintf(", recovery killed after %d of %d operations", at, total)
+			b.disk.Kill()
+			continue
+		}
+		seed := c.rng.Uint64()
+		c.what += fmt.Sprintf(", power cut (%d) in the recovery after %d of %d operations", seed, at, total)
+		b.disk.PowerCut(rand.New(rand.NewPCG(seed, 0)))
+		b.state.boot = false
+	}
+	return nil
+}
+
+// verify mounts after a crash, holds what is there against the story and the
+// format, and then again from each cloud alone; with same every cloud must
+// show the same. A power cut may take operations on names from the log that one
+// cloud has and another has not: of those clouds one is then behind.
+func (b *box) verify(same bool, holds func(map[string]seen) error) error {
 	b.state.crashed = nil
 	m, err := b.open()
 	if err != nil {
-		b.t.Fatalf("%s: mount: %v\n%s", what, err, b.disk.Trace())
+		return b.explain("mount: %w", err)
 	}
 	w := look(m)
 	if err := holds(w); err != nil {
-		b.t.Fatalf("%s: %v\n%s", what, err, b.disk.Trace())
+		return b.explain("%w", err)
 	}
-	if len(b.state.behind) > 0 {
-		b.t.Fatalf("%s: behind: %v", what, b.state.behind)
+	if len(b.state.behind) > 0 && same {
+		return b.explain("behind: %v", b.state.behind)
 	}
 	if err := m.Close(); err != nil {
-		b.t.Fatalf("%s: unmount: %v", what, err)
+		return b.explain("unmount: %w", err)
+	}
+	if err := b.inOrder(same); err != nil {
+		return b.explain("%w", err)
 	}
 	for k := range b.n {
-		alone := b.clone()
-		m, err := alone.open(without(b.n, k)...)
-		if err != nil {
-			b.t.Fatalf("%s: mount of cloud %d alone: %v", what, k, err)
+		if _, behind := b.state.behind[b.ids[k]]; behind {
+			continue
 		}
-		got := look(m)
-		if err := holds(got); err != nil {
-			b.t.Fatalf("%s: cloud %d alone: %v", what, k, err)
-		}
-		if same && !maps.Equal(got, w) {
-			b.t.Fatalf("%s: cloud %d alone: %v", what, k, (&story{}).equal(got, w))
-		}
-		if err := m.Close(); err != nil {
-			b.t.Fatal(err)
+		if err := b.verifyAlone(k, w, same, holds); err != nil {
+			return b.explain("cloud %d alone: %w", k, err)
 		}
 	}
+	return nil
 }
 
-// look reads everything. What cannot be read has the content "error".
-func look(m *mirror.Mirror) world {
-	w := world{}
-	var visit func(n *mirror.Node, path string)
-	visit = func(n *mirror.Node, path string) {
-		list, err := n.ReadDir()
-		if err != nil {
-			w[path] = "error: " + err.Error()
-			return
-		}
-		for _, e := range list {
-			at := path + e.Name
-			child, err := n.Lookup(e.Name)
-			if err != nil {
-				w[at] = "error: " + err.Error()
-				continue
-			}
-			w[at] = content(m, child, at)
-			if child.IsDir() {
-				visit(child, at+"/")
-			}
-			child.Forget()
-		}
-	}
-	visit(m.Root(), "")
-	return w
+// explain adds what the mirror said, and what happened on the disk.
+func (b *box) explain(format string, args ...any) error {
+	return fmt.Errorf("%w\n%s%s", fmt.Errorf(format, args...), b.said, b.disk.Trace())
 }
 
-func content(m *mirror.Mirror, n *mirror.Node, path string) string {
-	if n.IsDir() {
-		return "dir"
-	}
-	if target, err := n.Readlink(); err == nil {
-		return "-> " + target
-	}
-	b, err := tryRead(m, path)
+func (b *box) verifyAlone(k int, all map[string]seen, same bool, holds func(map[string]seen) error) error {
+	alone := b.clone()
+	m, err := alone.open(without(b.n, k)...)
 	if err != nil {
-		return "error: " + err.Error()
+		return fmt.Errorf("mount: %w", err)
 	}
-	return string(b)
+	got := look(m)
+	if err := holds(got); err != nil {
+		return err
+	}
+	for path := range all {
+		if same && (got[path].data != all[path].data || got[path].mode != all[path].mode) {
+			return fmt.Errorf("%q is %v, and with all clouds %v", path, got[path], all[path])
+		}
+	}
+	return m.Close()
 }

@@ -1,0 +1,376 @@
+package mirror_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/overcast-fs/overcast/fs/mirror"
+)
+
+// seen is what a program finds at a path.
+type seen struct {
+	kind  byte
+	mode  uint32
+	mtime int64
+	links int
+	data  string
+	err   error // it cannot be read
+}
+
+func (s seen) String() string {
+	if s.err != nil {
+		return fmt.Sprintf("%c %o unreadable: %v", s.kind, s.mode, s.err)
+	}
+	return fmt.Sprintf("%c %o %d %s", s.kind, s.mode, s.mtime, brief(s.data))
+}
+
+func brief(c string) string {
+	if len(c) > 80 {
+		return fmt.Sprintf("%d bytes %q…%q", len(c), c[:24], c[len(c)-24:])
+	}
+	return fmt.Sprintf("%d bytes %q", len(c), c)
+}
+
+// look reads everything.
+func look(m *mirror.Mirror) map[string]seen {
+	w := map[string]seen{}
+	var visit func(n *mirror.Node, prefix string)
+	visit = func(n *mirror.Node, prefix string) {
+		list, err := n.ReadDir()
+		if err != nil {
+			w[prefix] = seen{kind: 'd', err: err}
+			return
+		}
+		for _, e := range list {
+			path := prefix + unspell(e.Name)
+			child, err := n.Lookup(e.Name)
+			if err != nil {
+				w[path] = seen{kind: '?', err: err}
+				continue
+			}
+			w[path] = lookAt(child)
+			if errors.Is(w[path].err, mirror.ErrStale) {
+				child.Forget()
+				child, err = n.Lookup(e.Name) // as the kernel does
+				if err != nil {
+					w[path] = seen{kind: '?', err: err}
+					continue
+				}
+				w[path] = lookAt(child)
+			}
+			if child.IsDir() {
+				visit(child, path+"/")
+			}
+			child.Forget()
+		}
+	}
+	visit(m.Root(), "")
+	return w
+}
+
+func lookAt(n *mirror.Node) seen {
+	a, err := n.Attr()
+	s := seen{kind: 'f', mode: a.Mode & 0o7777, mtime: a.Mtime.Unix(), links: int(a.Nlink), err: err}
+	if n.IsDir() {
+		s.kind = 'd'
+		return s
+	}
+	target, err := n.Readlink()
+	if !errors.Is(err, mirror.ErrInvalid) {
+		s.kind, s.data, s.err = 'l', target, err
+		return s
+	}
+	data, err := readNode(n)
+	s.data = string(data)
+	if s.err == nil {
+		s.err = err
+	}
+	if err == nil && a.Size != int64(len(data)) {
+		s.err = fmt.Errorf("stat shows %d bytes, read %d", a.Size, len(data))
+	}
+	return s
+}
+
+// version is what a thing was from one step on.
+type version struct {
+	from    int
+	mode    uint32
+	mtime   int64
+	data    string
+	commits []int // steps after which it may have been committed
+}
+
+// past is everything that one thing was.
+type past struct {
+	kind     byte
+	versions []version
+	synced   []int // steps that made what it then was durable
+}
+
+// at is the version after a step.
+func (p *past) at(step int) *version {
+	for i := len(p.versions) - 1; i >= 0; i-- {
+		if p.versions[i].from <= step {
+			return &p.versions[i]
+		}
+	}
+	return nil
+}
+
+// until is the last step of version i.
+func (p *past) until(i int) int {
+	if i+1 < len(p.versions) {
+		return p.versions[i+1].from - 1
+	}
+	return 1 << 30
+}
+
+// lastSync is the last step up to one that made it durable, or -1.
+func (p *past) lastSync(step int) int { return lastUpTo(p.synced, step) }
+
+func lastUpTo(steps []int, step int) int {
+	last := -1
+	for _, s := range steps {
+		if s <= step {
+			last = s
+		}
+	}
+	return last
+}
+
+// history is what a story leads to, step by step.
+type history struct {
+	steps  []step
+	paths  []map[string]int // after each step, what is where
+	links  []map[int]int    // and under how many names
+	things map[int]*past
+	logged []int // steps that made every name durable
+}
+
+// tell works out a story's history.
+func tell(steps []step) *history {
+	h := &history{steps: steps, things: map[int]*past{}}
+	w := newModel()
+	h.note(w, 0)
+	for i, s := range steps {
+		before := w.handles[s.h]
+		affected := []*thing{before, w.find(s.path), w.find(s.to)}
+		err := w.apply(s)
+		h.note(w, i+1)
+		if err == nil {
+			h.mark(w, s, i+1, affected)
+		}
+	}
+	return h
+}
+
+// note records what changed in a step.
+func (h *history) note(w *model, step int) {
+	paths, links := map[string]int{}, map[int]int{}
+	keep := func(t *thing) {
+		p := h.things[t.id]
+		if p == nil {
+			p = &past{kind: t.kind}
+			h.things[t.id] = p
+		}
+		v := version{from: step, mode: t.mode, mtime: t.mtime, data: t.data}
+		if last := p.at(step); last == nil || last.mode != v.mode || last.mtime != v.mtime || last.data != v.data {
+			p.versions = append(p.versions, v)
+		}
+	}
+	w.visit(func(path string, t *thing) {
+		paths[path] = t.id
+		links[t.id] = t.links
+		keep(t)
+	})
+	for _, t := range w.handles {
+		keep(t)
+	}
+	h.paths, h.links = append(h.paths, paths), append(h.links, links)
+}
+
+// mark records what a step made durable, or may have committed.
+func (h *history) mark(w *model, s step, at int, affected []*thing) {
+	commit := func(id int) {
+		if p := h.things[id]; p != nil {
+			v := p.at(at)
+			v.commits = append(v.commits, at)
+		}
+	}
+	switch s.op {
+	case opFsync:
+		if t := affected[0]; t.links > 0 {
+			h.logged = append(h.logged, at)
+			h.things[t.id].synced = append(h.things[t.id].synced, at)
+			commit(t.id)
+		}
+	case opSyncDir, opRetire:
+		h.logged = append(h.logged, at)
+	case opSync, opRemount:
+		h.logged = append(h.logged, at)
+		for id, p := range h.things {
+			p.synced = append(p.synced, at)
+			commit(id)
+		}
+	case opRound:
+		for id := range h.things {
+			commit(id)
+		}
+	case opClose, opChmod, opUtimens, opRename, opExchange, opUnlink, opLink:
+		for _, t := range affected {
+			if t != nil {
+				commit(t.id)
+			}
+		}
+	}
+}
+
+// afterKill holds what is there after a kill in the step after done against
+// the story: it is as it was before that step or after it, and where it wrote,
+// chunk by chunk.
+func (h *history) afterKill(got map[string]seen, done int) error {
+	err := h.exactly(got, done, done)
+	if err == nil || done == len(h.steps) {
+		return err
+	}
+	if next := h.exactly(got, done+1, done); next != nil {
+		return fmt.Errorf("%w; and for the step under way: %w", err, next)
+	}
+	return nil
+}
+
+// exactly wants the names of one step, with the contents of that step or, of
+// what is being written, of something between it and another.
+func (h *history) exactly(got map[string]seen, at, done int) error {
+	for path, id := range h.paths[at] {
+		g, ok := got[path]
+		if !ok {
+			return fmt.Errorf("%q is missing", path)
+		}
+		p := h.things[id]
+		want := p.at(at)
+		if g.err != nil {
+			return fmt.Errorf("%q: %v, want %s", path, g, brief(want.data))
+		}
+		if err := p.shows(g, want, h.links[at][id]); err == nil {
+			continue
+		} else if old := p.at(done); old == nil || !onTheWay(g.data, old.data, want.data) || g.mode != want.mode {
+			return fmt.Errorf("%q: %w", path, err)
+		}
+	}
+	for path, g := range got {
+		if _, ok := h.paths[at][path]; !ok {
+			return fmt.Errorf("%q is there: %v", path, g)
+		}
+	}
+	return nil
+}
+
+// shows reports whether something is a version of the thing.
+func (p *past) shows(g seen, v *version, links int) error {
+	switch {
+	case g.kind != p.kind || g.data != v.data || g.mode != v.mode:
+		return fmt.Errorf("%v, want %c %o %s", g, p.kind, v.mode, brief(v.data))
+	case v.mtime != 0 && g.mtime != v.mtime && g.kind == 'f':
+		return fmt.Errorf("mtime %d, want %d", g.mtime, v.mtime)
+	case g.kind == 'f' && g.links != links:
+		return fmt.Errorf("%d links, want %d", g.links, links)
+	}
+	return nil
+}
+
+// onTheWay allows what one write may leave when the program is killed in the
+// middle: each chunk as it was or as it was to become.
+func onTheWay(got, old, new string) bool {
+	if len(got) > max(len(old), len(new)) || len(got) < min(len(old), len(new)) {
+		return false
+	}
+	const chunk = 4096
+	for i := 0; i < len(got); i += chunk {
+		part := got[i:min(i+chunk, len(got))]
+		if !fits(part, old, i) && !fits(part, new, i) {
+			return false
+		}
+	}
+	return true
+}
+
+// fits reports whether part is in whole at i, with zeros where whole ends.
+func fits(part, whole string, i int) bool {
+	have := whole[min(i, len(whole)):min(i+len(part), len(whole))]
+	return strings.HasPrefix(part, have) && strings.Trim(part[len(have):], "\x00") == ""
+}
+
+// afterCut holds what is there after a power cut against the story. Each path
+// is what it was at a step since all names were made durable, with a content
+// that was committed since it was synced. What was never synced may be
+// unreadable, and then says so.
+func (h *history) afterCut(got map[string]seen, done int) error {
+	last := min(done+1, len(h.steps))
+	since := max(0, lastUpTo(h.logged, done))
+	paths := map[string]bool{}
+	for path := range got {
+		paths[path] = true
+	}
+	for _, then := range h.paths[since : last+1] {
+		for path := range then {
+			paths[path] = true
+		}
+	}
+	for path := range paths {
+		g, there := got[path]
+		var why []string
+		ok := slices.ContainsFunc(h.paths[since:last+1], func(then map[string]int) bool {
+			id, was := then[path]
+			if !was || !there {
+				return was == there
+			}
+			err := h.things[id].afterCut(g, done, last)
+			if err != nil && !slices.Contains(why, err.Error()) {
+				why = append(why, err.Error())
+			}
+			return err == nil
+		})
+		if ok {
+			continue
+		}
+		state := "missing"
+		if there {
+			state = g.String()
+		}
+		return fmt.Errorf("%q is not what it was at any step from %d to %d: %s (%s)", path, since, last, state, strings.Join(why, "; "))
+	}
+	return nil
+}
+
+// afterCut holds what is found against the versions of one thing.
+func (p *past) afterCut(g seen, done, last int) error {
+	synced := p.lastSync(done)
+	if g.err != nil {
+		if synced < 0 && p.kind != 'd' {
+			return nil
+		}
+		return fmt.Errorf("unreadable, though synced at step %d", synced)
+	}
+	if g.kind != p.kind {
+		return fmt.Errorf("it was %c", p.kind)
+	}
+	content, mode := false, p.kind == 'd'
+	for i, v := range p.versions {
+		if v.from > last || p.until(i) < synced {
+			continue
+		}
+		committed := synced >= v.from || slices.ContainsFunc(v.commits, func(at int) bool { return at <= last })
+		content = content || v.data == g.data && (committed || p.kind != 'f')
+		mode = mode || v.mode == g.mode
+	}
+	switch {
+	case !content:
+		return fmt.Errorf("no content that it had from step %d on", synced)
+	case !mode:
+		return fmt.Errorf("no mode that it had from step %d on", synced)
+	}
+	return nil
+}
