@@ -189,7 +189,8 @@ func (h *killHistory) checkRecords(file string, content []byte) {
 	n := note{File: file}
 	records, whole := appendedRecords(file, content)
 	var more []byte
-	for next := records; next < h.begun[n.key()]; next++ {
+	// At least a part of one, which an earlier kill left.
+	for next := records; next < max(records+1, h.begun[n.key()]); next++ {
 		more = append(more, versioned(file, next)...)
 	}
 	if !begins(content[whole:], more) {
