@@ -187,16 +187,16 @@ func (r *replayer) clearLitter(mb *member, path string, kind uint32) error {
 func (r *replayer) swapSides(mb *member, e *entry) (src, dst [2]string, temp string, err error) {
 	kinds := [2]uint32{e.Kind, e.Over}
 	paths := [2]string{string(e.Path), string(e.To)}
-	var dir string
 	for i, side := range []*[2]string{&src, &dst} {
 		if side[0], _, _, err = r.entryPath(mb, paths[i], kinds[i]); err != nil {
 			return src, dst, "", err
 		}
-		if side[1], dir, _, err = r.entryPath(mb, paths[1-i], kinds[i]); err != nil {
+		if side[1], _, _, err = r.entryPath(mb, paths[1-i], kinds[i]); err != nil {
 			return src, dst, "", err
 		}
 	}
-	if _, dir, _, err = r.entryPath(mb, paths[1], e.Kind); err != nil {
+	_, dir, _, err := r.entryPath(mb, paths[1], e.Kind)
+	if err != nil {
 		return src, dst, "", err
 	}
 	return src, dst, join(dir, e.Temps[mb.index]), nil
