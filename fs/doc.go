@@ -7,6 +7,8 @@
 //	fs/mount   go-fuse nodes, the one errno table, the kernel's caches
 //	fs/mirror  the encrypted filesystem without FUSE: names, reads, writes,
 //	           commits, versions, and which cloud is believed
+//	fs/mirror/internal/journal
+//	           what the redo log says: one entry an operation; pure
 //	fs/mirror/audit
 //	           reads a cloud back by the format alone, to check what was written
 //	fs/cloud   one backing directory: the contract, the real one, and doubles

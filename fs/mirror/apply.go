@@ -8,13 +8,14 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // work is one sealed version on its way to the clouds. While it exists its
 // changes are the file's moving layer and file.applying is held.
 type work struct {
 	f        *file
-	from, to sealed
+	from, to journal.Sealed
 	first    bool // nothing committed is at stake: no DIRTY header, no sync
 	replace  bool // the copies are fresh backing files, which replace the old ones
 	changes  bool // records change, and not only the header
@@ -25,7 +26,7 @@ type work struct {
 func (f *file) take() *work {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.orphan || f.base.head.CommitID == f.disk.head.CommitID {
+	if f.orphan || f.base.Head.CommitID == f.disk.Head.CommitID {
 		return nil
 	}
 	if f.moving.empty() {
@@ -34,14 +35,14 @@ func (f *file) take() *work {
 		f.merge()
 	}
 	w := &work{f: f, from: f.disk, to: f.base, replace: f.replacing, first: f.first()}
-	w.changes = !f.moving.empty() || f.disk.head.Length != f.base.head.Length || f.replacing
+	w.changes = !f.moving.empty() || f.disk.Head.Length != f.base.Head.Length || f.replacing
 	return w
 }
 
 // first reports whether nothing committed is at stake in the next commit: the
 // clouds have no version, and no fsync has one in the log. The caller holds
 // file.mu.
-func (f *file) first() bool { return !f.disk.committed() && !f.replacing && !f.promised }
+func (f *file) first() bool { return !f.disk.Committed() && !f.replacing && !f.promised }
 
 // merge puts the logged layer over a moving one that a failure left behind.
 func (f *file) merge() {
@@ -69,7 +70,7 @@ func (w *work) overwrites() bool {
 	if w.first || w.replace {
 		return false
 	}
-	records := w.f.m.layout.Records(w.from.head.Length)
+	records := w.f.m.layout.Records(w.from.Head.Length)
 	if w.f.moving.cut < records {
 		return true
 	}
@@ -91,7 +92,7 @@ func (w *work) write(c *copyOf) error {
 	f.touched(c, 0, 0)
 	if w.overwrites() {
 		dirty := w.from
-		dirty.head.Flags |= cipher.Dirty
+		dirty.Head.Flags |= cipher.Dirty
 		if err := w.f.writeHeader(c, &dirty); err != nil {
 			return err
 		}
@@ -120,14 +121,14 @@ func (c *copyOf) cut(off int64) error {
 // it longer, and a tail chunk that became shorter leaves something behind. If
 // the file itself is longer by now, that is a record of the next version.
 func (w *work) fit(c *copyOf) error {
-	size, err := w.f.m.layout.CipherSize(w.to.head.Length)
+	size, err := w.f.m.layout.CipherSize(w.to.Head.Length)
 	if err != nil {
 		return err
 	}
 	w.f.mu.RLock()
 	defer w.f.mu.RUnlock()
 	info, err := c.file.Stat()
-	if err != nil || info.Size == size || info.Size > size && w.f.length > w.to.head.Length {
+	if err != nil || info.Size == size || info.Size > size && w.f.length > w.to.Head.Length {
 		return err
 	}
 	return c.file.Truncate(size)
@@ -136,7 +137,7 @@ func (w *work) fit(c *copyOf) error {
 // writeChunks seals and writes the moving layer in runs of consecutive chunks.
 func (w *work) writeChunks(c *copyOf) error {
 	f, layout := w.f, w.f.m.layout
-	records := layout.Records(w.to.head.Length)
+	records := layout.Records(w.to.Head.Length)
 	var indices []int64
 	for i := range f.moving.chunks {
 		if i < records {
@@ -163,7 +164,7 @@ func (w *work) writeChunks(c *copyOf) error {
 func (w *work) writeRun(c *copyOf, indices []int64, hole bool) error {
 	m := w.f.m
 	first, stop := indices[0], indices[len(indices)-1]+1
-	bytes := min(stop<<m.layout.ChunkLog2, w.to.head.Length) - first<<m.layout.ChunkLog2
+	bytes := min(stop<<m.layout.ChunkLog2, w.to.Head.Length) - first<<m.layout.ChunkLog2
 	records := m.buffer(int(bytes) + cipher.RecordOverhead*len(indices))
 	defer m.recycle(records)
 	if hole {
@@ -208,7 +209,7 @@ func (w *work) finish(c *copyOf) error {
 
 // writeHeader writes a header with no reader at work, who would take one that
 // is not noted here yet for somebody else's.
-func (f *file) writeHeader(c *copyOf, s *sealed) error {
+func (f *file) writeHeader(c *copyOf, s *journal.Sealed) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.touched(c, 0, 0)
@@ -216,9 +217,9 @@ func (f *file) writeHeader(c *copyOf, s *sealed) error {
 }
 
 // writeHeader seals and writes a version's header for this copy.
-func (c *copyOf) writeHeader(s *sealed) error {
-	h := s.head
-	h.Salt, h.Acc = c.head.Salt, s.accs[c.mb.index]
+func (c *copyOf) writeHeader(s *journal.Sealed) error {
+	h := s.Head
+	h.Salt, h.Acc = c.head.Salt, s.Accs[c.mb.index]
 	raw, err := c.keys.SealHeader(&h)
 	if err != nil {
 		return err
@@ -231,26 +232,26 @@ func (c *copyOf) writeHeader(s *sealed) error {
 }
 
 // showAttrs gives the backing file owner, mode and, last of all, mtime.
-func (m *Mirror) showAttrs(c *copyOf, from, to *sealed) error {
-	moved := from.committed() && from.head.Length == to.head.Length &&
-		from.head.MtimeSec == to.head.MtimeSec && from.head.MtimeNsec == to.head.MtimeNsec
+func (m *Mirror) showAttrs(c *copyOf, from, to *journal.Sealed) error {
+	moved := from.Committed() && from.Head.Length == to.Head.Length &&
+		from.Head.MtimeSec == to.Head.MtimeSec && from.Head.MtimeNsec == to.Head.MtimeNsec
 	made := c.made
 	c.made = nil
-	chown := from.head.UID != to.head.UID || from.head.GID != to.head.GID || !from.committed()
+	chown := from.Head.UID != to.Head.UID || from.Head.GID != to.Head.GID || !from.Committed()
 	if made != nil {
-		chown = made.UID != to.head.UID || made.GID != to.head.GID
+		chown = made.UID != to.Head.UID || made.GID != to.Head.GID
 	}
 	if m.owners && chown {
-		if err := c.file.Chown(int(to.head.UID), int(to.head.GID)); err != nil {
+		if err := c.file.Chown(int(to.Head.UID), int(to.Head.GID)); err != nil {
 			return err
 		}
 	}
-	if mode := backingMode(to.head.Mode, moved); made == nil || made.Mode != mode || chown {
+	if mode := backingMode(to.Head.Mode, moved); made == nil || made.Mode != mode || chown {
 		if err := c.file.Chmod(mode); err != nil {
 			return err
 		}
 	}
-	mtime := time.Unix(to.head.MtimeSec, int64(to.head.MtimeNsec))
+	mtime := time.Unix(to.Head.MtimeSec, int64(to.Head.MtimeNsec))
 	if moved {
 		mtime = m.clock()
 	}
@@ -269,10 +270,10 @@ func (w *work) done(err error) {
 	f.m.commits.committed(w)
 	f.charge(-f.moving.bytes())
 	f.moving, f.disk = newLayer(), w.to
-	f.promised = f.promised && f.base.head.CommitID != w.to.head.CommitID
-	f.floor = f.m.layout.Records(w.to.head.Length)
-	f.covered = max(f.floor, f.m.layout.Records(f.base.head.Length))
-	f.fresh.cutBelow(f.floor)
+	f.promised = f.promised && f.base.Head.CommitID != w.to.Head.CommitID
+	f.floor = f.m.layout.Records(w.to.Head.Length)
+	f.covered = max(f.floor, f.m.layout.Records(f.base.Head.Length))
+	f.fresh.CutBelow(f.floor)
 	if w.replace {
 		f.replacing = false
 	}
@@ -356,7 +357,7 @@ func (m *Mirror) applySteps(mb *member, works []*work) error {
 			return err
 		}
 		// A record that a power cut takes from a sparse file would be a hole.
-		if w.changes && (!w.first || w.to.head.Flags&cipher.Sparse != 0) {
+		if w.changes && (!w.first || w.to.Head.Flags&cipher.Sparse != 0) {
 			sync = append(sync, c)
 		}
 	}

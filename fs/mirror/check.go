@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/vault"
 )
 
@@ -27,7 +28,7 @@ func (f *file) refresh(c *copyOf) error {
 		c.ctime, c.ours = info.Ctime, false
 		return nil
 	}
-	if f.disk.committed() {
+	if f.disk.Committed() {
 		h, keys, err := readHeader(c.mb, c.file)
 		if err != nil {
 			return err
@@ -45,7 +46,7 @@ func (f *file) refresh(c *copyOf) error {
 func (f *file) touched(c *copyOf, lo, hi int64) {
 	f.trust.Lock()
 	c.ours = true
-	c.marks.add(lo, hi)
+	c.marks.Add(lo, hi)
 	f.trust.Unlock()
 }
 
@@ -55,15 +56,15 @@ func (f *file) touched(c *copyOf, lo, hi int64) {
 func (f *file) believe(c *copyOf, r *run, raw []byte) error {
 	f.trust.Lock()
 	defer f.trust.Unlock()
-	if c.marks.covers(r.first, r.first+int64(len(r.ids))) {
+	if c.marks.Covers(r.first, r.first+int64(len(r.ids))) {
 		return nil
 	}
 	f.settleRun(c, r)
-	if f.disk.head.Length <= wholeCheck {
+	if f.disk.Head.Length <= wholeCheck {
 		f.settle(c)
 	}
 	if c.whole == agrees {
-		c.marks.add(0, f.m.layout.Records(f.disk.head.Length))
+		c.marks.Add(0, f.m.layout.Records(f.disk.Head.Length))
 		return nil
 	}
 	peer := f.peer(c)
@@ -74,7 +75,7 @@ func (f *file) believe(c *copyOf, r *run, raw []byte) error {
 	var reason error
 	for i := range r.states {
 		at := r.first + int64(i)
-		if r.states[i] == cipher.RecordDamaged || c.marks.has(at) {
+		if r.states[i] == cipher.RecordDamaged || c.marks.Has(at) {
 			continue
 		}
 		if c.whole == unknown && !equal[i] && (peer != nil || r.states[i] == cipher.RecordHole) {
@@ -84,7 +85,7 @@ func (f *file) believe(c *copyOf, r *run, raw []byte) error {
 		case c.whole == agrees, equal[i], peer == nil && c.whole == unknown,
 			peer == nil && c.whole == partial && r.states[i] != cipher.RecordHole:
 			if peer != nil {
-				c.marks.add(at, at+1)
+				c.marks.Add(at, at+1)
 			}
 		default:
 			r.states[i] = cipher.RecordDamaged
@@ -133,7 +134,7 @@ func (f *file) settle(c *copyOf) {
 	if !f.settleable(c) {
 		return
 	}
-	acc, err := f.accOf(c, 0, f.m.layout.Records(f.disk.head.Length))
+	acc, err := f.accOf(c, 0, f.m.layout.Records(f.disk.Head.Length))
 	switch {
 	case err != nil:
 		c.whole = partial
@@ -149,7 +150,7 @@ func (f *file) settle(c *copyOf) {
 // makes a verdict of whatever reads a file to its end, in any order.
 type tally struct {
 	commit cipher.ID
-	seen   spans
+	seen   journal.Spans
 	acc    cipher.Acc
 }
 
@@ -164,17 +165,17 @@ func (f *file) settleRun(c *copyOf, r *run) {
 		return
 	}
 	t := &c.tally
-	if t.commit != f.disk.head.CommitID {
-		*t = tally{commit: f.disk.head.CommitID}
+	if t.commit != f.disk.Head.CommitID {
+		*t = tally{commit: f.disk.Head.CommitID}
 	}
-	records := f.m.layout.Records(f.disk.head.Length)
+	records := f.m.layout.Records(f.disk.Head.Length)
 	stop := r.first + int64(len(r.ids))
-	if len(t.seen) > maxGaps || t.seen.overlaps(r.first, stop) || stop > records {
+	if len(t.seen) > maxGaps || t.seen.Overlaps(r.first, stop) || stop > records {
 		return
 	}
 	c.keys.Terms(&t.acc, r.first, r.ids, r.states)
-	t.seen.add(r.first, stop)
-	if t.seen.covers(0, records) && t.acc == c.head.Acc {
+	t.seen.Add(r.first, stop)
+	if t.seen.Covers(0, records) && t.acc == c.head.Acc {
 		f.vouch(c)
 	}
 }
@@ -191,7 +192,7 @@ func (c *copyOf) checked(ctime time.Time) (vault.Checked, error) {
 // recall believes a long copy that an earlier mount checked and nobody changed
 // since.
 func (f *file) recall(c *copyOf) {
-	if f.disk.head.Length <= wholeCheck || !c.serves() {
+	if f.disk.Head.Length <= wholeCheck || !c.serves() {
 		return
 	}
 	if was, err := c.checked(c.ctime); err == nil && f.m.state.WasChecked(was) {
@@ -203,7 +204,7 @@ func (f *file) recall(c *copyOf) {
 // ones. The caller holds file.trust.
 func (f *file) vouch(c *copyOf) {
 	c.whole = agrees
-	if f.disk.head.Length <= wholeCheck || c.ours {
+	if f.disk.Head.Length <= wholeCheck || c.ours {
 		return
 	}
 	if was, err := c.checked(c.ctime); err == nil {
@@ -230,7 +231,7 @@ func (m *Mirror) recordChecked() {
 // settleable reports whether acc can tell anything now: there is no verdict
 // yet, and the clouds hold one version.
 func (f *file) settleable(c *copyOf) bool {
-	return c.whole == unknown && f.moving.empty() && !f.replacing && f.disk.committed()
+	return c.whole == unknown && f.moving.empty() && !f.replacing && f.disk.Committed()
 }
 
 // accOf computes a copy's acc over the records lo to hi of the version on the
@@ -241,7 +242,7 @@ func (f *file) accOf(c *copyOf, lo, hi int64) (acc cipher.Acc, err error) {
 	defer f.m.recycle(plain)
 	for at := lo; at < hi; {
 		count := min(hi-at, maxRun/size)
-		r := newRun(at, int(count), plain[:min((at+count)*size, f.disk.head.Length)-at*size])
+		r := newRun(at, int(count), plain[:min((at+count)*size, f.disk.Head.Length)-at*size])
 		if err := f.verifyIDs(c, r); err != nil {
 			return acc, err
 		}
@@ -282,8 +283,8 @@ func (f *file) idsFrom(c *copyOf, r *run) error {
 	}
 	var err error
 	for i, state := range r.states {
-		if state == cipher.RecordHole && f.disk.head.Flags&cipher.Sparse == 0 ||
-			state == cipher.RecordOK && !f.disk.head.Version.Covers(r.ids[i]) {
+		if state == cipher.RecordHole && f.disk.Head.Flags&cipher.Sparse == 0 ||
+			state == cipher.RecordOK && !f.disk.Head.Version.Covers(r.ids[i]) {
 			r.states[i] = cipher.RecordDamaged
 		}
 		if r.states[i] == cipher.RecordDamaged {
@@ -296,11 +297,11 @@ func (f *file) idsFrom(c *copyOf, r *run) error {
 // settleLater computes acc in the background, for a long file whose only copy
 // this is. The caller holds file.trust.
 func (f *file) settleLater(c *copyOf) {
-	if c.checking || !f.disk.committed() {
+	if c.checking || !f.disk.Committed() {
 		return
 	}
 	c.checking = true
-	commit := f.disk.head.CommitID
+	commit := f.disk.Head.CommitID
 	f.m.commits.background(func() {
 		held, err := f.m.acquire(f.n)
 		if err != nil {
@@ -326,7 +327,7 @@ const settleAfter = time.Second
 func (f *file) awaitReads(c *copyOf) (left bool) {
 	for last := int64(-1); ; {
 		f.trust.Lock()
-		now, settled := c.tally.seen.total(), c.whole != unknown
+		now, settled := c.tally.seen.Total(), c.whole != unknown
 		if settled {
 			c.checking = false
 		}
@@ -346,13 +347,13 @@ func (f *file) awaitReads(c *copyOf) (left bool) {
 func (f *file) settleStep(c *copyOf, commit cipher.ID, acc *cipher.Acc, lo int64) (next int64, done bool) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if f.disk.head.CommitID != commit || !f.moving.empty() || !c.serves() {
+	if f.disk.Head.CommitID != commit || !f.moving.empty() || !c.serves() {
 		f.trust.Lock()
 		c.checking = false
 		f.trust.Unlock()
 		return lo, true
 	}
-	records := f.m.layout.Records(f.disk.head.Length)
+	records := f.m.layout.Records(f.disk.Head.Length)
 	next = min(lo+maxRun/f.m.layout.ChunkSize(), records)
 	part, err := f.accOf(c, lo, next)
 	acc.XOR(part)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/vault"
 )
 
@@ -104,7 +105,7 @@ func (c *committer) run() {
 
 // track appends an entry of a file to the log and keeps the log from there on
 // until untrack.
-func (c *committer) track(f *file, e *entry, data [][]byte) (uint64, error) {
+func (c *committer) track(f *file, e *journal.Entry, data [][]byte) (uint64, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	seq, err := c.m.append(e, data...)
@@ -148,7 +149,7 @@ func (c *committer) committed(w *work) {
 	writer := c.m.state.Writer()
 	c.mu.Lock()
 	c.ledger = append(c.ledger, vault.Committed{
-		FileID: w.to.head.FileID, Version: cipher.Version{Writer: writer, Counter: w.to.head.Version.Get(writer)},
+		FileID: w.to.Head.FileID, Version: cipher.Version{Writer: writer, Counter: w.to.Head.Version.Get(writer)},
 	})
 	c.mu.Unlock()
 }
@@ -178,10 +179,10 @@ func (c *committer) due() []*file {
 		f.mu.RLock()
 		defer f.mu.RUnlock()
 		wait := commitAfter
-		if !f.base.committed() || f.replacing {
+		if !f.base.Committed() || f.replacing {
 			wait = firstAfter
 		}
-		return !f.dirtySince.IsZero() && now.Sub(f.dirtySince) >= wait || f.base.head.CommitID != f.disk.head.CommitID && !f.replacing
+		return !f.dirtySince.IsZero() && now.Sub(f.dirtySince) >= wait || f.base.Head.CommitID != f.disk.Head.CommitID && !f.replacing
 	})
 }
 
@@ -264,7 +265,7 @@ func (m *Mirror) commit(files []*file) error {
 func (f *file) settled() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.ref == 0 || !f.orphan && (f.unsealed() || !f.logged.empty() || !f.moving.empty() || f.base.head.CommitID != f.disk.head.CommitID) {
+	if f.ref == 0 || !f.orphan && (f.unsealed() || !f.logged.empty() || !f.moving.empty() || f.base.Head.CommitID != f.disk.Head.CommitID) {
 		return
 	}
 	f.ref = 0

@@ -9,6 +9,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // copyOf is one cloud's copy of an open file.
@@ -27,7 +28,7 @@ type copyOf struct {
 	// Guarded by file.trust: what of it is believed, while ctime stays.
 	ctime time.Time
 	ours  bool // this mount wrote since ctime was read
-	marks spans
+	marks journal.Spans
 	whole verdict
 	tally tally
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // site is where a new entry will be: a name that no cloud has yet.
@@ -108,8 +109,8 @@ func (m *Mirror) dropSidecar(mb *member, dir *Node, enc []cipher.Name) {
 }
 
 // attrsOf is attributes for the log.
-func attrsOf(mode uint32, o Owner, mtime time.Time) *attrEntry {
-	return &attrEntry{Mode: &mode, UID: &o.UID, GID: &o.GID, Mtime: &mtime}
+func attrsOf(mode uint32, o Owner, mtime time.Time) *journal.Attrs {
+	return &journal.Attrs{Mode: &mode, UID: &o.UID, GID: &o.GID, Mtime: &mtime}
 }
 
 // Create makes a regular file and opens it. It fails with fs.ErrExist if the
@@ -128,12 +129,12 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 	f := m.newFile(s)
 	f.applying.Lock() // nobody else can hold it yet
 	defer f.applying.Unlock()
-	e := &entry{Op: opCreate, Path: []byte(s.plain), File: &f.base.head.FileID, Attrs: attrsOf(s.mode, s.owner, f.mtime), Salts: salts(f.copies)}
+	e := &journal.Entry{Op: journal.OpCreate, Path: []byte(s.plain), File: &f.base.Head.FileID, Attrs: attrsOf(s.mode, s.owner, f.mtime), Salts: salts(f.copies)}
 	f.mu.Lock()
 	err = f.record(e)
 	f.mu.Unlock()
 	if err == nil {
-		err = m.each("create", func(mb *member) error { return m.createCopy(s, f.copies[mb.index], f.base.head.FileID) })
+		err = m.each("create", func(mb *member) error { return m.createCopy(s, f.copies[mb.index], f.base.Head.FileID) })
 	}
 	if err != nil {
 		m.abandon(s, f)
@@ -166,8 +167,8 @@ func (m *Mirror) newFile(s *site) *file {
 		mode: s.mode, uid: s.owner.UID, gid: s.owner.GID, mtime: now, ctime: now, attrs: true, dirtySince: now,
 		accs: make([]cipher.Acc, len(m.members)),
 	}
-	f.base.head = cipher.Header{Type: cipher.TypeFile, FileID: random16()}
-	f.n = &Node{m: m, kind: unix.S_IFREG, refs: 2, id: f.base.head.FileID} // the caller's, and the open file's
+	f.base.Head = cipher.Header{Type: cipher.TypeFile, FileID: random16()}
+	f.n = &Node{m: m, kind: unix.S_IFREG, refs: 2, id: f.base.Head.FileID} // the caller's, and the open file's
 	for _, mb := range m.ups() {
 		f.copies[mb.index] = &copyOf{mb: mb, head: &cipher.Header{Salt: random16()}}
 	}
@@ -228,7 +229,7 @@ func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 	if a, err := m.dirAttr(n); err == nil && a.Mode&unix.S_ISGID != 0 {
 		s.mode |= unix.S_ISGID
 	}
-	if _, err := m.append(&entry{Op: opMkdir, Path: []byte(s.plain), Kind: unix.S_IFDIR, Attrs: attrsOf(s.mode, s.owner, m.clock())}); err != nil {
+	if _, err := m.append(&journal.Entry{Op: journal.OpMkdir, Path: []byte(s.plain), Kind: unix.S_IFDIR, Attrs: attrsOf(s.mode, s.owner, m.clock())}); err != nil {
 		return nil, err
 	}
 	if err := m.each("mkdir", func(mb *member) error { return m.makeDir(mb, s) }); err != nil {
@@ -330,36 +331,36 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 }
 
 // sealSpecial draws ids and makes the log's entry.
-func (m *Mirror) sealSpecial(s *site, sp special) (*sealed, *entry, error) {
+func (m *Mirror) sealSpecial(s *site, sp special) (*journal.Sealed, *journal.Entry, error) {
 	records := int(m.layout.Records(int64(len(sp.content))))
 	ids, last, err := m.ids(records+1, 0)
 	if err != nil {
 		return nil, nil, err
 	}
 	now := m.clock()
-	v := &sealed{head: cipher.Header{
+	v := &journal.Sealed{Head: cipher.Header{
 		Type: sp.kind, FileID: random16(), CommitID: random16(), Mode: s.mode, UID: s.owner.UID, GID: s.owner.GID,
 		Length: int64(len(sp.content)), MtimeSec: now.Unix(), MtimeNsec: uint32(now.Nanosecond()),
 		Version: cipher.Vector(nil).With(m.state.Writer(), last),
-	}, accs: make([]cipher.Acc, len(m.members))}
-	e := &entry{Op: opSpecial, Path: []byte(s.plain), File: &v.head.FileID, Kind: typeBits(sp.kind), Salts: make([][]byte, len(m.members))}
+	}, Accs: make([]cipher.Acc, len(m.members))}
+	e := &journal.Entry{Op: journal.OpSpecial, Path: []byte(s.plain), File: &v.Head.FileID, Kind: typeBits(sp.kind), Salts: make([][]byte, len(m.members))}
 	for _, mb := range m.ups() {
 		salt := random16()
 		e.Salts[mb.index] = salt[:]
 	}
-	c := &commitEntry{Head: newHeadEntry(v)}
+	c := &journal.Commit{Head: journal.NewHead(v)}
 	for i := range records {
-		c.Chunks = append(c.Chunks, chunkEntry{Index: int64(i), ID: append([]byte(nil), ids[i][:]...)})
+		c.Chunks = append(c.Chunks, journal.Chunk{Index: int64(i), ID: append([]byte(nil), ids[i][:]...)})
 	}
 	e.Commit = c
 	return v, e, nil
 }
 
 // writeSpecial writes a whole special file into one cloud.
-func (m *Mirror) writeSpecial(mb *member, path string, e *entry, v *sealed, content []byte) error {
+func (m *Mirror) writeSpecial(mb *member, path string, e *journal.Entry, v *journal.Sealed, content []byte) error {
 	c := &copyOf{mb: mb, head: &cipher.Header{Salt: [16]byte(e.Salts[mb.index])}}
 	var err error
-	if c.keys, err = mb.keys.NewFile(v.head.Type, c.head.Salt); err != nil {
+	if c.keys, err = mb.keys.NewFile(v.Head.Type, c.head.Salt); err != nil {
 		return err
 	}
 	ids := make([]cipher.WriteID, len(e.Commit.Chunks))
@@ -371,9 +372,9 @@ func (m *Mirror) writeSpecial(mb *member, path string, e *entry, v *sealed, cont
 		return err
 	}
 	own := *v
-	own.accs = make([]cipher.Acc, len(m.members))
-	c.keys.Terms(&own.accs[mb.index], 0, ids, nil)
-	if c.file, err = mb.dir.Create(path, backingMode(v.head.Mode, false)); err != nil {
+	own.Accs = make([]cipher.Acc, len(m.members))
+	c.keys.Terms(&own.Accs[mb.index], 0, ids, nil)
+	if c.file, err = mb.dir.Create(path, backingMode(v.Head.Mode, false)); err != nil {
 		return err
 	}
 	defer c.close()
@@ -386,11 +387,11 @@ func (m *Mirror) writeSpecial(mb *member, path string, e *entry, v *sealed, cont
 		return errors.Join(err, mb.dir.Remove(path))
 	}
 	if m.owners {
-		if err := c.file.Chown(int(v.head.UID), int(v.head.GID)); err != nil {
+		if err := c.file.Chown(int(v.Head.UID), int(v.Head.GID)); err != nil {
 			return err
 		}
 	}
-	mtime := time.Unix(v.head.MtimeSec, int64(v.head.MtimeNsec))
+	mtime := time.Unix(v.Head.MtimeSec, int64(v.Head.MtimeNsec))
 	return c.file.Chtimes(cloud.Times{Mtime: &mtime})
 }
 
@@ -410,7 +411,7 @@ func (m *Mirror) specialContent(n *Node) ([]byte, error) {
 		return nil, err
 	}
 	defer f.release()
-	content := make([]byte, f.base.head.Length)
+	content := make([]byte, f.base.Head.Length)
 	if len(content) == 0 {
 		return content, nil
 	}
@@ -446,7 +447,7 @@ func (n *Node) Link(name string, target *Node) error {
 	if err != nil {
 		return err
 	}
-	if _, err := m.append(&entry{Op: opLink, Path: []byte(from), To: []byte(s.plain), File: &id, Kind: target.kind}); err != nil {
+	if _, err := m.append(&journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Kind: target.kind}); err != nil {
 		return err
 	}
 	err = m.each("link", func(mb *member) error {

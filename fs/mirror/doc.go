@@ -33,7 +33,7 @@
 //	apply.go     a commit's way to the clouds
 //	committer.go when commits happen, and when log entries retire
 //	handle.go    what an opener holds
-//	entry.go     the log's entries
+//	append.go    entries on their way to the log
 //	replay.go    from the log to the clouds, at mount
 //	recover.go   changes without a commit, after a kill of the process
 //

@@ -11,13 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // chunk is the plaintext of one chunk that no cloud has yet. Bytes that are
 // missing at its end are zeros; without any data it is a hole.
 type chunk struct {
 	data []byte
-	id   cipher.WriteID // drawn when it is sealed
+	id   cipher.WriteID // drawn when it is journal.Sealed
 }
 
 // layer is a set of changes on their way to the clouds: whole chunks, and the
@@ -40,15 +41,6 @@ func (l *layer) bytes() (n int64) {
 	}
 	return n
 }
-
-// sealed is a version of the file: the header that every cloud gets, with the
-// acc of each.
-type sealed struct {
-	head cipher.Header // Salt and Acc are each cloud's
-	accs []cipher.Acc
-}
-
-func (s *sealed) committed() bool { return len(s.head.Version) > 0 }
 
 // file is an open file: one for each node that somebody holds open or that a
 // commit still works on.
@@ -76,15 +68,15 @@ type file struct {
 	uid, gid   uint32
 	flags      cipher.Flags
 	mtime      time.Time
-	ctime      time.Time // of the last change that no cloud has yet
-	attrs      bool      // attributes changed since base
-	base       sealed    // the last sealed version; empty before the first
-	disk       sealed    // the version in the headers of the clouds
+	ctime      time.Time      // of the last change that no cloud has yet
+	attrs      bool           // attributes changed since base
+	base       journal.Sealed // the last sealed version; empty before the first
+	disk       journal.Sealed // the version in the headers of the clouds
 	accs       []cipher.Acc
-	floor      int64 // chunks below it are in the version of the clouds
-	covered    int64 // chunks below it are in a sealed version
-	fresh      spans // chunks from floor on whose records were written directly
-	late       spans // direct writes that the log does not hold and no cloud has synced
+	floor      int64         // chunks below it are in the version of the clouds
+	covered    int64         // chunks below it are in a sealed version
+	fresh      journal.Spans // chunks from floor on whose records were written directly
+	late       journal.Spans // direct writes that the log does not hold and no cloud has synced
 	pending    layer
 	logged     layer
 	moving     layer // being applied
@@ -118,12 +110,12 @@ func (m *Mirror) acquire(n *Node) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !n.version.IsZero() && n.version != f.base.head.CommitID || m.misled(n, f) {
+	if !n.version.IsZero() && n.version != f.base.Head.CommitID || m.misled(n, f) {
 		n.stale.Store(true)
 		f.closeCopies()
 		return nil, ErrStale
 	}
-	n.version = f.base.head.CommitID
+	n.version = f.base.Head.CommitID
 	n.Ref()
 	n.file.Store(f)
 	return f, nil
@@ -137,7 +129,7 @@ func (f *file) release() {
 	if last {
 		f.n.file.Store(nil)
 		f.mu.Lock()
-		f.n.version = f.base.head.CommitID
+		f.n.version = f.base.Head.CommitID
 		f.n.shown.Store(f.length + 1)
 		f.look()
 		if len(f.late) > 0 {
@@ -241,19 +233,19 @@ func (m *Mirror) load(n *Node) (*file, error) {
 
 // adoptVersion makes a header that was read the file's state.
 func (f *file) adoptVersion(h *cipher.Header) {
-	f.base = sealed{head: *h, accs: make([]cipher.Acc, len(f.copies))}
+	f.base = journal.Sealed{Head: *h, Accs: make([]cipher.Acc, len(f.copies))}
 	f.source = -1
 	for k, c := range f.copies {
 		if !c.serves() {
 			continue
 		}
-		f.base.accs[k] = c.head.Acc
+		f.base.Accs[k] = c.head.Acc
 		if f.source < 0 || !f.copies[f.source].mb.up() && c.mb.up() {
 			f.source = k
 		}
 	}
 	f.disk = f.base
-	f.accs = append([]cipher.Acc(nil), f.base.accs...)
+	f.accs = append([]cipher.Acc(nil), f.base.Accs...)
 	f.length, f.mode, f.uid, f.gid, f.flags = h.Length, h.Mode, h.UID, h.GID, h.Flags
 	f.mtime = time.Unix(h.MtimeSec, int64(h.MtimeNsec))
 	f.floor = f.m.layout.Records(h.Length)

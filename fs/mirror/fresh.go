@@ -6,6 +6,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // tempName is a name that sync tools skip.
@@ -35,8 +36,8 @@ func (f *file) refill() (done bool, err error) {
 	if err := f.begin(); err != nil {
 		return false, err
 	}
-	suitable := f.disk.committed() && !f.replacing && !f.orphan && f.length > 0 &&
-		f.logged.empty() && f.moving.empty() && f.base.head.CommitID == f.disk.head.CommitID
+	suitable := f.disk.Committed() && !f.replacing && !f.orphan && f.length > 0 &&
+		f.logged.empty() && f.moving.empty() && f.base.Head.CommitID == f.disk.Head.CommitID
 	if suitable {
 		info, err := f.current().file.Stat()
 		suitable = err == nil && info.Nlink == 1
@@ -65,7 +66,7 @@ func (f *file) makeFresh() ([]*copyOf, error) {
 		return nil, nil
 	}
 	fresh := make([]*copyOf, len(f.copies))
-	e := &entry{Op: opFresh, Salts: make([][]byte, len(f.copies)), Temps: make([]string, len(f.copies))}
+	e := &journal.Entry{Op: journal.OpFresh, Salts: make([][]byte, len(f.copies)), Temps: make([]string, len(f.copies))}
 	var members []*member
 	for _, c := range f.targets() {
 		k := c.mb.index
@@ -82,7 +83,7 @@ func (f *file) makeFresh() ([]*copyOf, error) {
 		c := fresh[mb.index]
 		path, _ := dir.path(mb.index)
 		err := keepTimes(mb.dir, path, func() error {
-			return c.create(join(path, c.temp), backingMode(f.mode, false), f.base.head.FileID)
+			return c.create(join(path, c.temp), backingMode(f.mode, false), f.base.Head.FileID)
 		})
 		if err == nil {
 			made++
@@ -110,7 +111,7 @@ func (c *copyOf) create(path string, perm uint32, id cipher.ID) error {
 
 // begin writes the header of a file that has no version yet.
 func (c *copyOf) begin(id cipher.ID) error {
-	empty := sealed{head: cipher.Header{Type: cipher.TypeFile, FileID: id, Flags: cipher.Dirty}, accs: make([]cipher.Acc, c.mb.index+1)}
+	empty := journal.Sealed{Head: cipher.Header{Type: cipher.TypeFile, FileID: id, Flags: cipher.Dirty}, Accs: make([]cipher.Acc, c.mb.index+1)}
 	if err := c.writeHeader(&empty); err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (f *file) switchTo(fresh []*copyOf) error {
 	f.pending, f.fresh, f.late = newLayer(), nil, nil
 	f.replacing, f.length, f.floor, f.covered, f.flags = true, 0, 0, 0, 0
 	f.accs = make([]cipher.Acc, len(f.copies))
-	f.disk = sealed{}
+	f.disk = journal.Sealed{}
 	f.modified()
 	return nil
 }

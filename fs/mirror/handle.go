@@ -169,7 +169,7 @@ func (f *file) sealDurable() (onWay bool, err error) {
 	if err == nil {
 		err = f.seal(true)
 	}
-	onWay = f.base.head.CommitID != f.disk.head.CommitID
+	onWay = f.base.Head.CommitID != f.disk.Head.CommitID
 	f.promised = f.promised || onWay
 	return onWay, err
 }
@@ -237,7 +237,7 @@ func (f *file) leave() error {
 func (f *file) closeCommit() error {
 	f.mu.RLock()
 	dirty := f.ref != 0 && !f.orphan
-	first := !f.disk.committed() && !f.replacing
+	first := !f.disk.Committed() && !f.replacing
 	f.mu.RUnlock()
 	if !dirty {
 		return nil

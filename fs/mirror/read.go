@@ -52,7 +52,7 @@ func (f *file) find(i int64) (*chunk, place) {
 	if c, ok := f.pending.chunks[i]; ok {
 		return c, inLayer
 	}
-	if f.fresh.has(i) {
+	if f.fresh.Has(i) {
 		return nil, onClouds
 	}
 	for _, l := range []*layer{&f.pending, &f.logged, &f.moving} {
@@ -208,7 +208,7 @@ func (f *file) readRun(c *copyOf, r *run) error {
 			reason = ErrDamaged
 		case state == cipher.RecordHole && f.flags&cipher.Sparse == 0:
 			r.states[i], reason = cipher.RecordDamaged, fmt.Errorf("%w: zeros", ErrDamaged)
-		case state == cipher.RecordOK && r.first+int64(i) < f.floor && !f.base.head.Version.Covers(r.ids[i]):
+		case state == cipher.RecordOK && r.first+int64(i) < f.floor && !f.base.Head.Version.Covers(r.ids[i]):
 			r.states[i], reason = cipher.RecordDamaged, ErrArriving
 		}
 	}

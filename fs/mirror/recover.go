@@ -10,12 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // recovered is a file whose changes since its last commit are done again.
 type recovered struct {
 	*file
-	strays spans // what was written directly; it may be there in part
+	strays journal.Spans // what was written directly; it may be there in part
 }
 
 // recover brings back, after a kill of the process, what had reached the
@@ -50,7 +51,7 @@ func (r *replayer) recover() error {
 		if open == nil {
 			return nil
 		}
-		e, err := parseEntry(payload)
+		e, err := journal.Parse(payload)
 		if err != nil {
 			return err
 		}
@@ -89,7 +90,7 @@ func (r *replayer) reopen(number uint64, f *ref) *recovered {
 		return nil
 	}
 	defer n.Forget()
-	if open.base.head.FileID != f.file {
+	if open.base.Head.FileID != f.file {
 		open.release()
 		return nil
 	}
@@ -133,7 +134,7 @@ func (r *replayer) loadNew(n *Node, f *ref) (*file, error) {
 		pending: newLayer(), logged: newLayer(), moving: newLayer(),
 		mtime: now, attrs: true, dirtySince: now, accs: make([]cipher.Acc, len(m.members)),
 	}
-	open.base.head = cipher.Header{Type: cipher.TypeFile, FileID: f.file}
+	open.base.Head = cipher.Header{Type: cipher.TypeFile, FileID: f.file}
 	for _, mb := range m.ups() {
 		c := m.loadCopy(n, mb)
 		open.copies[mb.index] = c
@@ -157,29 +158,29 @@ func (r *replayer) loadNew(n *Node, f *ref) (*file, error) {
 }
 
 // reapply does one change again, in memory.
-func (r *replayer) reapply(f *recovered, e *entry) error {
+func (r *replayer) reapply(f *recovered, e *journal.Entry) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch e.Op {
-	case opCreate, opAttr:
+	case journal.OpCreate, journal.OpAttr:
 		a := e.Attrs
 		f.mode, f.uid, f.gid, f.mtime = *a.Mode, *a.UID, *a.GID, *a.Mtime
 		f.attrs = true
-	case opDirect:
+	case journal.OpDirect:
 		return r.readopt(f, e)
-	case opWrite:
+	case journal.OpWrite:
 		if e.Off > f.length {
 			if err := f.grow(e.Off, true); err != nil {
 				return err
 			}
 		}
 		i := e.Off / f.m.layout.ChunkSize()
-		return f.writePending(i, e.data, e.Off)
-	case opSize:
+		return f.writePending(i, e.Data, e.Off)
+	case journal.OpSize:
 		return f.resize(e.Length)
-	case opZero:
+	case journal.OpZero:
 		return f.zero(e.Off, e.Off+e.Length)
-	case opFresh:
+	case journal.OpFresh:
 		f.strays = nil
 		return r.reswitch(f.file, e)
 	}
@@ -188,9 +189,9 @@ func (r *replayer) reapply(f *recovered, e *entry) error {
 
 // readopt takes over records that were written directly. One that is not in
 // every cloud as it should be becomes a pending change, which brings it there.
-func (r *replayer) readopt(f *recovered, e *entry) error {
+func (r *replayer) readopt(f *recovered, e *journal.Entry) error {
 	size := f.m.layout.ChunkSize()
-	f.strays.add(e.First, e.First+e.Count)
+	f.strays.Add(e.First, e.First+e.Count)
 	for i := e.First; i < e.First+e.Count; i++ {
 		n := min(size, e.Length-i*size)
 		plain := make([]byte, n)
@@ -203,7 +204,7 @@ func (r *replayer) readopt(f *recovered, e *entry) error {
 		}
 		if everywhere {
 			f.count(i, id)
-			f.fresh.add(i, i+1)
+			f.fresh.Add(i, i+1)
 			for _, c := range f.targets() {
 				f.touched(c, i, i+1)
 			}
@@ -236,7 +237,7 @@ func (r *replayer) directRecord(f *file, i int64, plain []byte, window [2]uint64
 }
 
 // reswitch goes on in fresh backing files that an earlier run made.
-func (r *replayer) reswitch(f *file, e *entry) error {
+func (r *replayer) reswitch(f *file, e *journal.Entry) error {
 	dir, ok := f.n.parent()
 	if !ok {
 		return ErrStale
@@ -262,7 +263,7 @@ func (r *replayer) reswitch(f *file, e *entry) error {
 	for k, c := range fresh {
 		if c != nil && c.file == nil {
 			path, _ := dir.path(k)
-			if err := c.create(join(path, c.temp), backingMode(f.mode, false), f.base.head.FileID); err != nil {
+			if err := c.create(join(path, c.temp), backingMode(f.mode, false), f.base.Head.FileID); err != nil {
 				return err
 			}
 		}
@@ -310,7 +311,7 @@ func (f *recovered) clearStray() error {
 		return nil // the commit cuts all that it does not write
 	}
 	layout := f.m.layout
-	size, err := layout.CipherSize(max(f.length, f.disk.head.Length))
+	size, err := layout.CipherSize(max(f.length, f.disk.Head.Length))
 	if err != nil {
 		return err
 	}
@@ -321,7 +322,7 @@ func (f *recovered) clearStray() error {
 			return err
 		}
 		for _, s := range f.strays {
-			for i := max(s.lo, f.covered); i < min(s.hi, records); i++ {
+			for i := max(s.Lo, f.covered); i < min(s.Hi, records); i++ {
 				if _, where := f.find(i); where != inHole {
 					continue
 				}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // lockNodes locks Mirror.names for writing with no commit of these nodes under
@@ -157,7 +158,7 @@ func (n *Node) Unlink(name string) error {
 	if err != nil {
 		id = cipher.ID{}
 	}
-	e := &entry{Op: opUnlink, Path: []byte(join(plain, name)), Also: m.alsoAt(child, link{parent: n, name: name}, f), File: &id, Kind: child.kind}
+	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(join(plain, name)), Also: m.alsoAt(child, link{parent: n, name: name}, f), File: &id, Kind: child.kind}
 	if _, err := m.append(e); err != nil {
 		return err
 	}
@@ -347,7 +348,7 @@ func (n *Node) Rmdir(name string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := m.append(&entry{Op: opRmdir, Path: []byte(join(plain, name)), Kind: unix.S_IFDIR, Inodes: f.backing()}); err != nil {
+	if _, err := m.append(&journal.Entry{Op: journal.OpRmdir, Path: []byte(join(plain, name)), Kind: unix.S_IFDIR, Inodes: f.backing()}); err != nil {
 		return err
 	}
 	enc, err := m.encode(name)

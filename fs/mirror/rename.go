@@ -9,6 +9,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // RenameFlags are those of renameat2.
@@ -169,7 +170,7 @@ func (m *Mirror) prepareSource(mv *move) error {
 func (f *file) unsettled() bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return !f.orphan && (f.unsealed() || f.base.head.CommitID != f.disk.head.CommitID || len(f.late) > 0 || f.n.late())
+	return !f.orphan && (f.unsealed() || f.base.Head.CommitID != f.disk.Head.CommitID || len(f.late) > 0 || f.n.late())
 }
 
 // endMove lets go of what lockMove took.
@@ -230,15 +231,15 @@ func (m *Mirror) inside(dir, other *Node) bool {
 
 // takeover is the version under which a file goes on that replaces another.
 type takeover struct {
-	from, to sealed
+	from, to journal.Sealed
 	hide     bool // size and mtime stay the same, so that the mtime must move
 }
 
 // logMove draws a takeover's version and writes the log's entry. It is durable
 // before something is replaced: the log then knows of all that was there, and
 // of headers that the takeover touches.
-func (m *Mirror) logMove(mv *move) (*entry, error) {
-	e := &entry{Op: opRename, Path: []byte(mv.plain), To: []byte(mv.newPlain), Kind: mv.src.kind}
+func (m *Mirror) logMove(mv *move) (*journal.Entry, error) {
+	e := &journal.Entry{Op: journal.OpRename, Path: []byte(mv.plain), To: []byte(mv.newPlain), Kind: mv.src.kind}
 	if mv.dst != nil {
 		e.Over = mv.dst.kind
 		e.Also = m.alsoAt(mv.dst, link{parent: mv.to, name: mv.newName}, mv.dstAt)
@@ -271,7 +272,7 @@ func (m *Mirror) logMove(mv *move) (*entry, error) {
 	return e, nil
 }
 
-func (m *Mirror) planTakeover(mv *move, e *entry) error {
+func (m *Mirror) planTakeover(mv *move, e *journal.Entry) error {
 	old, err := m.replacedHead(mv)
 	if err != nil {
 		return nil // what is replaced cannot be read: there is nothing to take over
@@ -279,16 +280,16 @@ func (m *Mirror) planTakeover(mv *move, e *entry) error {
 	f := mv.sourceFile
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	version := f.base.head.Version.Max(old.Version)
+	version := f.base.Head.Version.Max(old.Version)
 	_, counter, err := m.ids(1, version.Highest())
 	if err != nil {
 		return err
 	}
 	t := &takeover{from: f.base, to: f.base}
-	t.to.head.FileID, t.to.head.CommitID = old.FileID, random16()
-	t.to.head.Version = version.With(m.state.Writer(), counter)
+	t.to.Head.FileID, t.to.Head.CommitID = old.FileID, random16()
+	t.to.Head.Version = version.With(m.state.Writer(), counter)
 	t.hide = mv.srcAt.info().Size == mv.dstAt.info().Size && mv.srcAt.info().Mtime.Equal(mv.dstAt.info().Mtime)
-	e.Commit = &commitEntry{Base: newHeadEntry(&t.from), Head: newHeadEntry(&t.to)}
+	e.Commit = &journal.Commit{Base: journal.NewHead(&t.from), Head: journal.NewHead(&t.to)}
 	e.Salts = salts(f.copies)
 	mv.takeover = t
 	return nil
@@ -297,10 +298,10 @@ func (m *Mirror) planTakeover(mv *move, e *entry) error {
 // replacedHead is the header of the file that is replaced.
 func (m *Mirror) replacedHead(mv *move) (*cipher.Header, error) {
 	if f := mv.dst.file.Load(); f != nil {
-		if !f.base.committed() {
+		if !f.base.Committed() {
 			return nil, ErrArriving
 		}
-		return &f.base.head, nil
+		return &f.base.Head, nil
 	}
 	k := mv.dstAt.best
 	dir, _ := mv.to.path(k)
@@ -351,10 +352,10 @@ func (m *Mirror) takeOverIn(mb *member, mv *move) error {
 	if err := f.writeHeader(c, &t.to); err != nil {
 		return err
 	}
-	mtime := time.Unix(t.to.head.MtimeSec, int64(t.to.head.MtimeNsec))
+	mtime := time.Unix(t.to.Head.MtimeSec, int64(t.to.Head.MtimeNsec))
 	if t.hide {
 		mtime = m.clock()
-		if err := c.file.Chmod(backingMode(t.to.head.Mode, true)); err != nil {
+		if err := c.file.Chmod(backingMode(t.to.Head.Mode, true)); err != nil {
 			return err
 		}
 	}
@@ -370,22 +371,22 @@ func (m *Mirror) undoTakeover(mv *move) {
 	f := mv.sourceFile
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.base.head.Version = mv.takeover.to.head.Version
-	f.base.head.FileID = random16()
-	f.n.setFileID(f.base.head.FileID)
+	f.base.Head.Version = mv.takeover.to.Head.Version
+	f.base.Head.FileID = random16()
+	f.n.setFileID(f.base.Head.FileID)
 	f.disk = f.base
 	f.changed()
 	m.commits.enqueue(f)
 }
 
 // moved brings the nodes up to date.
-func (m *Mirror) moved(mv *move, e *entry) {
+func (m *Mirror) moved(mv *move, e *journal.Entry) {
 	if mv.takeover != nil {
 		f := mv.sourceFile
 		f.mu.Lock()
 		f.base, f.disk = mv.takeover.to, mv.takeover.to
 		f.mu.Unlock()
-		mv.src.setFileID(f.base.head.FileID)
+		mv.src.setFileID(f.base.Head.FileID)
 	}
 	if mv.dst != nil {
 		m.unnamed(mv.dst, mv.to, mv.newName, mv.dstAt)
@@ -412,7 +413,7 @@ func (m *Mirror) swap(mv *move) error {
 	if !ok || !newOK {
 		return fs.ErrNotExist
 	}
-	e := &entry{Op: opSwap, Path: []byte(join(plain, mv.name)), To: []byte(join(newPlain, mv.newName)), Kind: mv.src.kind, Over: mv.dst.kind}
+	e := &journal.Entry{Op: journal.OpExchange, Path: []byte(join(plain, mv.name)), To: []byte(join(newPlain, mv.newName)), Kind: mv.src.kind, Over: mv.dst.kind}
 	one, other := m.identity(mv.src, mv.srcAt), m.identity(mv.dst, mv.dstAt)
 	e.File, e.Inodes, e.Other = one.File, one.Inodes, other
 	for range m.members {
@@ -435,15 +436,15 @@ func (m *Mirror) swap(mv *move) error {
 
 // identity is how the log tells one of two entries that change places. The
 // caller holds Mirror.names.
-func (m *Mirror) identity(n *Node, at *found) *identity {
+func (m *Mirror) identity(n *Node, at *found) *journal.Identity {
 	if n.IsDir() {
-		return &identity{Inodes: at.backing()}
+		return &journal.Identity{Inodes: at.backing()}
 	}
 	id, err := m.identify(n)
 	if err != nil {
 		id = cipher.ID{}
 	}
-	return &identity{File: &id}
+	return &journal.Identity{File: &id}
 }
 
 // exchangeLinks exchanges the links of the two nodes.

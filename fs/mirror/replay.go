@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // replayer finishes, at mount, what the log says was under way. It goes
@@ -16,7 +17,7 @@ import (
 // step looks first whether it is done already.
 type replayer struct {
 	m          *Mirror
-	entries    []*entry              // without data
+	entries    []*journal.Entry      // without data
 	seqs       []uint64              // of entries
 	refs       map[uint64]*ref       // files that the log names
 	misses     []int                 // steps that could not be done, by cloud
@@ -77,11 +78,11 @@ func (m *Mirror) replay() error {
 // survey reads the log without its data.
 func (r *replayer) survey() error {
 	return r.m.log.Replay(func(seq uint64, payload []byte) error {
-		e, err := parseEntry(payload)
+		e, err := journal.Parse(payload)
 		if err != nil {
 			return err
 		}
-		e.data = nil
+		e.Data = nil
 		at := len(r.entries)
 		r.entries, r.seqs = append(r.entries, e), append(r.seqs, seq)
 		r.m.refs.Store(max(r.m.refs.Load(), e.Ref))
@@ -91,10 +92,10 @@ func (r *replayer) survey() error {
 }
 
 // note keeps what an entry says of a file.
-func (r *replayer) note(at int, e *entry) {
-	if e.Op == opBind || e.Op == opCreate {
+func (r *replayer) note(at int, e *journal.Entry) {
+	if e.Op == journal.OpBind || e.Op == journal.OpCreate {
 		f := &ref{path: string(e.Path), at: at, kind: e.Kind, commit: -1, change: -1}
-		if e.Op == opCreate {
+		if e.Op == journal.OpCreate {
 			f.kind, f.change = unix.S_IFREG, at
 		}
 		if e.File != nil {
@@ -103,7 +104,7 @@ func (r *replayer) note(at int, e *entry) {
 		r.refs[e.Ref] = f
 		return
 	}
-	if e.Op == opRename && e.Commit != nil {
+	if e.Op == journal.OpRename && e.Commit != nil {
 		r.became[e.Commit.Base.File] = &became{at, &e.Commit.Head}
 		l := r.life(e.Salts)
 		l.heads = append(l.heads, e.Commit.Head.Commit)
@@ -112,13 +113,13 @@ func (r *replayer) note(at int, e *entry) {
 	if e.Ref == 0 || f == nil {
 		return
 	}
-	if e.Op == opCommit {
+	if e.Op == journal.OpCommit {
 		f.commit = at
 		r.life(e.Salts).commit(at, e.Commit)
 		return
 	}
 	f.change = at
-	if e.Op == opFresh {
+	if e.Op == journal.OpFresh {
 		life := r.life(e.Salts)
 		life.fresh, life.temps = at, e.Temps
 	}
@@ -127,7 +128,7 @@ func (r *replayer) note(at int, e *entry) {
 // became is what a file goes on as since a takeover, by its entry's index.
 type became struct {
 	at   int
-	head *headEntry
+	head *journal.Head
 }
 
 // life is what the log says of one backing file in each cloud, from the first
@@ -135,7 +136,7 @@ type became struct {
 type life struct {
 	fresh int           // index of the entry that made it, 0 where it was there before
 	temps []string      // its entry until it is in place, by cloud
-	last  *headEntry    // the last version
+	last  *journal.Head // the last version
 	heads []cipher.ID   // every version's commit id
 	chunk map[int64]int // the last commit that has a chunk
 	cuts  []cutAt
@@ -163,7 +164,7 @@ func (r *replayer) life(salts [][]byte) *life {
 	return l
 }
 
-func (l *life) commit(at int, v *commitEntry) {
+func (l *life) commit(at int, v *journal.Commit) {
 	l.last = &v.Head
 	l.heads = append(l.heads, v.Head.Commit)
 	if v.Cut != nil {
@@ -199,7 +200,7 @@ func (r *replayer) dropIncomplete() error {
 }
 
 // miss notes a step that cannot be done in a cloud.
-func (r *replayer) miss(mb *member, e *entry, why error) {
+func (r *replayer) miss(mb *member, e *journal.Entry, why error) {
 	r.misses[mb.index]++
 	r.m.logger.Warn("a change cannot be finished", "cloud", mb.name, "operation", e.Op, "path", string(e.Path), "to", string(e.To), "error", why)
 }
@@ -213,21 +214,21 @@ func (r *replayer) images(path string, at int) []string {
 		from, to := string(e.Path), string(e.To)
 		for _, p := range list {
 			switch e.Op {
-			case opRename:
+			case journal.OpRename:
 				list = addImage(list, p, from, to)
-			case opSwap:
+			case journal.OpExchange:
 				list = addImage(list, p, from, to)
 				list = addImage(list, p, to, from)
-			case opLink:
+			case journal.OpLink:
 				if p == from {
 					list = addImage(list, p, from, to)
 				}
-			case opUnlink:
+			case journal.OpUnlink:
 				if p == from && len(e.Also) > 0 {
 					list = addImage(list, p, from, string(e.Also))
 				}
 			}
-			if e.Op == opRename && p == to && len(e.Also) > 0 {
+			if e.Op == journal.OpRename && p == to && len(e.Also) > 0 {
 				list = addImage(list, p, to, string(e.Also))
 			}
 		}
@@ -267,28 +268,28 @@ type places []string
 
 // after is where they are after an operation. What it removes without being
 // the last name goes on under the others.
-func (p places) after(e *entry) places {
+func (p places) after(e *journal.Entry) places {
 	from, to := string(e.Path), string(e.To)
 	var next places
 	for _, path := range p {
 		switch e.Op {
-		case opLink:
+		case journal.OpLink:
 			next = append(next, path)
 			if path == from {
 				next = append(next, to)
 			}
 			continue
-		case opUnlink, opRmdir:
+		case journal.OpUnlink, journal.OpRmdir:
 			if path == from || strings.HasPrefix(path, from+"/") {
 				path = string(e.Also)
 			}
-		case opRename:
+		case journal.OpRename:
 			if path == to {
 				path = string(e.Also)
 			} else {
 				path = moveImage(path, from, to)
 			}
-		case opSwap:
+		case journal.OpExchange:
 			if moved := moveImage(path, from, to); moved != path {
 				path = moved
 			} else {
@@ -416,7 +417,7 @@ func (r *replayer) isDir(mb *member, inodes []uint64) func(string) bool {
 func (r *replayer) replayIn(mb *member) error {
 	r.finals = map[string]*final{}
 	for _, e := range r.entries {
-		if e.Op == opSwap {
+		if e.Op == journal.OpExchange {
 			if err := r.finishSwap(mb, e); err != nil {
 				return err
 			}
@@ -427,11 +428,11 @@ func (r *replayer) replayIn(mb *member) error {
 		if at++; at >= len(r.entries) {
 			return nil
 		}
-		e, err := parseEntry(payload)
+		e, err := journal.Parse(payload)
 		if err != nil {
 			return err
 		}
-		if e.Op == opCommit {
+		if e.Op == journal.OpCommit {
 			return r.redoCommit(mb, at, e)
 		}
 		return r.redoName(mb, at, e)

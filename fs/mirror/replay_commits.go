@@ -5,35 +5,36 @@ import (
 	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // final is what one backing file comes to: its records are synced first, and
 // the clean header comes after that.
 type final struct {
 	ref    *ref
-	salts  [][]byte   // by cloud
-	head   *headEntry // nil: the header that is there is left alone
-	base   headEntry
-	direct spans // records that the log does not hold
+	salts  [][]byte      // by cloud
+	head   *journal.Head // nil: the header that is there is left alone
+	base   journal.Head
+	direct journal.Spans // records that the log does not hold
 }
 
 // absorb adds a commit's records to those that must be there in the end.
-func (fin *final) absorb(v *commitEntry) {
+func (fin *final) absorb(v *journal.Commit) {
 	if v.Cut != nil {
-		fin.direct.cut(*v.Cut)
+		fin.direct.Cut(*v.Cut)
 	}
 	for _, s := range v.Direct {
-		fin.direct.add(s.lo, s.hi)
+		fin.direct.Add(s.Lo, s.Hi)
 	}
 	for _, ch := range v.Chunks {
-		fin.direct.remove(ch.Index)
+		fin.direct.Remove(ch.Index)
 	}
 }
 
 // redoCommit writes a commit's records, under a DIRTY header where committed
 // ones change. After a kill a clean header vouches for them; after a power cut
 // only a sync did, so that they are looked at whatever the header says.
-func (r *replayer) redoCommit(mb *member, at int, e *entry) error {
+func (r *replayer) redoCommit(mb *member, at int, e *journal.Entry) error {
 	f, v := r.refs[e.Ref], e.Commit
 	if f == nil || v == nil || mb.index >= len(e.Salts) || e.Salts[mb.index] == nil {
 		return nil
@@ -59,7 +60,7 @@ func (r *replayer) redoCommit(mb *member, at int, e *entry) error {
 		return nil
 	}
 	defer c.close()
-	to := v.Head.sealed(len(r.m.members))
+	to := v.Head.Sealed(len(r.m.members))
 	had, err := r.holds(c.head, &to)
 	if err != nil {
 		r.miss(mb, e, err)
@@ -70,9 +71,9 @@ func (r *replayer) redoCommit(mb *member, at int, e *entry) error {
 	case had == later && (r.m.state.SameBoot() || !slices.Contains(life.heads, c.head.CommitID)):
 		return nil
 	case had == begun:
-		err = r.rewrite(c, v, e.data)
+		err = r.rewrite(c, v, e.Data)
 	case !r.m.state.SameBoot():
-		err = r.mend(c, v, e.data, func(i int64) bool { return life.supersedes(at, i) })
+		err = r.mend(c, v, e.Data, func(i int64) bool { return life.supersedes(at, i) })
 	}
 	if err != nil {
 		return err
@@ -96,20 +97,20 @@ const (
 
 // holds tells from a copy's header how far a commit came. A conflicting
 // version is not touched.
-func (r *replayer) holds(h *cipher.Header, to *sealed) (progress, error) {
-	if h.FileID != to.head.FileID {
-		if r.goesOn(to.head.FileID, h) {
+func (r *replayer) holds(h *cipher.Header, to *journal.Sealed) (progress, error) {
+	if h.FileID != to.Head.FileID {
+		if r.goesOn(to.Head.FileID, h) {
 			return later, nil // a takeover changed the id after this commit
 		}
 		return begun, ErrConflict
 	}
-	switch cipher.Compare(h.Version, to.head.Version) {
+	switch cipher.Compare(h.Version, to.Head.Version) {
 	case cipher.Less:
 		return begun, nil
 	case cipher.Greater:
 		return later, nil
 	case cipher.Equal:
-		if h.CommitID != to.head.CommitID {
+		if h.CommitID != to.Head.CommitID {
 			break
 		}
 		if h.Flags&cipher.Dirty != 0 {
@@ -169,11 +170,11 @@ func (r *replayer) openCopy(mb *member, path string) (*copyOf, error) {
 }
 
 // rewrite brings a commit's records to one copy.
-func (r *replayer) rewrite(c *copyOf, v *commitEntry, data []byte) error {
+func (r *replayer) rewrite(c *copyOf, v *journal.Commit, data []byte) error {
 	layout := r.m.layout
-	base := v.Base.sealed(len(r.m.members))
-	if base.committed() && !v.Fresh {
-		base.head.Flags |= cipher.Dirty
+	base := v.Base.Sealed(len(r.m.members))
+	if base.Committed() && !v.Fresh {
+		base.Head.Flags |= cipher.Dirty
 		if err := c.writeHeader(&base); err != nil {
 			return err
 		}
@@ -183,7 +184,7 @@ func (r *replayer) rewrite(c *copyOf, v *commitEntry, data []byte) error {
 			return err
 		}
 	}
-	err := v.eachChunk(data, func(ch chunkEntry, plain []byte) error { return r.rewriteChunk(c, v, ch, plain) })
+	err := v.EachChunk(data, func(ch journal.Chunk, plain []byte) error { return r.rewriteChunk(c, v, ch, plain) })
 	if err != nil {
 		return err
 	}
@@ -200,8 +201,8 @@ func (r *replayer) rewrite(c *copyOf, v *commitEntry, data []byte) error {
 
 // mend writes the records of a commit again that a power cut took from a copy
 // with a clean header of that commit, or of a later one that superseded some.
-func (r *replayer) mend(c *copyOf, v *commitEntry, data []byte, superseded func(i int64) bool) error {
-	return v.eachChunk(data, func(ch chunkEntry, plain []byte) error {
+func (r *replayer) mend(c *copyOf, v *journal.Commit, data []byte, superseded func(i int64) bool) error {
+	return v.EachChunk(data, func(ch journal.Chunk, plain []byte) error {
 		if superseded(ch.Index) || r.newer(c, v, ch) {
 			return nil
 		}
@@ -209,29 +210,15 @@ func (r *replayer) mend(c *copyOf, v *commitEntry, data []byte, superseded func(
 	})
 }
 
-// eachChunk calls do for every chunk with its part of the entry's data.
-func (v *commitEntry) eachChunk(data []byte, do func(ch chunkEntry, plain []byte) error) error {
-	for _, ch := range v.Chunks {
-		if ch.N > len(data) {
-			return fmt.Errorf("commit: %w: chunk %d has no data", ErrDamaged, ch.Index)
-		}
-		if err := do(ch, data[:ch.N]); err != nil {
-			return err
-		}
-		data = data[ch.N:]
-	}
-	return nil
-}
-
 // newer reports whether a copy has the record of an entry, or a later one.
-func (r *replayer) newer(c *copyOf, v *commitEntry, ch chunkEntry) bool {
+func (r *replayer) newer(c *copyOf, v *journal.Commit, ch journal.Chunk) bool {
 	length := max(v.Head.Length, c.head.Length)
 	plain := make([]byte, r.m.layout.RecordSize(ch.Index, length)-cipher.RecordOverhead)
 	id, ok := readRecord(c, r.m.layout, ch.Index, plain)
 	return ok && ch.ID != nil && id.Counter() >= cipher.WriteID(ch.ID).Counter()
 }
 
-func (r *replayer) rewriteChunk(c *copyOf, v *commitEntry, ch chunkEntry, plain []byte) error {
+func (r *replayer) rewriteChunk(c *copyOf, v *journal.Commit, ch journal.Chunk, plain []byte) error {
 	layout := r.m.layout
 	record := make([]byte, layout.RecordSize(ch.Index, v.Head.Length))
 	if ch.ID != nil {
@@ -285,8 +272,8 @@ func (r *replayer) finishHeader(c *copyOf, fin *final) error {
 	if fin.head == nil {
 		return nil
 	}
-	to, from := fin.head.sealed(len(r.m.members)), fin.base.sealed(len(r.m.members))
-	if c.head.FileID == to.head.FileID && cipher.Compare(c.head.Version, to.head.Version) == cipher.Greater {
+	to, from := fin.head.Sealed(len(r.m.members)), fin.base.Sealed(len(r.m.members))
+	if c.head.FileID == to.Head.FileID && cipher.Compare(c.head.Version, to.Head.Version) == cipher.Greater {
 		return nil
 	}
 	if err := c.writeHeader(&to); err != nil {
@@ -339,7 +326,7 @@ func (r *replayer) restoreDirect(c *copyOf, fin *final) error {
 		length = fin.head.Length
 	}
 	for _, s := range fin.direct {
-		for i := s.lo; i < min(s.hi, layout.Records(length)); i++ {
+		for i := s.Lo; i < min(s.Hi, layout.Records(length)); i++ {
 			n := layout.RecordSize(i, length) - cipher.RecordOverhead
 			if _, ok := readRecord(c, layout, i, plain[:n]); ok {
 				continue

@@ -2,13 +2,14 @@ package mirror
 
 import (
 	"errors"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // matcher recognizes what an entry moves or removes.
-func (r *replayer) matcher(mb *member, e *entry) func(string) bool {
+func (r *replayer) matcher(mb *member, e *journal.Entry) func(string) bool {
 	switch {
 	case e.Kind == unix.S_IFDIR:
 		return r.isDir(mb, e.Inodes)
@@ -20,7 +21,7 @@ func (r *replayer) matcher(mb *member, e *entry) func(string) bool {
 
 // arrived recognizes what an entry has moved, in whatever backing file and
 // under whatever id it goes on.
-func (r *replayer) arrived(mb *member, e *entry) func(string) bool {
+func (r *replayer) arrived(mb *member, e *journal.Entry) func(string) bool {
 	switch {
 	case e.Kind == unix.S_IFDIR:
 		return r.isDir(mb, e.Inodes)
@@ -31,7 +32,7 @@ func (r *replayer) arrived(mb *member, e *entry) func(string) bool {
 	return func(path string) bool { return same(path) || later(path) }
 }
 
-func (r *replayer) redoRename(mb *member, at int, e *entry) error {
+func (r *replayer) redoRename(mb *member, at int, e *journal.Entry) error {
 	match := r.matcher(mb, e)
 	source, _, _, err := r.entryPath(mb, string(e.Path), e.Kind)
 	if err != nil {
@@ -60,7 +61,7 @@ func (r *replayer) redoRename(mb *member, at int, e *entry) error {
 }
 
 // moveTo renames to the first place of the target whose directory is there.
-func (r *replayer) moveTo(mb *member, at int, e *entry, source string) error {
+func (r *replayer) moveTo(mb *member, at int, e *journal.Entry, source string) error {
 	for _, image := range r.images(string(e.To), at) {
 		target, dir, name, err := r.entryPath(mb, image, e.Kind)
 		if err != nil {
@@ -90,7 +91,7 @@ func (r *replayer) moveTo(mb *member, at int, e *entry, source string) error {
 
 // movedOn reports whether a file that a rename moved is in the cloud by a
 // later name that the log lost.
-func (r *replayer) movedOn(mb *member, e *entry) bool {
+func (r *replayer) movedOn(mb *member, e *journal.Entry) bool {
 	if e.Kind == unix.S_IFDIR || e.File == nil {
 		return false
 	}
@@ -103,7 +104,7 @@ func (r *replayer) movedOn(mb *member, e *entry) bool {
 
 // removeOther removes the other spelling of a name that was replaced across
 // types.
-func (r *replayer) removeOther(mb *member, e *entry) error {
+func (r *replayer) removeOther(mb *member, e *journal.Entry) error {
 	special := func(kind uint32) bool { return kind != 0 && kind != unix.S_IFREG && kind != unix.S_IFDIR }
 	if e.Over == 0 || special(e.Over) == special(e.Kind) {
 		return nil
@@ -119,7 +120,7 @@ func (r *replayer) removeOther(mb *member, e *entry) error {
 }
 
 // takeOver writes the header that a rename gives to its source.
-func (r *replayer) takeOver(mb *member, e *entry, path string) error {
+func (r *replayer) takeOver(mb *member, e *journal.Entry, path string) error {
 	if e.Commit == nil {
 		return nil
 	}
@@ -136,7 +137,7 @@ func (r *replayer) takeOver(mb *member, e *entry, path string) error {
 		return nil // its commit, which the log holds too, brings the header
 	}
 	defer keys.Wipe()
-	from, to := e.Commit.Base.sealed(len(r.m.members)), e.Commit.Head.sealed(len(r.m.members))
+	from, to := e.Commit.Base.Sealed(len(r.m.members)), e.Commit.Head.Sealed(len(r.m.members))
 	c := &copyOf{mb: mb, file: file, keys: keys, head: h}
 	switch h.FileID {
 	case e.Commit.Head.File:
@@ -152,12 +153,12 @@ func (r *replayer) takeOver(mb *member, e *entry, path string) error {
 
 // showTakeover makes good what the header's write has done to the mtime of a
 // file that was then not given it back.
-func (r *replayer) showTakeover(c *copyOf, from, to *sealed) error {
+func (r *replayer) showTakeover(c *copyOf, from, to *journal.Sealed) error {
 	info, err := c.file.Stat()
-	if err != nil || c.head.CommitID != to.head.CommitID || info.Mode&headerDecides != 0 {
+	if err != nil || c.head.CommitID != to.Head.CommitID || info.Mode&headerDecides != 0 {
 		return err
 	}
-	if info.Mtime.Equal(time.Unix(to.head.MtimeSec, int64(to.head.MtimeNsec))) {
+	if info.Mtime.Equal(time.Unix(to.Head.MtimeSec, int64(to.Head.MtimeNsec))) {
 		return nil
 	}
 	return r.m.showAttrs(c, from, to)
@@ -184,7 +185,7 @@ func (r *replayer) clearLitter(mb *member, path string, kind uint32) error {
 
 // swapSides spells what an exchange moves, each from one path to another, and
 // the temporary name between them.
-func (r *replayer) swapSides(mb *member, e *entry) (src, dst [2]string, temp string, err error) {
+func (r *replayer) swapSides(mb *member, e *journal.Entry) (src, dst [2]string, temp string, err error) {
 	kinds := [2]uint32{e.Kind, e.Over}
 	paths := [2]string{string(e.Path), string(e.To)}
 	for i, side := range []*[2]string{&src, &dst} {
@@ -205,7 +206,7 @@ func (r *replayer) swapSides(mb *member, e *entry) (src, dst [2]string, temp str
 // finishSwap goes on where an exchange stopped that the backing filesystem
 // cannot do at once. It was the last operation on names there, and the first
 // entry is still under a temporary name, where nothing else would find it.
-func (r *replayer) finishSwap(mb *member, e *entry) error {
+func (r *replayer) finishSwap(mb *member, e *journal.Entry) error {
 	src, dst, temp, err := r.swapSides(mb, e)
 	if err != nil {
 		return err
@@ -220,16 +221,16 @@ func (r *replayer) finishSwap(mb *member, e *entry) error {
 }
 
 // isThere reports whether an entry is what the log says.
-func (r *replayer) isThere(mb *member, kind uint32, what *identity, path string) bool {
+func (r *replayer) isThere(mb *member, kind uint32, what *journal.Identity, path string) bool {
 	if kind == unix.S_IFDIR {
 		return r.isDir(mb, what.Inodes)(path)
 	}
 	return r.hasID(mb, what.File)(path)
 }
 
-func (r *replayer) redoSwap(mb *member, e *entry) error {
+func (r *replayer) redoSwap(mb *member, e *journal.Entry) error {
 	src, dst, temp, err := r.swapSides(mb, e)
-	if err != nil || !r.isThere(mb, e.Kind, &identity{e.File, e.Inodes}, src[0]) || !r.isThere(mb, e.Over, e.Other, dst[0]) {
+	if err != nil || !r.isThere(mb, e.Kind, &journal.Identity{File: e.File, Inodes: e.Inodes}, src[0]) || !r.isThere(mb, e.Over, e.Other, dst[0]) {
 		return err
 	}
 	if err := swapPaths(mb.dir, temp, src, dst); err != nil {

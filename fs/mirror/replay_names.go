@@ -7,36 +7,37 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // redoName does one operation on names in one cloud, unless it was done.
-func (r *replayer) redoName(mb *member, at int, e *entry) error {
+func (r *replayer) redoName(mb *member, at int, e *journal.Entry) error {
 	switch e.Op {
-	case opCreate:
+	case journal.OpCreate:
 		return r.redoCreate(mb, at, e)
-	case opFresh:
+	case journal.OpFresh:
 		return r.redoFresh(mb, e)
-	case opSpecial:
+	case journal.OpSpecial:
 		return r.redoSpecial(mb, at, e)
-	case opMkdir:
+	case journal.OpMkdir:
 		return r.redoMkdir(mb, at, e)
-	case opRename:
+	case journal.OpRename:
 		return r.redoRename(mb, at, e)
-	case opSwap:
+	case journal.OpExchange:
 		return r.redoSwap(mb, e)
-	case opLink:
+	case journal.OpLink:
 		return r.redoLink(mb, at, e)
-	case opUnlink:
+	case journal.OpUnlink:
 		return r.redoUnlink(mb, at, e)
-	case opRmdir:
+	case journal.OpRmdir:
 		return r.redoRmdir(mb, e)
-	case opDirAttr:
+	case journal.OpDirAttr:
 		return r.redoDirAttr(mb, at, e)
 	}
 	return nil
 }
 
-func (r *replayer) redoCreate(mb *member, at int, e *entry) error {
+func (r *replayer) redoCreate(mb *member, at int, e *journal.Entry) error {
 	if e.Salts[mb.index] == nil || e.Attrs == nil {
 		return nil
 	}
@@ -60,7 +61,7 @@ func (r *replayer) redoCreate(mb *member, at int, e *entry) error {
 
 // makeNew makes a new file, or makes one of what lost its header, under the
 // names that it has.
-func (c *copyOf) makeNew(path string, lost bool, e *entry) (err error) {
+func (c *copyOf) makeNew(path string, lost bool, e *journal.Entry) (err error) {
 	mode := backingMode(*e.Attrs.Mode, false)
 	if !lost {
 		return c.create(path, mode, *e.File)
@@ -79,7 +80,7 @@ func (c *copyOf) makeNew(path string, lost bool, e *entry) (err error) {
 
 // redoFresh makes a fresh backing file again whose entry a power cut took,
 // since the log may hold what was fsynced into it.
-func (r *replayer) redoFresh(mb *member, e *entry) error {
+func (r *replayer) redoFresh(mb *member, e *journal.Entry) error {
 	f := r.refs[e.Ref]
 	if f == nil || mb.index >= len(e.Salts) || e.Salts[mb.index] == nil || r.m.state.SameBoot() {
 		return nil
@@ -115,7 +116,7 @@ func (r *replayer) redoFresh(mb *member, e *entry) error {
 // makeAt makes an entry: of what lies at one of its places without a header
 // that opens, which is what a crash left of it, or else at the first place that
 // is free and has a directory.
-func (r *replayer) makeAt(mb *member, at int, e *entry, kind uint32, build func(path string, lost bool) error) error {
+func (r *replayer) makeAt(mb *member, at int, e *journal.Entry, kind uint32, build func(path string, lost bool) error) error {
 	if _, alive := r.final(string(e.Path), at); !alive {
 		return nil
 	}
@@ -163,19 +164,19 @@ func (r *replayer) fill(mb *member, v vacancy, lost bool, build func(path string
 	return build(v.path, lost)
 }
 
-func (r *replayer) redoSpecial(mb *member, at int, e *entry) error {
+func (r *replayer) redoSpecial(mb *member, at int, e *journal.Entry) error {
 	salt := e.Salts[mb.index]
 	if salt == nil || e.Commit == nil {
 		return nil
 	}
-	version := e.Commit.Head.sealed(len(r.m.members))
+	version := e.Commit.Head.Sealed(len(r.m.members))
 	build := func(path string, lost bool) error {
 		if lost {
 			if err := mb.dir.Remove(path); err != nil {
 				return err
 			}
 		}
-		return r.m.writeSpecial(mb, path, e, &version, e.data)
+		return r.m.writeSpecial(mb, path, e, &version, e.Data)
 	}
 	path, ok := r.locate(mb, spot{string(e.Path), at, e.Kind}, r.hasSalt(mb, salt))
 	switch {
@@ -188,7 +189,7 @@ func (r *replayer) redoSpecial(mb *member, at int, e *entry) error {
 }
 
 // wholeSpecial reports whether a special file has its header and records.
-func (r *replayer) wholeSpecial(mb *member, path string, e *entry) bool {
+func (r *replayer) wholeSpecial(mb *member, path string, e *journal.Entry) bool {
 	f, err := mb.dir.Open(path, false)
 	if err != nil {
 		return false
@@ -199,8 +200,8 @@ func (r *replayer) wholeSpecial(mb *member, path string, e *entry) bool {
 		return false
 	}
 	defer keys.Wipe()
-	run := newRun(0, len(e.Commit.Chunks), make([]byte, len(e.data)))
-	raw := make([]byte, len(e.data)+cipher.RecordOverhead*len(run.ids))
+	run := newRun(0, len(e.Commit.Chunks), make([]byte, len(e.Data)))
+	raw := make([]byte, len(e.Data)+cipher.RecordOverhead*len(run.ids))
 	if n, _ := f.ReadAt(raw, cipher.HeaderSize); n < len(raw) {
 		return false
 	}
@@ -215,7 +216,7 @@ func (r *replayer) wholeSpecial(mb *member, path string, e *entry) bool {
 	return true
 }
 
-func (r *replayer) redoMkdir(mb *member, at int, e *entry) error {
+func (r *replayer) redoMkdir(mb *member, at int, e *journal.Entry) error {
 	isDir := func(path string) bool {
 		info, err := mb.dir.Stat(path)
 		return err == nil && info.Dir
@@ -228,7 +229,7 @@ func (r *replayer) redoMkdir(mb *member, at int, e *entry) error {
 			return err
 		}
 		r.made[mb.name+"\x00"+path] = true
-		return applyDirAttr(mb.dir, path, &attrEntry{UID: e.Attrs.UID, GID: e.Attrs.GID}, r.m.owners)
+		return applyDirAttr(mb.dir, path, &journal.Attrs{UID: e.Attrs.UID, GID: e.Attrs.GID}, r.m.owners)
 	})
 }
 
@@ -238,11 +239,11 @@ func (r *replayer) mendSidecars(mb *member) error {
 	for at, e := range r.entries {
 		var names []string
 		switch e.Op {
-		case opCreate, opSpecial, opMkdir:
+		case journal.OpCreate, journal.OpSpecial, journal.OpMkdir:
 			names = []string{string(e.Path)}
-		case opRename, opLink:
+		case journal.OpRename, journal.OpLink:
 			names = []string{string(e.To)}
-		case opSwap:
+		case journal.OpExchange:
 			names = []string{string(e.Path), string(e.To)}
 		}
 		for _, name := range names {
@@ -269,7 +270,7 @@ func (r *replayer) mendSidecar(mb *member, plain string) error {
 	return nil
 }
 
-func (r *replayer) redoLink(mb *member, at int, e *entry) error {
+func (r *replayer) redoLink(mb *member, at int, e *journal.Entry) error {
 	match := r.isSame(mb, *e.File)
 	if _, ok := r.locate(mb, spot{string(e.To), at, e.Kind}, match); ok {
 		return nil
@@ -282,7 +283,7 @@ func (r *replayer) redoLink(mb *member, at int, e *entry) error {
 		r.miss(mb, e, ErrMissing)
 		return nil
 	}
-	return r.makeAt(mb, at, &entry{Op: e.Op, Path: e.To}, e.Kind, func(path string, lost bool) error {
+	return r.makeAt(mb, at, &journal.Entry{Op: e.Op, Path: e.To}, e.Kind, func(path string, lost bool) error {
 		if lost {
 			if err := mb.dir.Remove(path); err != nil {
 				return err
@@ -292,7 +293,7 @@ func (r *replayer) redoLink(mb *member, at int, e *entry) error {
 	})
 }
 
-func (r *replayer) redoUnlink(mb *member, at int, e *entry) error {
+func (r *replayer) redoUnlink(mb *member, at int, e *journal.Entry) error {
 	path, dir, name, err := r.entryPath(mb, string(e.Path), e.Kind)
 	if err != nil || !r.hasID(mb, e.File)(path) && !r.lost(mb, path) || r.comesBack(at, e) {
 		return err
@@ -316,11 +317,11 @@ func (r *replayer) lost(mb *member, path string) bool {
 
 // comesBack reports whether a later entry puts the same file at the name
 // again, so that what is there may be that.
-func (r *replayer) comesBack(at int, e *entry) bool {
+func (r *replayer) comesBack(at int, e *journal.Entry) bool {
 	for _, later := range r.entries[at+1:] {
 		switch later.Op {
-		case opRename, opLink, opSwap:
-			if string(later.To) == string(e.Path) || later.Op == opSwap && string(later.Path) == string(e.Path) {
+		case journal.OpRename, journal.OpLink, journal.OpExchange:
+			if string(later.To) == string(e.Path) || later.Op == journal.OpExchange && string(later.Path) == string(e.Path) {
 				return true
 			}
 		}
@@ -328,7 +329,7 @@ func (r *replayer) comesBack(at int, e *entry) bool {
 	return false
 }
 
-func (r *replayer) redoRmdir(mb *member, e *entry) error {
+func (r *replayer) redoRmdir(mb *member, e *journal.Entry) error {
 	path, _, _, err := r.entryPath(mb, string(e.Path), unix.S_IFDIR)
 	if err != nil || !r.isDir(mb, e.Inodes)(path) {
 		return err
@@ -342,7 +343,7 @@ func (r *replayer) redoRmdir(mb *member, e *entry) error {
 	return nil
 }
 
-func (r *replayer) redoDirAttr(mb *member, at int, e *entry) error {
+func (r *replayer) redoDirAttr(mb *member, at int, e *journal.Entry) error {
 	images := r.images(string(e.Path), at)
 	for i := len(images) - 1; i >= 0; i-- {
 		path, _, _, err := r.entryPath(mb, images[i], unix.S_IFDIR)

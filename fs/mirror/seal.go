@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // logFresh is how many bytes of direct writes an fsync copies into the log,
@@ -13,7 +14,7 @@ const logFresh = 1 << 20
 
 // unsealed reports whether something is in no commit yet.
 func (f *file) unsealed() bool {
-	return !f.pending.empty() || f.attrs || f.length != f.base.head.Length || !f.base.committed()
+	return !f.pending.empty() || f.attrs || f.length != f.base.Head.Length || !f.base.Committed()
 }
 
 // seal makes a commit of everything that is in none yet and appends it to the
@@ -24,7 +25,7 @@ func (f *file) seal(durable bool) error {
 		return nil
 	}
 	indices := f.pendingIndices()
-	ids, last, err := f.m.ids(len(indices)+1, f.base.head.Version.Highest())
+	ids, last, err := f.m.ids(len(indices)+1, f.base.Head.Version.Highest())
 	if err != nil {
 		return err
 	}
@@ -40,7 +41,7 @@ func (f *file) seal(durable bool) error {
 			}
 		}
 	}
-	next := sealed{head: f.nextHead(last), accs: accs}
+	next := journal.Sealed{Head: f.nextHead(last), Accs: accs}
 	if err := f.logCommit(indices, &next, durable && f.copyLate()); err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (f *file) seal(durable bool) error {
 // lost on the way.
 func (f *file) sealForClouds() error {
 	f.mu.Lock()
-	if (f.promised || f.disk.committed()) && f.unsealed() && len(f.late) > 0 {
+	if (f.promised || f.disk.Committed()) && f.unsealed() && len(f.late) > 0 {
 		f.mu.Unlock()
 		_, err := f.sealDurable()
 		return err
@@ -64,7 +65,7 @@ func (f *file) sealForClouds() error {
 
 // copyLate reports whether direct writes are few enough to go into the log.
 func (f *file) copyLate() bool {
-	n := f.late.total()
+	n := f.late.Total()
 	return n > 0 && n<<f.m.layout.ChunkLog2 <= logFresh
 }
 
@@ -83,25 +84,25 @@ func (f *file) pendingIndices() []int64 {
 
 // nextHead is the header of the next version.
 func (f *file) nextHead(counter uint64) cipher.Header {
-	h := f.base.head
+	h := f.base.Head
 	h.CommitID = random16()
 	h.Flags = f.flags &^ cipher.Dirty
 	h.Mode, h.UID, h.GID, h.Length = f.mode, f.uid, f.gid, f.length
 	h.MtimeSec, h.MtimeNsec = f.mtime.Unix(), uint32(f.mtime.Nanosecond())
-	h.Version = f.base.head.Version.With(f.m.state.Writer(), counter)
+	h.Version = f.base.Head.Version.With(f.m.state.Writer(), counter)
 	return h
 }
 
 // logCommit appends the commit's entry.
-func (f *file) logCommit(indices []int64, next *sealed, late bool) error {
-	v := &commitEntry{Base: newHeadEntry(&f.disk), Head: newHeadEntry(next), Direct: slices.Clone(f.fresh), Fresh: f.replacing}
+func (f *file) logCommit(indices []int64, next *journal.Sealed, late bool) error {
+	v := &journal.Commit{Base: journal.NewHead(&f.disk), Head: journal.NewHead(next), Direct: slices.Clone(f.fresh), Fresh: f.replacing}
 	if f.pending.cut != uncut {
 		v.Cut = &f.pending.cut
 	}
 	var data [][]byte
 	for _, i := range indices {
 		c := f.pending.chunks[i]
-		e := chunkEntry{Index: i}
+		e := journal.Chunk{Index: i}
 		if c.data != nil {
 			e.N, e.ID = int(f.chunkLen(i)), slices.Clone(c.id[:])
 			data = append(data, c.data[:min(len(c.data), e.N)], make([]byte, max(0, e.N-len(c.data))))
@@ -115,7 +116,7 @@ func (f *file) logCommit(indices []int64, next *sealed, late bool) error {
 		}
 		data = append(data, more...)
 	}
-	if err := f.record(&entry{Op: opCommit, Salts: salts(f.copies), Commit: v}, data...); err != nil {
+	if err := f.record(&journal.Entry{Op: journal.OpCommit, Salts: salts(f.copies), Commit: v}, data...); err != nil {
 		return err
 	}
 	if late {
@@ -126,11 +127,11 @@ func (f *file) logCommit(indices []int64, next *sealed, late bool) error {
 
 // lateChunks adds to a commit's entry the direct writes that no cloud has
 // synced, as they are.
-func (f *file) lateChunks(v *commitEntry) ([][]byte, error) {
+func (f *file) lateChunks(v *journal.Commit) ([][]byte, error) {
 	var data [][]byte
 	size := f.m.layout.ChunkSize()
 	for _, s := range f.late {
-		for i := s.lo; i < s.hi; i++ {
+		for i := s.Lo; i < s.Hi; i++ {
 			if _, where := f.find(i); where != onClouds {
 				continue
 			}
@@ -139,7 +140,7 @@ func (f *file) lateChunks(v *commitEntry) ([][]byte, error) {
 			if err := f.fetch(r); err != nil {
 				return nil, err
 			}
-			v.Chunks = append(v.Chunks, chunkEntry{Index: i, N: int(min(size, int64(len(plain)))), ID: slices.Clone(r.ids[0][:])})
+			v.Chunks = append(v.Chunks, journal.Chunk{Index: i, N: int(min(size, int64(len(plain)))), ID: slices.Clone(r.ids[0][:])})
 			data = append(data, plain)
 		}
 	}
@@ -147,7 +148,7 @@ func (f *file) lateChunks(v *commitEntry) ([][]byte, error) {
 }
 
 // adoptSeal moves what was pending into the logged layer.
-func (f *file) adoptSeal(indices []int64, next sealed) {
+func (f *file) adoptSeal(indices []int64, next journal.Sealed) {
 	if f.pending.cut != uncut {
 		f.logged.cut = min(f.logged.cut, f.pending.cut)
 		for i, c := range f.logged.chunks {
@@ -169,7 +170,7 @@ func (f *file) adoptSeal(indices []int64, next sealed) {
 		f.charge(-int64(cap(c.data)))
 	}
 	f.pending = newLayer()
-	f.base, f.accs = next, slices.Clone(next.accs)
-	f.covered = max(f.covered, f.m.layout.Records(next.head.Length))
+	f.base, f.accs = next, slices.Clone(next.Accs)
+	f.covered = max(f.covered, f.m.layout.Records(next.Head.Length))
 	f.attrs, f.dirtySince = false, time.Time{}
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // SetAttr changes attributes and returns the new ones. On a file with pending
@@ -71,7 +72,7 @@ func (f *file) stageAttr(s SetAttr) (alone bool, err error) {
 	if err := f.mayOwn(s); err != nil {
 		return false, err
 	}
-	alone = f.disk.committed() && !f.orphan && !f.unsealed()
+	alone = f.disk.Committed() && !f.orphan && !f.unsealed()
 	if s.Atime != nil {
 		if err := f.setAtime(*s.Atime); err != nil {
 			return false, err
@@ -96,7 +97,7 @@ func (f *file) stageAttr(s SetAttr) (alone bool, err error) {
 	if alone {
 		return true, nil
 	}
-	return false, f.record(&entry{Op: opAttr, Attrs: attrsOf(f.mode, Owner{f.uid, f.gid}, f.mtime)})
+	return false, f.record(&journal.Entry{Op: journal.OpAttr, Attrs: attrsOf(f.mode, Owner{f.uid, f.gid}, f.mtime)})
 }
 
 // mayOwn refuses owners that this process cannot give to backing files.
@@ -138,8 +139,8 @@ func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {
 			return Attr{}, fs.ErrPermission
 		}
 	}
-	attrs := &attrEntry{Mode: s.Mode, UID: s.UID, GID: s.GID, Atime: s.Atime, Mtime: s.Mtime}
-	if _, err := m.append(&entry{Op: opDirAttr, Path: []byte(plain), Kind: unix.S_IFDIR, Attrs: attrs}); err != nil {
+	attrs := &journal.Attrs{Mode: s.Mode, UID: s.UID, GID: s.GID, Atime: s.Atime, Mtime: s.Mtime}
+	if _, err := m.append(&journal.Entry{Op: journal.OpDirAttr, Path: []byte(plain), Kind: unix.S_IFDIR, Attrs: attrs}); err != nil {
 		return Attr{}, err
 	}
 	err := m.each("setattr", func(mb *member) error {
@@ -154,7 +155,7 @@ func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {
 
 // applyDirAttr sets what is not nil, owner first: changing it may clear mode
 // bits.
-func applyDirAttr(dir cloud.Dir, path string, a *attrEntry, owners bool) error {
+func applyDirAttr(dir cloud.Dir, path string, a *journal.Attrs, owners bool) error {
 	if owners && (a.UID != nil || a.GID != nil) {
 		uid, gid := -1, -1
 		if a.UID != nil {

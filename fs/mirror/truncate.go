@@ -4,6 +4,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // grow makes the file longer; what is added reads as zeros. With written the
@@ -20,11 +21,11 @@ func (f *file) grow(to int64, written bool) error {
 			}
 		}
 	}
-	counter, err := f.m.state.Reserve(1, f.base.head.Version.Highest())
+	counter, err := f.m.state.Reserve(1, f.base.Head.Version.Highest())
 	if err != nil {
 		return err
 	}
-	if err := f.record(&entry{Op: opSize, Length: to, Counter: counter}); err != nil {
+	if err := f.record(&journal.Entry{Op: journal.OpSize, Length: to, Counter: counter}); err != nil {
 		return err
 	}
 	last := (to + size - 1) / size
@@ -71,11 +72,11 @@ func (f *file) shrink(to int64) error {
 	if err := f.uncount(keep); err != nil {
 		return err
 	}
-	counter, err := f.m.state.Reserve(1, f.base.head.Version.Highest())
+	counter, err := f.m.state.Reserve(1, f.base.Head.Version.Highest())
 	if err != nil {
 		return err
 	}
-	if err := f.record(&entry{Op: opSize, Length: to, Counter: counter}); err != nil {
+	if err := f.record(&journal.Entry{Op: journal.OpSize, Length: to, Counter: counter}); err != nil {
 		return err
 	}
 	for i, c := range f.pending.chunks {
@@ -84,8 +85,8 @@ func (f *file) shrink(to int64) error {
 			delete(f.pending.chunks, i)
 		}
 	}
-	f.fresh.cut(keep)
-	f.late.cut(keep)
+	f.fresh.Cut(keep)
+	f.late.Cut(keep)
 	f.length = to
 	if f.covered == 0 && f.recovering {
 		return nil
@@ -196,11 +197,11 @@ func checkAllocate(mode uint32) error {
 // holes.
 func (f *file) zero(off, end int64) error {
 	size := f.m.layout.ChunkSize()
-	counter, err := f.m.state.Reserve(1, f.base.head.Version.Highest())
+	counter, err := f.m.state.Reserve(1, f.base.Head.Version.Highest())
 	if err != nil {
 		return err
 	}
-	if err := f.record(&entry{Op: opZero, Off: off, Length: end - off, Counter: counter}); err != nil {
+	if err := f.record(&journal.Entry{Op: journal.OpZero, Off: off, Length: end - off, Counter: counter}); err != nil {
 		return err
 	}
 	for at := off; at < end; {

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // begin prepares a file for changes: the log names it, every cloud that is up
@@ -53,13 +54,13 @@ func (f *file) bindLocked() error {
 	if err := f.trim(); err != nil {
 		return err
 	}
-	id := f.base.head.FileID
-	return f.record(&entry{Op: opBind, Path: []byte(path), File: &id, Kind: f.n.kind, Salts: salts(f.copies)})
+	id := f.base.Head.FileID
+	return f.record(&journal.Entry{Op: journal.OpBind, Path: []byte(path), File: &id, Kind: f.n.kind, Salts: salts(f.copies)})
 }
 
 // record appends an entry of this file to the log. The first one binds its
 // reference. The caller holds file.mu.
-func (f *file) record(e *entry, data ...[]byte) error {
+func (f *file) record(e *journal.Entry, data ...[]byte) error {
 	if f.orphan || f.recovering {
 		return nil
 	}
@@ -147,10 +148,10 @@ func (f *file) each(what string, op func(*copyOf) error) error {
 // trim cuts what is left over beyond the committed length. Direct writes are
 // there only while they are recovered, and are none of that.
 func (f *file) trim() error {
-	if !f.disk.committed() || f.replacing || len(f.fresh) > 0 {
+	if !f.disk.Committed() || f.replacing || len(f.fresh) > 0 {
 		return nil
 	}
-	size, err := f.m.layout.CipherSize(f.disk.head.Length)
+	size, err := f.m.layout.CipherSize(f.disk.Head.Length)
 	if err != nil {
 		return err
 	}
@@ -258,11 +259,11 @@ func (f *file) writeDirect(first, stop int64, p []byte, off int64) error {
 		clear(plain)
 		copy(plain[off-start:], p)
 	}
-	ids, last, err := f.m.ids(int(stop-first), f.base.head.Version.Highest())
+	ids, last, err := f.m.ids(int(stop-first), f.base.Head.Version.Highest())
 	if err != nil {
 		return err
 	}
-	note := &entry{Op: opDirect, First: first, Count: stop - first, Length: length, Counter: last - uint64(len(ids)) + 1}
+	note := &journal.Entry{Op: journal.OpDirect, First: first, Count: stop - first, Length: length, Counter: last - uint64(len(ids)) + 1}
 	if err := f.record(note); err != nil {
 		return err
 	}
@@ -277,8 +278,8 @@ func (f *file) writeDirect(first, stop int64, p []byte, off int64) error {
 		}
 	}
 	f.length = length
-	f.fresh.add(first, stop)
-	f.late.add(first, stop)
+	f.fresh.Add(first, stop)
+	f.late.Add(first, stop)
 	return nil
 }
 
@@ -342,11 +343,11 @@ func (f *file) writePending(i int64, p []byte, off int64) error {
 	if err != nil {
 		return err
 	}
-	counter, err := f.m.state.Reserve(1, f.base.head.Version.Highest())
+	counter, err := f.m.state.Reserve(1, f.base.Head.Version.Highest())
 	if err != nil {
 		return err
 	}
-	if err := f.record(&entry{Op: opWrite, Off: off, Counter: counter}, p); err != nil {
+	if err := f.record(&journal.Entry{Op: journal.OpWrite, Off: off, Counter: counter}, p); err != nil {
 		return err
 	}
 	f.put(c, p, off-i*f.m.layout.ChunkSize())
@@ -400,7 +401,7 @@ func (f *file) lift(i int64) (*chunk, error) {
 		}
 	}
 	f.pending.chunks[i] = c
-	f.fresh.remove(i)
+	f.fresh.Remove(i)
 	return c, nil
 }
 
