@@ -30,7 +30,7 @@ type Cloud struct {
 	prk              []byte
 	names, xattrs    *siv.SIV
 	markerMAC        [sha256.Size]byte
-	batches          *sync.Pool // of *batch, for every file of this cloud
+	groups           *sync.Pool // of *group, for every file of this cloud
 }
 
 // cloudKeys are the outputs of HKDF that belong to a cloud as a whole.
@@ -88,7 +88,7 @@ func NewCloud(p CloudParams) (*Cloud, error) {
 		return nil, fmt.Errorf("cipher: attribute key: %w", err)
 	}
 	c.markerMAC = markerMAC(keys.marker, p.VaultID, p.CloudID)
-	c.batches = &sync.Pool{New: func() any { return new(batch) }}
+	c.groups = &sync.Pool{New: func() any { return new(group) }}
 	return c, nil
 }
 
@@ -112,9 +112,9 @@ func (Cloud) Format(s fmt.State, _ rune) { io.WriteString(s, redacted) }
 // A File is the keys of one backing file: those of its type and its salt under
 // its cloud's key. It is safe for concurrent use until it is wiped.
 type File struct {
-	ident   [identSize]byte
-	layout  Layout
-	batches *sync.Pool
+	ident  [identSize]byte
+	layout Layout
+	groups *sync.Pool
 
 	enc       *cbc.Cipher // chunks
 	iv        *cbc.Cipher // write ids
@@ -166,7 +166,7 @@ func (c *Cloud) NewFile(t Type, salt [16]byte) (*File, error) {
 // expandFile makes a file from its derived keys, which it does not keep.
 func (c *Cloud) expandFile(ident [identSize]byte, suite Suite, keys *fileKeys) (*File, error) {
 	f := &File{
-		ident: ident, layout: c.layout, batches: c.batches,
+		ident: ident, layout: c.layout, groups: c.groups,
 		tags: mac.New(keys.mac), headerMAC: mac.New(keys.headerMAC),
 	}
 	for _, part := range []struct {
