@@ -128,7 +128,7 @@ func TestOpenHeaderRules(t *testing.T) {
 func TestOpenHeaderBits(t *testing.T) {
 	c := testCloud(t, AES128, MaxChunkLog2)
 	f := testFile(t, AES128, MaxChunkLog2)
-	raw, err := f.SealHeader(testHeader())
+	raw, err := f.SealCommitHeader(testHeader())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,13 +169,13 @@ func TestSealHeaderRefuses(t *testing.T) {
 	} {
 		h := testHeader()
 		change(h)
-		if raw, err := f.SealHeader(h); !errors.Is(err, ErrInvalid) || raw != nil {
+		if raw, err := f.SealCommitHeader(h); !errors.Is(err, ErrInvalid) || raw != nil {
 			t.Errorf("%s: %x, %v", what, raw, err)
 		}
 	}
 	h := testHeader()
 	h.Version, h.Flags, h.Length = full(), Dirty|Sparse, f.Layout().MaxLength()
-	raw, err := f.SealHeader(h)
+	raw, err := f.SealCommitHeader(h)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -310,7 +310,7 @@ func TestConcurrent(t *testing.T) {
 			n := 3<<MinChunkLog2 + g
 			records, want := sealed(t, f, n, int64(g))
 			wantOpen(t, f, want, records, int64(g))
-			if raw, err := f.SealHeader(testHeader()); err != nil || len(raw) != HeaderSize {
+			if raw, err := f.SealCommitHeader(testHeader()); err != nil || len(raw) != HeaderSize {
 				t.Errorf("SealHeader: %v", err)
 			}
 		})

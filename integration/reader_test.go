@@ -196,7 +196,7 @@ func (s *sealedCloud) seal(kind cipher.Type, content []byte) *sealed {
 // store writes a backing file under a plain path, with a suffix for special files.
 func (s *sealedCloud) store(path, suffix string, b *sealed) {
 	s.t.Helper()
-	header, err := b.file.SealHeader(&b.header)
+	header, err := b.file.SealCommitHeader(&b.header)
 	must(s.t, err)
 	s.write(s.entry(path)+suffix, append(header, b.records...))
 }

@@ -219,7 +219,7 @@ func (f *file) writeHeader(c *copyOf, s *sealed) error {
 func (c *copyOf) writeHeader(s *sealed) error {
 	h := s.head
 	h.Salt, h.Acc = c.head.Salt, s.accs[c.mb.index]
-	raw, err := c.keys.SealHeader(&h)
+	raw, err := c.keys.SealCommitHeader(&h)
 	if err != nil {
 		return err
 	}
