@@ -48,7 +48,7 @@ func TestNameFor(t *testing.T) {
 	n := Name{Entry: "entry"}
 	for typ, want := range map[Type]EntryName{
 		TypeFile: "entry", TypeSymlink: "entryw", TypeFIFO: "entryw", TypeSocket: "entryw",
-		TypeChar: "entryw", TypeBlock: "entryw", TypeDeleted: "entryz",
+		TypeChar: "entryw", TypeBlock: "entryw", TypeGone: "entry",
 	} {
 		if got := n.For(typ); got != want {
 			t.Errorf("For(%v) = %s, want %s", typ, got, want)
@@ -146,9 +146,11 @@ func TestDecodeOthers(t *testing.T) {
 		{NewTempName(), ErrMetadata},
 		{long.Sidecar, ErrMetadata},
 		{long.Sidecar + " (1)", ErrMetadata},
-		{short.For(TypeDeleted), ErrMetadata},
-		{long.For(TypeDeleted), ErrMetadata},
-		{short.For(TypeDeleted) + " (1)", ErrMetadata},
+		{short.Entry + "z", ErrMetadata},
+		{long.Entry + "z", ErrMetadata},
+		{short.Entry + "z (1)", ErrMetadata},
+		{GoneName, ErrMetadata},
+		{RecoveryName, ErrMetadata},
 		{short.Entry + "x", ErrMetadata},
 		{short.Entry + "Y", ErrMetadata},
 		{"", ErrForeign},
