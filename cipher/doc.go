@@ -10,9 +10,12 @@
 //	record.go   chunks to records and back: Seal, Open, PeekIDs
 //	acc.go      the accumulator that ties a file's write ids to its header
 //	version.go  version vectors: compare, cover, raise
+//	conflict.go several versions of one file: which goes on, and as what the others do
+//	removals.go batches of removals, which tell other machines what is gone
 //	layout.go   sizes and offsets, and which of them are impossible
 //	name.go     names to directory entries and back, sync tools' copies included
 //	temp.go     names of temporary files
+//	backing.go  modes of backing files
 //	xattr.go    extended attributes
 //	marker.go   the file that says whose directory this is
 //	device.go   the content of device files
@@ -21,6 +24,29 @@
 //
 //	cipher/cbc  AES-CBC for many chunks at once      cipher/siv  AES-SIV
 //	cipher/mac  HMAC-SHA-256 for many at once        cipher/pycrypto  another layout
+//
+// # Commits and repairs
+//
+// A commit draws: file id, salt, the header's IV, commit id, write ids. A repair
+// draws nothing, so that machines which repair the same thing apart from each
+// other write the same bytes, and sync tools find nothing to argue about:
+// [Cloud.NewRepairFile] derives the salt, [File.SealRepairHeader] the IV,
+// [Settle] a conflict's winner, [ConflictID] and [ConflictName] its loser's id and
+// name, and commit and write ids stay.
+//
+// # What the format leaves open
+//
+// Where docs/format.md once left a choice, it is made here, and said there:
+//
+//   - A header of a clean file is compared in [Settle] with those of its own
+//     commit first: the vector of a commit is the maximum of all that it was seen
+//     with. What is then less than another commit can neither win nor lose.
+//   - Vectors of more than 27 writers drop the smallest counters, of equal ones
+//     the smallest writers, so that the order of merging makes no difference.
+//   - The entry of a batch has 1 to 27 writers; its file id is zero exactly for
+//     directories; every name in its path is one that a file can have, so there is
+//     no slash at either end. Its time is for people.
+//   - A batch has at most [MaxGone] bytes.
 //
 // # Two worlds
 //
