@@ -250,6 +250,36 @@ func TestNameProperties(t *testing.T) {
 	})
 }
 
+// TestCheckSidecar takes for a sidecar only what the cloud could need as one.
+func TestCheckSidecar(t *testing.T) {
+	c := testCloud(t, AES256, MinChunkLog2)
+	n, other := encode(t, c, PlainName(strings.Repeat("long ", 40))), encode(t, c, PlainName(strings.Repeat("other ", 40)))
+	if err := c.CheckSidecar(n.Sidecar, n.SidecarData); err != nil || !n.Sidecar.IsSidecar() {
+		t.Errorf("%s: %v", n.Sidecar, err)
+	}
+	made := bytes.Repeat([]byte{1}, 144)
+	for what, test := range map[string]struct {
+		entry   EntryName
+		content []byte
+		named   bool
+	}{
+		"another's":   {n.Sidecar, other.SidecarData, true},
+		"empty":       {n.Sidecar, nil, true},
+		"longer":      {n.Sidecar, append(n.SidecarData, 0), true},
+		"made up":     {EntryName(sidecarPrefix + sidecarHash(made)), made, true},
+		"too long":    {EntryName(sidecarPrefix + sidecarHash(make([]byte, MaxSidecar+1))), make([]byte, MaxSidecar+1), true},
+		"an entry":    {n.Entry, n.SidecarData, false},
+		"a copy":      {n.Sidecar + " (1)", n.SidecarData, false},
+		"in capitals": {EntryName(strings.ToUpper(string(n.Sidecar))), n.SidecarData, false},
+		"capitals":    {"y" + EntryName(strings.ToUpper(string(n.Sidecar[1:]))), n.SidecarData, false},
+		"foreign":     {"yet another file of forty-one characters.", n.SidecarData, false},
+	} {
+		if err := c.CheckSidecar(test.entry, test.content); !errors.Is(err, ErrForeign) || test.entry.IsSidecar() != test.named {
+			t.Errorf("%s: %v, named like one: %v", what, err, test.entry.IsSidecar())
+		}
+	}
+}
+
 func TestTempNames(t *testing.T) {
 	a, b := NewTempName(), NewTempName()
 	if a == b || !a.IsTemp() || !strings.HasPrefix(string(a), ".~") || !strings.HasSuffix(string(a), ".tmp") {
@@ -258,6 +288,41 @@ func TestTempNames(t *testing.T) {
 	for _, not := range []EntryName{"", ".~", ".tmp", ".~.tm", "a.tmp", ".~a"} {
 		if not.IsTemp() {
 			t.Errorf("%q counts as temporary", not)
+		}
+	}
+	if own := EntryName(".~0123456789abcdef.tmp"); !a.MayBeOwnTemp() || !own.MayBeOwnTemp() {
+		t.Errorf("%s and %s count as foreign", a, own)
+	}
+	for _, foreign := range []EntryName{
+		"", a[1:], a + "x", ".~lock.report.odt#", ".~lock.tmp", ".~.tmp", ".~0123456789abcde.tmp", ".~0123456789abcdefg.tmp",
+		".~0123456789abcdeF.tmp", ".~0123456789abcde-.tmp",
+	} {
+		if foreign.MayBeOwnTemp() {
+			t.Errorf("%q counts as our own", foreign)
+		}
+	}
+}
+
+func TestBackingModes(t *testing.T) {
+	for _, test := range []struct {
+		mode, still, moved uint32
+	}{
+		{0o644, 0o644, 0o1644},
+		{0o777, 0o777, 0o1777},
+		{0o400, 0o400, 0o1400},
+		{0, 0o1400, 0o1400},
+		{0o200, 0o1600, 0o1600},
+		{0o4755, 0o1755, 0o1755},
+		{0o2755, 0o1755, 0o1755},
+		{0o1644, 0o1644, 0o1644},
+		{0o7000, 0o1400, 0o1400},
+	} {
+		still, moved := BackingMode(test.mode, false), BackingMode(test.mode, true)
+		if still != test.still || moved != test.moved {
+			t.Errorf("%#o is kept as %#o, and moved as %#o; want %#o and %#o", test.mode, still, moved, test.still, test.moved)
+		}
+		if !HeaderDecides(moved) || !HeaderDecides(still) && still != test.mode {
+			t.Errorf("%#o is kept as %#o, and nothing says so", test.mode, still)
 		}
 	}
 }
