@@ -256,8 +256,8 @@ def settle(headers):
 
 def files():
     batch = entry(1, [[7, 60]]) + entry(2, [[7, 61], [9, 5]]) + entry(3, [[7, 62]], path=b'photos/2019') + entry(4, [[7, 63]], path=b'photos/2019')
-    of_batch = {'type': 8, 'mode': 0o600, 'version': [[0x0a0b0c0d, 0x010203040506]],
-                'file_id': gone_id(CLOUDS[0].vault_id, 0x0a0b0c0d, 0x010203040506)}
+    def of_batch(writer, counter):
+        return {'type': 8, 'mode': 0o600, 'version': [[writer, counter]], 'file_id': gone_id(CLOUDS[0].vault_id, writer, counter)}
     loser = header_of('rival', length=20, version=[[3, 30], [9, 90]])
     loser['file_id'] = conflict_id(loser['file_id'], loser['commit_id'])
     winner = header_of('winner', length=70000, version=[[7, 70], [9, 90]])
@@ -271,10 +271,10 @@ def files():
         (header_of('sparse', length=200001, flags=2), noise('sparse', 97), 'heal', (0,)),
         (header_of('link', type=3, length=9, mode=0o777, mtime_s=-1, version=many), b'../target', 'heal', ()),
         (header_of('device', type=6, length=8), struct.pack('>II', 1, 3), 'heal', ()),
-        (header_of('gone', length=len(batch), **of_batch), batch, 'drawn', ()),
-        (header_of('gone', length=len(batch), **of_batch), batch, 'heal', ()),
-        (header_of('joined', length=0, **of_batch), b'', 'drawn', ()),
-        (header_of('joined', length=0, **of_batch), b'', 'heal', ()),
+        (header_of('gone', length=len(batch), **of_batch(0x0a0b0c0d, 0x010203040506)), batch, 'drawn', ()),
+        (header_of('gone', length=len(batch), **of_batch(0x0a0b0c0d, 0x010203040506)), batch, 'heal', ()),
+        (header_of('joined', length=0, **of_batch(0xffffffff, 1)), b'', 'drawn', ()),
+        (header_of('joined', length=0, **of_batch(0xffffffff, 1)), b'', 'heal', ()),
     ]
     return [whole_file(k, h, p, s, holes) for h, p, s, holes in cases for k in range(len(CLOUDS))]
 
