@@ -108,7 +108,7 @@ func ConflictName(name PlainName, mtimeSec int64, commitID ID) PlainName {
 	when := time.Unix(min(max(mtimeSec, firstSecond), lastSecond), 0).UTC()
 	tag := when.Format(" (conflict 2006-01-02 150405 ") + hex.EncodeToString(commitID[:2]) + ")"
 	stem, ext := splitExtension(string(name))
-	return PlainName(cutText(stem, maxName-len(tag)-len(ext)) + tag + ext)
+	return PlainName(cutText(stem, MaxName-len(tag)-len(ext)) + tag + ext)
 }
 
 const (

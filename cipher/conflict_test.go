@@ -60,7 +60,7 @@ func wantConflictName(t interface{ Errorf(string, ...any) }, name PlainName, mti
 func TestConflictNameLengths(t *testing.T) {
 	for _, letter := range []string{"n", "é", "日", "😀", "\x80", "."} {
 		for _, ext := range []string{"", ".txt", ".tar.gz", ".123456789012345"} {
-			for n := range maxName - len(ext) {
+			for n := range MaxName - len(ext) {
 				wantConflictName(t, PlainName("x"+strings.Repeat(letter, n)[:n]+ext), 0, ID{1})
 			}
 		}

@@ -34,19 +34,21 @@
 // [Settle] a conflict's winner, [ConflictID] and [ConflictName] its loser's id and
 // name, and commit and write ids stay.
 //
-// # What the format leaves open
+// # Rules that are easily taken for others
 //
-// Where docs/format.md once left a choice, it is made here, and said there:
-//
-//   - A header of a clean file is compared in [Settle] with those of its own
-//     commit first: the vector of a commit is the maximum of all that it was seen
-//     with. What is then less than another commit can neither win nor lose.
-//   - Vectors of more than 27 writers drop the smallest counters, of equal ones
-//     the smallest writers, so that the order of merging makes no difference.
+//   - [Settle] joins the headers of one commit first: its vector is the maximum
+//     of all that it was seen with. What is then less than another commit can
+//     neither win nor lose, whatever its time.
+//   - A vector of more than 27 writers drops the smallest counters, of equal ones
+//     the smallest writers, so that the order of merging makes no difference. A
+//     28th writer's commit is concurrent with the version it came from, since
+//     in comparisons what was dropped is absent.
 //   - The entry of a batch has 1 to 27 writers; its file id is zero exactly for
-//     directories; every name in its path is one that a file can have, so there is
-//     no slash at either end. Its time is for people.
-//   - A batch has at most [MaxGone] bytes.
+//     directories; every name in its path is one that a file can have, so there
+//     is no slash at either end. Its time is for people. A batch has at most
+//     [MaxGone] bytes, so that it can be read whole.
+//   - A kind above the known ends a batch like rubbish does, but is reported as
+//     [ErrNewer].
 //
 // # Two worlds
 //

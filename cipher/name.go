@@ -15,11 +15,15 @@ type PlainName string
 // An EntryName is a directory entry in a cloud.
 type EntryName string
 
-// MaxSidecar is the size in bytes of the longest sidecar.
-const MaxSidecar = 256 + siv.Overhead
+const (
+	// MaxName is the length in bytes of the longest plain name.
+	MaxName = 255
+	// MaxSidecar is the size in bytes of the longest sidecar. Whoever reads one
+	// reads a byte more at most.
+	MaxSidecar = 256 + siv.Overhead
+)
 
 const (
-	maxName      = 255 // bytes of a plain name
 	maxShortName = 112 // bytes of a padded name that needs no sidecar
 
 	longPrefix    = "x" // entries whose name lies in a sidecar
@@ -78,8 +82,8 @@ func (n PlainName) check() error {
 	switch {
 	case n == "" || n == "." || n == "..":
 		return fmt.Errorf("%w: %q", ErrName, string(n))
-	case len(n) > maxName:
-		return fmt.Errorf("%w: %d bytes, at most %d", ErrName, len(n), maxName)
+	case len(n) > MaxName:
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrName, len(n), MaxName)
 	case strings.ContainsAny(string(n), "\x00/"):
 		return fmt.Errorf("%w: %q has a NUL or a slash", ErrName, string(n))
 	}

@@ -59,7 +59,7 @@ func TestNameFor(t *testing.T) {
 // TestNameLengths puts the limit between entry and sidecar where it belongs.
 func TestNameLengths(t *testing.T) {
 	c := testCloud(t, AES256, MinChunkLog2)
-	for n := 1; n <= maxName; n++ {
+	for n := 1; n <= MaxName; n++ {
 		name := PlainName(strings.Repeat("ñ", n)[:n])
 		got := encode(t, c, name)
 		long := n > maxShortName
@@ -229,7 +229,7 @@ func TestDecodeForged(t *testing.T) {
 func TestNameProperties(t *testing.T) {
 	c := testCloud(t, AES256, MinChunkLog2)
 	names := rapid.Custom(func(t *rapid.T) PlainName {
-		b := rapid.SliceOfN(rapid.Byte(), 1, maxName).Draw(t, "name")
+		b := rapid.SliceOfN(rapid.Byte(), 1, MaxName).Draw(t, "name")
 		return PlainName(bytes.ReplaceAll(bytes.ReplaceAll(b, []byte{0}, []byte{1}), []byte{'/'}, []byte{'_'}))
 	}).Filter(func(n PlainName) bool { return n.check() == nil })
 	rapid.Check(t, func(t *rapid.T) {

@@ -3,6 +3,7 @@ package cipher
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -180,8 +181,8 @@ func (r *Removal) check() error {
 	}
 	if r.Kind.ofDirectory() {
 		for name := range strings.SplitSeq(r.Path, "/") {
-			if err := PlainName(name).check(); err != nil {
-				return err
+			if PlainName(name).check() != nil { // whose error would tell the name
+				return errors.New("a path with a name that no file can have")
 			}
 		}
 	}

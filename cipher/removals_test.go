@@ -14,7 +14,7 @@ func testRemovals() []Removal {
 		{FileEnded, ID{1}, Vector{{7, 60}}, 1700000000, ""},
 		{FileMoved, ID{2}, full(), -1, ""},
 		{DirEnded, ID{}, Vector{{7, 61}}, 0, "photos/2019"},
-		{DirMade, ID{}, Vector{{7, 61}, {8, MaxCounter - 1}}, 1, strings.Repeat("d", maxName)},
+		{DirMade, ID{}, Vector{{7, 61}, {8, MaxCounter - 1}}, 1, strings.Repeat("d", MaxName)},
 	}
 }
 
@@ -65,7 +65,7 @@ func TestAppendRemovalRefuses(t *testing.T) {
 		"two slashes":     func(_, dir *Removal) { dir.Path = "a//b" },
 		"dot dot":         func(_, dir *Removal) { dir.Path = "a/../b" },
 		"NUL":             func(_, dir *Removal) { dir.Path = "a\x00" },
-		"long name":       func(_, dir *Removal) { dir.Path = strings.Repeat("d", maxName+1) },
+		"long name":       func(_, dir *Removal) { dir.Path = strings.Repeat("d", MaxName+1) },
 		"long path":       func(_, dir *Removal) { dir.Path = strings.Repeat("d/", 1<<15) },
 	} {
 		f, d := file, dir
