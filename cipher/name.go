@@ -253,7 +253,7 @@ func decodeBody(body string) ([]byte, error) {
 // taken for a sidecar, and removed, only because it is named like one.
 func (c *Cloud) CheckSidecar(entry EntryName, content []byte) error {
 	err := fmt.Errorf("%w: its content is another", ErrForeign)
-	if len(content) <= MaxSidecar && string(entry) == sidecarPrefix+sidecarHash(content) {
+	if len(content) <= MaxSidecar && entry != "" && entry == encodeSealed(content).Sidecar {
 		_, err = c.openName(content)
 	}
 	if err != nil {

@@ -258,21 +258,24 @@ func TestCheckSidecar(t *testing.T) {
 		t.Errorf("%s: %v", n.Sidecar, err)
 	}
 	made := bytes.Repeat([]byte{1}, 144)
+	short := c.names.Seal(nil, []byte("sixteen-bytes-!!"), nameContext)
 	for what, test := range map[string]struct {
 		entry   EntryName
 		content []byte
 		named   bool
 	}{
-		"another's":   {n.Sidecar, other.SidecarData, true},
-		"empty":       {n.Sidecar, nil, true},
-		"longer":      {n.Sidecar, append(n.SidecarData, 0), true},
-		"made up":     {EntryName(sidecarPrefix + sidecarHash(made)), made, true},
-		"too long":    {EntryName(sidecarPrefix + sidecarHash(make([]byte, MaxSidecar+1))), make([]byte, MaxSidecar+1), true},
-		"an entry":    {n.Entry, n.SidecarData, false},
-		"a copy":      {n.Sidecar + " (1)", n.SidecarData, false},
-		"in capitals": {EntryName(strings.ToUpper(string(n.Sidecar))), n.SidecarData, false},
-		"capitals":    {"y" + EntryName(strings.ToUpper(string(n.Sidecar[1:]))), n.SidecarData, false},
-		"foreign":     {"yet another file of forty-one characters.", n.SidecarData, false},
+		"another's":       {n.Sidecar, other.SidecarData, true},
+		"empty":           {n.Sidecar, nil, true},
+		"longer":          {n.Sidecar, append(n.SidecarData, 0), true},
+		"made up":         {EntryName(sidecarPrefix + sidecarHash(made)), made, true},
+		"too long":        {EntryName(sidecarPrefix + sidecarHash(make([]byte, MaxSidecar+1))), make([]byte, MaxSidecar+1), true},
+		"of a short name": {EntryName(sidecarPrefix + sidecarHash(short)), short, true},
+		"nothing at all":  {"", nil, false},
+		"an entry":        {n.Entry, n.SidecarData, false},
+		"a copy":          {n.Sidecar + " (1)", n.SidecarData, false},
+		"in capitals":     {EntryName(strings.ToUpper(string(n.Sidecar))), n.SidecarData, false},
+		"capitals":        {"y" + EntryName(strings.ToUpper(string(n.Sidecar[1:]))), n.SidecarData, false},
+		"foreign":         {"yet another file of forty-one characters.", n.SidecarData, false},
 	} {
 		if err := c.CheckSidecar(test.entry, test.content); !errors.Is(err, ErrForeign) || test.entry.IsSidecar() != test.named {
 			t.Errorf("%s: %v, named like one: %v", what, err, test.entry.IsSidecar())
