@@ -21,16 +21,16 @@ func (a *Acc) XOR(b Acc) { subtle.XORBytes(a[:], a[:], b[:]) }
 // Terms XORs onto acc the term of every chunk first, first+1, … whose state is
 // [RecordOK]; with nil states, of every one.
 func (f *File) Terms(acc *Acc, first int64, ids []WriteID, states []RecordState) {
-	b := f.batch()
-	defer f.release(b, len(ids))
+	g := f.group()
+	defer f.release(g, len(ids))
 	n := 0
 	for i := range ids {
 		if states == nil || states[i] == RecordOK {
-			b.index[n] = i
+			g.index[n] = i
 			n++
 		}
-		if n == maxBatch || i == len(ids)-1 {
-			f.addTerms(acc, first, ids, b.blocks[:n*blockSize], b.index[:n])
+		if n == maxGroup || i == len(ids)-1 {
+			f.addTerms(acc, first, ids, g.blocks[:n*blockSize], g.index[:n])
 			n = 0
 		}
 	}

@@ -97,7 +97,7 @@ func BenchmarkRecords(b *testing.B) {
 func BenchmarkHeader(b *testing.B) {
 	c := testCloud(b, AES256, MinChunkLog2)
 	f := testFile(b, AES256, MinChunkLog2)
-	raw, err := f.SealHeader(testHeader())
+	raw, err := f.SealCommitHeader(testHeader())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func BenchmarkHeader(b *testing.B) {
 	b.Run("seal", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _ = f.SealHeader(testHeader())
+			_, _ = f.SealCommitHeader(testHeader())
 		}
 	})
 	b.Run("open", func(b *testing.B) {

@@ -3,6 +3,7 @@ package cipher
 import (
 	"crypto/hkdf"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -30,7 +31,7 @@ type Cloud struct {
 	prk              []byte
 	names, xattrs    *siv.SIV
 	markerMAC        [sha256.Size]byte
-	batches          *sync.Pool // of *batch, for every file of this cloud
+	groups           *sync.Pool // of *group, for every file of this cloud
 }
 
 // cloudKeys are the outputs of HKDF that belong to a cloud as a whole.
@@ -88,7 +89,7 @@ func NewCloud(p CloudParams) (*Cloud, error) {
 		return nil, fmt.Errorf("cipher: attribute key: %w", err)
 	}
 	c.markerMAC = markerMAC(keys.marker, p.VaultID, p.CloudID)
-	c.batches = &sync.Pool{New: func() any { return new(batch) }}
+	c.groups = &sync.Pool{New: func() any { return new(group) }}
 	return c, nil
 }
 
@@ -112,9 +113,9 @@ func (Cloud) Format(s fmt.State, _ rune) { io.WriteString(s, redacted) }
 // A File is the keys of one backing file: those of its type and its salt under
 // its cloud's key. It is safe for concurrent use until it is wiped.
 type File struct {
-	ident   [identSize]byte
-	layout  Layout
-	batches *sync.Pool
+	ident  [identSize]byte
+	layout Layout
+	groups *sync.Pool
 
 	enc       *cbc.Cipher // chunks
 	iv        *cbc.Cipher // write ids
@@ -148,8 +149,39 @@ func (k *fileKeys) wipe() {
 	}
 }
 
-// NewFile derives the keys of a backing file. The salt is drawn at random for
-// each backing file that is made, and never taken from another.
+// NewSalt draws the salt of a backing file that is about to be made.
+func NewSalt() (salt [16]byte) {
+	rand.Read(salt[:])
+	return salt
+}
+
+// NewRepairFile derives the keys of a copy that repair writes whole. Its salt is
+//
+//	HKDF-Expand(PRK, "heal" ‖ file_id ‖ commit_id, 16)
+//
+// with the copy's own ids; the loser of a conflict has another file id by then
+// ([ConflictID]). The records keep their write ids. So the copy is the same
+// bytes on every machine, and never those of other content under the same keys:
+// a commit id stands for one content, and a write id for one write.
+func (c *Cloud) NewRepairFile(t Type, fileID, commitID ID) (*File, error) {
+	salt, err := c.repairSalt(fileID, commitID)
+	if err != nil {
+		return nil, err
+	}
+	return c.NewFile(t, salt)
+}
+
+func (c *Cloud) repairSalt(fileID, commitID ID) (salt [16]byte, err error) {
+	info := append([]byte("heal"), fileID[:]...)
+	out, err := hkdf.Expand(sha256.New, c.prk, string(append(info, commitID[:]...)), len(salt))
+	if err != nil {
+		return salt, fmt.Errorf("cipher: deriving a salt: %w", err)
+	}
+	return [16]byte(out), nil
+}
+
+// NewFile derives the keys of a backing file: one that a commit makes, with a
+// salt from [NewSalt] and never from another file, or one that is there.
 func (c *Cloud) NewFile(t Type, salt [16]byte) (*File, error) {
 	if !t.valid() {
 		return nil, fmt.Errorf("cipher: new file: %w: %v", ErrInvalid, t)
@@ -166,7 +198,7 @@ func (c *Cloud) NewFile(t Type, salt [16]byte) (*File, error) {
 // expandFile makes a file from its derived keys, which it does not keep.
 func (c *Cloud) expandFile(ident [identSize]byte, suite Suite, keys *fileKeys) (*File, error) {
 	f := &File{
-		ident: ident, layout: c.layout, batches: c.batches,
+		ident: ident, layout: c.layout, groups: c.groups,
 		tags: mac.New(keys.mac), headerMAC: mac.New(keys.headerMAC),
 	}
 	for _, part := range []struct {

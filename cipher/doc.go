@@ -10,9 +10,12 @@
 //	record.go   chunks to records and back: Seal, Open, PeekIDs
 //	acc.go      the accumulator that ties a file's write ids to its header
 //	version.go  version vectors: compare, cover, raise
+//	conflict.go several versions of one file: which goes on, and as what the others do
+//	removals.go batches of removals, which tell other machines what is gone
 //	layout.go   sizes and offsets, and which of them are impossible
 //	name.go     names to directory entries and back, sync tools' copies included
 //	temp.go     names of temporary files
+//	backing.go  modes of backing files
 //	xattr.go    extended attributes
 //	marker.go   the file that says whose directory this is
 //	device.go   the content of device files
@@ -21,6 +24,31 @@
 //
 //	cipher/cbc  AES-CBC for many chunks at once      cipher/siv  AES-SIV
 //	cipher/mac  HMAC-SHA-256 for many at once        cipher/pycrypto  another layout
+//
+// # Commits and repairs
+//
+// A commit draws: file id, salt, the header's IV, commit id, write ids. A repair
+// draws nothing, so that machines which repair the same thing apart from each
+// other write the same bytes, and sync tools find nothing to argue about:
+// [Cloud.NewRepairFile] derives the salt, [File.SealRepairHeader] the IV,
+// [Settle] a conflict's winner, [ConflictID] and [ConflictName] its loser's id and
+// name, and commit and write ids stay.
+//
+// # Rules that are easily taken for others
+//
+//   - [Settle] joins the headers of one commit first: its vector is the maximum
+//     of all that it was seen with. What is then less than another commit can
+//     neither win nor lose, whatever its time.
+//   - A vector of more than 27 writers drops the smallest counters, of equal ones
+//     the smallest writers, so that the order of merging makes no difference. A
+//     28th writer's commit is concurrent with the version it came from, since
+//     in comparisons what was dropped is absent.
+//   - The entry of a batch has 1 to 27 writers; its file id is zero exactly for
+//     directories; every name in its path is one that a file can have, so there
+//     is no slash at either end. Its time is for people. A batch has at most
+//     [MaxGone] bytes, so that it can be read whole.
+//   - A kind above the known ends a batch like rubbish does, but is reported as
+//     [ErrNewer].
 //
 // # Two worlds
 //

@@ -46,7 +46,7 @@ func Example() {
 		Version: cipher.Vector{{Writer: 7, Counter: uint64(len(ids))}},
 	}
 	file.Terms(&header.Acc, 0, ids, nil)
-	raw, err := file.SealHeader(&header)
+	raw, err := file.SealCommitHeader(&header)
 	must(err)
 	copy(backing, raw)
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -18,6 +19,7 @@ func TestFuzzSeeds(t *testing.T) {
 	for target, want := range map[string]int{
 		"FuzzOpenHeader": 3, "FuzzPayload": 4, "FuzzOpen": 4, "FuzzSealOpen": 4,
 		"FuzzDecodeEntry": 6, "FuzzSealedName": 5, "FuzzXattr": 3, "FuzzMarker": 4,
+		"FuzzRemovals": 9, "FuzzConflictName": 6, "FuzzShortForms": 6, "FuzzSizes": 4,
 	} {
 		seeds, err := filepath.Glob(filepath.Join("testdata", "fuzz", target, "seed-*"))
 		if err != nil || len(seeds) < want {
@@ -25,7 +27,7 @@ func TestFuzzSeeds(t *testing.T) {
 		}
 	}
 	dirs, err := os.ReadDir(filepath.Join("testdata", "fuzz"))
-	if err != nil || len(dirs) != 8 {
+	if err != nil || len(dirs) != 12 {
 		t.Errorf("%d folders of seeds, %v", len(dirs), err)
 	}
 }
@@ -93,8 +95,17 @@ func FuzzOpen(f *testing.F) {
 			}
 			return
 		}
+		peeked := make([]WriteID, count)
+		if count > 0 {
+			if err := file.PeekIDs(peeked, records, len(file.record(records, count-1))); err != nil {
+				t.Error(err)
+			}
+		}
 		for i, state := range states {
 			chunk, record := file.chunk(plain, i), file.record(records, i)
+			if state == RecordOK && peeked[i] != ids[i] {
+				t.Errorf("record %d has %v and is peeked at as %v", i, ids[i], peeked[i])
+			}
 			if state != RecordOK {
 				if !isZero(chunk) || !ids[i].IsZero() || (state == RecordHole) != isZero(record) {
 					t.Errorf("record %d is %v, with %v and %x", i, state, ids[i], chunk)
@@ -173,6 +184,9 @@ func FuzzSealedName(f *testing.F) {
 	f.Fuzz(func(t *testing.T, padded []byte) {
 		n := encodeSealed(c.names.Seal(nil, padded, nameContext))
 		d, err := c.DecodeEntry(n.Entry, sidecarOf(n))
+		if check := c.CheckSidecar(n.Sidecar, n.SidecarData); n.Sidecar != "" && (check == nil) != (err == nil) {
+			t.Errorf("%q: %v, but its sidecar: %v", padded, err, check)
+		}
 		if err != nil {
 			if !errors.Is(err, ErrForeign) && !errors.Is(err, ErrSidecar) {
 				t.Errorf("%q: %v", padded, err)
@@ -222,6 +236,75 @@ func FuzzMarker(f *testing.F) {
 		}
 		if check != nil && !errors.Is(check, ErrDamaged) && !errors.Is(check, ErrNewer) && !errors.Is(check, ErrWrongCloud) {
 			t.Errorf("%q: %v", raw, check)
+		}
+	})
+}
+
+// FuzzRemovals reads any bytes as a batch that verified: what it tells is what
+// the bytes are that it does not leave unread, and nothing is read beyond them.
+func FuzzRemovals(f *testing.F) {
+	f.Fuzz(func(t *testing.T, content []byte) {
+		removals, err := ParseRemovals(content)
+		if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNewer) {
+			t.Error(err)
+		}
+		again := appendAll(t, removals)
+		if !bytes.HasPrefix(content, again) || (len(again) == len(content)) != (err == nil) {
+			t.Errorf("%x tells %+v, %v, which makes %x", content, removals, err, again)
+		}
+	})
+}
+
+func FuzzConflictName(f *testing.F) {
+	f.Fuzz(func(t *testing.T, name string, mtime int64, commit []byte) {
+		var id ID
+		copy(id[:], commit)
+		if n := PlainName(name); n.check() == nil {
+			wantConflictName(t, n, mtime, id)
+		}
+	})
+}
+
+// FuzzShortForms reads any text as each of the short ones: what one of them takes
+// is what it would write.
+func FuzzShortForms(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text string) {
+		if v, err := ParseGoneEntry(PlainName(text)); err == nil && string(GoneEntry(v)) != text || err != nil && !errors.Is(err, ErrForeign) {
+			t.Errorf("%q is batch %v, %v", text, v, err)
+		}
+		if id, err := ParseID(text); err == nil && id.String() != strings.ToLower(text) || err != nil && !id.IsZero() {
+			t.Errorf("%q is id %v, %v", text, id, err)
+		}
+		if s, err := ParseSuite(text); err == nil && s.String() != text || err != nil && s != 0 {
+			t.Errorf("%q is suite %v, %v", text, s, err)
+		}
+		if d, err := ParseDevice([]byte(text)); err == nil && string(d.Content()) != text || err != nil && !errors.Is(err, ErrDamaged) {
+			t.Errorf("%q is device %v, %v", text, d, err)
+		}
+	})
+}
+
+// FuzzSizes holds sizes against each other, for every chunk size.
+func FuzzSizes(f *testing.F) {
+	f.Fuzz(func(t *testing.T, size int64) {
+		for log2 := uint8(MinChunkLog2); log2 <= MaxChunkLog2; log2++ {
+			l := Layout{log2}
+			if n, err := l.PlainSize(size); err == nil {
+				if again, err := l.CipherSize(n); err != nil || again != size {
+					t.Errorf("2^%d: a backing file of %d bytes has %d, whose backing file has %d, %v", log2, size, n, again, err)
+				}
+			}
+			sealed, err := l.CipherSize(size)
+			if err != nil {
+				continue
+			}
+			if again, err := l.PlainSize(sealed); err != nil || again != size {
+				t.Errorf("2^%d: %d bytes have a backing file of %d, which has %d, %v", log2, size, sealed, again, err)
+			}
+			last := l.Records(size) - 1
+			if last >= 0 && l.RecordOffset(last)+int64(l.RecordSize(last, size)) != sealed {
+				t.Errorf("2^%d: the last record of %d bytes does not end with the backing file of %d", log2, size, sealed)
+			}
 		}
 	})
 }

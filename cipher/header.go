@@ -52,8 +52,6 @@ const (
 	payloadEntries  = 84
 	payloadZero     = 86
 	payloadVector   = 104
-
-	entrySize = 12
 )
 
 // A Header is what a backing file's header says, in the clear. Suite and chunk
@@ -73,16 +71,37 @@ type Header struct {
 	Version   Vector // empty only with Dirty: never committed
 }
 
-// SealHeader returns the 512 bytes of a header under a new random IV, to be
-// written by one write at offset 0. Type and salt must be those of the file's
-// keys. It fails with [ErrInvalid] on anything that [Cloud.OpenHeader] would
-// not take back.
-func (f *File) SealHeader(h *Header) ([]byte, error) {
+// SealCommitHeader returns the 512 bytes of a header as a commit writes it,
+// under a new random IV, to be written by one write at offset 0. Type and salt
+// must be those of the file's keys. It fails with [ErrInvalid] on anything that
+// [Cloud.OpenHeader] would not take back.
+func (f *File) SealCommitHeader(h *Header) ([]byte, error) {
 	var iv [IVSize]byte
 	rand.Read(iv[:])
 	return f.sealHeader(h, &iv)
 }
 
+// SealRepairHeader is [File.SealCommitHeader] for what repair writes: a whole
+// copy, under the keys of [Cloud.NewRepairFile], or only another header over an
+// existing copy, under that one's keys. The IV is
+//
+//	HMAC-SHA-256(hdr_mac_key, "iv" ‖ payload)[0:16]
+//
+// so two machines that repair the same thing write the same bytes, and a sync
+// tool that has both sees no difference. It tells whoever watches only that a
+// payload is one that was there before.
+func (f *File) SealRepairHeader(h *Header) ([]byte, error) { return f.sealHeader(h, nil) }
+
+// repairIV cannot meet the sum of a header: that one begins with OVERCAST.
+func repairIV(key *mac.Key, payload []byte) [IVSize]byte {
+	const label = "iv"
+	prefix := [16]byte([]byte(label + string(payload[:16-len(label)])))
+	msg := []mac.Message{{Prefix: prefix, Body: payload[16-len(label):]}}
+	key.Sum(msg)
+	return [IVSize]byte(msg[0].Sum[:])
+}
+
+// sealHeader seals under the IV, or, without one, under that of repairs.
 func (f *File) sealHeader(h *Header, iv *[IVSize]byte) ([]byte, error) {
 	if h.Type != f.Type() || h.Salt != f.Salt() {
 		return nil, fmt.Errorf("cipher: sealing a header: %w: type or salt are not those of the keys", ErrInvalid)
@@ -93,13 +112,26 @@ func (f *File) sealHeader(h *Header, iv *[IVSize]byte) ([]byte, error) {
 	raw := make([]byte, HeaderSize)
 	copy(raw, magic)
 	copy(raw[headerIdent:], f.ident[:])
-	copy(raw[headerIV:], iv[:])
 	payload := raw[headerPayload:headerTag]
 	h.putPayload(payload)
+	if iv == nil {
+		derived := repairIV(f.headerMAC, payload)
+		iv = &derived
+	}
+	copy(raw[headerIV:], iv[:])
 	f.headerEnc.Encrypt([]cbc.Lane{{IV: iv, Dst: payload, Src: payload}})
 	tag := headerSum(f.headerMAC, raw)
 	copy(raw[headerTag:], tag[:])
 	return raw, nil
+}
+
+// HasNoHeader reports whether a backing file, of which first is the beginning,
+// at least 512 bytes if it has as many, has no header yet: it is shorter, or
+// begins with 512 zeros. So does a file that was never committed. Whether that
+// is how it should be, the redo log and the index know: [Cloud.OpenHeader]
+// calls it damaged.
+func HasNoHeader(first []byte) bool {
+	return len(first) < HeaderSize || isZero(first[:HeaderSize])
 }
 
 // OpenHeader verifies a backing file's first 512 bytes and returns what they
@@ -210,11 +242,7 @@ func (h *Header) putPayload(p []byte) {
 	binary.BigEndian.PutUint64(p[payloadSec:], uint64(h.MtimeSec))
 	binary.BigEndian.PutUint32(p[payloadNsec:], h.MtimeNsec)
 	binary.BigEndian.PutUint16(p[payloadEntries:], uint16(len(h.Version)))
-	for i, e := range h.Version {
-		entry := p[payloadVector+i*entrySize:]
-		binary.BigEndian.PutUint32(entry, e.Writer)
-		binary.BigEndian.PutUint64(entry[4:], e.Counter)
-	}
+	h.Version.append(p[payloadVector:payloadVector])
 }
 
 // parsePayload reads the fields; it checks only what they do not keep.
@@ -236,11 +264,7 @@ func (h *Header) parsePayload(p []byte) error {
 	h.Length = int64(binary.BigEndian.Uint64(p[payloadLength:]))
 	h.MtimeSec = int64(binary.BigEndian.Uint64(p[payloadSec:]))
 	h.MtimeNsec = binary.BigEndian.Uint32(p[payloadNsec:])
-	h.Version = make(Vector, entries)
-	for i := range h.Version {
-		entry := p[payloadVector+i*entrySize:]
-		h.Version[i] = Version{binary.BigEndian.Uint32(entry), binary.BigEndian.Uint64(entry[4:])}
-	}
+	h.Version = parseVector(p[payloadVector:], entries)
 	return nil
 }
 

@@ -128,7 +128,7 @@ func TestOpenHeaderRules(t *testing.T) {
 func TestOpenHeaderBits(t *testing.T) {
 	c := testCloud(t, AES128, MaxChunkLog2)
 	f := testFile(t, AES128, MaxChunkLog2)
-	raw, err := f.SealHeader(testHeader())
+	raw, err := f.SealCommitHeader(testHeader())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,19 +169,90 @@ func TestSealHeaderRefuses(t *testing.T) {
 	} {
 		h := testHeader()
 		change(h)
-		if raw, err := f.SealHeader(h); !errors.Is(err, ErrInvalid) || raw != nil {
+		if raw, err := f.SealCommitHeader(h); !errors.Is(err, ErrInvalid) || raw != nil {
 			t.Errorf("%s: %x, %v", what, raw, err)
 		}
 	}
 	h := testHeader()
 	h.Version, h.Flags, h.Length = full(), Dirty|Sparse, f.Layout().MaxLength()
-	raw, err := f.SealHeader(h)
+	raw, err := f.SealCommitHeader(h)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, _, err := testCloud(t, AES256, MinChunkLog2).OpenHeader(raw)
 	if err != nil || fmt.Sprint(got) != fmt.Sprint(h) {
 		t.Errorf("the greatest header opens as %+v, %v", got, err)
+	}
+}
+
+// TestSealRepairHeader seals the same again, and something else.
+func TestSealRepairHeader(t *testing.T) {
+	f := testFile(t, AES256, MinChunkLog2)
+	seal := func(h *Header) []byte {
+		t.Helper()
+		raw, err := f.SealRepairHeader(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	raw := seal(testHeader())
+	if !bytes.Equal(raw, seal(testHeader())) {
+		t.Error("the same header is sealed in two ways")
+	}
+	drawn, err := f.SealCommitHeader(testHeader())
+	if err != nil || bytes.Equal(raw[headerIV:headerPayload], drawn[headerIV:headerPayload]) {
+		t.Errorf("a commit's header has the IV of a repair's, %v", err)
+	}
+	other := testHeader()
+	other.Flags = Dirty
+	if bytes.Equal(raw[headerIV:headerPayload], seal(other)[headerIV:headerPayload]) {
+		t.Error("two headers have one IV")
+	}
+	for what, change := range map[string]func(h *Header){
+		"salt":       func(h *Header) { h.Salt[0]++ },
+		"mode":       func(h *Header) { h.Mode = 0o100644 },
+		"28 writers": func(h *Header) { h.Version = append(full(), Version{1000, 1}) },
+		"no writer":  func(h *Header) { h.Version = nil },
+	} {
+		h := testHeader()
+		change(h)
+		if raw, err := f.SealRepairHeader(h); !errors.Is(err, ErrInvalid) || raw != nil {
+			t.Errorf("%s: %x, %v", what, raw, err)
+		}
+	}
+}
+
+func TestHasNoHeader(t *testing.T) {
+	zeros, last := make([]byte, 600), make([]byte, 600)
+	last[HeaderSize-1] = 1
+	whole, err := testFile(t, AES256, MinChunkLog2).SealCommitHeader(testHeader())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, test := range map[string]struct {
+		first []byte
+		want  bool
+	}{
+		"nothing":               {nil, true},
+		"zeros, too short":      {zeros[:511], true},
+		"a cut header":          {whole[:511], true},
+		"zeros":                 {zeros[:512], true},
+		"zeros, and records":    {append(zeros[:512:512], whole...), true},
+		"a header":              {whole, false},
+		"something at its end":  {last, false},
+		"something, and zeros":  {append([]byte{1}, zeros...), false},
+		"a damaged one's start": {append([]byte(magic), zeros...), false},
+	} {
+		if got := HasNoHeader(test.first); got != test.want {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+}
+
+func TestNewSalt(t *testing.T) {
+	if a, b := NewSalt(), NewSalt(); a == b || a == ([16]byte{}) {
+		t.Errorf("drew %x and %x", a, b)
 	}
 }
 

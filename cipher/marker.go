@@ -11,6 +11,10 @@ import (
 // directory without a valid one is absent: never read as empty, never written.
 const MarkerName = "z-overcast.json"
 
+// RecoveryName is the entry at a cloud's root of what keys.age holds, encrypted
+// to a recovery kit instead of the passphrase.
+const RecoveryName = "z-recovery.age"
+
 // maxMarker bounds what is parsed; a marker has some 300 bytes.
 const maxMarker = 16 << 10
 

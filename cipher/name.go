@@ -15,19 +15,22 @@ type PlainName string
 // An EntryName is a directory entry in a cloud.
 type EntryName string
 
-// MaxSidecar is the size in bytes of the longest sidecar.
-const MaxSidecar = 256 + siv.Overhead
+const (
+	// MaxName is the length in bytes of the longest plain name.
+	MaxName = 255
+	// MaxSidecar is the size in bytes of the longest sidecar. Whoever reads one
+	// reads a byte more at most.
+	MaxSidecar = 256 + siv.Overhead
+)
 
 const (
-	maxName      = 255 // bytes of a plain name
 	maxShortName = 112 // bytes of a padded name that needs no sidecar
 
 	longPrefix    = "x" // entries whose name lies in a sidecar
 	sidecarPrefix = "y"
-	metaPrefix    = "z" // the marker, and what later formats add
+	metaPrefix    = "z" // the marker, batches of removals, and what later formats add
 
 	letterSpecial = "w" // ends the entries of types 3 to 7
-	letterDeleted = "z" // ends the entries of deletion records
 
 	longHash   = 25 // bytes of SHA-256 in a long entry
 	longDigits = 40 // the characters they make
@@ -52,13 +55,13 @@ type Name struct {
 }
 
 // For returns the entry of a backing file of the type: with the letter w
-// behind it for types 3 to 7, z for a deletion record.
-func (n Name) For(t Type) EntryName {
-	switch {
-	case t.Special():
+// behind it for types 3 to 7. A directory's is Entry.
+func (n Name) For(t Type) EntryName { return n.Spelt(t.Special()) }
+
+// Spelt returns the one or the other entry that the name can have.
+func (n Name) Spelt(special bool) EntryName {
+	if special {
 		return n.Entry + letterSpecial
-	case t == TypeDeleted:
-		return n.Entry + letterDeleted
 	}
 	return n.Entry
 }
@@ -79,8 +82,8 @@ func (n PlainName) check() error {
 	switch {
 	case n == "" || n == "." || n == "..":
 		return fmt.Errorf("%w: %q", ErrName, string(n))
-	case len(n) > maxName:
-		return fmt.Errorf("%w: %d bytes, at most %d", ErrName, len(n), maxName)
+	case len(n) > MaxName:
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrName, len(n), MaxName)
 	case strings.ContainsAny(string(n), "\x00/"):
 		return fmt.Errorf("%w: %q has a NUL or a slash", ErrName, string(n))
 	}
@@ -244,7 +247,30 @@ func decodeBody(body string) ([]byte, error) {
 	return ct, nil
 }
 
-// isMetadata tells the format's own entries from names.
+// CheckSidecar tells whether a file with this entry and this content is a
+// sidecar that the cloud needs for one of its names, whether or not a file has
+// that name now. It fails with [ErrForeign] on everything else; so nothing is
+// taken for a sidecar, and removed, only because it is named like one.
+func (c *Cloud) CheckSidecar(entry EntryName, content []byte) error {
+	err := fmt.Errorf("%w: its content is another", ErrForeign)
+	if len(content) <= MaxSidecar && entry != "" && entry == encodeSealed(content).Sidecar {
+		_, err = c.openName(content)
+	}
+	if err != nil {
+		return fmt.Errorf("cipher: sidecar %q: %w", string(entry), err)
+	}
+	return nil
+}
+
+// IsSidecar reports whether an entry is named as a sidecar is. A sync tool's
+// copy of one is not.
+func (e EntryName) IsSidecar() bool {
+	s, ok := strings.CutPrefix(string(e), sidecarPrefix)
+	return ok && len(s) == longDigits && strings.Trim(s, digits) == ""
+}
+
+// isMetadata tells the format's own entries from names, with the copies that
+// sync tools make of them.
 func (e EntryName) isMetadata() bool {
 	s := string(e)
 	switch {

@@ -48,7 +48,7 @@ func TestNameFor(t *testing.T) {
 	n := Name{Entry: "entry"}
 	for typ, want := range map[Type]EntryName{
 		TypeFile: "entry", TypeSymlink: "entryw", TypeFIFO: "entryw", TypeSocket: "entryw",
-		TypeChar: "entryw", TypeBlock: "entryw", TypeDeleted: "entryz",
+		TypeChar: "entryw", TypeBlock: "entryw", TypeGone: "entry",
 	} {
 		if got := n.For(typ); got != want {
 			t.Errorf("For(%v) = %s, want %s", typ, got, want)
@@ -59,7 +59,7 @@ func TestNameFor(t *testing.T) {
 // TestNameLengths puts the limit between entry and sidecar where it belongs.
 func TestNameLengths(t *testing.T) {
 	c := testCloud(t, AES256, MinChunkLog2)
-	for n := 1; n <= maxName; n++ {
+	for n := 1; n <= MaxName; n++ {
 		name := PlainName(strings.Repeat("ñ", n)[:n])
 		got := encode(t, c, name)
 		long := n > maxShortName
@@ -146,9 +146,11 @@ func TestDecodeOthers(t *testing.T) {
 		{NewTempName(), ErrMetadata},
 		{long.Sidecar, ErrMetadata},
 		{long.Sidecar + " (1)", ErrMetadata},
-		{short.For(TypeDeleted), ErrMetadata},
-		{long.For(TypeDeleted), ErrMetadata},
-		{short.For(TypeDeleted) + " (1)", ErrMetadata},
+		{short.Entry + "z", ErrMetadata},
+		{long.Entry + "z", ErrMetadata},
+		{short.Entry + "z (1)", ErrMetadata},
+		{GoneName, ErrMetadata},
+		{RecoveryName, ErrMetadata},
 		{short.Entry + "x", ErrMetadata},
 		{short.Entry + "Y", ErrMetadata},
 		{"", ErrForeign},
@@ -227,7 +229,7 @@ func TestDecodeForged(t *testing.T) {
 func TestNameProperties(t *testing.T) {
 	c := testCloud(t, AES256, MinChunkLog2)
 	names := rapid.Custom(func(t *rapid.T) PlainName {
-		b := rapid.SliceOfN(rapid.Byte(), 1, maxName).Draw(t, "name")
+		b := rapid.SliceOfN(rapid.Byte(), 1, MaxName).Draw(t, "name")
 		return PlainName(bytes.ReplaceAll(bytes.ReplaceAll(b, []byte{0}, []byte{1}), []byte{'/'}, []byte{'_'}))
 	}).Filter(func(n PlainName) bool { return n.check() == nil })
 	rapid.Check(t, func(t *rapid.T) {
@@ -248,6 +250,39 @@ func TestNameProperties(t *testing.T) {
 	})
 }
 
+// TestCheckSidecar takes for a sidecar only what the cloud could need as one.
+func TestCheckSidecar(t *testing.T) {
+	c := testCloud(t, AES256, MinChunkLog2)
+	n, other := encode(t, c, PlainName(strings.Repeat("long ", 40))), encode(t, c, PlainName(strings.Repeat("other ", 40)))
+	if err := c.CheckSidecar(n.Sidecar, n.SidecarData); err != nil || !n.Sidecar.IsSidecar() {
+		t.Errorf("%s: %v", n.Sidecar, err)
+	}
+	made := bytes.Repeat([]byte{1}, 144)
+	short := c.names.Seal(nil, []byte("sixteen-bytes-!!"), nameContext)
+	for what, test := range map[string]struct {
+		entry   EntryName
+		content []byte
+		named   bool
+	}{
+		"another's":       {n.Sidecar, other.SidecarData, true},
+		"empty":           {n.Sidecar, nil, true},
+		"longer":          {n.Sidecar, append(n.SidecarData, 0), true},
+		"made up":         {EntryName(sidecarPrefix + sidecarHash(made)), made, true},
+		"too long":        {EntryName(sidecarPrefix + sidecarHash(make([]byte, MaxSidecar+1))), make([]byte, MaxSidecar+1), true},
+		"of a short name": {EntryName(sidecarPrefix + sidecarHash(short)), short, true},
+		"nothing at all":  {"", nil, false},
+		"an entry":        {n.Entry, n.SidecarData, false},
+		"a copy":          {n.Sidecar + " (1)", n.SidecarData, false},
+		"in capitals":     {EntryName(strings.ToUpper(string(n.Sidecar))), n.SidecarData, false},
+		"capitals":        {"y" + EntryName(strings.ToUpper(string(n.Sidecar[1:]))), n.SidecarData, false},
+		"foreign":         {"yet another file of forty-one characters.", n.SidecarData, false},
+	} {
+		if err := c.CheckSidecar(test.entry, test.content); !errors.Is(err, ErrForeign) || test.entry.IsSidecar() != test.named {
+			t.Errorf("%s: %v, named like one: %v", what, err, test.entry.IsSidecar())
+		}
+	}
+}
+
 func TestTempNames(t *testing.T) {
 	a, b := NewTempName(), NewTempName()
 	if a == b || !a.IsTemp() || !strings.HasPrefix(string(a), ".~") || !strings.HasSuffix(string(a), ".tmp") {
@@ -256,6 +291,41 @@ func TestTempNames(t *testing.T) {
 	for _, not := range []EntryName{"", ".~", ".tmp", ".~.tm", "a.tmp", ".~a"} {
 		if not.IsTemp() {
 			t.Errorf("%q counts as temporary", not)
+		}
+	}
+	if own := EntryName(".~0123456789abcdef.tmp"); !a.MayBeOwnTemp() || !own.MayBeOwnTemp() {
+		t.Errorf("%s and %s count as foreign", a, own)
+	}
+	for _, foreign := range []EntryName{
+		"", a[1:], a + "x", ".~lock.report.odt#", ".~lock.tmp", ".~.tmp", ".~0123456789abcde.tmp", ".~0123456789abcdefg.tmp",
+		".~0123456789abcdeF.tmp", ".~0123456789abcde-.tmp",
+	} {
+		if foreign.MayBeOwnTemp() {
+			t.Errorf("%q counts as our own", foreign)
+		}
+	}
+}
+
+func TestBackingModes(t *testing.T) {
+	for _, test := range []struct {
+		mode, still, moved uint32
+	}{
+		{0o644, 0o644, 0o1644},
+		{0o777, 0o777, 0o1777},
+		{0o400, 0o400, 0o1400},
+		{0, 0o1400, 0o1400},
+		{0o200, 0o1600, 0o1600},
+		{0o4755, 0o1755, 0o1755},
+		{0o2755, 0o1755, 0o1755},
+		{0o1644, 0o1644, 0o1644},
+		{0o7000, 0o1400, 0o1400},
+	} {
+		still, moved := BackingMode(test.mode, false), BackingMode(test.mode, true)
+		if still != test.still || moved != test.moved {
+			t.Errorf("%#o is kept as %#o, and moved as %#o; want %#o and %#o", test.mode, still, moved, test.still, test.moved)
+		}
+		if !HeaderDecides(moved) || !HeaderDecides(still) && still != test.mode {
+			t.Errorf("%#o is kept as %#o, and nothing says so", test.mode, still)
 		}
 	}
 }

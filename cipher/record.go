@@ -38,38 +38,38 @@ func (s RecordState) String() string {
 	return "damaged"
 }
 
-// A batch is as many records as are sealed or opened at a time: enough for the
+// A group is as many records as are sealed or opened at a time: enough for the
 // kernels to work on side by side, and few enough that what one pass has just
 // written is still in the L2 cache when the next one reads it.
 const (
-	batchBytes = 256 << 10
-	minBatch   = 16 // records, however large
-	maxBatch   = 64
+	groupBytes = 256 << 10
+	minGroup   = 16 // records, however large
+	maxGroup   = 64
 )
 
-type batch struct {
-	blocks [maxBatch * blockSize]byte // write ids or IVs
-	index  [maxBatch]int              // which record of the batch a message or block is of
-	msgs   [maxBatch]mac.Message
-	lanes  [maxBatch + 1]cbc.Lane // a tail takes two
+type group struct {
+	blocks [maxGroup * blockSize]byte // write ids or IVs
+	index  [maxGroup]int              // which record of the group a message or block is of
+	msgs   [maxGroup]mac.Message
+	lanes  [maxGroup + 1]cbc.Lane // a tail takes two
 	last   [blockSize]byte        // a tail's last block, decrypted
 }
 
-func (f *File) batch() *batch { return f.batches.Get().(*batch) }
+func (f *File) group() *group { return f.groups.Get().(*group) }
 
-// release gives a batch back without the caller's buffers or any plaintext; at
+// release gives a group back without the caller's buffers or any plaintext; at
 // most that many records were in it at a time.
-func (f *File) release(b *batch, records int) {
-	records = min(records, maxBatch)
-	clear(b.msgs[:records])
-	clear(b.lanes[:records+1])
-	clear(b.last[:])
-	f.batches.Put(b)
+func (f *File) release(g *group, records int) {
+	records = min(records, maxGroup)
+	clear(g.msgs[:records])
+	clear(g.lanes[:records+1])
+	clear(g.last[:])
+	f.groups.Put(g)
 }
 
-// batchSize returns the records in a full batch.
-func (f *File) batchSize() int {
-	return min(max(batchBytes>>f.layout.ChunkLog2, minBatch), maxBatch)
+// groupSize returns the records in a full group.
+func (f *File) groupSize() int {
+	return min(max(groupBytes>>f.layout.ChunkLog2, minGroup), maxGroup)
 }
 
 // chunk returns the i-th chunk of consecutive ones.
@@ -133,21 +133,21 @@ func (f *File) Seal(dst, plain []byte, first int64, ids []WriteID) error {
 			return fmt.Errorf("cipher: sealing chunk %d: %w: write id %v", first+int64(i), ErrInvalid, id)
 		}
 	}
-	b := f.batch()
-	defer f.release(b, len(ids))
-	for done, size := 0, f.batchSize(); done < len(ids); done += size {
+	g := f.group()
+	defer f.release(g, len(ids))
+	for done, size := 0, f.groupSize(); done < len(ids); done += size {
 		n := min(size, len(ids)-done)
 		chunks, stride := int(f.layout.ChunkSize()), int(f.layout.stride())
-		f.sealBatch(b, dst[done*stride:], plain[done*chunks:], first+int64(done), ids[done:done+n])
+		f.sealGroup(g, dst[done*stride:], plain[done*chunks:], first+int64(done), ids[done:done+n])
 	}
 	return nil
 }
 
-func (f *File) sealBatch(b *batch, dst, plain []byte, first int64, ids []WriteID) {
+func (f *File) sealGroup(g *group, dst, plain []byte, first int64, ids []WriteID) {
 	for i, id := range ids {
-		copy(b.blocks[i*blockSize:], id[:])
+		copy(g.blocks[i*blockSize:], id[:])
 	}
-	ivs := b.blocks[:len(ids)*blockSize]
+	ivs := g.blocks[:len(ids)*blockSize]
 	f.iv.EncryptBlocks(ivs, ivs)
 	for i := range ids {
 		chunk, record := f.chunk(plain, i), f.record(dst, i)
@@ -161,15 +161,15 @@ func (f *File) sealBatch(b *batch, dst, plain []byte, first int64, ids []WriteID
 			}
 			chunk = ct
 		}
-		b.lanes[i] = cbc.Lane{IV: (*[IVSize]byte)(iv), Dst: ct, Src: chunk}
-		b.msgs[i].Prefix = tagPrefix(first+int64(i), len(record)-RecordOverhead)
-		b.msgs[i].Body = body
+		g.lanes[i] = cbc.Lane{IV: (*[IVSize]byte)(iv), Dst: ct, Src: chunk}
+		g.msgs[i].Prefix = tagPrefix(first+int64(i), len(record)-RecordOverhead)
+		g.msgs[i].Body = body
 	}
-	f.enc.Encrypt(b.lanes[:len(ids)])
-	f.tags.Sum(b.msgs[:len(ids)])
+	f.enc.Encrypt(g.lanes[:len(ids)])
+	f.tags.Sum(g.msgs[:len(ids)])
 	for i := range ids {
 		_, tag := f.split(f.record(dst, i))
-		copy(tag, b.msgs[i].Sum[:])
+		copy(tag, g.msgs[i].Sum[:])
 	}
 }
 
@@ -187,12 +187,12 @@ func (f *File) Open(dst, records []byte, first int64, ids []WriteID, states []Re
 	if len(states) != len(ids) {
 		return fmt.Errorf("cipher: opening: %w: %d states for %d records", ErrSize, len(states), len(ids))
 	}
-	b := f.batch()
-	defer f.release(b, len(ids))
-	for done, size := 0, f.batchSize(); done < len(ids); done += size {
+	g := f.group()
+	defer f.release(g, len(ids))
+	for done, size := 0, f.groupSize(); done < len(ids); done += size {
 		n := min(size, len(ids)-done)
 		chunks, stride := int(f.layout.ChunkSize()), int(f.layout.stride())
-		f.openBatch(b, run{
+		f.openGroup(g, run{
 			plain: dst[done*chunks:], records: records[done*stride:],
 			first: first + int64(done), ids: ids[done : done+n], states: states[done : done+n],
 		})
@@ -200,7 +200,7 @@ func (f *File) Open(dst, records []byte, first int64, ids []WriteID, states []Re
 	return nil
 }
 
-// A run is one batch's part of what Open was given.
+// A run is one group's part of what Open was given.
 type run struct {
 	plain, records []byte
 	first          int64
@@ -208,9 +208,9 @@ type run struct {
 	states         []RecordState
 }
 
-func (f *File) openBatch(b *batch, r run) {
-	good := b.index[:f.verify(b, r)]
-	ivs := b.blocks[:len(good)*blockSize]
+func (f *File) openGroup(g *group, r run) {
+	good := g.index[:f.verify(g, r)]
+	ivs := g.blocks[:len(good)*blockSize]
 	f.iv.DecryptBlocks(ivs, ivs)
 	for j, i := range good {
 		r.ids[i] = WriteID(ivs[j*blockSize:])
@@ -225,25 +225,25 @@ func (f *File) openBatch(b *batch, r run) {
 			// chained to the block before it.
 			tail = i
 			whole := len(ct) - blockSize
-			b.lanes[lanes] = cbc.Lane{IV: (*[IVSize]byte)(body[whole:]), Dst: b.last[:], Src: ct[whole:]}
+			g.lanes[lanes] = cbc.Lane{IV: (*[IVSize]byte)(body[whole:]), Dst: g.last[:], Src: ct[whole:]}
 			lanes++
 			chunk, ct = chunk[:whole], ct[:whole]
 		}
 		if len(ct) > 0 {
-			b.lanes[lanes] = cbc.Lane{IV: (*[IVSize]byte)(body), Dst: chunk, Src: ct}
+			g.lanes[lanes] = cbc.Lane{IV: (*[IVSize]byte)(body), Dst: chunk, Src: ct}
 			lanes++
 		}
 	}
-	f.enc.Decrypt(b.lanes[:lanes])
+	f.enc.Decrypt(g.lanes[:lanes])
 	if tail >= 0 {
-		f.finishTail(b, r, tail)
+		f.finishTail(g, r, tail)
 	}
 }
 
 // verify sets the state of every record of a run, and clears the plaintext and
 // the write id of each that is not [RecordOK]. It leaves the places of those
-// that are in b.index and their IVs in b.blocks, and returns their number.
-func (f *File) verify(b *batch, r run) int {
+// that are in g.index and their IVs in g.blocks, and returns their number.
+func (f *File) verify(g *group, r run) int {
 	count := 0
 	for i := range r.ids {
 		record := f.record(r.records, i)
@@ -252,24 +252,24 @@ func (f *File) verify(b *batch, r run) int {
 			f.serveNothing(r, i)
 			continue
 		}
-		b.index[count] = i
-		b.msgs[count].Prefix = tagPrefix(r.first+int64(i), len(record)-RecordOverhead)
-		b.msgs[count].Body, _ = f.split(record)
+		g.index[count] = i
+		g.msgs[count].Prefix = tagPrefix(r.first+int64(i), len(record)-RecordOverhead)
+		g.msgs[count].Body, _ = f.split(record)
 		count++
 	}
-	f.tags.Sum(b.msgs[:count])
+	f.tags.Sum(g.msgs[:count])
 	good := 0
-	for j, i := range b.index[:count] {
+	for j, i := range g.index[:count] {
 		record := f.record(r.records, i)
 		_, tag := f.split(record)
-		if subtle.ConstantTimeCompare(b.msgs[j].Sum[:len(tag)], tag) != 1 {
+		if subtle.ConstantTimeCompare(g.msgs[j].Sum[:len(tag)], tag) != 1 {
 			r.states[i] = RecordDamaged
 			f.serveNothing(r, i)
 			continue
 		}
 		r.states[i] = RecordOK
-		b.index[good] = i
-		copy(b.blocks[good*blockSize:], record[:IVSize])
+		g.index[good] = i
+		copy(g.blocks[good*blockSize:], record[:IVSize])
 		good++
 	}
 	return good
@@ -283,18 +283,18 @@ func (f *File) serveNothing(r run, i int) {
 // finishTail checks the padding of a tail whose tag verified, and adds its last
 // block to the plaintext. Padding that is wrong under a right tag was sealed
 // wrong; that is no oracle, since only the key's holder can bring it about.
-func (f *File) finishTail(b *batch, r run, i int) {
+func (f *File) finishTail(g *group, r run, i int) {
 	chunk := f.chunk(r.plain, i)
 	used := len(chunk) % blockSize
 	p := blockSize - used
-	for _, pad := range b.last[used:] {
+	for _, pad := range g.last[used:] {
 		if int(pad) != p {
 			r.states[i] = RecordDamaged
 			f.serveNothing(r, i)
 			return
 		}
 	}
-	copy(chunk[len(chunk)-used:], b.last[:used])
+	copy(chunk[len(chunk)-used:], g.last[:used])
 }
 
 // PeekIDs decrypts the write ids of records without verifying anything: they
@@ -311,11 +311,11 @@ func (f *File) PeekIDs(ids []WriteID, records []byte, last int) error {
 	if last <= RecordOverhead || last > stride || len(records) != (len(ids)-1)*stride+last {
 		return fmt.Errorf("cipher: peeking: %w: %d bytes for %d records, the last of %d", ErrSize, len(records), len(ids), last)
 	}
-	b := f.batch()
-	defer f.release(b, len(ids))
-	for done := 0; done < len(ids); done += maxBatch {
-		part := ids[done:min(done+maxBatch, len(ids))]
-		ivs := b.blocks[:len(part)*blockSize]
+	g := f.group()
+	defer f.release(g, len(ids))
+	for done := 0; done < len(ids); done += maxGroup {
+		part := ids[done:min(done+maxGroup, len(ids))]
+		ivs := g.blocks[:len(part)*blockSize]
 		for i := range part {
 			copy(ivs[i*blockSize:], records[(done+i)*stride:][:IVSize])
 		}

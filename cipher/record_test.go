@@ -54,14 +54,14 @@ func damaged(f *File, want opened, i int, state RecordState) opened {
 }
 
 // TestSealLengths seals every kind of tail, and runs around the size of a
-// batch; and one record at a time, which must come to the same.
+// group; and one record at a time, which must come to the same.
 func TestSealLengths(t *testing.T) {
 	const chunk = 1 << MinChunkLog2
 	lengths := []int{0, chunk - 17, chunk - 16, chunk - 15, chunk - 1, chunk, chunk + 1, 2*chunk + 4095}
 	for n := 1; n <= 49; n++ {
 		lengths = append(lengths, n)
 	}
-	for _, records := range []int{maxBatch - 1, maxBatch, maxBatch + 1, 2*maxBatch + 1} {
+	for _, records := range []int{maxGroup - 1, maxGroup, maxGroup + 1, 2*maxGroup + 1} {
 		lengths = append(lengths, records*chunk, records*chunk+5)
 	}
 	for _, suite := range []Suite{AES128, AES256} {
@@ -100,7 +100,7 @@ func TestOpenDamage(t *testing.T) {
 		wantOpen(t, f, damaged(f, want, 0, RecordDamaged), records, 4)
 	}
 
-	const count = maxBatch + 8
+	const count = maxGroup + 8
 	records, all := sealed(t, f, count<<MinChunkLog2-100, 0)
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 50 {
@@ -207,7 +207,7 @@ func TestShapes(t *testing.T) {
 
 func TestPeekIDs(t *testing.T) {
 	f := testFile(t, AES256, MinChunkLog2)
-	const count = maxBatch + 3
+	const count = maxGroup + 3
 	records, want := sealed(t, f, (count-1)<<MinChunkLog2+1, 0)
 	clear(f.record(records, 5))
 	want = damaged(f, want, 5, RecordHole)
@@ -232,7 +232,7 @@ func TestPeekIDs(t *testing.T) {
 // not there.
 func TestTerms(t *testing.T) {
 	f := testFile(t, AES256, MinChunkLog2)
-	const count = 2*maxBatch + 3
+	const count = 2*maxGroup + 3
 	ids := testIDs(count)
 	var whole, parts, updated Acc
 	f.Terms(&whole, 10, ids, nil)
@@ -310,7 +310,7 @@ func TestConcurrent(t *testing.T) {
 			n := 3<<MinChunkLog2 + g
 			records, want := sealed(t, f, n, int64(g))
 			wantOpen(t, f, want, records, int64(g))
-			if raw, err := f.SealHeader(testHeader()); err != nil || len(raw) != HeaderSize {
+			if raw, err := f.SealCommitHeader(testHeader()); err != nil || len(raw) != HeaderSize {
 				t.Errorf("SealHeader: %v", err)
 			}
 		})
@@ -319,10 +319,10 @@ func TestConcurrent(t *testing.T) {
 }
 
 // TestAllocs holds that a call's allocations do not grow with its chunks. What
-// little is allowed is the batch, which the pool may have dropped.
+// little is allowed is the group, which the pool may have dropped.
 func TestAllocs(t *testing.T) {
 	f := testFile(t, AES256, MinChunkLog2)
-	const count = 4 * maxBatch
+	const count = 4 * maxGroup
 	records, want := sealed(t, f, count<<MinChunkLog2, 0)
 	states := make([]RecordState, count)
 	ids := make([]WriteID, count)
@@ -342,8 +342,8 @@ func TestAllocs(t *testing.T) {
 func TestBatchSize(t *testing.T) {
 	for log2 := uint8(MinChunkLog2); log2 <= MaxChunkLog2; log2++ {
 		f := testFile(t, AES256, log2)
-		if n := f.batchSize(); n < minBatch || n > maxBatch {
-			t.Errorf("2^%d: batches of %d records", log2, n)
+		if n := f.groupSize(); n < minGroup || n > maxGroup {
+			t.Errorf("2^%d: groups of %d records", log2, n)
 		}
 	}
 }

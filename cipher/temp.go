@@ -11,14 +11,34 @@ const (
 	tempSuffix = ".tmp"
 )
 
+// tempRandom is how many random bytes are in the name of a temporary file.
+const tempRandom = 10
+
 // NewTempName draws the name of a temporary file: ".~" ‖ random ‖ ".tmp".
 func NewTempName() EntryName {
-	var random [10]byte
+	var random [tempRandom]byte
 	rand.Read(random[:])
 	return EntryName(tempPrefix + entryEncoding.EncodeToString(random[:]) + tempSuffix)
 }
 
-// IsTemp reports whether an entry is named as a temporary file.
+// IsTemp reports whether an entry is named as temporary files are, this
+// program's or another's. It is never a file's name.
 func (e EntryName) IsTemp() bool {
-	return strings.HasPrefix(string(e), tempPrefix) && strings.HasSuffix(string(e), tempSuffix)
+	_, ok := e.tempMiddle()
+	return ok
+}
+
+// MayBeOwnTemp reports whether [NewTempName] could have drawn the entry. Only
+// such a file may be removed as litter; other programs' are foreign.
+func (e EntryName) MayBeOwnTemp() bool {
+	middle, ok := e.tempMiddle()
+	return ok && len(middle) == entryEncoding.EncodedLen(tempRandom) && strings.Trim(middle, digits) == ""
+}
+
+func (e EntryName) tempMiddle() (middle string, ok bool) {
+	middle, ok = strings.CutPrefix(string(e), tempPrefix)
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(middle, tempSuffix)
 }

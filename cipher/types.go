@@ -54,13 +54,13 @@ const (
 	TypeSocket  Type = 5
 	TypeChar    Type = 6 // content: see [Device]
 	TypeBlock   Type = 7 // content: see [Device]
-	TypeDeleted Type = 8 // a deletion record: header only
+	TypeGone    Type = 8 // content: a batch of removals, see [Removal]
 )
 
 // Special reports whether the type's entries carry the letter w.
 func (t Type) Special() bool { return t >= TypeSymlink && t <= TypeBlock }
 
-func (t Type) valid() bool { return t == TypeFile || t.Special() || t == TypeDeleted }
+func (t Type) valid() bool { return t == TypeFile || t.Special() || t == TypeGone }
 
 // String returns the type in a word or two.
 func (t Type) String() string {
@@ -77,8 +77,8 @@ func (t Type) String() string {
 		return "character device"
 	case TypeBlock:
 		return "block device"
-	case TypeDeleted:
-		return "deletion record"
+	case TypeGone:
+		return "batch of removals"
 	}
 	return fmt.Sprintf("type %d", uint8(t))
 }

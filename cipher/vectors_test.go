@@ -182,7 +182,7 @@ func repeat(pattern []byte, n int64) []byte {
 	return bytes.Repeat(pattern, int(n)/len(pattern)+1)[:n]
 }
 
-func wantBytes(t *testing.T, what string, got, want []byte) {
+func wantBytes(t testing.TB, what string, got, want []byte) {
 	t.Helper()
 	if !bytes.Equal(got, want) {
 		t.Errorf("%s = %x, want %x", what, got, want)
@@ -277,7 +277,7 @@ func TestVectorsHeaders(t *testing.T) {
 			if f.Type() != want.Type || f.Salt() != want.Salt.salt() {
 				t.Errorf("keys are of type %v, salt %x", f.Type(), f.Salt())
 			}
-			again, err := f.SealHeader(h)
+			again, err := f.SealCommitHeader(h)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package cipher
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -166,6 +167,28 @@ func (v Vector) Max(o Vector) Vector {
 		out = slices.Delete(out, least, least+1)
 	}
 	return out
+}
+
+// entrySize is the size in bytes of an entry: writer u32 ‖ counter u64.
+const entrySize = 12
+
+// append appends the entries' bytes.
+func (v Vector) append(b []byte) []byte {
+	for _, e := range v {
+		b = binary.BigEndian.AppendUint32(b, e.Writer)
+		b = binary.BigEndian.AppendUint64(b, e.Counter)
+	}
+	return b
+}
+
+// parseVector reads the first n entries of b, and checks nothing of them.
+func parseVector(b []byte, n int) Vector {
+	v := make(Vector, n)
+	for i := range v {
+		entry := b[i*entrySize:]
+		v[i] = Version{binary.BigEndian.Uint32(entry), binary.BigEndian.Uint64(entry[4:])}
+	}
+	return v
 }
 
 // check holds a vector against the format.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/overcast-fs/overcast/cipher"
 )
 
@@ -87,8 +89,13 @@ func TestReaderDirectory(t *testing.T) {
 		{"a foreign file", func(s *sealedCloud) { s.write("Thumbs.db", nil) }, "Thumbs.db': foreign"},
 		{"a conflicted copy", func(s *sealedCloud) { s.write(s.entry("whole")+" (1)", nil) }, "the copy of a sync tool"},
 		{"a name of another cloud", func(s *sealedCloud) { s.write(strings.Repeat("0", 52), nil) }, "does not authenticate"},
-		{"a file of zeros", func(s *sealedCloud) { s.write(s.entry("short"), make([]byte, 600)) }, "no header"},
-		{"an empty file", func(s *sealedCloud) { s.write(s.entry("empty"), nil) }, "no header"},
+		{"a file of zeros", func(s *sealedCloud) { s.write(s.entry("new"), make([]byte, 600)) }, "never committed"},
+		{"a file with a record and no header", func(s *sealedCloud) {
+			s.write(s.entry("new"), append(make([]byte, 512), s.seal(cipher.TypeFile, []byte("content")).records...))
+		}, "never committed"},
+		{"an empty file", func(s *sealedCloud) { s.write(s.entry("new"), nil) }, "never committed"},
+		{"half a header", func(s *sealedCloud) { s.write(s.entry("new"), []byte("OVERCAST")) }, "never committed"},
+		{"another file's content", func(s *sealedCloud) { s.write(s.entry("odd"), bytes.Repeat([]byte("text"), 200)) }, "no header"},
 		{"a lost sidecar", func(s *sealedCloud) {
 			sidecar := "y" + s.entry(long)[1:]
 			s.store(long, "", s.seal(cipher.TypeFile, nil))
@@ -99,6 +106,28 @@ func TestReaderDirectory(t *testing.T) {
 			s.store(long, "", s.seal(cipher.TypeFile, nil))
 			s.write(sidecar, make([]byte, 224))
 		}, "the sidecar is damaged"},
+		{"a FIFO for a sidecar", func(s *sealedCloud) {
+			s.store(long, "", s.seal(cipher.TypeFile, nil))
+			sidecar := filepath.Join(s.dir, "y"+s.entry(long)[1:])
+			must(s.t, os.Remove(sidecar))
+			must(s.t, unix.Mkfifo(sidecar, 0o600))
+		}, "no file that Overcast makes"},
+		{"6 GiB for a sidecar", func(s *sealedCloud) {
+			s.store(long, "", s.seal(cipher.TypeFile, nil))
+			must(s.t, os.Truncate(filepath.Join(s.dir, "y"+s.entry(long)[1:]), 6<<30))
+		}, "the sidecar is damaged"},
+		{"a link for a sidecar", func(s *sealedCloud) {
+			s.store(long, "", s.seal(cipher.TypeFile, nil))
+			sidecar := filepath.Join(s.dir, "y"+s.entry(long)[1:])
+			must(s.t, os.Rename(sidecar, sidecar+"z"))
+			must(s.t, os.Symlink(sidecar+"z", sidecar))
+		}, "symbolic link"},
+		{"a FIFO for a file", func(s *sealedCloud) {
+			must(s.t, unix.Mkfifo(filepath.Join(s.dir, s.entry("odd")), 0o600))
+		}, "no file that Overcast makes"},
+		{"a batch of removals for a file", func(s *sealedCloud) {
+			s.store("odd", "", s.seal(cipher.TypeGone, nil))
+		}, "foreign: a batch of removals"},
 		{"a file under the name of a symlink", func(s *sealedCloud) {
 			s.store("odd", "w", s.seal(cipher.TypeFile, nil))
 		}, "a name for another type"},
@@ -117,7 +146,8 @@ func TestReaderDirectory(t *testing.T) {
 			s.regular("whole", []byte("content"))
 			s.write(".~abc.tmp", nil)
 			s.write("z-later", nil)
-			s.write(s.entry("deleted")+"z", nil)
+			s.write(s.entry("later")+"z", nil)
+			must(t, unix.Mkfifo(filepath.Join(s.dir, "y"+strings.Repeat("0", 40)), 0o600)) // a sidecar that nobody needs
 			c.change(s)
 			demandOnly(t, s, "whole", "", c.want)
 		})

@@ -220,7 +220,7 @@ func (f *file) writeHeader(c *copyOf, s *journal.Sealed) error {
 func (c *copyOf) writeHeader(s *journal.Sealed) error {
 	h := s.Head
 	h.Salt, h.Acc = c.head.Salt, s.Accs[c.mb.index]
-	raw, err := c.keys.SealHeader(&h)
+	raw, err := c.keys.SealCommitHeader(&h)
 	if err != nil {
 		return err
 	}

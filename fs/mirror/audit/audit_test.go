@@ -74,7 +74,7 @@ func (b *box) write(plain string, content []byte, change func(h *cipher.Header, 
 	if change != nil {
 		change(h, records)
 	}
-	header, err := keys.SealHeader(h)
+	header, err := keys.SealCommitHeader(h)
 	b.must(err)
 	name, err := b.keys.EncodeName(cipher.PlainName(plain))
 	b.must(err)
