@@ -32,6 +32,8 @@ func Conformance(t *testing.T, empty func(t *testing.T) cloud.Dir) {
 		{"rename refused", testRenameRefused},
 		{"exchange", testExchange},
 		{"link", testLink},
+		{"handles", testHandles},
+		{"handles of reused numbers", testHandlesOfReused},
 		{"long names and paths", testLong},
 		{"attributes", testAttributes},
 		{"times", testTimes},

@@ -19,6 +19,7 @@ func everything(d cloud.Dir, path string, file cloud.File) map[string]error {
 	_, open := d.Open(path, true)
 	_, create := d.Create(path, 0o644)
 	_, stat := d.Stat(path)
+	_, handle := d.Handle(path)
 	_, readdir := d.ReadDir(path)
 	_, list := d.Listxattr(path)
 	_, get := d.Getxattr(path, "user.x")
@@ -27,7 +28,7 @@ func everything(d cloud.Dir, path string, file cloud.File) map[string]error {
 	_, writeat := file.WriteAt([]byte("x"), 0)
 	_, seek := file.SeekData(0)
 	return map[string]error{
-		"open": open, "create": create, "stat": stat, "readdir": readdir, "listxattr": list, "getxattr": get,
+		"open": open, "create": create, "stat": stat, "handle": handle, "readdir": readdir, "listxattr": list, "getxattr": get,
 		"statfs": statfs, "readat": readat, "writeat": writeat, "seekdata": seek,
 		"mkdir": d.Mkdir(path, 0o755), "remove": d.Remove(path), "rmdir": d.Rmdir(path),
 		"rename": d.Rename(path, path), "exchange": d.Exchange(path, path), "link": d.Link(path, path),

@@ -68,6 +68,10 @@ func (f *Faulty) Stat(path string) (cloud.Info, error) {
 	return try(f, "stat", func() (cloud.Info, error) { return f.dir.Stat(path) }, path)
 }
 
+func (f *Faulty) Handle(path string) ([]byte, error) {
+	return try(f, "handle", func() ([]byte, error) { return f.dir.Handle(path) }, path)
+}
+
 func (f *Faulty) ReadDir(path string) ([]cloud.Entry, error) {
 	return try(f, "readdir", func() ([]cloud.Entry, error) { return f.dir.ReadDir(path) }, path)
 }

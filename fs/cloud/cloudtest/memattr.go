@@ -2,6 +2,7 @@ package cloudtest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"maps"
 	"slices"
 	"syscall"
@@ -174,6 +175,21 @@ func (m *Mem) Stat(path string) (info cloud.Info, err error) {
 		return err
 	})
 	return info, err
+}
+
+// Handle gives what the number of the inode, and its generation, would be.
+func (m *Mem) Handle(path string) (handle []byte, err error) {
+	err = m.enter("handle", path, func() error {
+		n, err := m.vol.lookup(path)
+		if err == nil {
+			err = mustBe(n, regular, directory)
+		}
+		if err == nil {
+			handle = binary.BigEndian.AppendUint64(nil, n.ino)
+		}
+		return err
+	})
+	return handle, err
 }
 
 func (v *volume) info(n *inode) cloud.Info {
