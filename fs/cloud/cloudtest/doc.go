@@ -9,7 +9,11 @@
 //     One run can be crashed in many ways ([Disk.SnapshotAfter]). The volumes of
 //     a disk lie on disks of their own or on one filesystem ([Disk.Together]),
 //     and numbers of inodes can be given again ([Disk.ReuseInodes]).
-//   - [Faulty] fails operations by rule; [ReadOnly] fails every change.
+//   - [Faulty] fails operations by rule, lets them wait ([Stall]), or lets
+//     somebody act before them ([Act]); [Without] are the rules of a filesystem
+//     that lacks something; [ReadOnly] fails every change.
+//   - [Foreign] is what a sync client, or whoever else has access, does to a
+//     directory.
 //
 // # What a crash leaves
 //
