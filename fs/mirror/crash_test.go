@@ -276,17 +276,19 @@ func (b *box) verify(same bool, holds func(map[string]seen) error) error {
 	if err := holds(w); err != nil {
 		return b.explain("%w", err)
 	}
-	if len(b.state.behind) > 0 && same {
-		return b.explain("behind: %v", b.state.behind)
+	if len(b.state.Behind()) > 0 && same {
+		return b.explain("behind: %v", b.state.Behind())
 	}
 	if err := m.Close(); err != nil {
 		return b.explain("unmount: %w", err)
 	}
-	if err := b.inOrder(same); err != nil {
-		return b.explain("%w", err)
+	if same {
+		if err := b.inOrder(w); err != nil {
+			return b.explain("%w", err)
+		}
 	}
 	for k := range b.n {
-		if _, behind := b.state.behind[b.ids[k]]; behind {
+		if _, behind := b.state.Behind()[b.ids[k]]; behind {
 			continue
 		}
 		if err := b.verifyAlone(k, w, same, holds); err != nil {

@@ -318,13 +318,14 @@ func rehearse(b *box, steps []step) (ops []int, err error) {
 	if err := p.remount(); err != nil {
 		return nil, err
 	}
-	if err := h.afterKill(look(p.m), len(steps)); err != nil {
+	got := look(p.m)
+	if err := h.afterKill(got, len(steps)); err != nil {
 		return nil, fmt.Errorf("after the unmount: %w", err)
 	}
 	if err := p.m.Close(); err != nil {
 		return nil, err
 	}
-	return ops, b.inOrder(true)
+	return ops, b.inOrder(got)
 }
 
 // agrees holds what open handles show against the model.
