@@ -306,5 +306,14 @@ func readNode(n *mirror.Node) ([]byte, error) {
 		return nil, err
 	}
 	defer h.Close()
-	return io.ReadAll(io.NewSectionReader(h, 0, 1<<40))
+	a, err := n.Attr()
+	if err != nil {
+		return nil, err
+	}
+	buf := make([]byte, a.Size+1) // one more, to see the end
+	k, err := h.ReadAt(buf, 0)
+	if err == io.EOF {
+		err = nil
+	}
+	return buf[:k], err
 }

@@ -43,13 +43,17 @@ func (m behind) owes(k int, _ string) bool {
 	return owes
 }
 
-// inOrder holds each cloud against what a program sees.
-func (b *box) inOrder(want map[string]seen) error {
+// inOrder holds each cloud against what a program sees. If it is to be tidy,
+// nothing else is there either, such as sidecars that no entry needs.
+func (b *box) inOrder(want map[string]seen, tidy bool) error {
 	m := b.memory()
 	for k := range b.n {
 		tree, err := b.audit(k)
 		if err == nil {
 			err = ordered(tree, want, m, k)
+		}
+		if err == nil && tidy && len(tree.Strange) > 0 && !m.owes(k, "") {
+			err = fmt.Errorf("left over: %q", tree.Strange)
 		}
 		if err != nil {
 			return fmt.Errorf("audit of cloud %d: %w", k, err)
@@ -89,9 +93,6 @@ func ordered(tree *audit.Tree, want map[string]seen, m memory, k int) error {
 		if _, ok := want[unspell(path)]; !ok && !m.owes(k, unspell(path)) {
 			return fmt.Errorf("%q is there", unspell(path))
 		}
-	}
-	if len(tree.Strange) > 0 && !m.owes(k, "") {
-		return fmt.Errorf("left over: %q", tree.Strange)
 	}
 	return nil
 }

@@ -102,6 +102,7 @@ type player struct {
 	b       *box
 	m       *mirror.Mirror
 	handles map[int]*played
+	done    int // steps
 }
 
 type played struct {
@@ -117,24 +118,22 @@ func (p *played) close() error {
 
 func newPlayer(b *box) (*player, error) {
 	m, err := b.open()
-	return &player{b, m, map[int]*played{}}, err
+	return &player{b: b, m: m, handles: map[int]*played{}}, err
 }
 
-// play does steps until the disk crashes or one of them errs where the model
-// does not, and returns how many were done.
-func (p *player) play(steps []step) (done int, err error) {
+// play does steps until one of them errs where the model does not, or does not
+// where the model does.
+func (p *player) play(steps []step) error {
 	w := newModel()
 	for i, s := range steps {
+		p.done = i
 		want := w.apply(s)
-		err := p.do(s)
-		if p.b.disk.Crashed() {
-			return i, nil
-		}
-		if (err == nil) != (want == nil) {
-			return i, fmt.Errorf("step %d %v: got error %v, want %v", i+1, s, err, want)
+		if err := p.do(s); (err == nil) != (want == nil) {
+			return fmt.Errorf("step %d %v: got error %v, want %v", i+1, s, err, want)
 		}
 	}
-	return len(steps), nil
+	p.done = len(steps)
+	return nil
 }
 
 // do does one step.
@@ -325,7 +324,7 @@ func rehearse(b *box, steps []step) (ops []int, err error) {
 	if err := p.m.Close(); err != nil {
 		return nil, err
 	}
-	return ops, b.inOrder(got)
+	return ops, b.inOrder(got, true)
 }
 
 // agrees holds what open handles show against the model.
