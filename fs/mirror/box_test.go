@@ -84,7 +84,7 @@ func newBox(t *testing.T, n int) *box { return newBoxOn(t, n, layout{}) }
 func newBoxOn(t *testing.T, n int, on layout) *box {
 	t.Helper()
 	b := &box{
-		t: t, n: n, disk: cloudtest.NewDisk(), vault: cipher.NewID(), state: newMemState(7), log: "log", clock: &clock{now: time.Unix(1_600_000_000, 0)},
+		t: t, n: n, disk: cloudtest.NewDisk(), vault: cipher.ID{1}, state: newMemState(7), log: "log", clock: &clock{now: time.Unix(1_600_000_000, 0)},
 		rules: map[int][]cloudtest.Rule{}, faulty: map[int]*cloudtest.Faulty{},
 	}
 	b.disk.ReuseInodes(on.reuse)
@@ -92,7 +92,8 @@ func newBoxOn(t *testing.T, n int, on layout) *box {
 		b.disk.Together()
 	}
 	for k := range n {
-		b.keys, b.ids = append(b.keys, cipher.NewKey()), append(b.ids, cipher.NewID())
+		// The same in every run, so that entries come in the same order.
+		b.keys, b.ids = append(b.keys, &cipher.Key{byte(k + 1)}), append(b.ids, cipher.ID{byte(k + 2)})
 		d := b.disk.Dir(cloudName(k))
 		f, err := d.Create(cipher.MarkerName, 0o644)
 		check(t, err)

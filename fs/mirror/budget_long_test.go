@@ -7,4 +7,5 @@ const (
 	everyNth          = 1 // operation of a fixed story is a crash
 	crashesPerHistory = 6
 	someHistories     = 12500 // of 24 stories each
+	faultSeeds        = 1000  // of each kind
 )

@@ -7,4 +7,5 @@ const (
 	everyNth          = 5 // operation of a fixed story is a crash
 	crashesPerHistory = 6
 	someHistories     = 12
+	faultSeeds        = 8 // of each kind
 )

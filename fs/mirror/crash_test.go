@@ -40,9 +40,10 @@ func moments(t *testing.T, tl tale, at []int) []*crash {
 	p, err := newPlayer(b)
 	check(t, err)
 	var list []*crash
+	start := b.disk.Ops()
 	for _, op := range at {
 		c := &crash{tale: &tl, h: h, at: op, rng: rand.New(rand.NewPCG(uint64(op), tl.seed<<8|uint64(tl.n)))}
-		b.disk.SnapshotAfter(b.disk.Ops()+op, c.rng.IntN(3), func(d *cloudtest.Disk) {
+		b.disk.SnapshotAfter(start+op, c.rng.IntN(3), func(d *cloudtest.Disk) {
 			c.b, c.done = b.on(d), p.done
 			c.what = fmt.Sprintf("%d clouds, operation %d, in step %d", tl.n, op, p.done+1)
 			list = append(list, c)
@@ -50,6 +51,11 @@ func moments(t *testing.T, tl tale, at []int) []*crash {
 	}
 	if err := p.play(tl.steps); err != nil {
 		t.Fatalf("%v: %v\n%s", tl, err, script(tl.steps))
+	}
+	if end := b.disk.Ops() - start; len(at) > len(list) { // at the end of everything
+		c := &crash{tale: &tl, h: h, at: end, rng: rand.New(rand.NewPCG(uint64(end), tl.seed<<8|uint64(tl.n)))}
+		c.b, c.done, c.what = b.clone(), p.done, fmt.Sprintf("%d clouds, after the last operation", tl.n)
+		list = append(list, c)
 	}
 	return list
 }
@@ -117,48 +123,57 @@ func (c *crash) explain(err error) error {
 // crashAgain crashes recoveries, too, one after the other.
 func (c *crash) crashAgain(kill bool) error {
 	for range c.rng.IntN(3) {
-		total, err := c.recovery()
-		if total == 0 || err != nil {
+		at, b, err := c.recovery()
+		if b == nil || err != nil {
 			return err
 		}
-		at := c.rng.IntN(total)
-		c.b.disk.TearAfter(c.b.disk.Ops()+at, c.rng.IntN(3))
-		c.b.state.crashed = c.b.disk.Crashed
-		if m, err := c.b.open(); err == nil {
-			_ = m.Close()
-		}
-		c.b.state.crashed = nil
+		c.b = b
 		if kill || c.rng.IntN(2) == 0 {
-			c.what += fmt.Sprintf(", recovery killed after %d of %d operations", at, total)
+			c.what += fmt.Sprintf(", recovery killed after %d operations", at)
 			c.b.disk.Kill()
 			continue
 		}
 		seed := c.rng.Uint64()
-		c.what += fmt.Sprintf(", power cut (%d) in the recovery after %d of %d operations", seed, at, total)
+		c.what += fmt.Sprintf(", power cut (%d) in the recovery after %d operations", seed, at)
 		c.cut(seed)
 	}
 	return nil
 }
 
-// recovery counts the operations of a mount and an unmount.
-func (c *crash) recovery() (total int, err error) {
+// recovery mounts and unmounts, and gives what a crash after some operation of
+// that leaves. Most recoveries have less than 60.
+func (c *crash) recovery() (at int, left *box, err error) {
 	trial := c.b.clone()
-	before := trial.disk.Ops()
+	type moment struct {
+		at int
+		b  *box
+	}
+	var taken []moment
+	for _, most := range []int{12, 12, 30, 30, 60, 60} {
+		at := c.rng.IntN(most)
+		trial.disk.SnapshotAfter(trial.disk.Ops()+at, c.rng.IntN(3), func(d *cloudtest.Disk) {
+			taken = append(taken, moment{at, trial.on(d)})
+		})
+	}
 	m, err := trial.open()
 	if err != nil {
-		return 0, fmt.Errorf("mount: %w", err)
+		return 0, nil, fmt.Errorf("mount: %w", err)
 	}
 	if err := m.Close(); err != nil {
-		return 0, fmt.Errorf("unmount: %w", err)
+		return 0, nil, fmt.Errorf("unmount: %w", err)
 	}
-	return trial.disk.Ops() - before, nil
+	if len(taken) == 0 {
+		return 0, nil, nil
+	}
+	chosen := taken[c.rng.IntN(len(taken))]
+	return chosen.at, chosen.b, nil
 }
 
 // demand is what is asked of the clouds beside what a program sees.
 type demand struct {
 	same bool         // every cloud shows the same
-	owes map[int]bool // but for these, which may be behind
-	tidy bool         // nothing is left over
+	owes map[int]bool // but for these, which may owe something
+	tidy bool         // nothing else is left over, such as sidecars that no entry needs
 }
 
 var (
@@ -190,13 +205,13 @@ func (b *box) verify(d demand, holds func(map[string]seen) error) error {
 		return b.explain("unmount: %w", err)
 	}
 	if d.same {
-		if err := b.inOrder(w, d.tidy); err != nil {
+		if err := b.inOrder(w, d); err != nil {
 			return b.explain("%w", err)
 		}
 	}
 	for k := range b.n {
 		_, owes := owing[b.ids[k]]
-		if owes || d.same && k != b.disk.Ops()%b.n { // the audit has seen that they are the same: one mount is enough
+		if owes || d.owes[k] || d.same && k != b.disk.Ops()%b.n { // the audit has seen that they are the same: one mount is enough
 			continue
 		}
 		if err := b.verifyAlone(k, w, d.same, holds); err != nil {

@@ -159,9 +159,7 @@ func (w *model) onHandle(s step) error {
 		t.data = patched(t.data, text(int(s.n), s.seed), off)
 		t.mtime = 0
 	case opTruncate:
-		if int(s.n) != len(t.data) {
-			t.data, t.mtime = patched(t.data[:min(int(s.n), len(t.data))], "", int(s.n)), 0
-		}
+		t.data, t.mtime = patched(t.data[:min(int(s.n), len(t.data))], "", int(s.n)), 0 // now, also if the size stays
 	case opAllocate:
 		w.allocate(t, s)
 	case opClose:
@@ -236,7 +234,7 @@ func (w *model) onExisting(s step, at spot) error {
 		return mirror.ErrInvalid
 	default:
 		w.handles[s.h] = at.here
-		if s.op == opReplace && len(at.here.data) > 0 {
+		if s.op == opReplace {
 			at.here.data, at.here.mtime = "", 0
 		}
 	}

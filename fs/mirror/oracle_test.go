@@ -32,6 +32,15 @@ type indexed struct {
 	version cipher.Vector
 }
 
+// excused is a memory under which some clouds may differ anyhow: somebody else
+// has just changed them.
+type excused struct {
+	memory
+	clouds map[int]bool
+}
+
+func (m excused) owes(k int, path string) bool { return m.clouds[k] || m.memory.owes(k, path) }
+
 // behind is the memory of a vault without index and debts: a cloud that is
 // behind owes everything.
 type behind struct{ b *box }
@@ -43,16 +52,15 @@ func (m behind) owes(k int, _ string) bool {
 	return owes
 }
 
-// inOrder holds each cloud against what a program sees. If it is to be tidy,
-// nothing else is there either, such as sidecars that no entry needs.
-func (b *box) inOrder(want map[string]seen, tidy bool) error {
-	m := b.memory()
+// inOrder holds each cloud against what a program sees.
+func (b *box) inOrder(want map[string]seen, d demand) error {
+	m := excused{b.memory(), d.owes}
 	for k := range b.n {
 		tree, err := b.audit(k)
 		if err == nil {
 			err = ordered(tree, want, m, k)
 		}
-		if err == nil && tidy && len(tree.Strange) > 0 && !m.owes(k, "") {
+		if err == nil && d.tidy && len(tree.Strange) > 0 && !m.owes(k, "") {
 			err = fmt.Errorf("left over: %q", tree.Strange)
 		}
 		if err != nil {

@@ -102,7 +102,8 @@ type player struct {
 	b       *box
 	m       *mirror.Mirror
 	handles map[int]*played
-	done    int // steps
+	done    int                         // steps
+	before  func(i int, w *model) error // what else happens before a step, or nil
 }
 
 type played struct {
@@ -127,6 +128,11 @@ func (p *player) play(steps []step) error {
 	w := newModel()
 	for i, s := range steps {
 		p.done = i
+		if p.before != nil {
+			if err := p.before(i, w); err != nil {
+				return err
+			}
+		}
 		want := w.apply(s)
 		if err := p.do(s); (err == nil) != (want == nil) {
 			return fmt.Errorf("step %d %v: got error %v, want %v", i+1, s, err, want)
@@ -136,8 +142,17 @@ func (p *player) play(steps []step) error {
 	return nil
 }
 
-// do does one step.
+// do does one step. A path that was found stale is looked up again, as the
+// kernel does.
 func (p *player) do(s step) error {
+	err := p.try(s)
+	if errors.Is(err, mirror.ErrStale) && s.path != "" {
+		err = p.try(s)
+	}
+	return err
+}
+
+func (p *player) try(s step) error {
 	switch s.op {
 	case opWrite, opTruncate, opAllocate, opFsync, opClose:
 		return p.onHandle(s)
@@ -170,11 +185,11 @@ func (p *player) remount() error {
 		}
 		delete(p.handles, h)
 	}
-	if err := p.m.Close(); err != nil {
-		return err
+	err := p.m.Close()
+	p.m = nil
+	if err == nil {
+		p.m, err = p.b.open()
 	}
-	var err error
-	p.m, err = p.b.open()
 	return err
 }
 
@@ -324,7 +339,7 @@ func rehearse(b *box, steps []step) (ops []int, err error) {
 	if err := p.m.Close(); err != nil {
 		return nil, err
 	}
-	return ops, b.inOrder(got, true)
+	return ops, b.inOrder(got, demand{same: true, tidy: true})
 }
 
 // agrees holds what open handles show against the model.

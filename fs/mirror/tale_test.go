@@ -29,6 +29,75 @@ var endings = []struct {
 	{"power cut of one volume", powerCutOfOne},
 }
 
+// failingRecoveries are endings of which the recovery has a fault.
+var failingRecoveries = []struct {
+	name string
+	run  ending
+}{
+	{"killed, a cloud fails", failingRecovery(oneCloud, false)},
+	{"killed, all clouds fail", failingRecovery(allClouds, false)},
+	{"killed, the log fails", failingRecovery(onlyTheLog, false)},
+	{"killed, the state fails", failingRecovery(onlyTheState, false)},
+	{"power cut, a cloud fails", failingRecovery(oneCloud, true)},
+	{"power cut, all clouds fail", failingRecovery(allClouds, true)},
+	{"power cut, the log fails", failingRecovery(onlyTheLog, true)},
+	{"power cut, the state fails", failingRecovery(onlyTheState, true)},
+}
+
+// failingRecovery crashes, mounts while something fails, is killed, and mounts
+// without the fault.
+func failingRecovery(where func(*rand.Rand, tale) int, cut bool) ending {
+	return func(c *crash) error {
+		holds, d := c.afterKill, demand{same: true}
+		if cut {
+			c.cut(c.rng.Uint64())
+			holds, d = c.afterCut, byItself
+		} else {
+			c.b.disk.Kill()
+		}
+		f := drawIn(where, append(cloudFails, cloudIsFull...))(c.rng, *c.tale)
+		for i := range f.rules { // reads fail, too
+			f.rules[i].Op = pick(c.rng, "", "change")
+		}
+		f.arm(c.b)
+		c.what += fmt.Sprintf(", mounted with faults %v", f)
+		if m, err := c.b.open(); err == nil {
+			_ = m.Close()
+		}
+		c.b.mend()
+		c.b.disk.Kill()
+		if f.where >= 0 && c.b.n > 1 {
+			d.owes = map[int]bool{f.where: true}
+		}
+		return c.explain(c.b.verify(d, holds))
+	}
+}
+
+// TestFailingRecoveries lets recoveries fail.
+func TestFailingRecoveries(t *testing.T) {
+	var ran tally
+	for _, e := range failingRecoveries {
+		losing(t, "recovery: "+e.name, func(t *testing.T, name string) error {
+			return eachSeed(name, faultSeeds, func(seed uint64) error {
+				tl := invented(seed)
+				ops, err := rehearse(tl.box(t), tl.steps)
+				if err != nil {
+					return err
+				}
+				rng := rand.New(rand.NewPCG(seed, 5))
+				for _, c := range moments(t, tl, []int{rng.IntN(ops[len(ops)-1])}) {
+					ran.story(e.name)
+					if err := e.run(c); err != nil {
+						return fmt.Errorf("%v: %w\n%s", tl, err, script(tl.steps))
+					}
+				}
+				return nil
+			})
+		})
+	}
+	t.Logf("%d stories\n%v", ran.stories, &ran)
+}
+
 // invented is the random history of a seed. Clouds are one to three, and lie on
 // disks of their own or on one filesystem.
 func invented(seed uint64) tale {
@@ -53,6 +122,20 @@ func TestRandomStories(t *testing.T) {
 		}
 	}
 	t.Logf("%d stories in %v, seeds %d to %d\n%v", ran.stories, time.Since(start).Round(time.Millisecond), *firstStory, *firstStory+*histories-1, &ran)
+}
+
+// TestHardStories tells what has failed.
+func TestHardStories(t *testing.T) {
+	var ran tally
+	for _, seed := range hardSeeds["stories"] {
+		losing(t, fmt.Sprintf("story: seed %d", seed), func(t *testing.T, _ string) error {
+			steps, err := tellStories(t, invented(seed), &ran)
+			if err != nil {
+				err = fmt.Errorf("%w\n%s", err, script(steps))
+			}
+			return err
+		})
+	}
 }
 
 // tellStories rehearses a history, and crashes it at a few operations. Of one

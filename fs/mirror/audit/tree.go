@@ -32,6 +32,8 @@ type Node struct {
 	Err    error          // why it could not be got back if nothing else were left
 }
 
+var errTwice = errors.New("two entries have this name")
+
 // Tree reads a whole cloud, every byte of it. An error is about the reading;
 // what is wrong with a node is said there.
 func (c *Cloud) Tree() (*Tree, error) {
@@ -68,8 +70,10 @@ func (c *Cloud) walk(t *Tree, dir, plain string) error {
 		}
 		delete(unused, e.Name)
 		at := path.Join(plain, string(d.Name))
-		if _, twice := t.Nodes[at]; twice {
-			return fmt.Errorf("%s: two entries have this name", at)
+		if n, twice := t.Nodes[at]; twice {
+			n.Err = errTwice
+			t.Nodes[at] = n
+			continue
 		}
 		t.Nodes[at] = c.node(path.Join(dir, e.Name), d.Special)
 		if e.Dir {
