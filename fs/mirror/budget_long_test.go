@@ -8,4 +8,5 @@ const (
 	crashesPerHistory = 6
 	someHistories     = 12500 // of 24 stories each
 	faultSeeds        = 1000  // of each kind
+	closeRounds       = 200
 )

@@ -8,4 +8,5 @@ const (
 	crashesPerHistory = 6
 	someHistories     = 12
 	faultSeeds        = 8 // of each kind
+	closeRounds       = 20
 )

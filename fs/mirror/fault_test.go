@@ -77,6 +77,7 @@ type faultKind struct {
 
 var faultKinds = []faultKind{
 	{name: "a cloud fails", draw: drawIn(oneCloud, cloudFails), blamed: true},
+	{name: "a cloud cannot be read", draw: drawReads, blamed: true},
 	{name: "a cloud is full", draw: drawIn(oneCloud, cloudIsFull), blamed: true},
 	{name: "the process is at its limits", draw: drawIn(oneCloud, ownLimits), mayFail: true},
 	{name: "all clouds fail", draw: drawIn(allClouds, cloudFails), mayFail: true},
@@ -112,6 +113,13 @@ func drawIn(where func(*rand.Rand, tale) int, errs []error) func(*rand.Rand, tal
 		f.rules = []cloudtest.Rule{r}
 		return f
 	}
+}
+
+// drawReads lets reads of one kind fail in one cloud.
+func drawReads(rng *rand.Rand, tl tale) fault {
+	f := drawIn(oneCloud, cloudFails)(rng, tl)
+	f.rules[0].Op = pick(rng, "open", "readat", "stat", "readdir", "")
+	return f
 }
 
 func drawLack(rng *rand.Rand, tl tale) fault {

@@ -124,11 +124,13 @@ func TestRandomStories(t *testing.T) {
 	t.Logf("%d stories in %v, seeds %d to %d\n%v", ran.stories, time.Since(start).Round(time.Millisecond), *firstStory, *firstStory+*histories-1, &ran)
 }
 
+func storyName(seed uint64) string { return fmt.Sprintf("story: seed %d", seed) }
+
 // TestHardStories tells what has failed.
 func TestHardStories(t *testing.T) {
 	var ran tally
 	for _, seed := range hardSeeds["stories"] {
-		losing(t, fmt.Sprintf("story: seed %d", seed), func(t *testing.T, _ string) error {
+		losing(t, storyName(seed), func(t *testing.T, _ string) error {
 			steps, err := tellStories(t, invented(seed), &ran)
 			if err != nil {
 				err = fmt.Errorf("%w\n%s", err, script(steps))

@@ -38,6 +38,10 @@ type Rule struct {
 	// just then. It may use other handles, but not the one that it acts for.
 	Act Act
 
+	// Instead is where a ReadAt reads, at the same path, or nil: what a server
+	// says that answers now this, now that, and shows no change by it.
+	Instead cloud.Dir
+
 	// Short is how many bytes a WriteAt that fails has written first, and how
 	// many a ReadAt that fails has read.
 	Short int
@@ -53,6 +57,9 @@ func (r Rule) String() string {
 	}
 	if r.Act != nil {
 		s += fmt.Sprintf(" after %v", r.Act)
+	}
+	if r.Instead != nil {
+		s += " reads something else"
 	}
 	if r.Err != nil {
 		s += fmt.Sprintf(" → %v", r.Err)

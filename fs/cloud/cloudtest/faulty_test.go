@@ -219,3 +219,15 @@ func TestWithout(t *testing.T) {
 		t.Errorf("rules %v", rules)
 	}
 }
+
+func TestFaultyInstead(t *testing.T) {
+	mem, old := NewMem(), NewMem()
+	write(t, mem, "f", "now")
+	write(t, old, "f", "old")
+	f := NewFaulty(mem, Rule{Op: "readat", From: 2, To: 2, Instead: old})
+	file := open(t, f, "f")
+	equal(t, "first", content(t, file), "now")
+	equal(t, "second", content(t, file), "old")
+	equal(t, "third", content(t, file), "now")
+	equal(t, "printed", f.String(), "readat(*)[2:2] reads something else (matched 3, failed 1)")
+}

@@ -129,11 +129,23 @@ func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
 	if r == nil {
 		return f.file.ReadAt(p, off)
 	}
+	if r.Instead != nil {
+		return readInstead(r.Instead, f.path, p, off)
+	}
 	n, err := f.file.ReadAt(p[:min(r.Short, len(p))], off)
 	if err == nil || err == io.EOF {
 		err = &fs.PathError{Op: "readat", Path: f.path, Err: r.Err}
 	}
 	return n, err
+}
+
+func readInstead(dir cloud.Dir, path string, p []byte, off int64) (int, error) {
+	f, err := dir.Open(path, false)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return f.ReadAt(p, off)
 }
 
 func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {

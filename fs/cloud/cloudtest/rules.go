@@ -92,7 +92,7 @@ func (f *Rules) turn(op string, paths []string) *Rule {
 }
 
 // fault lets a rule have its turn before the operation, and gives it if the
-// operation is to fail by it.
+// operation is to fail by it, or to read something else.
 func (f *Rules) fault(op string, paths ...string) *Rule {
 	r := f.turn(op, paths)
 	if r == nil {
@@ -104,7 +104,7 @@ func (f *Rules) fault(op string, paths ...string) *Rule {
 	if r.Act != nil {
 		r.Act.Act()
 	}
-	if r.Err == nil {
+	if r.Err == nil && (r.Instead == nil || op != "readat") {
 		return nil
 	}
 	return r
