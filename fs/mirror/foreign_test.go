@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"testing"
 
@@ -21,30 +22,56 @@ type meddled struct {
 	them *cloudtest.Foreign
 }
 
-// meddlings are the kinds of what somebody does to the entry of one path, with
-// that of another, and with what the cloud was some steps ago.
+// prey is what somebody finds to meddle with.
+type prey struct {
+	at, other, free string         // entries of two things that a program has, and of a name that it never uses
+	old             *cloudtest.Mem // the cloud as it was some steps ago
+}
+
+// was is the content of the entry as it was, or garbage if there was none.
+func (p prey) was() []byte {
+	f, err := p.old.Open(p.at, false)
+	if err != nil {
+		return []byte("garbage")
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<30))
+	if err != nil {
+		return []byte("garbage")
+	}
+	return content
+}
+
+func one(m cloudtest.Move) []cloudtest.Move { return []cloudtest.Move{m} }
+
+// meddlings are the kinds of what somebody does, one move before each
+// operation.
 var meddlings = []struct {
-	name string
-	move func(at, other string, old *cloudtest.Mem) cloudtest.Move
+	name  string
+	moves func(p prey) []cloudtest.Move
 }{
-	{"deleted", func(at, _ string, _ *cloudtest.Mem) cloudtest.Move { return cloudtest.Delete(at) }},
-	{"replaced by garbage", func(at, _ string, _ *cloudtest.Mem) cloudtest.Move { return cloudtest.Replace(at, []byte("garbage")) }},
-	{"rewritten with garbage", func(at, _ string, _ *cloudtest.Mem) cloudtest.Move { return cloudtest.Rewrite(at, random(2000)) }},
-	{"renamed to what is foreign", func(at, _ string, _ *cloudtest.Mem) cloudtest.Move { return cloudtest.Rename(at, "theirs") }},
-	{"renamed over another", func(at, other string, _ *cloudtest.Mem) cloudtest.Move { return cloudtest.Rename(at, other) }},
-	{"swapped with another", func(at, other string, _ *cloudtest.Mem) cloudtest.Move { return cloudtest.Swap(at, other) }},
-	{"replaced by a copy of another", func(at, other string, _ *cloudtest.Mem) cloudtest.Move { return cloudtest.Plant(other, at, false) }},
-	{"replaced by a link of another", func(at, other string, _ *cloudtest.Mem) cloudtest.Move { return cloudtest.Plant(other, at, true) }},
-	{"duplicated", func(at, _ string, _ *cloudtest.Mem) cloudtest.Move { return cloudtest.Duplicate(at) }},
-	{"rolled back", func(at, _ string, old *cloudtest.Mem) cloudtest.Move { return cloudtest.Rollback(at, old) }},
-	{"all rolled back", func(_, _ string, old *cloudtest.Mem) cloudtest.Move { return cloudtest.Rollback("", old) }},
+	{"deleted", func(p prey) []cloudtest.Move { return one(cloudtest.Delete(p.at)) }},
+	{"replaced by garbage", func(p prey) []cloudtest.Move { return one(cloudtest.Replace(p.at, []byte("garbage"))) }},
+	{"rewritten with garbage", func(p prey) []cloudtest.Move { return one(cloudtest.Rewrite(p.at, random(2000))) }},
+	{"rewritten with what it was", func(p prey) []cloudtest.Move { return one(cloudtest.Rewrite(p.at, p.was())) }},
+	{"rewritten in pieces", func(p prey) []cloudtest.Move { return cloudtest.Deliver(p.at, p.was(), 3) }},
+	{"renamed to what is foreign", func(p prey) []cloudtest.Move { return one(cloudtest.Rename(p.at, "theirs")) }},
+	{"renamed over another", func(p prey) []cloudtest.Move { return one(cloudtest.Rename(p.at, p.other)) }},
+	{"swapped with another", func(p prey) []cloudtest.Move { return one(cloudtest.Swap(p.at, p.other)) }},
+	{"replaced by a copy of another", func(p prey) []cloudtest.Move { return one(cloudtest.Plant(p.other, p.at, false)) }},
+	{"replaced by a link of another", func(p prey) []cloudtest.Move { return one(cloudtest.Plant(p.other, p.at, true)) }},
+	{"copied to a free name", func(p prey) []cloudtest.Move { return one(cloudtest.Plant(p.at, p.free, false)) }},
+	{"linked to a free name", func(p prey) []cloudtest.Move { return one(cloudtest.Plant(p.at, p.free, true)) }},
+	{"duplicated", func(p prey) []cloudtest.Move { return one(cloudtest.Duplicate(p.at)) }},
+	{"rolled back", func(p prey) []cloudtest.Move { return one(cloudtest.Rollback(p.at, p.old)) }},
+	{"all rolled back", func(p prey) []cloudtest.Move { return one(cloudtest.Rollback("", p.old)) }},
 }
 
 func (s *meddled) String() string {
 	return fmt.Sprintf("%v, in cloud %d, from step %d on before operation %d: %v", s.tl, s.k, s.step+1, s.op, s.them)
 }
 
-func (s *meddled) tell(t *testing.T, move func(at, other string, old *cloudtest.Mem) cloudtest.Move) error {
+func (s *meddled) tell(t *testing.T, moves func(p prey) []cloudtest.Move) error {
 	b := s.tl.box(t)
 	s.them = b.them(s.k)
 	p, err := newPlayer(b)
@@ -53,8 +80,11 @@ func (s *meddled) tell(t *testing.T, move func(at, other string, old *cloudtest.
 	p.before = func(i int, w *model) error {
 		past = append(past, b.disk.Clone())
 		if i == s.step {
-			old := past[s.rng.IntN(len(past))].Dir(cloudName(s.k))
-			b.faulty[s.k].Inject(cloudtest.Rule{From: s.op, To: s.op, Act: s.them.Then(move(s.target(b, w), s.target(b, w), old))})
+			found := prey{free: b.entry(s.k, "free"), old: past[s.rng.IntN(len(past))].Dir(cloudName(s.k))}
+			found.at, found.other = s.target(b, w), s.target(b, w)
+			for j, move := range moves(found) {
+				b.faulty[s.k].Inject(cloudtest.Rule{From: s.op + j, To: s.op + j, Act: s.them.Then(move)})
+			}
 		}
 		return nil
 	}
@@ -98,7 +128,7 @@ func TestForeign(t *testing.T) {
 				tl.n = 2 + int(seed%2)
 				rng := rand.New(rand.NewPCG(seed, 23))
 				s := &meddled{tl: tl, rng: rng, step: len(tl.steps)/4 + rng.IntN(len(tl.steps)/2), k: rng.IntN(tl.n), op: 1 + rng.IntN(10)}
-				if err := s.tell(t, m.move); err != nil {
+				if err := s.tell(t, m.moves); err != nil {
 					return fmt.Errorf("%v: %w\n%s", s, err, script(tl.steps))
 				}
 				return nil
