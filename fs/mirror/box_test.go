@@ -30,12 +30,14 @@ type box struct {
 	ids    []cipher.ID
 	vault  cipher.ID
 	state  *memState
-	log    string // the volume
+	logs   string // the volume of the log
+	log    *redo.Log
 	clock  *clock
 	config func(*mirror.Config)     // what is special about its mirrors, or nil
 	rules  map[int][]cloudtest.Rule // by cloud; of the log at theLog
-	faulty map[int]*cloudtest.Faulty
-	said   *strings.Builder // by the last mirror that was opened
+	rigged map[int]*cloudtest.Faulty
+	wrap   func(k int, d cloud.Dir) cloud.Dir // what is put before each cloud, or nil
+	said   *strings.Builder                   // by the last mirror that was opened
 }
 
 // theLog stands for the log where clouds are numbered.
@@ -84,8 +86,8 @@ func newBox(t *testing.T, n int) *box { return newBoxOn(t, n, layout{}) }
 func newBoxOn(t *testing.T, n int, on layout) *box {
 	t.Helper()
 	b := &box{
-		t: t, n: n, disk: cloudtest.NewDisk(), vault: cipher.ID{1}, state: newMemState(7), log: "log", clock: &clock{now: time.Unix(1_600_000_000, 0)},
-		rules: map[int][]cloudtest.Rule{}, faulty: map[int]*cloudtest.Faulty{},
+		t: t, n: n, disk: cloudtest.NewDisk(), vault: cipher.ID{1}, state: newMemState(7), logs: "log", clock: &clock{now: time.Unix(1_600_000_000, 0)},
+		rules: map[int][]cloudtest.Rule{}, rigged: map[int]*cloudtest.Faulty{},
 	}
 	b.disk.ReuseInodes(on.reuse)
 	if on.together {
@@ -120,7 +122,7 @@ func (b *box) clone() *box { return b.on(b.disk.Clone()) }
 func (b *box) on(d *cloudtest.Disk) *box {
 	c := *b
 	c.disk, c.state = d, b.state.clone()
-	c.rules, c.faulty = map[int][]cloudtest.Rule{}, map[int]*cloudtest.Faulty{}
+	c.rules, c.rigged = map[int][]cloudtest.Rule{}, map[int]*cloudtest.Faulty{}
 	return &c
 }
 
@@ -128,8 +130,8 @@ func (b *box) on(d *cloudtest.Disk) *box {
 // of its own.
 func (b *box) machine(writer uint32) *box {
 	c := *b
-	c.state, c.log = newMemState(writer), "log"+strconv.Itoa(int(writer))
-	c.rules, c.faulty = map[int][]cloudtest.Rule{}, map[int]*cloudtest.Faulty{}
+	c.state, c.logs = newMemState(writer), "log"+strconv.Itoa(int(writer))
+	c.rules, c.rigged = map[int][]cloudtest.Rule{}, map[int]*cloudtest.Faulty{}
 	return &c
 }
 
@@ -137,7 +139,7 @@ func (b *box) machine(writer uint32) *box {
 // for those to come.
 func (b *box) inject(k int, rules ...cloudtest.Rule) {
 	b.rules[k] = append(b.rules[k], rules...)
-	if f := b.faulty[k]; f != nil {
+	if f := b.rigged[k]; f != nil {
 		f.Inject(rules...)
 	}
 }
@@ -145,7 +147,7 @@ func (b *box) inject(k int, rules ...cloudtest.Rule) {
 // mend takes all rules away.
 func (b *box) mend() {
 	clear(b.rules)
-	for _, f := range b.faulty {
+	for _, f := range b.rigged {
 		f.Clear()
 	}
 	b.state.rules.Clear()
@@ -154,15 +156,15 @@ func (b *box) mend() {
 // dir is a volume under the rules of cloud k.
 func (b *box) dir(k int, name string) cloud.Dir {
 	f := cloudtest.NewFaulty(b.disk.Dir(name), b.rules[k]...)
-	b.faulty[k] = f
+	b.rigged[k] = f
 	return f
 }
 
 // them is somebody else with access to cloud k.
 func (b *box) them(k int) *cloudtest.Foreign { return cloudtest.NewForeign(b.disk.Dir(cloudName(k))) }
 
-// entry is the backing path of a plain path in cloud k.
-func (b *box) entry(k int, path string) string {
+// entryAt is the backing path of a plain path in cloud k.
+func (b *box) entryAt(k int, path string) string {
 	b.t.Helper()
 	keys, parts := b.cipher(k), strings.Split(path, "/")
 	for i, part := range parts {
@@ -176,10 +178,11 @@ func (b *box) entry(k int, path string) string {
 // open makes a mirror over the disk as it is; absent clouds are named.
 func (b *box) open(absent ...int) (*mirror.Mirror, error) {
 	key := [32]byte{1}
-	log, err := redo.Open(store{cloudtest.NewStore(b.dir(theLog, b.log))}, &key)
+	log, err := redo.Open(store{cloudtest.NewStore(b.dir(theLog, b.logs))}, &key)
 	if err != nil {
 		return nil, err
 	}
+	b.log = log
 	cfg := mirror.Config{State: b.state, Log: log, Clock: b.clock.look, Owners: true, Manual: true}
 	b.said = &strings.Builder{}
 	cfg.Logger = slog.New(slog.NewTextHandler(&locked{w: b.said}, nil))
@@ -187,6 +190,9 @@ func (b *box) open(absent ...int) (*mirror.Mirror, error) {
 		c := mirror.CloudConfig{Name: cloudName(k), ID: b.ids[k], Cipher: b.cipher(k), Reason: "taken away"}
 		if !slices.Contains(absent, k) {
 			c.Dir = b.dir(k, cloudName(k))
+			if b.wrap != nil {
+				c.Dir = b.wrap(k, c.Dir)
+			}
 		}
 		cfg.Clouds = append(cfg.Clouds, c)
 	}

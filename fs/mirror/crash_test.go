@@ -96,7 +96,7 @@ func powerCut(c *crash) error {
 // where one of several disks has no battery behind its cache.
 func powerCutOfOne(c *crash) error {
 	seed, k := c.rng.Uint64(), c.rng.IntN(c.b.n+1)
-	volume := c.b.log
+	volume := c.b.logs
 	if k < c.b.n {
 		volume = cloudName(k)
 	}

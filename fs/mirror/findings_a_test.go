@@ -160,7 +160,7 @@ func writtenAfterClose(s *scene) {
 // crashIn lets the log take an operation, and kills the process before any
 // cloud does.
 func (s *scene) crashIn(st step) {
-	s.faulty[0].Inject(cloudtest.Rule{Op: "change", Act: crashNow{s.disk}})
+	s.rigged[0].Inject(cloudtest.Rule{Op: "change", Act: crashNow{s.disk}})
 	s.state.crashed = s.disk.Crashed
 	if err := s.do(st); err == nil {
 		s.failf("%v did not crash", st)
@@ -309,7 +309,7 @@ func readDuringCommit(s *scene) {
 		_, err := h.WriteAt([]byte("appended"), int64(len(old)))
 		s.must(err)
 		stall := cloudtest.NewStall()
-		s.faulty[0].Inject(cloudtest.Rule{Op: "change", From: n, To: n, Stall: stall})
+		s.rigged[0].Inject(cloudtest.Rule{Op: "change", From: n, To: n, Stall: stall})
 		committed := make(chan error, 1)
 		go func() { committed <- s.m.Commit() }()
 		select {

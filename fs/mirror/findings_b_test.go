@@ -48,7 +48,7 @@ func putBack(s *scene, rename bool) {
 	old := s.disk.Clone()
 	s.steps(step{op: opUnlink, path: "f"})
 	s.must(s.m.Sync())
-	s.must(s.them(k).Do(cloudtest.Rollback(s.entry(k, "f"), old.Dir(cloudName(k)))))
+	s.must(s.them(k).Do(cloudtest.Rollback(s.entryAt(k, "f"), old.Dir(cloudName(k)))))
 	s.missing("f")
 	if rename {
 		_ = s.do(step{op: opRename, path: "f", to: "g"})
@@ -69,7 +69,7 @@ func copyOfAnother(s *scene) {
 	s.put("f", chunks("f"), true)
 	s.put("g", chunks("g"), true)
 	s.remount()
-	s.must(s.them(0).Do(cloudtest.Plant(s.entry(0, "g"), s.entry(0, "f"), false)))
+	s.must(s.them(0).Do(cloudtest.Plant(s.entryAt(0, "g"), s.entryAt(0, "f"), false)))
 	s.holds("f", chunks("f"))
 	s.holds("g", chunks("g"))
 	s.remount()
@@ -84,7 +84,7 @@ func oldIdentity(s *scene) {
 	s.steps(step{op: opUnlink, path: "x"})
 	s.put("x", "the new one", true)
 	s.remount()
-	s.must(s.them(0).Do(cloudtest.Rollback(s.entry(0, "x"), old.Dir(cloudName(0)))))
+	s.must(s.them(0).Do(cloudtest.Rollback(s.entryAt(0, "x"), old.Dir(cloudName(0)))))
 	s.holds("x", "the new one")
 	s.remount()
 	s.holds("x", "the new one")
@@ -95,9 +95,9 @@ func linkForDirectory(s *scene) {
 	s.steps(step{op: opMkdir, path: "private", mode: 0o755}, step{op: opSymlink, path: "link", to: "elsewhere"})
 	s.put("private/plan", "plan", true)
 	s.remount()
-	private := s.entry(0, "private")
+	private := s.entryAt(0, "private")
 	s.must(s.them(0).Do(cloudtest.Rename(private, "away")))
-	s.must(s.them(0).Do(cloudtest.Plant(s.entry(0, "link")+"w", private+"w", false)))
+	s.must(s.them(0).Do(cloudtest.Plant(s.entryAt(0, "link")+"w", private+"w", false)))
 	n, err := s.m.Walk("private")
 	s.must(err)
 	if !n.IsDir() {
@@ -114,7 +114,7 @@ func savedOverCopy(s *scene) {
 	s.put("f", chunks("f"), true)
 	s.put("g", chunks("g"), true)
 	s.remount()
-	s.must(s.them(0).Do(cloudtest.Plant(s.entry(0, "g"), s.entry(0, "f"), false)))
+	s.must(s.them(0).Do(cloudtest.Plant(s.entryAt(0, "g"), s.entryAt(0, "f"), false)))
 	s.put("tmp", "saved", true)
 	s.steps(step{op: opRename, path: "tmp", to: "f"})
 	s.remount()
@@ -158,7 +158,7 @@ func linkOfAnother(s *scene) {
 	s.put("f", "f", true)
 	s.put("g", "g", true)
 	s.remount()
-	s.must(s.them(0).Do(cloudtest.Plant(s.entry(0, "g"), s.entry(0, "f"), true)))
+	s.must(s.them(0).Do(cloudtest.Plant(s.entryAt(0, "g"), s.entryAt(0, "f"), true)))
 	s.put("f", "newer", true)
 	s.holds("f", "newer")
 	s.holds("g", "g")
@@ -194,7 +194,7 @@ func otherMode(s *scene) {
 	s.steps(step{op: opChmod, path: "f", mode: 0o600})
 	s.remount()
 	for range 2 {
-		s.must(s.disk.Dir(cloudName(0)).Chmod(s.entry(0, "f"), 0o666))
+		s.must(s.disk.Dir(cloudName(0)).Chmod(s.entryAt(0, "f"), 0o666))
 		if g := look(s.m)["f"]; g.mode != 0o600 {
 			s.failf("the mode is %o", g.mode)
 		}
@@ -205,7 +205,7 @@ func otherMode(s *scene) {
 func renamedToSpecial(s *scene) {
 	s.put("f", "f", true)
 	s.remount()
-	s.must(s.them(0).Do(cloudtest.Rename(s.entry(0, "f"), s.entry(0, "f")+"w")))
+	s.must(s.them(0).Do(cloudtest.Rename(s.entryAt(0, "f"), s.entryAt(0, "f")+"w")))
 	s.holds("f", "f")
 	s.remount()
 	s.holds("f", "f")
@@ -215,8 +215,8 @@ func renamedToSpecial(s *scene) {
 func directoryForFile(s *scene) {
 	s.put("f", "f", true)
 	s.remount()
-	s.must(s.them(0).Do(cloudtest.Delete(s.entry(0, "f"))))
-	s.must(s.disk.Dir(cloudName(0)).Mkdir(s.entry(0, "f"), 0o755))
+	s.must(s.them(0).Do(cloudtest.Delete(s.entryAt(0, "f"))))
+	s.must(s.disk.Dir(cloudName(0)).Mkdir(s.entryAt(0, "f"), 0o755))
 	s.holds("f", "f")
 	s.remount()
 	s.holds("f", "f")
@@ -229,7 +229,7 @@ func rolledBackAlone(s *scene) {
 	old := s.disk.Clone()
 	s.must(s.patch("f", "newer", 0))
 	s.unmount()
-	s.must(s.them(0).Do(cloudtest.Rollback(s.entry(0, "f"), old.Dir(cloudName(0)))))
+	s.must(s.them(0).Do(cloudtest.Rollback(s.entryAt(0, "f"), old.Dir(cloudName(0)))))
 	s.mount(1)
 	edited := s.patch("f", "+ours", -1) == nil // it may be refused: what was there is known to be newer
 	s.remount()
@@ -264,7 +264,7 @@ func readsThatDiffer(s *scene) {
 	s.unmount()
 	for n := 1; n <= 12; n++ {
 		c := &scene{box: s.clone()}
-		c.inject(0, cloudtest.Rule{Op: "readat", Glob: s.entry(0, "f"), From: n, To: n, Instead: old.Dir(cloudName(0))})
+		c.inject(0, cloudtest.Rule{Op: "readat", Glob: s.entryAt(0, "f"), From: n, To: n, Instead: old.Dir(cloudName(0))})
 		c.mount()
 		for range 3 {
 			c.holds("f", chunks("aBc"))
@@ -286,9 +286,9 @@ func shortPeer(s *scene) {
 	s.unmount()
 	lying := s.backing(s.disk, 0, "f")
 	clear(lying[cipher.HeaderSize+record : cipher.HeaderSize+2*record])
-	s.must(s.them(0).Do(cloudtest.Rewrite(s.entry(0, "f"), lying)))
+	s.must(s.them(0).Do(cloudtest.Rewrite(s.entryAt(0, "f"), lying)))
 	short := s.backing(s.disk, 1, "f")
-	s.must(s.them(1).Do(cloudtest.Rewrite(s.entry(1, "f"), short[:cipher.HeaderSize+record])))
+	s.must(s.them(1).Do(cloudtest.Rewrite(s.entryAt(1, "f"), short[:cipher.HeaderSize+record])))
 	s.mount()
 	h := s.handle("f")
 	buf := make([]byte, 4096)
@@ -303,7 +303,7 @@ func foreignInRemoved(s *scene) {
 	dir := s.disk.Dir(cloudName(0))
 	foreign := []string{"y" + strings.Repeat("0", 40), ".~lock.tmp"}
 	for _, name := range foreign {
-		f, err := dir.Create(s.entry(0, "d")+"/"+name, 0o600)
+		f, err := dir.Create(s.entryAt(0, "d")+"/"+name, 0o600)
 		s.must(err)
 		s.must(f.Close())
 	}
@@ -350,7 +350,7 @@ func conflictCopies(s *scene) {
 	s.put("f", "ours", true)
 	s.unmount()
 	for k := range s.n {
-		entry := s.entry(k, "f")
+		entry := s.entryAt(k, "f")
 		s.must(s.them(k).Do(cloudtest.Rename(entry, entry+".conflict1")))
 		s.must(s.them(k).Do(cloudtest.Replace(entry+".conflict2", s.backing(theirs, k, "f"))))
 	}
@@ -363,7 +363,7 @@ func duplicateInRemoved(s *scene) {
 	s.put("d/e/f", "f", true)
 	s.must(s.m.Sync())
 	for k := range s.n {
-		s.must(s.them(k).Do(cloudtest.Duplicate(s.entry(k, "d/e"))))
+		s.must(s.them(k).Do(cloudtest.Duplicate(s.entryAt(k, "d/e"))))
 	}
 	s.steps(step{op: opUnlink, path: "d/e/f"}, step{op: opRmdir, path: "d/e"})
 	if err := s.do(step{op: opRmdir, path: "d"}); err != nil {

@@ -33,7 +33,7 @@ func editedWhileOpen(s *scene, inPlace bool) {
 	s.must(err)
 	for k := range s.n {
 		if inPlace {
-			s.must(s.them(k).Do(cloudtest.Rewrite(s.entry(k, "f"), s.backing(theirs, k, "f"))))
+			s.must(s.them(k).Do(cloudtest.Rewrite(s.entryAt(k, "f"), s.backing(theirs, k, "f"))))
 		}
 	}
 	if !inPlace {
@@ -53,7 +53,7 @@ func deletedWhileOpen(s *scene) {
 	_, err := h.WriteAt([]byte("ours"), 0)
 	s.must(err)
 	for k := range s.n {
-		s.must(s.them(k).Do(cloudtest.Delete(s.entry(k, "f"))))
+		s.must(s.them(k).Do(cloudtest.Delete(s.entryAt(k, "f"))))
 	}
 	s.must(h.Sync())
 	s.must(h.Close())
@@ -107,9 +107,9 @@ func eachLacksSomething(s *scene) {
 	}
 	s.unmount()
 	for i := 1; i < 5; i++ {
-		s.must(s.them(1).Do(cloudtest.Delete(s.entry(1, fmt.Sprint("doc", i+1)))))
+		s.must(s.them(1).Do(cloudtest.Delete(s.entryAt(1, fmt.Sprint("doc", i+1)))))
 	}
-	s.must(s.them(0).Do(cloudtest.Delete(s.entry(0, "doc1"))))
+	s.must(s.them(0).Do(cloudtest.Delete(s.entryAt(0, "doc1"))))
 	s.mount()
 	s.must(s.patch("doc1", "x", -1))
 	s.holds("doc1", "content 1x")

@@ -80,10 +80,10 @@ func (s *meddled) tell(t *testing.T, moves func(p prey) []cloudtest.Move) error 
 	p.before = func(i int, w *model) error {
 		past = append(past, b.disk.Clone())
 		if i == s.step {
-			found := prey{free: b.entry(s.k, "free"), old: past[s.rng.IntN(len(past))].Dir(cloudName(s.k))}
+			found := prey{free: b.entryAt(s.k, "free"), old: past[s.rng.IntN(len(past))].Dir(cloudName(s.k))}
 			found.at, found.other = s.target(b, w), s.target(b, w)
 			for j, move := range moves(found) {
-				b.faulty[s.k].Inject(cloudtest.Rule{From: s.op + j, To: s.op + j, Act: s.them.Then(move)})
+				b.rigged[s.k].Inject(cloudtest.Rule{From: s.op + j, To: s.op + j, Act: s.them.Then(move)})
 			}
 		}
 		return nil
@@ -104,7 +104,7 @@ func (s *meddled) tell(t *testing.T, moves func(p prey) []cloudtest.Move) error 
 func (s *meddled) target(b *box, w *model) string {
 	var entries []string
 	w.visit(func(path string, t *thing) {
-		entry := b.entry(s.k, spell(path))
+		entry := b.entryAt(s.k, spell(path))
 		if t.kind == 'l' {
 			entry += "w"
 		}

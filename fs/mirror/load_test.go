@@ -31,7 +31,7 @@ func closeUnderLoad(s *scene) {
 		s.put(fmt.Sprint("f", w), "", true)
 		h := s.handle(fmt.Sprint("f", w))
 		group.Go(func() {
-			acked[w] = writeUntilClosed(h, w, wrote)
+			acked[w] = writeTillClosed(h, w, wrote)
 		})
 	}
 	for range closeAfter {
@@ -67,9 +67,9 @@ func closeUnderLoad(s *scene) {
 	s.honest(0, 1)
 }
 
-// writeUntilClosed appends, and syncs each time, until that fails. It returns
+// writeTillClosed appends, and syncs each time, until that fails. It returns
 // how often both succeeded.
-func writeUntilClosed(h *mirror.Handle, w int, wrote chan<- struct{}) (acked int) {
+func writeTillClosed(h *mirror.Handle, w int, wrote chan<- struct{}) (acked int) {
 	defer h.Close()
 	for ; ; acked++ {
 		record := loadRecord(w, acked+1)[len(loadRecord(w, acked)):]

@@ -38,7 +38,7 @@ func shift(t *testing.T, tl tale) error {
 	for _, b := range machines {
 		err := b.verify(demand{same: true, tidy: true}, func(got map[string]seen) error { return h.exactly(got, last, last) })
 		if err != nil {
-			return fmt.Errorf("machine %s: %w", b.log, err)
+			return fmt.Errorf("machine %s: %w", b.logs, err)
 		}
 	}
 	return nil
@@ -98,7 +98,7 @@ func atOnce(t *testing.T, tl, other tale) error {
 	}
 	for _, b := range machines {
 		if err := b.verify(everywhere, func(got map[string]seen) error { return bothThere(got, stories) }); err != nil {
-			return fmt.Errorf("machine %s: %w", b.log, err)
+			return fmt.Errorf("machine %s: %w", b.logs, err)
 		}
 	}
 	return nil

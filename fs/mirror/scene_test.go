@@ -201,7 +201,7 @@ func (s *scene) alone(k int, path, content string) {
 
 // backing is the bytes of a file's entry in cloud k of a disk.
 func (s *scene) backing(on *cloudtest.Disk, k int, path string) []byte {
-	f, err := on.Dir(cloudName(k)).Open(s.entry(k, path), false)
+	f, err := on.Dir(cloudName(k)).Open(s.entryAt(k, path), false)
 	s.must(err)
 	defer f.Close()
 	info, err := f.Stat()
@@ -221,7 +221,7 @@ func (s *scene) replay(k int, path string, chunk int, old *cloudtest.Disk) {
 	from := cipher.HeaderSize + chunk*record
 	to := min(from+record, len(now), len(was))
 	copy(now[from:to], was[from:to])
-	s.must(s.them(k).Do(cloudtest.Rewrite(s.entry(k, path), now)))
+	s.must(s.them(k).Do(cloudtest.Rewrite(s.entryAt(k, path), now)))
 }
 
 // theirs edits a file on another machine, and gives the disk with the result.
@@ -237,7 +237,7 @@ func (s *scene) theirs(writer uint32, edit func(other *scene)) *cloudtest.Disk {
 // deliver brings what another disk has at a path into every cloud.
 func (s *scene) deliver(from *cloudtest.Disk, path string) {
 	for k := range s.n {
-		s.must(s.them(k).Do(cloudtest.Rollback(s.entry(k, path), from.Dir(cloudName(k)))))
+		s.must(s.them(k).Do(cloudtest.Rollback(s.entryAt(k, path), from.Dir(cloudName(k)))))
 	}
 }
 

@@ -17,9 +17,9 @@ var (
 	histories  = flag.Uint64("histories", someHistories, "how many random histories")
 )
 
-// endings are the ways in which a crash goes on. Each is a story of its own:
+// crashEndings are the ways in which a crash goes on. Each is a story of its own:
 // one history, one crash, its recovery.
-var endings = []struct {
+var crashEndings = []struct {
 	name string
 	run  ending
 }{
@@ -29,7 +29,7 @@ var endings = []struct {
 	{"power cut of one volume", powerCutOfOne},
 }
 
-// failingRecoveries are endings of which the recovery has a fault.
+// failingRecoveries are crashEndings of which the recovery has a fault.
 var failingRecoveries = []struct {
 	name string
 	run  ending
@@ -160,7 +160,7 @@ func tellStories(t *testing.T, tl tale, ran *tally) ([]step, error) {
 	}
 	slices.Sort(at)
 	for _, c := range moments(t, tl, at) {
-		for _, e := range endings {
+		for _, e := range crashEndings {
 			if err := e.run(c.fork()); err != nil {
 				return tl.steps[:min(c.done+1, len(tl.steps))], err
 			}
@@ -197,7 +197,7 @@ func failsAgain(t *testing.T, tl tale, why error) error {
 		at = append(at, op)
 	}
 	for _, c := range moments(t, tl, at) {
-		for _, e := range endings {
+		for _, e := range crashEndings {
 			if err := e.run(c.fork()); err != nil && kindOf(err) == kindOf(why) {
 				return err
 			}
