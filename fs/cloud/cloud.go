@@ -39,8 +39,8 @@ var (
 	ErrAbsent = errors.New("cloud directory is absent")
 
 	// ErrUnsupported: the backing filesystem has no such operation
-	// (RENAME_EXCHANGE, extended attributes, hole punching, hard links). The
-	// errno is wrapped beside it.
+	// (RENAME_EXCHANGE, extended attributes, hole punching, hard links,
+	// lasting handles). The errno is wrapped beside it.
 	ErrUnsupported = errors.New("not supported by the backing filesystem")
 
 	// ErrNotRegular: Open found something that is not a regular file. The
@@ -104,6 +104,14 @@ type Dir interface {
 
 	// Stat is lstat(2).
 	Stat(path string) (Info, error)
+
+	// Handle identifies a file or directory for as long as the filesystem
+	// lives, through renames, remounts and reboots: the same bytes for the same
+	// inode, and others for another, also for one that got the number of an
+	// inode that is gone. They mean nothing on another filesystem.
+	// ErrNotRegular with ENXIO for anything else; ErrUnsupported where the
+	// filesystem has nothing lasting to tell (FUSE, FAT, overlay).
+	Handle(path string) ([]byte, error)
 
 	// ReadDir lists a directory in no particular order, without "." and "..".
 	ReadDir(path string) ([]Entry, error)

@@ -182,6 +182,8 @@ func tryLast(t *testing.T, d cloud.Dir, path string) {
 	refuse(t, "readdir "+path, syscall.ENOTDIR, err)
 	_, err = d.Getxattr(path, "user.x")
 	refuse(t, "getxattr "+path, cloud.ErrNotRegular, err)
+	_, err = d.Handle(path)
+	refuse(t, "handle "+path, cloud.ErrNotRegular, err)
 	refuse(t, "chmod "+path, cloud.ErrNotRegular, d.Chmod(path, 0o777))
 	refuse(t, "chown "+path, cloud.ErrNotRegular, d.Chown(path, -1, -1))
 	refuse(t, "chtimes "+path, cloud.ErrNotRegular, d.Chtimes(path, cloud.Times{Mtime: &old}))
@@ -197,8 +199,9 @@ func tryWay(t *testing.T, d cloud.Dir, link string) {
 	_, create := d.Create(link+"/new", 0o600)
 	_, stat := d.Stat(path)
 	_, readdir := d.ReadDir(link)
+	_, handle := d.Handle(path)
 	for op, err := range map[string]error{
-		"open": open, "create": create, "stat": stat, "readdir": readdir,
+		"open": open, "create": create, "stat": stat, "readdir": readdir, "handle": handle,
 		"mkdir":       d.Mkdir(link+"/new", 0o700),
 		"remove":      d.Remove(path),
 		"rmdir":       d.Rmdir(path),

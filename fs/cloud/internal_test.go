@@ -30,6 +30,29 @@ func TestUnsupported(t *testing.T) {
 	}
 }
 
+func TestLasting(t *testing.T) {
+	for fsType, want := range map[int64]bool{
+		unix.EXT4_SUPER_MAGIC: true, unix.TMPFS_MAGIC: true, unix.BTRFS_SUPER_MAGIC: true, unix.XFS_SUPER_MAGIC: true,
+		unix.FUSE_SUPER_MAGIC: false, unix.MSDOS_SUPER_MAGIC: false, unix.EXFAT_SUPER_MAGIC: false, unix.OVERLAYFS_SUPER_MAGIC: false,
+	} {
+		if lasting(fsType) != want {
+			t.Errorf("handles on a filesystem of type %#x are lasting: %v", fsType, !want)
+		}
+	}
+}
+
+// TestHandleUnsupported asks a filesystem that has no handles, whatever its type.
+func TestHandleUnsupported(t *testing.T) {
+	d, err := OpenDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if h, err := d.Handle("sys/kernel"); !errors.Is(err, ErrUnsupported) || !errors.Is(err, unix.EOPNOTSUPP) {
+		t.Errorf("handle %x, error %v", h, err)
+	}
+}
+
 // TestEntriesOfUnknownType is for the filesystems whose getdents tells no type.
 func TestEntriesOfUnknownType(t *testing.T) {
 	path := t.TempDir()

@@ -5,7 +5,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -19,23 +18,35 @@ import (
 	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
 	"github.com/overcast-fs/overcast/fs/mirror"
 	"github.com/overcast-fs/overcast/fs/redo"
-	"github.com/overcast-fs/overcast/fs/vault"
 )
 
 // box is a vault in memory: clouds and log on one crash disk, and a state that
 // is durable at once.
 type box struct {
-	t     *testing.T
-	n     int
-	disk  *cloudtest.Disk
-	keys  []*cipher.Key
-	ids   []cipher.ID
-	vault cipher.ID
-	state *memState
-	clock *clock
-	wrap  func(k int, d cloud.Dir) cloud.Dir
-	log   *redo.Log
-	said  *strings.Builder // by the last mirror that was opened
+	t      *testing.T
+	n      int
+	disk   *cloudtest.Disk
+	keys   []*cipher.Key
+	ids    []cipher.ID
+	vault  cipher.ID
+	state  *memState
+	logs   string // the volume of the log
+	log    *redo.Log
+	clock  *clock
+	config func(*mirror.Config)     // what is special about its mirrors, or nil
+	rules  map[int][]cloudtest.Rule // by cloud; of the log at theLog
+	rigged map[int]*cloudtest.Faulty
+	wrap   func(k int, d cloud.Dir) cloud.Dir // what is put before each cloud, or nil
+	said   *strings.Builder                   // by the last mirror that was opened
+}
+
+// theLog stands for the log where clouds are numbered.
+const theLog = -1
+
+// A layout tells what the box's disk is like.
+type layout struct {
+	together bool // one filesystem for clouds and log, instead of a disk for each
+	reuse    bool // numbers of inodes are given again
 }
 
 // locked is a writer for many.
@@ -70,11 +81,21 @@ func (c *clock) pass(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-func newBox(t *testing.T, n int) *box {
+func newBox(t *testing.T, n int) *box { return newBoxOn(t, n, layout{}) }
+
+func newBoxOn(t *testing.T, n int, on layout) *box {
 	t.Helper()
-	b := &box{t: t, n: n, disk: cloudtest.NewDisk(), vault: cipher.NewID(), state: newMemState(), clock: &clock{now: time.Unix(1_600_000_000, 0)}}
+	b := &box{
+		t: t, n: n, disk: cloudtest.NewDisk(), vault: cipher.ID{1}, state: newMemState(7), logs: "log", clock: &clock{now: time.Unix(1_600_000_000, 0)},
+		rules: map[int][]cloudtest.Rule{}, rigged: map[int]*cloudtest.Faulty{},
+	}
+	b.disk.ReuseInodes(on.reuse)
+	if on.together {
+		b.disk.Together()
+	}
 	for k := range n {
-		b.keys, b.ids = append(b.keys, cipher.NewKey()), append(b.ids, cipher.NewID())
+		// The same in every run, so that entries come in the same order.
+		b.keys, b.ids = append(b.keys, &cipher.Key{byte(k + 1)}), append(b.ids, cipher.ID{byte(k + 2)})
 		d := b.disk.Dir(cloudName(k))
 		f, err := d.Create(cipher.MarkerName, 0o644)
 		check(t, err)
@@ -95,17 +116,69 @@ func (b *box) cipher(k int) *cipher.Cloud {
 }
 
 // clone is the same vault on a copy of the disk.
-func (b *box) clone() *box {
+func (b *box) clone() *box { return b.on(b.disk.Clone()) }
+
+// on is the same vault on another disk, without what makes it fail.
+func (b *box) on(d *cloudtest.Disk) *box {
 	c := *b
-	c.disk = b.disk.Clone()
-	c.state = b.state.clone()
+	c.disk, c.state = d, b.state.clone()
+	c.rules, c.rigged = map[int][]cloudtest.Rule{}, map[int]*cloudtest.Faulty{}
 	return &c
+}
+
+// machine is another machine that has the same clouds, with a state and a log
+// of its own.
+func (b *box) machine(writer uint32) *box {
+	c := *b
+	c.state, c.logs = newMemState(writer), "log"+strconv.Itoa(int(writer))
+	c.rules, c.rigged = map[int][]cloudtest.Rule{}, map[int]*cloudtest.Faulty{}
+	return &c
+}
+
+// inject adds rules to a cloud or to the log: for the mirror that is open, and
+// for those to come.
+func (b *box) inject(k int, rules ...cloudtest.Rule) {
+	b.rules[k] = append(b.rules[k], rules...)
+	if f := b.rigged[k]; f != nil {
+		f.Inject(rules...)
+	}
+}
+
+// mend takes all rules away.
+func (b *box) mend() {
+	clear(b.rules)
+	for _, f := range b.rigged {
+		f.Clear()
+	}
+	b.state.rules.Clear()
+}
+
+// dir is a volume under the rules of cloud k.
+func (b *box) dir(k int, name string) cloud.Dir {
+	f := cloudtest.NewFaulty(b.disk.Dir(name), b.rules[k]...)
+	b.rigged[k] = f
+	return f
+}
+
+// them is somebody else with access to cloud k.
+func (b *box) them(k int) *cloudtest.Foreign { return cloudtest.NewForeign(b.disk.Dir(cloudName(k))) }
+
+// entryAt is the backing path of a plain path in cloud k.
+func (b *box) entryAt(k int, path string) string {
+	b.t.Helper()
+	keys, parts := b.cipher(k), strings.Split(path, "/")
+	for i, part := range parts {
+		name, err := keys.EncodeName(cipher.PlainName(part))
+		check(b.t, err)
+		parts[i] = string(name.Entry)
+	}
+	return strings.Join(parts, "/")
 }
 
 // open makes a mirror over the disk as it is; absent clouds are named.
 func (b *box) open(absent ...int) (*mirror.Mirror, error) {
 	key := [32]byte{1}
-	log, err := redo.Open(store{b.disk.Store("log")}, &key)
+	log, err := redo.Open(store{cloudtest.NewStore(b.dir(theLog, b.logs))}, &key)
 	if err != nil {
 		return nil, err
 	}
@@ -116,12 +189,15 @@ func (b *box) open(absent ...int) (*mirror.Mirror, error) {
 	for k := range b.n {
 		c := mirror.CloudConfig{Name: cloudName(k), ID: b.ids[k], Cipher: b.cipher(k), Reason: "taken away"}
 		if !slices.Contains(absent, k) {
-			c.Dir = b.disk.Dir(cloudName(k))
+			c.Dir = b.dir(k, cloudName(k))
 			if b.wrap != nil {
 				c.Dir = b.wrap(k, c.Dir)
 			}
 		}
 		cfg.Clouds = append(cfg.Clouds, c)
+	}
+	if b.config != nil {
+		b.config(&cfg)
 	}
 	return mirror.New(cfg)
 }
@@ -152,86 +228,6 @@ func without(n, k int) []int {
 type store struct{ *cloudtest.Store }
 
 func (s store) Create(name string) (redo.Segment, error) { return s.Store.Create(name) }
-
-// memState is a vault's state, durable at once.
-type memState struct {
-	mu      sync.Mutex
-	writer  uint32
-	counter uint64
-	behind  map[cipher.ID]vault.Behind
-	ledger  map[cipher.ID]cipher.Version
-	checked []vault.Checked
-	boot    bool
-	crashed func() bool // the process is dead: nothing is recorded any more
-}
-
-func (s *memState) clone() *memState {
-	return &memState{writer: s.writer, counter: s.counter, behind: maps.Clone(s.behind), ledger: maps.Clone(s.ledger), boot: s.boot}
-}
-
-func newMemState() *memState {
-	return &memState{writer: 7, behind: map[cipher.ID]vault.Behind{}, ledger: map[cipher.ID]cipher.Version{}, boot: true}
-}
-
-func (s *memState) Writer() uint32 { return s.writer }
-
-func (s *memState) Reserve(n int, above uint64) (uint64, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	first := max(s.counter, above) + 1
-	s.counter = first + uint64(n) - 1
-	return first, nil
-}
-
-func (s *memState) RenewWriter() error {
-	s.writer++
-	return nil
-}
-
-func (s *memState) Observed(v cipher.Vector) error {
-	if v.Get(s.writer) > s.counter {
-		return s.RenewWriter()
-	}
-	return nil
-}
-
-func (s *memState) Behind() map[cipher.ID]vault.Behind {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.behind
-}
-
-func (s *memState) MarkBehind(id cipher.ID, reason string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.crashed != nil && s.crashed() {
-		return cloudtest.ErrCrashed
-	}
-	s.behind[id] = vault.Behind{Reason: reason}
-	return nil
-}
-
-func (s *memState) CommittedBy(file cipher.ID) (cipher.Version, bool) {
-	v, ok := s.ledger[file]
-	return v, ok
-}
-
-func (s *memState) RecordCommitted(list []vault.Committed) error {
-	for _, c := range list {
-		s.ledger[c.FileID] = c.Version
-	}
-	return nil
-}
-
-func (s *memState) WasChecked(c vault.Checked) bool { return slices.Contains(s.checked, c) }
-
-func (s *memState) RecordChecked(list []vault.Checked) error {
-	s.checked = append(s.checked, list...)
-	return nil
-}
-
-func (s *memState) SameBoot() bool  { return s.boot }
-func (s *memState) MarkBoot() error { s.boot = true; return nil }
 
 func check(t *testing.T, err error) {
 	t.Helper()
@@ -317,5 +313,14 @@ func readNode(n *mirror.Node) ([]byte, error) {
 		return nil, err
 	}
 	defer h.Close()
-	return io.ReadAll(io.NewSectionReader(h, 0, 1<<40))
+	a, err := n.Attr()
+	if err != nil {
+		return nil, err
+	}
+	buf := make([]byte, a.Size+1) // one more, to see the end
+	k, err := h.ReadAt(buf, 0)
+	if err == io.EOF {
+		err = nil
+	}
+	return buf[:k], err
 }

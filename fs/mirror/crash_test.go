@@ -3,175 +3,28 @@ package mirror_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
-	"strings"
 	"testing"
+
+	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
 )
 
-// plot has every kind of operation next to every kind of sync.
-func plot() []step {
-	var list []step
-	handle := 0
-	file := func(op, path string, sync bool, do ...step) {
-		handle++
-		list = append(list, step{op: op, path: path, h: handle, mode: 0o644})
-		for _, s := range do {
-			s.h = handle
-			list = append(list, s)
-		}
-		if sync {
-			list = append(list, step{op: opFsync, h: handle})
-		}
-		list = append(list, step{op: opClose, h: handle})
-	}
-	write := func(off, n int64) step { return step{op: opWrite, off: off, n: n, seed: 100 + len(list)} }
-	list = append(list, step{op: opMkdir, path: "d", mode: 0o755})
-	file(opCreate, "d/new", false, write(0, 5000))
-	file(opCreate, "d/fsynced", true, write(0, 9000))
-	file(opOpen, "d/fsynced", true, write(1000, 3000))
-	file(opOpen, "d/fsynced", false, write(8950, 100))
-	list = append(list, step{op: opSync})
-	file(opOpen, "d/new", false, write(4096, 4096))
-	file(opOpen, "d/new", true, step{op: opTruncate, n: 6000})
-	file(opReplace, "d/fsynced", false, write(0, 7000))
-	file(opCreate, "tmp", false, write(0, 4500))
-	list = append(list, step{op: opRename, path: "tmp", to: "d/fsynced"},
-		step{op: opSymlink, path: "link", to: "d/fsynced"},
-		step{op: opLink, path: "d/new", to: "hard"})
-	file(opOpen, "hard", true, write(10, 50))
-	list = append(list, step{op: opUnlink, path: "d/new"},
-		step{op: opMkdir, path: "e", mode: 0o755},
-		step{op: opRename, path: "d", to: "e/d"})
-	file(opCreate, "e/d/late", true, write(0, 20000))
-	file(opOpen, "e/d/late", false, step{op: opTruncate})
-	file(opOpen, "e/d/late", true, write(0, 300))
-	file(opOpen, "e/d/late", false, step{op: opTruncate, n: 50000})
-	list = append(list, step{op: opSync},
-		step{op: opRename, path: "e/d/late", to: "late"},
-		step{op: opUnlink, path: "link"})
-	file(opOpen, "late", true, write(8192, 8192))
-	list = append(list, step{op: opUnlink, path: "hard"},
-		step{op: opRename, path: "late", to: "e/late"},
-		step{op: opMkdir, path: "gone", mode: 0o755},
-		step{op: opRmdir, path: "gone"})
-	file(opOpen, "e/late", false, write(49999, 1))
-	return list
+// tale is a history, and the vault that it happens in.
+type tale struct {
+	seed  uint64
+	n     int // clouds
+	on    layout
+	steps []step
 }
 
-// TestKill crashes the process at operations on clouds and log. What had
-// reached the mirror is there after the next mount, in every cloud.
-func TestKill(t *testing.T) {
-	crashEverywhere(t, func(c *crash) error { return c.kill() })
+func (tl tale) String() string {
+	return fmt.Sprintf("seed %d, %d clouds, on one filesystem %v, numbers reused %v", tl.seed, tl.n, tl.on.together, tl.on.reuse)
 }
 
-// TestPowerCut is TestKill for the machine: what was synced, or a later
-// version of it, is there; of the rest nothing is a mixture.
-func TestPowerCut(t *testing.T) {
-	crashEverywhere(t, func(c *crash) error { return c.powerCut() })
-}
+func (tl tale) box(t *testing.T) *box { return newBoxOn(t, tl.n, tl.on) }
 
-func crashEverywhere(t *testing.T, then func(*crash) error) {
-	steps := plot()
-	for _, n := range []int{1, 2} {
-		ops, err := rehearse(newBox(t, n), steps)
-		if err != nil {
-			t.Fatalf("%d clouds: %v\n%s", n, err, script(steps))
-		}
-		for at := 1; at <= ops[len(ops)-1]; at += everyNth {
-			if err := then(newCrash(t, n, steps, at)); err != nil {
-				t.Fatalf("%v\n%s", err, script(steps))
-			}
-		}
-	}
-}
-
-// TestRandomStories crashes stories of random steps at random operations, and
-// their recoveries, too.
-func TestRandomStories(t *testing.T) {
-	first, stop := storySeeds()
-	for seed := first; seed < stop; seed++ {
-		n := 1 + int(seed%3)
-		steps := invent(seed, 10+int(seed%5)*10)
-		if steps, err := tryStory(t, n, seed, steps); err != nil {
-			steps, err = shrink(t, n, steps, err)
-			t.Errorf("seed %d, %d clouds: %v\n%s", seed, n, err, script(steps))
-		}
-	}
-}
-
-// tryStory rehearses a story, and crashes it at a few operations. Of a story
-// that fails it returns what led there.
-func tryStory(t *testing.T, n int, seed uint64, steps []step) ([]step, error) {
-	ops, err := rehearse(newBox(t, n), steps)
-	if err != nil {
-		return steps, err
-	}
-	rng := rand.New(rand.NewPCG(seed, 3))
-	for range crashesPerStory {
-		at := 1 + rng.IntN(ops[len(ops)-1])
-		if done, err := crashAt(t, n, steps, at); err != nil {
-			return steps[:min(done+1, len(steps))], err
-		}
-	}
-	return nil, nil
-}
-
-func crashAt(t *testing.T, n int, steps []step, at int) (done int, err error) {
-	for _, then := range []func(*crash) error{(*crash).kill, (*crash).powerCut} {
-		c := newCrash(t, n, steps, at)
-		if err := then(c); err != nil {
-			return c.done, err
-		}
-	}
-	return 0, nil
-}
-
-// shrink leaves out of a story what is not needed to make it fail as it did: in
-// the rehearsal, or by a crash in its last step.
-func shrink(t *testing.T, n int, steps []step, why error) ([]step, error) {
-	for i := len(steps) - 2; i >= 0; i-- {
-		fewer := slices.Delete(slices.Clone(steps), i, i+1)
-		if err := failsAgain(t, n, fewer, why); err != nil {
-			steps, why = fewer, err
-			i = min(i, len(steps)-1)
-		}
-	}
-	return steps, why
-}
-
-func failsAgain(t *testing.T, n int, steps []step, why error) error {
-	ops, err := rehearse(newBox(t, n), steps)
-	if err != nil {
-		if kindOf(err) == kindOf(why) {
-			return err
-		}
-		return nil
-	}
-	last := 0
-	if len(ops) > 1 {
-		last = ops[len(ops)-2]
-	}
-	for at := last; at <= ops[len(ops)-1]; at++ {
-		if _, err := crashAt(t, n, steps, at); err != nil && kindOf(err) == kindOf(why) {
-			return err
-		}
-	}
-	return nil
-}
-
-// kindOf tells failures apart.
-func kindOf(err error) string {
-	kind := ""
-	for _, word := range []string{"killed", "power cut", "alone", "behind", "missing", "is there", "unreadable", "damaged", "arriving", "links", "mtime", "want"} {
-		if line, _, _ := strings.Cut(err.Error(), "\n"); strings.Contains(line, word) {
-			kind += word + " "
-		}
-	}
-	return kind
-}
-
-// crash is a story that ended at operation at, in the step after done.
+// crash is a tale that ended before operation at+1, in the step after done.
 type crash struct {
+	tale *tale
 	b    *box
 	what string
 	h    *history
@@ -180,45 +33,85 @@ type crash struct {
 	rng  *rand.Rand
 }
 
-func newCrash(t *testing.T, n int, steps []step, at int) *crash {
-	b := newBox(t, n)
-	c := &crash{b: b, h: tell(steps), at: at, rng: rand.New(rand.NewPCG(uint64(at), uint64(n)))}
+// moments plays a tale once, and gives what crashes after these operations, in
+// ascending order, leave of it.
+func moments(t *testing.T, tl tale, at []int) []*crash {
+	b, h := tl.box(t), tell(tl.steps)
 	p, err := newPlayer(b)
 	check(t, err)
-	b.disk.TearAfter(b.disk.Ops()+at, c.rng.IntN(3))
-	b.state.crashed = b.disk.Crashed
-	if c.done, err = p.play(steps); err != nil {
-		t.Fatalf("%v\n%s", err, script(steps))
+	var list []*crash
+	start := b.disk.Ops()
+	for _, op := range at {
+		c := &crash{tale: &tl, h: h, at: op, rng: rand.New(rand.NewPCG(uint64(op), tl.seed<<8|uint64(tl.n)))}
+		b.disk.SnapshotAfter(start+op, c.rng.IntN(3), func(d *cloudtest.Disk) {
+			c.b, c.done = b.on(d), p.done
+			c.what = fmt.Sprintf("%d clouds, operation %d, in step %d", tl.n, op, p.done+1)
+			list = append(list, c)
+		})
 	}
-	c.what = fmt.Sprintf("%d clouds, operation %d, in step %d", n, at, c.done+1)
-	return c
+	if err := p.play(tl.steps); err != nil {
+		t.Fatalf("%v: %v\n%s", tl, err, script(tl.steps))
+	}
+	if end := b.disk.Ops() - start; len(at) > len(list) { // at the end of everything
+		c := &crash{tale: &tl, h: h, at: end, rng: rand.New(rand.NewPCG(uint64(end), tl.seed<<8|uint64(tl.n)))}
+		c.b, c.done, c.what = b.clone(), p.done, fmt.Sprintf("%d clouds, after the last operation", tl.n)
+		list = append(list, c)
+	}
+	return list
 }
 
-func (c *crash) kill() error {
+// fork is the same crash again, for another ending.
+func (c *crash) fork() *crash {
+	f := *c
+	f.b = c.b.clone()
+	f.rng = rand.New(rand.NewPCG(uint64(c.at), c.rng.Uint64()))
+	return &f
+}
+
+// ending is what becomes of a crash, and whether that is right.
+type ending func(c *crash) error
+
+// kill ends the process alone.
+func kill(c *crash) error {
 	c.what += ", killed"
 	c.b.disk.Kill()
-	if err := c.crashAgain(c.b, true); err != nil {
+	if err := c.crashAgain(true); err != nil {
 		return c.explain(err)
 	}
-	return c.explain(c.b.verify(true, func(w map[string]seen) error { return c.h.afterKill(w, c.done) }))
+	return c.explain(c.b.verify(everywhere, c.afterKill))
 }
 
-func (c *crash) powerCut() error {
-	what := c.what
-	for seed := range cutsPerCrash {
-		c.what = fmt.Sprintf("%s, power cut %d", what, seed)
-		b := c.b.clone()
-		b.disk.PowerCut(rand.New(rand.NewPCG(seed, uint64(c.at))))
-		b.state.boot = false
-		if err := c.crashAgain(b, false); err != nil {
-			return c.explain(err)
-		}
-		if err := b.verify(false, func(w map[string]seen) error { return c.h.afterCut(w, c.done) }); err != nil {
-			return c.explain(err)
-		}
+// powerCut takes what was not synced, of each volume by itself.
+func powerCut(c *crash) error {
+	seed := c.rng.Uint64()
+	c.what += fmt.Sprintf(", power cut %d", seed)
+	c.cut(seed)
+	if err := c.crashAgain(false); err != nil {
+		return c.explain(err)
 	}
-	return nil
+	return c.explain(c.b.verify(byItself, c.afterCut))
 }
+
+// powerCutOfOne takes what was not synced from one cloud or from the log, as
+// where one of several disks has no battery behind its cache.
+func powerCutOfOne(c *crash) error {
+	seed, k := c.rng.Uint64(), c.rng.IntN(c.b.n+1)
+	volume := c.b.logs
+	if k < c.b.n {
+		volume = cloudName(k)
+	}
+	c.what += fmt.Sprintf(", power cut %d of %s", seed, volume)
+	c.cut(seed, volume)
+	return c.explain(c.b.verify(byItself, c.afterCut))
+}
+
+func (c *crash) cut(seed uint64, volumes ...string) {
+	c.b.disk.PowerCut(rand.New(rand.NewPCG(seed, 0)), volumes...)
+	c.b.state.boot = false
+}
+
+func (c *crash) afterKill(got map[string]seen) error { return c.h.afterKill(got, c.done) }
+func (c *crash) afterCut(got map[string]seen) error  { return c.h.afterCut(got, c.done) }
 
 func (c *crash) explain(err error) error {
 	if err == nil {
@@ -228,46 +121,72 @@ func (c *crash) explain(err error) error {
 }
 
 // crashAgain crashes recoveries, too, one after the other.
-func (c *crash) crashAgain(b *box, kill bool) error {
+func (c *crash) crashAgain(kill bool) error {
 	for range c.rng.IntN(3) {
-		trial := b.clone()
-		before := trial.disk.Ops()
-		m, err := trial.open()
-		if err != nil {
-			return fmt.Errorf("mount: %w", err)
+		at, b, err := c.recovery()
+		if b == nil || err != nil {
+			return err
 		}
-		if err := m.Close(); err != nil {
-			return fmt.Errorf("unmount: %w", err)
-		}
-		total := trial.disk.Ops() - before
-		if total == 0 {
-			return nil
-		}
-		at := c.rng.IntN(total)
-		b.disk.TearAfter(b.disk.Ops()+at, c.rng.IntN(3))
-		b.state.crashed = b.disk.Crashed
-		if m, err := b.open(); err == nil {
-			_ = m.Close()
-		}
+		c.b = b
 		if kill || c.rng.IntN(2) == 0 {
-			c.what += fmt.Sprintf(", recovery killed after %d of %d operations", at, total)
-			b.disk.Kill()
+			c.what += fmt.Sprintf(", recovery killed after %d operations", at)
+			c.b.disk.Kill()
 			continue
 		}
 		seed := c.rng.Uint64()
-		c.what += fmt.Sprintf(", power cut (%d) in the recovery after %d of %d operations", seed, at, total)
-		b.disk.PowerCut(rand.New(rand.NewPCG(seed, 0)))
-		b.state.boot = false
+		c.what += fmt.Sprintf(", power cut (%d) in the recovery after %d operations", seed, at)
+		c.cut(seed)
 	}
 	return nil
 }
 
+// recovery mounts and unmounts, and gives what a crash after some operation of
+// that leaves. Most recoveries have less than 60.
+func (c *crash) recovery() (at int, left *box, err error) {
+	trial := c.b.clone()
+	type moment struct {
+		at int
+		b  *box
+	}
+	var taken []moment
+	for _, most := range []int{12, 12, 30, 30, 60, 60} {
+		at := c.rng.IntN(most)
+		trial.disk.SnapshotAfter(trial.disk.Ops()+at, c.rng.IntN(3), func(d *cloudtest.Disk) {
+			taken = append(taken, moment{at, trial.on(d)})
+		})
+	}
+	m, err := trial.open()
+	if err != nil {
+		return 0, nil, fmt.Errorf("mount: %w", err)
+	}
+	if err := m.Close(); err != nil {
+		return 0, nil, fmt.Errorf("unmount: %w", err)
+	}
+	if len(taken) == 0 {
+		return 0, nil, nil
+	}
+	chosen := taken[c.rng.IntN(len(taken))]
+	return chosen.at, chosen.b, nil
+}
+
+// demand is what is asked of the clouds beside what a program sees.
+type demand struct {
+	same bool         // every cloud shows the same
+	owes map[int]bool // but for these, which may owe something
+	tidy bool         // nothing else is left over, such as sidecars that no entry needs
+}
+
+var (
+	everywhere = demand{same: true}
+
+	// byItself: a power cut may take operations on names from the log that one
+	// cloud has and another has not.
+	byItself = demand{}
+)
+
 // verify mounts after a crash, holds what is there against the story and the
-// format, and then again from each cloud alone; with same every cloud must
-// show the same. A power cut may take operations on names from the log that one
-// cloud has and another has not: of those clouds one is then behind.
-func (b *box) verify(same bool, holds func(map[string]seen) error) error {
-	b.state.crashed = nil
+// format, and then again from each cloud alone.
+func (b *box) verify(d demand, holds func(map[string]seen) error) error {
 	m, err := b.open()
 	if err != nil {
 		return b.explain("mount: %w", err)
@@ -276,20 +195,26 @@ func (b *box) verify(same bool, holds func(map[string]seen) error) error {
 	if err := holds(w); err != nil {
 		return b.explain("%w", err)
 	}
-	if len(b.state.behind) > 0 && same {
-		return b.explain("behind: %v", b.state.behind)
+	owing := b.state.Behind()
+	for k := range b.n {
+		if why, owes := owing[b.ids[k]]; owes && d.same && !d.owes[k] {
+			return b.explain("cloud %d is behind: %v", k, why)
+		}
 	}
 	if err := m.Close(); err != nil {
 		return b.explain("unmount: %w", err)
 	}
-	if err := b.inOrder(same); err != nil {
-		return b.explain("%w", err)
+	if d.same {
+		if err := b.inOrder(w, d); err != nil {
+			return b.explain("%w", err)
+		}
 	}
 	for k := range b.n {
-		if _, behind := b.state.behind[b.ids[k]]; behind {
+		_, owes := owing[b.ids[k]]
+		if owes || d.owes[k] || d.same && k != b.disk.Ops()%b.n { // the audit has seen that they are the same: one mount is enough
 			continue
 		}
-		if err := b.verifyAlone(k, w, same, holds); err != nil {
+		if err := b.verifyAlone(k, w, d.same, holds); err != nil {
 			return b.explain("cloud %d alone: %w", k, err)
 		}
 	}

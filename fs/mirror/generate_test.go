@@ -39,14 +39,8 @@ func invent(seed uint64, n int) []step {
 	return a.steps
 }
 
-// try tells what a step would give, by doing the story again without it.
-func (a *author) try(s step) error {
-	w := newModel()
-	for _, old := range a.steps {
-		_ = w.apply(old)
-	}
-	return w.apply(s)
-}
+// try tells what a step would give.
+func (a *author) try(s step) error { return a.w.clone().apply(s) }
 
 func (a *author) next() (step, bool) {
 	a.seed++

@@ -254,9 +254,7 @@ func (h *history) exactly(got map[string]seen, at, done int) error {
 		if g.err != nil {
 			return fmt.Errorf("%q: %v, want %s", path, g, brief(want.data))
 		}
-		if err := p.shows(g, want, h.links[at][id]); err == nil {
-			continue
-		} else if old := p.at(done); old == nil || !onTheWay(g.data, old.data, want.data) || g.mode != want.mode {
+		if err := p.shows(g, want, h.links[at][id]); err != nil && (at == done || !p.half(g, p.at(done), want)) {
 			return fmt.Errorf("%q: %w", path, err)
 		}
 	}
@@ -279,6 +277,12 @@ func (p *past) shows(g seen, v *version, links int) error {
 		return fmt.Errorf("%d links, want %d", g.links, links)
 	}
 	return nil
+}
+
+// half reports whether something is between two versions of the thing, whose
+// content is being changed.
+func (p *past) half(g seen, old, want *version) bool {
+	return old != nil && old.data != want.data && g.kind == p.kind && g.mode == want.mode && onTheWay(g.data, old.data, want.data)
 }
 
 // onTheWay allows what one write may leave when the program is killed in the

@@ -1,11 +1,12 @@
 package mirror_test
 
 import (
+	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +34,32 @@ type model struct {
 
 func newModel() *model {
 	return &model{root: &thing{kind: 'd', mode: 0o755, links: 1, entries: map[string]*thing{}}, handles: map[int]*thing{}}
+}
+
+// clone copies everything; what has several names, or handles, is one thing in
+// the copy as well.
+func (w *model) clone() *model {
+	copies := map[*thing]*thing{}
+	var twin func(t *thing) *thing
+	twin = func(t *thing) *thing {
+		if c := copies[t]; c != nil {
+			return c
+		}
+		c := *t
+		copies[t] = &c
+		if t.entries != nil {
+			c.entries = make(map[string]*thing, len(t.entries))
+		}
+		for name, e := range t.entries {
+			c.entries[name] = twin(e)
+		}
+		return &c
+	}
+	c := &model{root: twin(w.root), handles: map[int]*thing{}, things: w.things}
+	for h, t := range w.handles {
+		c.handles[h] = twin(t)
+	}
+	return c
 }
 
 func (w *model) add(kind byte, mode uint32) *thing {
@@ -132,9 +159,7 @@ func (w *model) onHandle(s step) error {
 		t.data = patched(t.data, text(int(s.n), s.seed), off)
 		t.mtime = 0
 	case opTruncate:
-		if int(s.n) != len(t.data) {
-			t.data, t.mtime = patched(t.data[:min(int(s.n), len(t.data))], "", int(s.n)), 0
-		}
+		t.data, t.mtime = patched(t.data[:min(int(s.n), len(t.data))], "", int(s.n)), 0 // now, also if the size stays
 	case opAllocate:
 		w.allocate(t, s)
 	case opClose:
@@ -209,7 +234,7 @@ func (w *model) onExisting(s step, at spot) error {
 		return mirror.ErrInvalid
 	default:
 		w.handles[s.h] = at.here
-		if s.op == opReplace && len(at.here.data) > 0 {
+		if s.op == opReplace {
 			at.here.data, at.here.mtime = "", 0
 		}
 	}
@@ -292,9 +317,12 @@ var errNoHandle = errors.New("no such handle")
 
 // text is n bytes without zeros that differ for every seed in every chunk.
 func text(n, seed int) string {
-	b := []byte(strings.Repeat(string(rune('a'+seed%26)), n))
+	b := bytes.Repeat([]byte{byte('a' + seed%26)}, n)
+	var mark []byte
 	for i := 0; i < n; i += 64 {
-		copy(b[i:], fmt.Sprintf("%d@%d.", seed, i))
+		mark = strconv.AppendInt(mark[:0], int64(seed), 10)
+		mark = append(strconv.AppendInt(append(mark, '@'), int64(i), 10), '.')
+		copy(b[i:], mark)
 	}
 	return string(b)
 }

@@ -102,6 +102,8 @@ type player struct {
 	b       *box
 	m       *mirror.Mirror
 	handles map[int]*played
+	done    int                         // steps
+	before  func(i int, w *model) error // what else happens before a step, or nil
 }
 
 type played struct {
@@ -117,28 +119,40 @@ func (p *played) close() error {
 
 func newPlayer(b *box) (*player, error) {
 	m, err := b.open()
-	return &player{b, m, map[int]*played{}}, err
+	return &player{b: b, m: m, handles: map[int]*played{}}, err
 }
 
-// play does steps until the disk crashes or one of them errs where the model
-// does not, and returns how many were done.
-func (p *player) play(steps []step) (done int, err error) {
+// play does steps until one of them errs where the model does not, or does not
+// where the model does.
+func (p *player) play(steps []step) error {
 	w := newModel()
 	for i, s := range steps {
-		want := w.apply(s)
-		err := p.do(s)
-		if p.b.disk.Crashed() {
-			return i, nil
+		p.done = i
+		if p.before != nil {
+			if err := p.before(i, w); err != nil {
+				return err
+			}
 		}
-		if (err == nil) != (want == nil) {
-			return i, fmt.Errorf("step %d %v: got error %v, want %v", i+1, s, err, want)
+		want := w.apply(s)
+		if err := p.do(s); (err == nil) != (want == nil) {
+			return fmt.Errorf("step %d %v: got error %v, want %v", i+1, s, err, want)
 		}
 	}
-	return len(steps), nil
+	p.done = len(steps)
+	return nil
 }
 
-// do does one step.
+// do does one step. A path that was found stale is looked up again, as the
+// kernel does.
 func (p *player) do(s step) error {
+	err := p.try(s)
+	if errors.Is(err, mirror.ErrStale) && s.path != "" {
+		err = p.try(s)
+	}
+	return err
+}
+
+func (p *player) try(s step) error {
 	switch s.op {
 	case opWrite, opTruncate, opAllocate, opFsync, opClose:
 		return p.onHandle(s)
@@ -171,11 +185,11 @@ func (p *player) remount() error {
 		}
 		delete(p.handles, h)
 	}
-	if err := p.m.Close(); err != nil {
-		return err
+	err := p.m.Close()
+	p.m = nil
+	if err == nil {
+		p.m, err = p.b.open()
 	}
-	var err error
-	p.m, err = p.b.open()
 	return err
 }
 
@@ -318,13 +332,14 @@ func rehearse(b *box, steps []step) (ops []int, err error) {
 	if err := p.remount(); err != nil {
 		return nil, err
 	}
-	if err := h.afterKill(look(p.m), len(steps)); err != nil {
+	got := look(p.m)
+	if err := h.afterKill(got, len(steps)); err != nil {
 		return nil, fmt.Errorf("after the unmount: %w", err)
 	}
 	if err := p.m.Close(); err != nil {
 		return nil, err
 	}
-	return ops, b.inOrder(true)
+	return ops, b.inOrder(got, demand{same: true, tidy: true})
 }
 
 // agrees holds what open handles show against the model.

@@ -32,6 +32,8 @@ func Conformance(t *testing.T, empty func(t *testing.T) cloud.Dir) {
 		{"rename refused", testRenameRefused},
 		{"exchange", testExchange},
 		{"link", testLink},
+		{"handles", testHandles},
+		{"handles of reused numbers", testHandlesOfReused},
 		{"long names and paths", testLong},
 		{"attributes", testAttributes},
 		{"times", testTimes},
@@ -233,7 +235,7 @@ func testCreateOpen(t *testing.T, d cloud.Dir) {
 
 func testExactModes(t *testing.T, d cloud.Dir) {
 	for _, perm := range []uint32{0o666, 0o777, 0o400, 0o1600, 0o600} {
-		path := "f" + octal(perm)
+		path := "f" + octal(perm).String()
 		f, err := d.Create(path, perm)
 		must(t, err)
 		_, err = f.WriteAt([]byte("x"), 0) // whatever the mode says
@@ -246,7 +248,7 @@ func testExactModes(t *testing.T, d cloud.Dir) {
 		equal(t, "mode of "+path+" after open", stat(t, d, path).Mode, perm)
 	}
 	for _, perm := range []uint32{0o777, 0o700, 0o1777} {
-		path := "d" + octal(perm)
+		path := "d" + octal(perm).String()
 		must(t, d.Mkdir(path, perm))
 		equal(t, "mode of "+path, stat(t, d, path).Mode, perm)
 	}

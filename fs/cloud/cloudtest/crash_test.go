@@ -44,7 +44,7 @@ func script(d *Disk) error {
 	return nil
 }
 
-func dumpAll(d *Disk) string { return dump(d.Dir("a")) + dump(d.Store("log").dir) }
+func dumpAll(d *Disk) string { return dump(d.Dir("a")) + dump(d.Dir("log")) }
 
 // TestEveryCrash stops the script after each operation, and wants after a kill
 // exactly what the operations before it made.
@@ -94,7 +94,7 @@ func TestKill(t *testing.T) {
 	m = d.Dir("a")
 	equal(t, "content", read(t, m, "f"), "unsynced")
 	must(t, m.Syncfs())
-	equal(t, "inodes left", len(m.vol.inodes), 2)
+	equal(t, "inodes left", len(m.vol.fs.inodes), 2)
 }
 
 func TestTear(t *testing.T) {
@@ -111,6 +111,76 @@ func TestTear(t *testing.T) {
 		d.Kill()
 		equal(t, fmt.Sprint("torn after pages: ", pages), shown(d.Dir("a"), "f"), want)
 	}
+}
+
+// TestSnapshots wants each crash of the script to be the same when it is seen in a clone of one run that goes on.
+func TestSnapshots(t *testing.T) {
+	for _, pages := range []int{0, 1, 2} {
+		run := NewDisk()
+		seen := map[int]string{}
+		for n := range 17 {
+			run.SnapshotAfter(n, pages, func(c *Disk) {
+				equal(t, "operations of the clone", c.Ops(), n)
+				c.Kill()
+				seen[n] = dumpAll(c)
+			})
+		}
+		must(t, script(run))
+		for n := range 17 {
+			d := NewDisk()
+			d.TearAfter(n, pages)
+			_ = script(d)
+			d.Kill()
+			if want := dumpAll(d); seen[n] != want {
+				t.Errorf("%d pages of operation %d:\n%s\nwant\n%s", pages, n+1, seen[n], want)
+			}
+		}
+		must(t, run.Dir("a").Mkdir("new", 0o755))
+		equal(t, "the run went on", run.Ops(), 18)
+	}
+}
+
+// both makes two volumes, and changes first one and then the other.
+func both(t *testing.T, d *Disk) {
+	t.Helper()
+	for _, name := range []string{"a", "b"} {
+		must(t, d.Dir(name).Mkdir("1", 0o755))
+		must(t, d.Dir(name).Mkdir("2", 0o755))
+	}
+}
+
+func cutBoth(d *Disk, volumes ...string) map[string]int {
+	seen := map[string]int{}
+	for seed := range uint64(300) {
+		c := d.Clone()
+		c.PowerCut(rand.New(rand.NewPCG(seed, 0)), volumes...)
+		seen[list(c.Dir("a"))+"|"+list(c.Dir("b"))]++
+	}
+	return seen
+}
+
+func TestVolumesAreCutByThemselves(t *testing.T) {
+	d := NewDisk()
+	both(t, d)
+	exactly(t, cutBoth(d), "|", "|1", "|1 2", "1|", "1|1", "1|1 2", "1 2|", "1 2|1", "1 2|1 2")
+	exactly(t, cutBoth(d, "b"), "1 2|", "1 2|1", "1 2|1 2")
+	must(t, d.Dir("b").Syncfs())
+	exactly(t, cutBoth(d), "|1 2", "1|1 2", "1 2|1 2")
+}
+
+func TestVolumesTogether(t *testing.T) {
+	d := NewDisk()
+	d.Together()
+	both(t, d)
+	exactly(t, cutBoth(d), "|", "1|", "1 2|", "1 2|1", "1 2|1 2")
+	exactly(t, cutBoth(d, "a"), "|", "1|", "1 2|", "1 2|1", "1 2|1 2")
+	equal(t, "device", stat(t, d.Dir("a"), "1").Dev, stat(t, d.Dir("b"), "1").Dev)
+	if stat(t, d.Dir("a"), "1").Ino == stat(t, d.Dir("b"), "1").Ino {
+		t.Error("two inodes of one filesystem have one number")
+	}
+	must(t, d.Dir("b").SyncDir("1")) // it has no change of its own
+	must(t, d.Dir("b").Syncfs())
+	exactly(t, cutBoth(d), "1 2|1 2")
 }
 
 // cuts gives what is seen of a volume after power cuts of clones of the disk.
@@ -301,12 +371,12 @@ func TestCutsAreReproducible(t *testing.T) {
 // consistent compares each file's link count with its entries.
 func consistent(m *Mem) string {
 	entries := map[uint64]uint64{}
-	for _, n := range m.vol.inodes {
+	for _, n := range m.vol.fs.inodes {
 		for _, ino := range n.sides[live].entries {
 			entries[ino]++
 		}
 	}
-	for ino, n := range m.vol.inodes {
+	for ino, n := range m.vol.fs.inodes {
 		if n.kind != directory && n.sides[live].nlink != entries[ino] {
 			return fmt.Sprintf("inode %d has %d links and %d entries", ino, n.sides[live].nlink, entries[ino])
 		}

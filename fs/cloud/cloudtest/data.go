@@ -36,6 +36,9 @@ func (d *data) sync() {
 	d.low, d.high = d.size, d.size
 }
 
+// unsynced tells whether sync has anything to do.
+func (d *data) unsynced() bool { return d.since != nil || d.low != d.size || d.high != d.size }
+
 func (d *data) clone() data {
 	c := *d
 	c.pages, c.synced, c.since = maps.Clone(d.pages), maps.Clone(d.synced), maps.Clone(d.since)

@@ -1,6 +1,7 @@
 package cloudtest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,26 +18,27 @@ var ErrCrashed = errors.New("cloudtest: crashed")
 
 var errCrashed = fmt.Errorf("%w (%w)", ErrCrashed, syscall.EIO)
 
-// Op is one mutating operation that took place.
-type Op struct {
-	N      int    // from 1
-	Volume string // name of the directory or store
-	Text   string
-}
-
-func (o Op) String() string { return fmt.Sprintf("%5d %s: %s", o.N, o.Volume, o.Text) }
-
 // Disk is a crash domain. Safe for concurrent use.
 type Disk struct {
-	mu      sync.Mutex // guards everything of the disk, its volumes and handles
-	clock   func() time.Time
-	last    time.Time // latest time given out; each is later than the one before
-	epoch   int       // handles of an earlier one are dead
-	crashed bool
-	limit   int // operations until the crash; negative: none
-	tear    int // pages of the next write that the crash lets through
-	trace   []Op
-	volumes map[string]*volume
+	mu        sync.Mutex // guards everything of the disk, its volumes and handles
+	clock     func() time.Time
+	last      time.Time // latest time given out; each is later than the one before
+	epoch     int       // handles of an earlier one are dead
+	crashed   bool
+	limit     int // operations until the crash; negative: none
+	tear      int // pages of the next write that the crash lets through
+	snapshots []snapshot
+	past      [][]Op // what happened to the disks that this is a clone of
+	trace     []Op   // and since
+	volumes   map[string]*volume
+	shared    *filesystem // where all new volumes go, or nil: each on its own
+	reuse     bool
+}
+
+// snapshot is a clone that is to be made.
+type snapshot struct {
+	after, pages int
+	take         func(c *Disk)
 }
 
 // NewDisk makes an empty disk. Its clock stands still in 2020, so that times
@@ -58,6 +60,25 @@ func (d *Disk) SetClock(clock func() time.Time) {
 	d.clock = clock
 }
 
+// ReuseInodes tells whether an inode that is gone leaves its number to the
+// next one, as ext4 does; without it no number is given twice. It is for the
+// volumes that are made afterwards.
+func (d *Disk) ReuseInodes(reuse bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.reuse = reuse
+}
+
+// Together puts all volumes that are made afterwards on one filesystem: they
+// have one device, one order of changes, and a Syncfs of one is that of all.
+// Without it each has a disk of its own, and loses in a power cut what it
+// loses whatever the others do.
+func (d *Disk) Together() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.shared = newFilesystem(d.reuse)
+}
+
 // Dir opens the directory of that name, making it on first use. Every call
 // gives a new handle on the same tree, as another process would have it.
 func (d *Disk) Dir(name string) *Mem {
@@ -67,12 +88,16 @@ func (d *Disk) Dir(name string) *Mem {
 }
 
 // Store opens the log store of that name, making it on first use.
-func (d *Disk) Store(name string) *Store { return &Store{dir: d.Dir(name)} }
+func (d *Disk) Store(name string) *Store { return NewStore(d.Dir(name)) }
 
 func (d *Disk) volume(name string) *volume {
 	v := d.volumes[name]
 	if v == nil {
-		v = newVolume(name, uint64(len(d.volumes)+1), d.now())
+		f, dev := d.shared, uint64(1)
+		if f == nil {
+			f, dev = newFilesystem(d.reuse), uint64(len(d.volumes)+1)
+		}
+		v = newVolume(name, f, dev, d.now())
 		d.volumes[name] = v
 	}
 	return v
@@ -83,7 +108,15 @@ func (d *Disk) volume(name string) *volume {
 func (d *Disk) Ops() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.trace)
+	return d.ops()
+}
+
+func (d *Disk) ops() int {
+	n := len(d.trace)
+	for _, p := range d.past {
+		n += len(p)
+	}
+	return n
 }
 
 // Trace prints the operations so far, one a line.
@@ -91,8 +124,10 @@ func (d *Disk) Trace() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var b strings.Builder
-	for _, op := range d.trace {
-		fmt.Fprintln(&b, op)
+	for _, ops := range append(slices.Clip(d.past), d.trace) {
+		for _, op := range ops {
+			fmt.Fprintln(&b, op)
+		}
 	}
 	return b.String()
 }
@@ -111,6 +146,16 @@ func (d *Disk) TearAfter(n, pages int) {
 	d.limit, d.tear = n, pages
 }
 
+// SnapshotAfter lets take have a clone of the disk as TearAfter would leave it
+// for Kill or PowerCut, while this one goes on: one run is crashed in many
+// ways. take must not use this disk.
+func (d *Disk) SnapshotAfter(n, pages int, take func(c *Disk)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.snapshots = append(d.snapshots, snapshot{n, pages, take})
+	slices.SortStableFunc(d.snapshots, func(a, b snapshot) int { return cmp.Compare(a.after, b.after) })
+}
+
 // Crashed tells whether the disk waits for Kill or PowerCut.
 func (d *Disk) Crashed() bool {
 	d.mu.Lock()
@@ -123,17 +168,35 @@ func (d *Disk) Crashed() bool {
 func (d *Disk) Step(volume, text string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.step(volume, text)
+	return d.step(volume, what{verb: text}, nil)
 }
 
-func (d *Disk) step(volume, text string) error {
-	if d.limit >= 0 && len(d.trace) >= d.limit {
+// step counts an operation that is about to happen, or gives ErrCrashed. torn
+// does a part of it, on a disk that crashes in the middle.
+func (d *Disk) step(volume string, w what, torn func(on *Disk, pages int)) error {
+	n := d.ops()
+	for len(d.snapshots) > 0 && d.snapshots[0].after <= n {
+		s := d.snapshots[0]
+		d.snapshots = d.snapshots[1:]
+		if s.after < n || d.crashed {
+			continue // the moment has passed
+		}
+		c := d.clone()
+		if torn != nil && s.pages > 0 {
+			torn(c, s.pages)
+		}
+		s.take(c)
+	}
+	if d.limit >= 0 && n >= d.limit && !d.crashed {
 		d.crashed = true
+		if torn != nil && d.tear > 0 {
+			torn(d, d.tear)
+		}
 	}
 	if d.crashed {
 		return errCrashed
 	}
-	d.trace = append(d.trace, Op{len(d.trace) + 1, volume, text})
+	d.trace = append(d.trace, Op{n + 1, volume, w})
 	return nil
 }
 
@@ -147,27 +210,42 @@ func (d *Disk) Kill() {
 
 func (d *Disk) revive() {
 	d.epoch++
-	d.crashed, d.limit, d.tear = false, -1, 0
+	d.crashed, d.limit, d.tear, d.snapshots = false, -1, 0, nil
 	for _, v := range d.volumes {
-		v.forgetOpen()
+		v.fs.forgetOpen()
 	}
 }
 
 // Clone copies the disk as it is, crashed or not, with all that is unsynced:
 // one run can be crashed in every way at every operation. The clone has no
-// handles yet, shares the clock, and does not crash by itself.
+// handles yet, shares the clock, and does not crash by itself. It costs next to
+// nothing: what neither of the two changes, they share.
 func (d *Disk) Clone() *Disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return d.clone()
+}
+
+func (d *Disk) clone() *Disk {
 	c := &Disk{
 		clock:   d.clock,
 		last:    d.last,
 		limit:   -1,
-		trace:   slices.Clone(d.trace),
+		past:    append(slices.Clip(d.past), slices.Clip(d.trace)),
 		volumes: maps.Clone(d.volumes),
+		reuse:   d.reuse,
 	}
+	cloned := map[*filesystem]*filesystem{}
 	for name, v := range c.volumes {
-		c.volumes[name] = v.clone()
+		if cloned[v.fs] == nil {
+			cloned[v.fs] = v.fs.clone()
+		}
+		w := *v
+		w.fs = cloned[v.fs]
+		c.volumes[name] = &w
+	}
+	if c.shared = cloned[d.shared]; c.shared == nil && d.shared != nil {
+		c.shared = d.shared.clone()
 	}
 	return c
 }

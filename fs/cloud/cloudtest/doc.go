@@ -6,7 +6,14 @@
 //     ([Store]) that share one count of mutating operations, die together
 //     after any of them, and come back as a kill ([Disk.Kill]) or a power cut
 //     ([Disk.PowerCut]) leaves them.
-//   - [Faulty] fails operations by rule; [ReadOnly] fails every change.
+//     One run can be crashed in many ways ([Disk.SnapshotAfter]). The volumes of
+//     a disk lie on disks of their own or on one filesystem ([Disk.Together]),
+//     and numbers of inodes can be given again ([Disk.ReuseInodes]).
+//   - [Faulty] fails operations by rule, lets them wait ([Stall]), or lets
+//     somebody act before them ([Act]); [Without] are the rules of a filesystem
+//     that lacks something; [ReadOnly] fails every change.
+//   - [Foreign] is what a sync client, or whoever else has access, does to a
+//     directory.
 //
 // # What a crash leaves
 //
@@ -21,7 +28,7 @@
 //   - Changes of names and attributes (create, mkdir, rename, link, remove,
 //     chmod, chown, times, extended attributes, and the times that a write
 //     moves) survive as a prefix of their order, for each directory tree by
-//     itself. A file's bytes and its name know nothing of each other.
+//     itself, or for all that are Together on one filesystem. A file's bytes and its name know nothing of each other.
 //   - File.Sync makes bytes and size certain, and all of the file's attributes
 //     if any was set through that File; never a name. SyncDir makes the prefix
 //     up to the last change in that directory certain. Syncfs everything.

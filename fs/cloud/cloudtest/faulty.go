@@ -2,7 +2,6 @@ package cloudtest
 
 import (
 	"fmt"
-	"io/fs"
 	"path"
 	"strings"
 	"sync"
@@ -10,7 +9,8 @@ import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 )
 
-// Rule tells which operations fail, and how.
+// Rule tells which operations fail, and how. It prints itself, so that a
+// failure under rules is its own reproduction.
 type Rule struct {
 	// Op is the name of the method in lower case ("open", "writeat",
 	// "syncdir"); those of files and of directories that have the same name
@@ -27,8 +27,20 @@ type Rule struct {
 	// fail. 0 in From is from the first, 0 in To is without end.
 	From, To int
 
-	// Err is what they fail with, in an [io/fs.PathError]; nothing is done.
+	// Err is what they fail with, in an [io/fs.PathError]; nothing is done. nil
+	// lets them happen.
 	Err error
+
+	// Stall is where they wait first, or nil.
+	Stall *Stall
+
+	// Act happens before them, or nil: what somebody else does to the cloud
+	// just then. It may use other handles, but not the one that it acts for.
+	Act Act
+
+	// Instead is where a ReadAt reads, at the same path, or nil: what a server
+	// says that answers now this, now that, and shows no change by it.
+	Instead cloud.Dir
 
 	// Short is how many bytes a WriteAt that fails has written first, and how
 	// many a ReadAt that fails has read.
@@ -40,7 +52,18 @@ func (r Rule) String() string {
 	if r.From > 0 || r.To > 0 {
 		s += fmt.Sprintf("[%d:%d]", r.From, r.To)
 	}
-	s += fmt.Sprintf(" → %v", r.Err)
+	if r.Stall != nil {
+		s += " stalls"
+	}
+	if r.Act != nil {
+		s += fmt.Sprintf(" after %v", r.Act)
+	}
+	if r.Instead != nil {
+		s += " reads something else"
+	}
+	if r.Err != nil {
+		s += fmt.Sprintf(" → %v", r.Err)
+	}
 	if r.Short > 0 {
 		s += fmt.Sprintf(" after %d bytes", r.Short)
 	}
@@ -82,94 +105,52 @@ func changes(op string) bool {
 	return false
 }
 
-// Faulty is a directory in which operations fail by rule. The first rule that
-// matches and whose turn it is decides; every rule that matches counts. Safe
-// for concurrent use.
-type Faulty struct {
-	dir   cloud.Dir
-	mu    sync.Mutex // guards the rest
-	rules []*counted
+// Act is something that is done and can say what.
+type Act interface {
+	Act()
+	String() string
 }
 
-type counted struct {
-	Rule
-	matched, failed int
+// Stall is a place where operations wait. Safe for concurrent use.
+type Stall struct {
+	once     sync.Once
+	released chan struct{}
+	waiting  chan struct{}
+}
+
+// NewStall makes a place that holds what comes until Release.
+func NewStall() *Stall {
+	return &Stall{released: make(chan struct{}), waiting: make(chan struct{}, 1)}
+}
+
+// Release lets everything that waits go on, and what comes later pass.
+func (s *Stall) Release() { s.once.Do(func() { close(s.released) }) }
+
+// Waiting receives once an operation has begun to wait.
+func (s *Stall) Waiting() <-chan struct{} { return s.waiting }
+
+// wait gives false if closed came first.
+func (s *Stall) wait(closed <-chan struct{}) bool {
+	select {
+	case s.waiting <- struct{}{}:
+	default:
+	}
+	select {
+	case <-s.released:
+		return true
+	case <-closed:
+		return false
+	}
+}
+
+// Faulty is a directory in which operations fail, wait or are preceded by rule.
+// Its Close lets what waits fail with [os.ErrClosed].
+type Faulty struct {
+	*Rules
+	dir cloud.Dir
 }
 
 var _ cloud.Dir = (*Faulty)(nil)
 
 // NewFaulty wraps dir, which keeps its own life: it can be used beside.
-func NewFaulty(dir cloud.Dir, rules ...Rule) *Faulty {
-	f := &Faulty{dir: dir}
-	f.Inject(rules...)
-	return f
-}
-
-// Inject adds rules. A Glob that is none panics.
-func (f *Faulty) Inject(rules ...Rule) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, r := range rules {
-		if _, err := path.Match(r.Glob, ""); err != nil {
-			panic(fmt.Sprintf("cloudtest: %v: %v", r, err))
-		}
-		f.rules = append(f.rules, &counted{Rule: r})
-	}
-}
-
-// Clear takes all rules away.
-func (f *Faulty) Clear() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.rules = nil
-}
-
-// Failed counts the operations that a rule has made fail.
-func (f *Faulty) Failed() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	n := 0
-	for _, r := range f.rules {
-		n += r.failed
-	}
-	return n
-}
-
-// String gives the rules, with how often each matched and failed.
-func (f *Faulty) String() string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	lines := make([]string, len(f.rules))
-	for i, r := range f.rules {
-		lines[i] = fmt.Sprintf("%v (matched %d, failed %d)", r.Rule, r.matched, r.failed)
-	}
-	return strings.Join(lines, "\n")
-}
-
-// fault gives the rule by which the operation is to fail, or nil.
-func (f *Faulty) fault(op string, paths ...string) *Rule {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var fault *counted
-	for _, r := range f.rules {
-		if !r.matches(op, paths) {
-			continue
-		}
-		r.matched++
-		if fault == nil && r.matched >= r.From && (r.To == 0 || r.matched <= r.To) {
-			fault = r
-		}
-	}
-	if fault == nil {
-		return nil
-	}
-	fault.failed++
-	return &fault.Rule
-}
-
-func (f *Faulty) fail(op string, paths ...string) error {
-	if r := f.fault(op, paths...); r != nil {
-		return &fs.PathError{Op: op, Path: strings.Join(paths, " → "), Err: r.Err}
-	}
-	return nil
-}
+func NewFaulty(dir cloud.Dir, rules ...Rule) *Faulty { return &Faulty{NewRules(rules...), dir} }

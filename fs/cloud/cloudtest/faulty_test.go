@@ -2,6 +2,7 @@ package cloudtest
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,6 +20,7 @@ func everything(d cloud.Dir, path string, file cloud.File) map[string]error {
 	_, open := d.Open(path, true)
 	_, create := d.Create(path, 0o644)
 	_, stat := d.Stat(path)
+	_, handle := d.Handle(path)
 	_, readdir := d.ReadDir(path)
 	_, list := d.Listxattr(path)
 	_, get := d.Getxattr(path, "user.x")
@@ -27,7 +29,7 @@ func everything(d cloud.Dir, path string, file cloud.File) map[string]error {
 	_, writeat := file.WriteAt([]byte("x"), 0)
 	_, seek := file.SeekData(0)
 	return map[string]error{
-		"open": open, "create": create, "stat": stat, "readdir": readdir, "listxattr": list, "getxattr": get,
+		"open": open, "create": create, "stat": stat, "handle": handle, "readdir": readdir, "listxattr": list, "getxattr": get,
 		"statfs": statfs, "readat": readat, "writeat": writeat, "seekdata": seek,
 		"mkdir": d.Mkdir(path, 0o755), "remove": d.Remove(path), "rmdir": d.Rmdir(path),
 		"rename": d.Rename(path, path), "exchange": d.Exchange(path, path), "link": d.Link(path, path),
@@ -155,4 +157,77 @@ func TestReadOnly(t *testing.T) {
 	if got := mem.Disk().Ops() - ops; got > 2 {
 		t.Errorf("%d operations got through:\n%s", got, mem.Disk().Trace())
 	}
+}
+
+func TestFaultyStall(t *testing.T) {
+	stall := NewStall()
+	f := NewFaulty(NewMem(), Rule{Op: "mkdir", Glob: "slow", To: 1, Stall: stall})
+	done := make(chan error, 1)
+	go func() { done <- f.Mkdir("slow", 0o755) }()
+	<-stall.Waiting()
+	must(t, f.Mkdir("other", 0o755))
+	equal(t, "while one waits", names(t, f, ""), "other")
+	stall.Release()
+	must(t, <-done)
+	equal(t, "when it was released", names(t, f, ""), "other slow")
+
+	stall = NewStall()
+	f.Inject(Rule{Op: "stat", Stall: stall})
+	go func() {
+		_, err := f.Stat("slow")
+		done <- err
+	}()
+	<-stall.Waiting()
+	must(t, f.Close())
+	if err := <-done; !errors.Is(err, os.ErrClosed) {
+		t.Errorf("what waited at the close gave %v", err)
+	}
+	equal(t, "printed", strings.HasPrefix(f.String(), "mkdir(slow)[0:1] stalls (matched 1, failed 1)"), true)
+}
+
+// meddler is somebody who makes a directory.
+type meddler struct{ *Mem }
+
+func (m meddler) Act()           { _ = m.Mkdir("theirs", 0o755) }
+func (m meddler) String() string { return "mkdir theirs" }
+
+func TestFaultyAct(t *testing.T) {
+	mem := NewMem()
+	f := NewFaulty(mem, Rule{Op: "readdir", From: 2, To: 2, Act: meddler{mem.Disk().Dir("mem")}})
+	equal(t, "before", names(t, f, ""), "")
+	equal(t, "after", names(t, f, ""), "theirs")
+	equal(t, "printed", f.String(), "readdir(*)[2:2] after mkdir theirs (matched 2, failed 1)")
+}
+
+func TestWithout(t *testing.T) {
+	for _, feature := range Features() {
+		f := NewFaulty(NewMem(), Without(feature)...)
+		file := create(t, f, "f")
+		put(t, file, "text", 0)
+		failed := 0
+		for op, err := range everything(f, "f", file) {
+			lacks := errors.Is(err, cloud.ErrUnsupported) || errors.Is(err, syscall.EPERM) && op != "link"
+			if lacks {
+				failed++
+			}
+		}
+		if failed == 0 || failed != f.Failed() && feature != Links {
+			t.Errorf("without %s %d operations fail, and %d are refused", feature, failed, f.Failed())
+		}
+	}
+	if rules := Without(Features()...); len(rules) != 11 {
+		t.Errorf("rules %v", rules)
+	}
+}
+
+func TestFaultyInstead(t *testing.T) {
+	mem, old := NewMem(), NewMem()
+	write(t, mem, "f", "now")
+	write(t, old, "f", "old")
+	f := NewFaulty(mem, Rule{Op: "readat", From: 2, To: 2, Instead: old})
+	file := open(t, f, "f")
+	equal(t, "first", content(t, file), "now")
+	equal(t, "second", content(t, file), "old")
+	equal(t, "third", content(t, file), "now")
+	equal(t, "printed", f.String(), "readat(*)[2:2] reads something else (matched 3, failed 1)")
 }

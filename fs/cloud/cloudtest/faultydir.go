@@ -16,16 +16,16 @@ func (f *Faulty) Create(path string, perm uint32) (cloud.File, error) {
 }
 
 func (f *Faulty) open(op, path string, fn func() (cloud.File, error)) (cloud.File, error) {
-	file, err := try(f, op, fn, path)
+	file, err := try(f.Rules, op, fn, path)
 	if err != nil {
 		return nil, err
 	}
-	return &faultyFile{file, f, path}, nil
+	return &faultyFile{file, f.Rules, path}, nil
 }
 
 // try does fn, or what the rules say instead.
-func try[T any](f *Faulty, op string, fn func() (T, error), paths ...string) (T, error) {
-	if err := f.fail(op, paths...); err != nil {
+func try[T any](f *Rules, op string, fn func() (T, error), paths ...string) (T, error) {
+	if err := f.Fail(op, paths...); err != nil {
 		var none T
 		return none, err
 	}
@@ -33,8 +33,8 @@ func try[T any](f *Faulty, op string, fn func() (T, error), paths ...string) (T,
 }
 
 // do is try for operations without a result.
-func (f *Faulty) do(op string, fn func() error, paths ...string) error {
-	if err := f.fail(op, paths...); err != nil {
+func (f *Rules) do(op string, fn func() error, paths ...string) error {
+	if err := f.Fail(op, paths...); err != nil {
 		return err
 	}
 	return fn()
@@ -65,11 +65,15 @@ func (f *Faulty) Link(old, new string) error {
 }
 
 func (f *Faulty) Stat(path string) (cloud.Info, error) {
-	return try(f, "stat", func() (cloud.Info, error) { return f.dir.Stat(path) }, path)
+	return try(f.Rules, "stat", func() (cloud.Info, error) { return f.dir.Stat(path) }, path)
+}
+
+func (f *Faulty) Handle(path string) ([]byte, error) {
+	return try(f.Rules, "handle", func() ([]byte, error) { return f.dir.Handle(path) }, path)
 }
 
 func (f *Faulty) ReadDir(path string) ([]cloud.Entry, error) {
-	return try(f, "readdir", func() ([]cloud.Entry, error) { return f.dir.ReadDir(path) }, path)
+	return try(f.Rules, "readdir", func() ([]cloud.Entry, error) { return f.dir.ReadDir(path) }, path)
 }
 
 func (f *Faulty) Chmod(path string, perm uint32) error {
@@ -85,11 +89,11 @@ func (f *Faulty) Chtimes(path string, t cloud.Times) error {
 }
 
 func (f *Faulty) Listxattr(path string) ([]string, error) {
-	return try(f, "listxattr", func() ([]string, error) { return f.dir.Listxattr(path) }, path)
+	return try(f.Rules, "listxattr", func() ([]string, error) { return f.dir.Listxattr(path) }, path)
 }
 
 func (f *Faulty) Getxattr(path, name string) ([]byte, error) {
-	return try(f, "getxattr", func() ([]byte, error) { return f.dir.Getxattr(path, name) }, path)
+	return try(f.Rules, "getxattr", func() ([]byte, error) { return f.dir.Getxattr(path, name) }, path)
 }
 
 func (f *Faulty) Setxattr(path, name string, value []byte, flags int) error {
@@ -100,7 +104,7 @@ func (f *Faulty) Removexattr(path, name string) error {
 	return f.do("removexattr", func() error { return f.dir.Removexattr(path, name) }, path)
 }
 
-func (f *Faulty) Statfs() (cloud.Statfs, error) { return try(f, "statfs", f.dir.Statfs, "") }
+func (f *Faulty) Statfs() (cloud.Statfs, error) { return try(f.Rules, "statfs", f.dir.Statfs, "") }
 
 func (f *Faulty) SyncDir(path string) error {
 	return f.do("syncdir", func() error { return f.dir.SyncDir(path) }, path)
@@ -108,11 +112,15 @@ func (f *Faulty) SyncDir(path string) error {
 
 func (f *Faulty) Syncfs() error { return f.do("syncfs", f.dir.Syncfs, "") }
 func (f *Faulty) Check() error  { return f.do("check", f.dir.Check, "") }
-func (f *Faulty) Close() error  { return f.dir.Close() }
+
+func (f *Faulty) Close() error {
+	f.end()
+	return f.dir.Close()
+}
 
 type faultyFile struct {
 	file  cloud.File
-	rules *Faulty
+	rules *Rules
 	path  string
 }
 
@@ -121,11 +129,23 @@ func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
 	if r == nil {
 		return f.file.ReadAt(p, off)
 	}
+	if r.Instead != nil {
+		return readInstead(r.Instead, f.path, p, off)
+	}
 	n, err := f.file.ReadAt(p[:min(r.Short, len(p))], off)
 	if err == nil || err == io.EOF {
 		err = &fs.PathError{Op: "readat", Path: f.path, Err: r.Err}
 	}
 	return n, err
+}
+
+func readInstead(dir cloud.Dir, path string, p []byte, off int64) (int, error) {
+	f, err := dir.Open(path, false)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return f.ReadAt(p, off)
 }
 
 func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {

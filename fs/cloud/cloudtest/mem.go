@@ -97,9 +97,7 @@ func (m *Mem) alive() error {
 	return nil
 }
 
-func (m *Mem) step(format string, args ...any) error {
-	return m.disk.step(m.vol.name, fmt.Sprintf(format, args...))
-}
+func (m *Mem) step(w what) error { return m.disk.step(m.vol.name, w, nil) }
 
 func (m *Mem) Open(path string, write bool) (f cloud.File, err error) {
 	err = m.enter("open", path, func() error {
@@ -153,13 +151,13 @@ func (m *Mem) create(op, path string, k kind, perm uint32) (*inode, error) {
 	case err != nil:
 		return nil, err
 	}
-	if err := m.step("%s %s %04o", op, path, perm); err != nil {
+	if err := m.step(what{verb: op, path: path, detail: octal(perm)}); err != nil {
 		return nil, err
 	}
 	t := m.disk.now()
-	n := m.vol.add(k, perm, t)
-	m.entries(t, n.ino, []slot{s}, func(dirs []*state, node *state) {
-		dirs[0].entries[s.name] = n.ino
+	n := m.vol.fs.add(k, perm, t)
+	m.entries(t, n.birth, []slot{s}, func(dirs []*state, node *state) {
+		dirs[0].entries[s.name] = n.birth
 		node.nlink++
 	})
 	return n, nil
@@ -170,9 +168,9 @@ func (m *Mem) create(op, path string, k kind, perm uint32) (*inode, error) {
 func (m *Mem) entries(t time.Time, node uint64, slots []slot, edit func(dirs []*state, node *state)) {
 	var inos []uint64
 	for _, s := range slots {
-		inos = append(inos, s.dir.ino)
+		inos = append(inos, s.dir.birth)
 	}
-	m.vol.do(change{inos: inos, apply: func(of func(uint64) *state) {
+	m.vol.fs.do(change{inos: inos, apply: func(of func(uint64) *state) {
 		var dirs []*state
 		for _, ino := range inos {
 			dir := of(ino)
@@ -214,13 +212,14 @@ func (m *Mem) Rmdir(path string) error {
 }
 
 func (m *Mem) remove(op, path string, s slot) error {
-	if err := m.step("%s %s", op, path); err != nil {
+	if err := m.step(what{verb: op, path: path}); err != nil {
 		return err
 	}
-	m.entries(m.disk.now(), s.node.ino, []slot{s}, func(dirs []*state, node *state) {
+	m.entries(m.disk.now(), s.node.birth, []slot{s}, func(dirs []*state, node *state) {
 		delete(dirs[0].entries, s.name)
 		node.nlink--
 	})
+	m.vol.fs.release(s.node.birth)
 	return nil
 }
 
@@ -238,11 +237,11 @@ func (m *Mem) Link(old, new string) error {
 		case n.kind == directory:
 			return syscall.EPERM
 		}
-		if err := m.step("link %s → %s", old, new); err != nil {
+		if err := m.step(what{verb: "link", path: old, link: "→", to: new}); err != nil {
 			return err
 		}
-		m.entries(m.disk.now(), n.ino, []slot{s}, func(dirs []*state, node *state) {
-			dirs[0].entries[s.name] = n.ino
+		m.entries(m.disk.now(), n.birth, []slot{s}, func(dirs []*state, node *state) {
+			dirs[0].entries[s.name] = n.birth
 			node.nlink++
 		})
 		return nil
@@ -255,16 +254,16 @@ func (m *Mem) Rename(old, new string) error {
 		if err != nil || from.node == to.node {
 			return err
 		}
-		if err := m.step("rename %s → %s", old, new); err != nil {
+		if err := m.step(what{verb: "rename", path: old, link: "→", to: new}); err != nil {
 			return err
 		}
-		moved, t := from.node.ino, m.disk.now()
+		moved, t := from.node.birth, m.disk.now()
 		var replaced uint64
 		if to.node != nil {
-			replaced = to.node.ino
+			replaced = to.node.birth
 		}
-		inos := []uint64{from.dir.ino, to.dir.ino}
-		m.vol.do(change{inos: inos, apply: func(of func(uint64) *state) {
+		inos := []uint64{from.dir.birth, to.dir.birth}
+		m.vol.fs.do(change{inos: inos, apply: func(of func(uint64) *state) {
 			if replaced != 0 {
 				of(replaced).nlink--
 				of(replaced).changed(t)
@@ -277,6 +276,7 @@ func (m *Mem) Rename(old, new string) error {
 			}
 			of(moved).changed(t)
 		}})
+		m.vol.fs.release(replaced)
 		return nil
 	})
 }
@@ -328,10 +328,10 @@ func (m *Mem) Exchange(a, b string) error {
 		case m.vol.contains(x.node, y.dir) || m.vol.contains(y.node, x.dir):
 			return syscall.EINVAL
 		}
-		if err := m.step("exchange %s ↔ %s", a, b); err != nil {
+		if err := m.step(what{verb: "exchange", path: a, link: "↔", to: b}); err != nil {
 			return err
 		}
-		t, xIno, yIno := m.disk.now(), x.node.ino, y.node.ino
+		t, xIno, yIno := m.disk.now(), x.node.birth, y.node.birth
 		m.entries(t, xIno, []slot{x, y}, func(dirs []*state, _ *state) {
 			dirs[0].entries[x.name], dirs[1].entries[y.name] = yIno, xIno
 		})

@@ -18,6 +18,34 @@ func TestMem(t *testing.T) {
 	Conformance(t, func(*testing.T) cloud.Dir { return NewMem() })
 }
 
+func TestMemThatReusesInodes(t *testing.T) {
+	reusing := func(*testing.T) cloud.Dir {
+		d := NewDisk()
+		d.ReuseInodes(true)
+		return d.Dir("mem")
+	}
+	Conformance(t, reusing)
+	t.Run("at once", func(t *testing.T) {
+		d := reusing(t)
+		write(t, d, "a", "")
+		open := create(t, d, "open")
+		a, o := stat(t, d, "a").Ino, stat(t, d, "open").Ino
+		must(t, errors.Join(d.Remove("a"), d.Remove("open")))
+		must(t, d.Mkdir("b", 0o755))
+		equal(t, "the number of what is gone", stat(t, d, "b").Ino, a)
+		must(t, d.Mkdir("c", 0o755))
+		if stat(t, d, "c").Ino == o {
+			t.Fatal("an open file lost its number")
+		}
+		must(t, open.Close())
+		write(t, d, "d", "")
+		equal(t, "the number of what was open", stat(t, d, "d").Ino, o)
+		write(t, d, "e", "")
+		must(t, d.Rename("d", "e"))
+		equal(t, "what replaced keeps its number", stat(t, d, "e").Ino, o)
+	})
+}
+
 // dump shows a whole tree, times and inode numbers aside.
 func dump(d cloud.Dir) string {
 	var b strings.Builder

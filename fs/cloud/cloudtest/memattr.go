@@ -2,6 +2,7 @@ package cloudtest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"maps"
 	"slices"
 	"syscall"
@@ -18,24 +19,25 @@ const (
 
 // attrs makes a change of an inode's attributes.
 func (m *Mem) attrs(n *inode, edit func(*state)) {
-	ino := n.ino
-	m.vol.do(change{inos: []uint64{ino}, apply: func(of func(uint64) *state) { edit(of(ino)) }})
+	ino := n.birth
+	m.vol.fs.do(change{inos: []uint64{ino}, apply: func(of func(uint64) *state) { edit(of(ino)) }})
 }
 
-// An attr is an operation on attributes; text describes it in the trace, and
+// An attr is an operation on attributes; detail describes it in the trace, and
 // check may refuse it.
 type attr struct {
-	op, text string
-	check    func(s *state) error
-	edit     func(s *state, t time.Time)
+	op     string
+	detail any
+	check  func(s *state) error
+	edit   func(s *state, t time.Time)
 }
 
 func chmodAttr(perm uint32) attr {
-	return attr{op: "chmod", text: octal(perm), edit: func(s *state, _ time.Time) { s.mode = perm & 0o7777 }}
+	return attr{op: "chmod", detail: octal(perm), edit: func(s *state, _ time.Time) { s.mode = perm & 0o7777 }}
 }
 
 func chownAttr(uid, gid int) attr {
-	return attr{op: "chown", text: ids(uid, gid), edit: func(s *state, _ time.Time) {
+	return attr{op: "chown", detail: ids{uid, gid}, edit: func(s *state, _ time.Time) {
 		if uid != -1 {
 			s.uid = uint32(uid)
 		}
@@ -53,7 +55,7 @@ func chtimesAttr(t cloud.Times) attr {
 	if t.Mtime != nil {
 		mtime = *t.Mtime
 	}
-	return attr{op: "chtimes", text: mtime.UTC().Format(time.RFC3339Nano), edit: func(s *state, _ time.Time) {
+	return attr{op: "chtimes", detail: mtime.UTC(), edit: func(s *state, _ time.Time) {
 		if t.Atime != nil {
 			s.atime = atime
 		}
@@ -65,7 +67,7 @@ func chtimesAttr(t cloud.Times) attr {
 
 func setxattrAttr(name string, value []byte, flags int) attr {
 	value = bytes.Clone(value)
-	return attr{op: "setxattr", text: name, check: func(s *state) error {
+	return attr{op: "setxattr", detail: name, check: func(s *state) error {
 		_, exists := s.xattrs[name]
 		switch {
 		case flags&xattrCreate != 0 && exists:
@@ -74,11 +76,16 @@ func setxattrAttr(name string, value []byte, flags int) attr {
 			return syscall.ENODATA
 		}
 		return nil
-	}, edit: func(s *state, _ time.Time) { s.xattrs[name] = value }}
+	}, edit: func(s *state, _ time.Time) {
+		if s.xattrs == nil {
+			s.xattrs = map[string][]byte{}
+		}
+		s.xattrs[name] = value
+	}}
 }
 
 func removexattrAttr(name string) attr {
-	return attr{op: "removexattr", text: name, check: func(s *state) error {
+	return attr{op: "removexattr", detail: name, check: func(s *state) error {
 		if _, exists := s.xattrs[name]; !exists {
 			return syscall.ENODATA
 		}
@@ -96,7 +103,7 @@ func (m *Mem) set(n *inode, path string, a attr) error {
 			return err
 		}
 	}
-	if err := m.step("%s %s %s", a.op, path, a.text); err != nil {
+	if err := m.step(what{verb: a.op, path: path, detail: a.detail}); err != nil {
 		return err
 	}
 	t := m.disk.now()
@@ -176,10 +183,24 @@ func (m *Mem) Stat(path string) (info cloud.Info, err error) {
 	return info, err
 }
 
+func (m *Mem) Handle(path string) (handle []byte, err error) {
+	err = m.enter("handle", path, func() error {
+		n, err := m.vol.lookup(path)
+		if err == nil {
+			err = mustBe(n, regular, directory)
+		}
+		if err == nil {
+			handle = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, n.number), n.birth)
+		}
+		return err
+	})
+	return handle, err
+}
+
 func (v *volume) info(n *inode) cloud.Info {
 	s := &n.sides[live]
 	info := cloud.Info{
-		Ino: n.ino, Dev: v.statfs.Dev, Nlink: s.nlink, Mode: s.mode,
+		Ino: n.number, Dev: v.statfs.Dev, Nlink: s.nlink, Mode: s.mode,
 		Dir: n.kind == directory, Regular: n.kind == regular,
 		UID: s.uid, GID: s.gid,
 		Size: n.data.size, Blocks: int64(len(n.data.pages)) * (pageSize / 512),
@@ -188,7 +209,7 @@ func (v *volume) info(n *inode) cloud.Info {
 	if info.Dir {
 		info.Nlink = 2
 		for _, ino := range s.entries {
-			if v.inodes[ino].kind == directory {
+			if v.fs.inodes[ino].kind == directory {
 				info.Nlink++
 			}
 		}
@@ -207,8 +228,8 @@ func (m *Mem) ReadDir(path string) (entries []cloud.Entry, err error) {
 			return syscall.ENOTDIR
 		}
 		for _, name := range slices.Sorted(maps.Keys(dir.sides[live].entries)) {
-			n := m.vol.inodes[dir.sides[live].entries[name]]
-			entries = append(entries, cloud.Entry{Name: name, Dir: n.kind == directory, Regular: n.kind == regular, Ino: n.ino})
+			n := m.vol.fs.inodes[dir.sides[live].entries[name]]
+			entries = append(entries, cloud.Entry{Name: name, Dir: n.kind == directory, Regular: n.kind == regular, Ino: n.number})
 		}
 		return nil
 	})
@@ -232,20 +253,20 @@ func (m *Mem) SyncDir(path string) error {
 		if n.kind != directory {
 			return syscall.ENOTDIR
 		}
-		if err := m.step("syncdir %s", path); err != nil {
+		if err := m.step(what{verb: "syncdir", path: path}); err != nil {
 			return err
 		}
-		m.vol.commitDir(n.ino)
+		m.vol.fs.commitDir(n.birth)
 		return nil
 	})
 }
 
 func (m *Mem) Syncfs() error {
 	return m.enter("syncfs", "", func() error {
-		if err := m.step("syncfs"); err != nil {
+		if err := m.step(what{verb: "syncfs"}); err != nil {
 			return err
 		}
-		m.vol.commitAll()
+		m.vol.fs.commitAll()
 		return nil
 	})
 }

@@ -1,23 +1,20 @@
 package cloudtest
 
 import (
-	"fmt"
 	"io"
 	"io/fs"
 	"math"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/overcast-fs/overcast/fs/cloud"
 )
 
-func octal(perm uint32) string { return fmt.Sprintf("%04o", perm) }
-func ids(uid, gid int) string  { return fmt.Sprintf("%d:%d", uid, gid) }
-
 // memFile is an open file of a Mem. Its inode outlives its last name.
 type memFile struct {
-	mem    *Mem // of the epoch it was opened in
-	node   *inode
+	mem    *Mem   // of the epoch it was opened in
+	ino    uint64 // birth
 	path   string // at open, for messages
 	write  bool
 	closed bool
@@ -25,9 +22,13 @@ type memFile struct {
 }
 
 func (m *Mem) file(n *inode, path string, write bool) *memFile {
-	n.opens++
-	return &memFile{mem: m, node: n, path: path, write: write}
+	m.vol.fs.opens[n.birth]++
+	return &memFile{mem: m, ino: n.birth, path: path, write: write}
 }
+
+// node is the inode, to be looked at; own gives the one to be changed.
+func (f *memFile) node() *inode { return f.mem.vol.fs.inodes[f.ino] }
+func (f *memFile) own() *inode  { return f.mem.vol.fs.own(f.ino) }
 
 // enter is that of Mem, but goes on when the Mem is closed.
 func (f *memFile) enter(op string, fn func() error) error {
@@ -54,7 +55,7 @@ func (f *memFile) ReadAt(p []byte, off int64) (n int, err error) {
 		case len(p) == 0:
 			return nil
 		}
-		n, err = f.node.data.readAt(p, off)
+		n, err = f.node().data.readAt(p, off)
 		return err
 	})
 	return n, err
@@ -72,37 +73,48 @@ func (f *memFile) WriteAt(p []byte, off int64) (n int, err error) {
 		case len(p) == 0:
 			return nil
 		}
-		err := f.mem.step("write %s [%d,%d)", f.path, off, off+int64(len(p)))
+		err := f.step(what{verb: "write", from: off, end: off + int64(len(p))}, func(on *Disk, pages int) {
+			if k := torn(off, len(p), pages); k > 0 {
+				on.write(f.mem.vol.name, f.ino, p[:k], off)
+				if on == f.mem.disk {
+					n = k
+				}
+			}
+		})
 		if err == nil {
 			n = len(p)
-		} else if n = f.torn(off, len(p)); n == 0 {
-			return err
+			f.mem.disk.write(f.mem.vol.name, f.ino, p, off)
 		}
-		f.node.data.writeAt(p[:n], off)
-		f.wrote()
 		return err
 	})
 	return n, err
 }
 
-// torn tells how many bytes of the write that crashes the disk are written.
-func (f *memFile) torn(off int64, n int) int {
-	tear := f.mem.disk.tear
-	f.mem.disk.tear = 0 // it is that one write
-	if tear == 0 {
-		return 0
-	}
-	whole := int64(tear)*pageSize - off%pageSize
+func (f *memFile) step(w what, torn func(on *Disk, pages int)) error {
+	w.path = f.path
+	return f.mem.disk.step(f.mem.vol.name, w, torn)
+}
+
+// torn tells how many bytes of a write that reaches into more than that many
+// pages are in them, or 0.
+func torn(off int64, n, pages int) int {
+	whole := int64(pages)*pageSize - off%pageSize
 	if whole >= int64(n) {
 		return 0
 	}
 	return int(whole)
 }
 
+// write writes to an inode of one of the disk's volumes.
+func (d *Disk) write(volume string, ino uint64, p []byte, off int64) {
+	f := d.volumes[volume].fs
+	f.own(ino).data.writeAt(p, off)
+	f.wrote(ino, d.now())
+}
+
 // wrote moves the times as a write does.
-func (f *memFile) wrote() {
-	t, ino := f.mem.disk.now(), f.node.ino
-	f.mem.vol.do(change{inos: []uint64{ino}, times: true, apply: func(of func(uint64) *state) {
+func (f *filesystem) wrote(ino uint64, t time.Time) {
+	f.do(change{inos: []uint64{ino}, times: true, apply: func(of func(uint64) *state) {
 		of(ino).mtime = t
 		of(ino).changed(t)
 	}})
@@ -113,11 +125,11 @@ func (f *memFile) Truncate(size int64) error {
 		if size < 0 || !f.write {
 			return syscall.EINVAL
 		}
-		if err := f.mem.step("truncate %s %d", f.path, size); err != nil {
+		if err := f.step(what{verb: "truncate", detail: size}, nil); err != nil {
 			return err
 		}
-		f.node.data.truncate(size)
-		f.wrote()
+		f.own().data.truncate(size)
+		f.mem.vol.fs.wrote(f.ino, f.mem.disk.now())
 		return nil
 	})
 }
@@ -132,11 +144,11 @@ func (f *memFile) PunchHole(off, n int64) error {
 		case off > math.MaxInt64-n:
 			return syscall.EFBIG
 		}
-		if err := f.mem.step("punchhole %s [%d,%d)", f.path, off, off+n); err != nil {
+		if err := f.step(what{verb: "punchhole", from: off, end: off + n}, nil); err != nil {
 			return err
 		}
-		f.node.data.zero(off, off+n)
-		f.wrote()
+		f.own().data.zero(off, off+n)
+		f.mem.vol.fs.wrote(f.ino, f.mem.disk.now())
 		return nil
 	})
 }
@@ -147,7 +159,7 @@ func (f *memFile) SeekData(off int64) (at int64, err error) {
 			return syscall.EINVAL
 		}
 		var found bool
-		if at, found = f.node.data.seekData(off); !found {
+		if at, found = f.node().data.seekData(off); !found {
 			return io.EOF
 		}
 		return nil
@@ -157,12 +169,12 @@ func (f *memFile) SeekData(off int64) (at int64, err error) {
 
 func (f *memFile) Sync() error {
 	return f.enter("sync", func() error {
-		if err := f.mem.step("sync %s", f.path); err != nil {
+		if err := f.step(what{verb: "sync"}, nil); err != nil {
 			return err
 		}
-		f.node.data.sync()
+		f.own().data.sync()
 		if f.attrs {
-			f.mem.vol.commitAttrs(f.node.ino)
+			f.mem.vol.fs.commitAttrs(f.ino)
 			f.attrs = false
 		}
 		return nil
@@ -171,7 +183,7 @@ func (f *memFile) Sync() error {
 
 func (f *memFile) Stat() (info cloud.Info, err error) {
 	err = f.enter("stat", func() error {
-		info = f.mem.vol.info(f.node)
+		info = f.mem.vol.info(f.node())
 		return nil
 	})
 	return info, err
@@ -179,7 +191,7 @@ func (f *memFile) Stat() (info cloud.Info, err error) {
 
 func (f *memFile) set(a attr) error {
 	return f.enter(a.op, func() error {
-		err := f.mem.set(f.node, f.path, a)
+		err := f.mem.set(f.node(), f.path, a)
 		f.attrs = f.attrs || err == nil
 		return err
 	})
@@ -195,7 +207,7 @@ func (f *memFile) Setxattr(name string, value []byte, flags int) error {
 
 func (f *memFile) Getxattr(name string) (value []byte, err error) {
 	err = f.enter("getxattr", func() (err error) {
-		value, err = f.node.sides[live].getxattr(name)
+		value, err = f.node().sides[live].getxattr(name)
 		return err
 	})
 	return value, err
@@ -203,7 +215,7 @@ func (f *memFile) Getxattr(name string) (value []byte, err error) {
 
 func (f *memFile) Listxattr() (names []string, err error) {
 	err = f.enter("listxattr", func() error {
-		names = f.node.sides[live].listxattr()
+		names = f.node().sides[live].listxattr()
 		return nil
 	})
 	return names, err
@@ -218,7 +230,11 @@ func (f *memFile) Close() error {
 	}
 	f.closed = true
 	if f.mem.epoch == f.mem.disk.epoch {
-		f.node.opens--
+		v := f.mem.vol.fs
+		if v.opens[f.ino]--; v.opens[f.ino] == 0 {
+			delete(v.opens, f.ino)
+			v.release(f.ino)
+		}
 	}
 	return nil
 }

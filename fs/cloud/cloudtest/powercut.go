@@ -8,24 +8,32 @@ import (
 
 // PowerCut takes the power away: see the package's doc for what is left. All
 // handles are dead, new ones work, and what is left is on the disk for good.
-func (d *Disk) PowerCut(rng *rand.Rand) {
+// If volumes are named, only they (with what shares a filesystem with them)
+// lie on disks that lost anything, and the others are as Kill leaves them.
+func (d *Disk) PowerCut(rng *rand.Rand, volumes ...string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.revive()
+	cut := map[*filesystem]bool{}
 	for _, name := range slices.Sorted(maps.Keys(d.volumes)) {
-		d.volumes[name].powerCut(rng)
+		f := d.volumes[name].fs
+		if !cut[f] && (len(volumes) == 0 || slices.Contains(volumes, name)) {
+			cut[f] = true
+			f.powerCut(rng)
+		}
 	}
 }
 
-func (v *volume) powerCut(rng *rand.Rand) {
-	v.commit(rng.IntN(len(v.journal) + 1))
-	v.journal = nil
-	v.drop(v.reachable(durable))
-	for _, ino := range slices.Sorted(maps.Keys(v.inodes)) {
-		n := v.inodes[ino]
+func (f *filesystem) powerCut(rng *rand.Rand) {
+	f.commit(rng.IntN(len(f.journal) + 1))
+	f.journal = nil
+	f.drop()
+	for _, birth := range slices.Sorted(maps.Keys(f.inodes)) {
+		n := f.own(birth)
 		n.sides[live] = n.sides[durable].clone()
 		n.data.powerCut(rng)
 	}
+	f.renumber()
 }
 
 func (d *data) powerCut(rng *rand.Rand) {

@@ -8,14 +8,17 @@ import (
 )
 
 // Store is a flat directory of files that are only appended to, on a [Disk]:
-// what a log needs, crashing with the clouds. Create aside it is a redo.Store
+// what a log needs, crashing with the clouds, or over any other directory. Create aside it is a redo.Store
 // as it stands; fs/cloud and fs/redo know nothing of each other, so a test that
 // uses both wraps it:
 //
 //	type logStore struct{ *cloudtest.Store }
 //
 //	func (s logStore) Create(name string) (redo.Segment, error) { return s.Store.Create(name) }
-type Store struct{ dir *Mem }
+type Store struct{ dir cloud.Dir }
+
+// NewStore makes a store of the files of one directory, which may be [Faulty].
+func NewStore(dir cloud.Dir) *Store { return &Store{dir} }
 
 // Create makes an empty file.
 func (s *Store) Create(name string) (*Segment, error) {

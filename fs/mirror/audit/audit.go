@@ -77,12 +77,8 @@ func (c *Cloud) entry(plain string) (string, error) {
 }
 
 func (c *Cloud) checkSidecar(entry string, want []byte) error {
-	f, err := c.dir.Open(entry, false)
+	got, err := c.sidecar(entry)
 	if err != nil {
-		return fmt.Errorf("sidecar: %w", err)
-	}
-	got, err := io.ReadAll(io.NewSectionReader(f, 0, cipher.MaxSidecar+1))
-	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("sidecar: %w", err)
 	}
 	if !bytes.Equal(got, want) {
@@ -92,25 +88,34 @@ func (c *Cloud) checkSidecar(entry string, want []byte) error {
 }
 
 func (c *Cloud) sum(f cloud.File) (Sum, error) {
-	raw := make([]byte, cipher.HeaderSize)
-	if n, err := f.ReadAt(raw, 0); err != nil && !errors.Is(err, io.EOF) {
-		return Sum{}, err
-	} else {
-		raw = raw[:n]
+	head, sum, err := c.whole(f)
+	if err == nil && head.Type != cipher.TypeFile {
+		err = fmt.Errorf("%w: a %v, and not a file", cipher.ErrDamaged, head.Type)
 	}
-	head, keys, err := c.keys.OpenHeader(raw)
+	return sum, err
+}
+
+// whole reads a backing file of any type. Its header comes with an error too,
+// if it verified.
+func (c *Cloud) whole(f cloud.File) (*cipher.Header, Sum, error) {
+	raw := make([]byte, cipher.HeaderSize)
+	n, err := f.ReadAt(raw, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, Sum{}, err
+	}
+	head, keys, err := c.keys.OpenHeader(raw[:n])
 	if err != nil {
-		return Sum{}, err
+		return nil, Sum{}, err
 	}
 	defer keys.Wipe()
-	if head.Type != cipher.TypeFile || head.Flags&cipher.Dirty != 0 {
-		return Sum{}, fmt.Errorf("%w: a %v with flags %d, and not a committed file", cipher.ErrDamaged, head.Type, head.Flags)
+	if head.Flags&cipher.Dirty != 0 {
+		return head, Sum{}, fmt.Errorf("%w: a %v with flags %d, and not committed", cipher.ErrDamaged, head.Type, head.Flags)
 	}
 	r := &reader{file: f, head: head, keys: keys, layout: c.keys.Layout(), hash: sha256.New()}
 	if err := r.readAll(); err != nil {
-		return Sum{}, err
+		return head, Sum{}, err
 	}
-	return Sum{Size: head.Length, SHA256: [sha256.Size]byte(r.hash.Sum(nil))}, nil
+	return head, Sum{Size: head.Length, SHA256: [sha256.Size]byte(r.hash.Sum(nil))}, nil
 }
 
 // A reader goes once through the records of one file.

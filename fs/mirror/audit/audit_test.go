@@ -166,3 +166,38 @@ func (b *box) entry(plain string) cipher.EntryName {
 	b.must(err)
 	return name.Entry
 }
+
+func TestTree(t *testing.T) {
+	b := newBox(t, 12)
+	long := strings.Repeat("long", 60)
+	b.write("file", pattern(5000), nil)
+	b.write(long, pattern(10), nil)
+	b.write("damaged", pattern(10), func(_ *cipher.Header, r []byte) { r[0] ^= 1 })
+	dir := filepath.Join(b.dir, string(b.entry("dir")))
+	b.must(os.Mkdir(dir, 0o750))
+	b.must(os.Link(filepath.Join(b.dir, string(b.entry("file"))), filepath.Join(dir, string(b.entry("link")))))
+	b.must(os.WriteFile(filepath.Join(b.dir, cipher.MarkerName), nil, 0o600))
+	b.must(os.WriteFile(filepath.Join(b.dir, string(b.entry("file"))+" (1)"), nil, 0o600))
+	b.must(os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o600))
+
+	opened, err := cloud.OpenDir(b.dir)
+	b.must(err)
+	defer opened.Close()
+	tree, err := New(opened, b.keys).Tree()
+	b.must(err)
+	if len(tree.Nodes) != 5 || len(tree.Strange) != 2 {
+		t.Errorf("%d nodes, and strange are %q", len(tree.Nodes), tree.Strange)
+	}
+	if n := tree.Nodes["dir/link"]; n.Err != nil || n.Sum.SHA256 != sha256.Sum256(pattern(5000)) || n.Info.Nlink != 2 {
+		t.Errorf("the link is %+v", n)
+	}
+	if n := tree.Nodes["dir"]; !n.Dir || n.Mode != 0o750 || n.Err != nil {
+		t.Errorf("the directory is %+v", n)
+	}
+	if n := tree.Nodes["damaged"]; !errors.Is(n.Err, cipher.ErrDamaged) || n.Header == nil {
+		t.Errorf("the damaged file is %+v", n)
+	}
+	if n := tree.Nodes[long]; n.Sum.Size != 10 || n.Err != nil {
+		t.Errorf("the file with a long name is %+v", n)
+	}
+}

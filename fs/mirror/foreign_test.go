@@ -1,0 +1,139 @@
+package mirror_test
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
+)
+
+// meddled is a story in which somebody else does one thing to one cloud of
+// several: a hostile provider, or a sync client that has lost its way. Nobody
+// can make a version that the vault's machines have not made, so a program is
+// to notice nothing, and the other clouds are as if nothing had been.
+type meddled struct {
+	tl   tale
+	rng  *rand.Rand
+	step int // before which it begins
+	k    int // the cloud
+	op   int // of that cloud, from then on
+	them *cloudtest.Foreign
+}
+
+// prey is what somebody finds to meddle with.
+type prey struct {
+	at, other, free string         // entries of two things that a program has, and of a name that it never uses
+	old             *cloudtest.Mem // the cloud as it was some steps ago
+}
+
+// was is the content of the entry as it was, or garbage if there was none.
+func (p prey) was() []byte {
+	f, err := p.old.Open(p.at, false)
+	if err != nil {
+		return []byte("garbage")
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<30))
+	if err != nil {
+		return []byte("garbage")
+	}
+	return content
+}
+
+func one(m cloudtest.Move) []cloudtest.Move { return []cloudtest.Move{m} }
+
+// meddlings are the kinds of what somebody does, one move before each
+// operation.
+var meddlings = []struct {
+	name  string
+	moves func(p prey) []cloudtest.Move
+}{
+	{"deleted", func(p prey) []cloudtest.Move { return one(cloudtest.Delete(p.at)) }},
+	{"replaced by garbage", func(p prey) []cloudtest.Move { return one(cloudtest.Replace(p.at, []byte("garbage"))) }},
+	{"rewritten with garbage", func(p prey) []cloudtest.Move { return one(cloudtest.Rewrite(p.at, random(2000))) }},
+	{"rewritten with what it was", func(p prey) []cloudtest.Move { return one(cloudtest.Rewrite(p.at, p.was())) }},
+	{"rewritten in pieces", func(p prey) []cloudtest.Move { return cloudtest.Deliver(p.at, p.was(), 3) }},
+	{"renamed to what is foreign", func(p prey) []cloudtest.Move { return one(cloudtest.Rename(p.at, "theirs")) }},
+	{"renamed over another", func(p prey) []cloudtest.Move { return one(cloudtest.Rename(p.at, p.other)) }},
+	{"swapped with another", func(p prey) []cloudtest.Move { return one(cloudtest.Swap(p.at, p.other)) }},
+	{"replaced by a copy of another", func(p prey) []cloudtest.Move { return one(cloudtest.Plant(p.other, p.at, false)) }},
+	{"replaced by a link of another", func(p prey) []cloudtest.Move { return one(cloudtest.Plant(p.other, p.at, true)) }},
+	{"copied to a free name", func(p prey) []cloudtest.Move { return one(cloudtest.Plant(p.at, p.free, false)) }},
+	{"linked to a free name", func(p prey) []cloudtest.Move { return one(cloudtest.Plant(p.at, p.free, true)) }},
+	{"duplicated", func(p prey) []cloudtest.Move { return one(cloudtest.Duplicate(p.at)) }},
+	{"rolled back", func(p prey) []cloudtest.Move { return one(cloudtest.Rollback(p.at, p.old)) }},
+	{"all rolled back", func(p prey) []cloudtest.Move { return one(cloudtest.Rollback("", p.old)) }},
+}
+
+func (s *meddled) String() string {
+	return fmt.Sprintf("%v, in cloud %d, from step %d on before operation %d: %v", s.tl, s.k, s.step+1, s.op, s.them)
+}
+
+func (s *meddled) tell(t *testing.T, moves func(p prey) []cloudtest.Move) error {
+	b := s.tl.box(t)
+	s.them = b.them(s.k)
+	p, err := newPlayer(b)
+	check(t, err)
+	var past []*cloudtest.Disk
+	p.before = func(i int, w *model) error {
+		past = append(past, b.disk.Clone())
+		if i == s.step {
+			found := prey{free: b.entryAt(s.k, "free"), old: past[s.rng.IntN(len(past))].Dir(cloudName(s.k))}
+			found.at, found.other = s.target(b, w), s.target(b, w)
+			for j, move := range moves(found) {
+				b.rigged[s.k].Inject(cloudtest.Rule{From: s.op + j, To: s.op + j, Act: s.them.Then(move)})
+			}
+		}
+		return nil
+	}
+	if err := p.play(s.tl.steps); err != nil {
+		return b.explain("%w", err)
+	}
+	if err := p.leave(); err != nil {
+		return b.explain("unmount: %w", err)
+	}
+	h, last := tell(s.tl.steps), len(s.tl.steps)
+	return b.verify(demand{same: true, owes: map[int]bool{s.k: true}}, func(got map[string]seen) error {
+		return h.exactly(got, last, last)
+	})
+}
+
+// target is the entry of something that a program has.
+func (s *meddled) target(b *box, w *model) string {
+	var entries []string
+	w.visit(func(path string, t *thing) {
+		entry := b.entryAt(s.k, spell(path))
+		if t.kind == 'l' {
+			entry += "w"
+		}
+		entries = append(entries, entry)
+	})
+	if len(entries) == 0 {
+		return "nothing"
+	}
+	return pick(s.rng, entries...)
+}
+
+// TestForeign lets somebody else change one cloud of several, in each history
+// once.
+func TestForeign(t *testing.T) {
+	var ran tally
+	for _, m := range meddlings {
+		losing(t, "foreign: "+m.name, func(t *testing.T, name string) error {
+			return eachSeed(name, faultSeeds, func(seed uint64) error {
+				ran.story(m.name)
+				tl := invented(seed)
+				tl.n = 2 + int(seed%2)
+				rng := rand.New(rand.NewPCG(seed, 23))
+				s := &meddled{tl: tl, rng: rng, step: len(tl.steps)/4 + rng.IntN(len(tl.steps)/2), k: rng.IntN(tl.n), op: 1 + rng.IntN(10)}
+				if err := s.tell(t, m.moves); err != nil {
+					return fmt.Errorf("%v: %w\n%s", s, err, script(tl.steps))
+				}
+				return nil
+			})
+		})
+	}
+	t.Logf("%d stories\n%v", ran.stories, &ran)
+}

@@ -1,0 +1,150 @@
+package mirror_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/audit"
+)
+
+// The oracle: for each cloud, its tree plus its debts is the index is what a
+// program sees. The tree is read by the format alone, so that neither what the
+// mirror believes nor how it reads has a part in the answer.
+
+// memory is what a vault knows beside its clouds.
+type memory interface {
+	// should gives what the index has at every path, or nil where no index is
+	// kept.
+	should() map[string]indexed
+
+	// owes tells whether a cloud may differ at a path. Only a debt allows it.
+	owes(k int, path string) bool
+}
+
+// indexed is one row of an index: a directory, or a file id at a version.
+type indexed struct {
+	dir     bool
+	file    cipher.ID
+	version cipher.Vector
+}
+
+// excused is a memory under which some clouds may differ anyhow: somebody else
+// has just changed them.
+type excused struct {
+	memory
+	clouds map[int]bool
+}
+
+func (m excused) owes(k int, path string) bool { return m.clouds[k] || m.memory.owes(k, path) }
+
+// behind is the memory of a vault without index and debts: a cloud that is
+// behind owes everything.
+type behind struct{ b *box }
+
+func (m behind) should() map[string]indexed { return nil }
+
+func (m behind) owes(k int, _ string) bool {
+	_, owes := m.b.state.Behind()[m.b.ids[k]]
+	return owes
+}
+
+// inOrder holds each cloud against what a program sees.
+func (b *box) inOrder(want map[string]seen, d demand) error {
+	m := excused{b.memory(), d.owes}
+	for k := range b.n {
+		tree, err := b.audit(k)
+		if err == nil {
+			err = ordered(tree, want, m, k)
+		}
+		if err == nil && d.tidy && len(tree.Strange) > 0 && !m.owes(k, "") {
+			err = fmt.Errorf("left over: %q", tree.Strange)
+		}
+		if err != nil {
+			return fmt.Errorf("audit of cloud %d: %w", k, err)
+		}
+	}
+	return sameThings(want, m.should())
+}
+
+func (b *box) memory() memory { return behind{b} }
+
+// audit reads a cloud by the format alone.
+func (b *box) audit(k int) (*audit.Tree, error) {
+	keys := b.cipher(k)
+	defer keys.Wipe()
+	return audit.New(b.disk.Dir(cloudName(k)), keys).Tree()
+}
+
+// ordered holds the tree of cloud k, with its debts, against what is wanted.
+func ordered(tree *audit.Tree, want map[string]seen, m memory, k int) error {
+	should := m.should()
+	for _, path := range slices.Sorted(maps.Keys(want)) {
+		if m.owes(k, path) {
+			continue
+		}
+		n, ok := tree.Nodes[spell(path)]
+		if !ok {
+			return fmt.Errorf("%q is missing", path)
+		}
+		if err := want[path].agrees(n); err != nil {
+			return fmt.Errorf("%q: %w", path, err)
+		}
+		if row, ok := should[path]; should != nil && (!ok || !row.agrees(n)) {
+			return fmt.Errorf("%q: the index has %+v, and the cloud %+v", path, row, n)
+		}
+	}
+	for path := range tree.Nodes {
+		if _, ok := want[unspell(path)]; !ok && !m.owes(k, unspell(path)) {
+			return fmt.Errorf("%q is there", unspell(path))
+		}
+	}
+	return nil
+}
+
+// sameThings wants the index to have nothing that is not seen.
+func sameThings(want map[string]seen, should map[string]indexed) error {
+	for path := range should {
+		if _, ok := want[path]; !ok {
+			return fmt.Errorf("the index has %q, which is not seen", path)
+		}
+	}
+	return nil
+}
+
+func (row indexed) agrees(n audit.Node) bool {
+	return row.dir == n.Dir && (n.Dir || n.Header.FileID == row.file && cipher.Compare(n.Header.Version, row.version) == cipher.Equal)
+}
+
+// agrees holds what one cloud has at a path against what a program sees there.
+func (s seen) agrees(n audit.Node) error {
+	switch {
+	case s.err != nil:
+		if n.Err == nil {
+			return fmt.Errorf("it can be read, and the mirror says %w", s.err)
+		}
+		return nil
+	case n.Err != nil:
+		return n.Err
+	case n.Dir != (s.kind == 'd'):
+		return errors.New("a directory and something else")
+	case n.Dir:
+		if n.Mode != s.mode {
+			return fmt.Errorf("mode %o, want %o", n.Mode, s.mode)
+		}
+		return nil
+	}
+	h := n.Header
+	switch {
+	case (h.Type == cipher.TypeSymlink) != (s.kind == 'l'):
+		return fmt.Errorf("a %v, want %c", h.Type, s.kind)
+	case n.Sum.Size != int64(len(s.data)) || n.Sum.SHA256 != sha256.Sum256([]byte(s.data)):
+		return fmt.Errorf("other content, of %d bytes, want %s", n.Sum.Size, brief(s.data))
+	case s.kind == 'f' && (h.Mode != s.mode || h.MtimeSec != s.mtime || int(n.Info.Nlink) != s.links):
+		return fmt.Errorf("mode %o, mtime %d, %d links, want %o, %d, %d", h.Mode, h.MtimeSec, n.Info.Nlink, s.mode, s.mtime, s.links)
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package mirror_test
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
+	"github.com/overcast-fs/overcast/fs/vault"
+)
+
+// memState is a vault's state, durable at once. Rules make what it stores fail,
+// by the name of the method in lower case.
+type memState struct {
+	mu      sync.Mutex // guards the rest but rules
+	writer  uint32
+	counter uint64
+	behind  map[cipher.ID]vault.Behind
+	ledger  map[cipher.ID]cipher.Version
+	checked []vault.Checked
+	boot    bool
+	crashed func() bool // the process is dead: nothing is recorded any more
+
+	rules *cloudtest.Rules
+}
+
+func newMemState(writer uint32) *memState {
+	return &memState{
+		writer: writer, behind: map[cipher.ID]vault.Behind{}, ledger: map[cipher.ID]cipher.Version{}, boot: true,
+		rules: cloudtest.NewRules(),
+	}
+}
+
+// clone is without what makes the state fail.
+func (s *memState) clone() *memState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &memState{
+		writer: s.writer, counter: s.counter, behind: maps.Clone(s.behind), ledger: maps.Clone(s.ledger),
+		checked: slices.Clone(s.checked), boot: s.boot, rules: cloudtest.NewRules(),
+	}
+}
+
+// store does what changes the state, unless that is to fail.
+func (s *memState) store(op string, change func()) error {
+	if err := s.rules.Fail(op); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.crashed != nil && s.crashed() {
+		return cloudtest.ErrCrashed
+	}
+	change()
+	return nil
+}
+
+func (s *memState) Writer() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writer
+}
+
+func (s *memState) Reserve(n int, above uint64) (first uint64, err error) {
+	err = s.store("reserve", func() {
+		first = max(s.counter, above) + 1
+		s.counter = first + uint64(n) - 1
+	})
+	return first, err
+}
+
+func (s *memState) RenewWriter() error {
+	return s.store("renewwriter", func() { s.writer += 1000 })
+}
+
+func (s *memState) Observed(v cipher.Vector) error {
+	s.mu.Lock()
+	lost := v.Get(s.writer) > s.counter
+	s.mu.Unlock()
+	if lost {
+		return s.RenewWriter()
+	}
+	return nil
+}
+
+func (s *memState) Behind() map[cipher.ID]vault.Behind {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.behind)
+}
+
+func (s *memState) MarkBehind(id cipher.ID, reason string) error {
+	return s.store("markbehind", func() { s.behind[id] = vault.Behind{Reason: reason} })
+}
+
+func (s *memState) CommittedBy(file cipher.ID) (cipher.Version, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.ledger[file]
+	return v, ok
+}
+
+func (s *memState) RecordCommitted(list []vault.Committed) error {
+	return s.store("recordcommitted", func() {
+		for _, c := range list {
+			s.ledger[c.FileID] = c.Version
+		}
+	})
+}
+
+func (s *memState) WasChecked(c vault.Checked) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.checked, c)
+}
+
+func (s *memState) RecordChecked(list []vault.Checked) error {
+	return s.store("recordchecked", func() { s.checked = append(s.checked, list...) })
+}
+
+func (s *memState) SameBoot() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.boot
+}
+
+func (s *memState) MarkBoot() error { return s.store("markboot", func() { s.boot = true }) }
