@@ -7,8 +7,14 @@
 //	fs/mount   go-fuse nodes, the one errno table, the kernel's caches
 //	fs/mirror  the encrypted filesystem without FUSE: names, reads, writes,
 //	           commits, versions, and which cloud is believed
+//	fs/mirror/internal/repair
+//	           replay: what the log says should be, against what each cloud
+//	           shows, and the steps between them
+//	fs/mirror/internal/replica
+//	           one cloud: its names, one backing file, its records
 //	fs/mirror/internal/journal
-//	           what the redo log says: one entry an operation; pure
+//	           what the redo log says: one entry an operation, and the fold of
+//	           all of them; pure
 //	fs/mirror/audit
 //	           reads a cloud back by the format alone, to check what was written
 //	fs/cloud   one backing directory: the contract, the real one, and doubles

@@ -2,5 +2,7 @@
 // what a list of entries comes to. It is pure: it reads no log and no cloud.
 //
 //	entry.go  Entry, and how it lies in the log
+//	fold.go   Fold: what is to be at each name that the entries touch
+//	thing.go  Thing, a file or directory wherever it is; Slot; Backing
 //	spans.go  Spans, a set of chunk indices
 package journal

@@ -1,0 +1,474 @@
+package repair
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+var (
+	errOther   = errors.New("another file is there")
+	errNewer   = errors.New("a version that the log does not know is there")
+	errLacking = errors.New("missing")
+)
+
+// job is one file's last version on its way to one cloud.
+type job struct {
+	t       *tree
+	thing   *journal.Thing
+	backing *journal.Backing
+	head    cipher.Header // as it is to be in this cloud
+	prev    *cipher.Header
+	node    *node
+	writes  bool // records are to be written from the log
+	done    bool
+	err     error // why it cannot be finished
+}
+
+func (j *job) path() string { return j.node.path() }
+
+// jobs are the files of which the log holds a version, in one cloud.
+func (r *Replay) jobs(t *tree) []*job {
+	var list []*job
+	for _, thing := range t.fold.Things {
+		b := thing.Committed()
+		if thing.Gone() || b == nil || b.Salt(t.Index) == nil {
+			continue
+		}
+		n := len(r.Clouds)
+		j := &job{t: t, thing: thing, backing: b}
+		head := b.Head().Sealed(n)
+		j.head, j.head.Acc = head.Head, head.Accs[t.Index]
+		if b.Prev != nil {
+			prev := b.Prev.Sealed(n)
+			j.prev = &prev.Head
+		}
+		if b.Whole != nil {
+			j.head.Acc = j.accOf(b.Whole)
+		}
+		if j.node = j.find(); j.node == nil {
+			j.err = errLacking
+		}
+		list = append(list, j)
+	}
+	return list
+}
+
+// accOf is acc over the write ids that an entry has for every record. The
+// entries of what is no regular file hold none.
+func (j *job) accOf(v *journal.Commit) (acc cipher.Acc) {
+	keys, err := j.t.Keys.NewFile(j.head.Type, [16]byte(j.backing.Salt(j.t.Index)))
+	if err != nil {
+		return acc
+	}
+	defer keys.Wipe()
+	for _, ch := range v.Chunks {
+		if len(ch.ID) == len(cipher.WriteID{}) {
+			keys.Terms(&acc, ch.Index, []cipher.WriteID{cipher.WriteID(ch.ID)}, nil)
+		}
+	}
+	return acc
+}
+
+// find is the node of the backing file that has the version.
+func (j *job) find() *node {
+	salt := [16]byte(j.backing.Salt(j.t.Index))
+	for _, n := range j.t.of[j.thing] {
+		if n.head != nil && n.head.Salt == salt {
+			return n
+		}
+	}
+	entry := ""
+	if j.backing.Temps != nil {
+		entry = j.backing.Temps[j.t.Index]
+	}
+	for _, n := range j.t.of[j.thing] {
+		if n.blank && (n.entry == entry || entry == "" && !n.temp) {
+			return n
+		}
+	}
+	return nil
+}
+
+// begin looks how far the version came in this cloud.
+func (j *job) begin(r *Replay) error {
+	c, err := j.t.Open(j.path(), true)
+	if errors.Is(err, replica.ErrBlank) {
+		h := cipher.Header{Type: j.head.Type, FileID: j.thing.IDs[0], Salt: [16]byte(j.backing.Salt(j.t.Index))}
+		c, err = j.t.Begin(j.path(), h, cipher.BackingMode(j.head.Mode, false))
+	}
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if !slices.Contains(j.thing.IDs, c.Head.FileID) || c.Head.Type != j.head.Type {
+		return errOther
+	}
+	j.node.head, j.node.blank = c.Head, false
+	order := cipher.Compare(c.Head.Version, j.head.Version)
+	switch {
+	case order == cipher.Less:
+		j.writes = true
+	case order == cipher.Greater:
+		return j.beyond(c)
+	case order == cipher.Concurrent, c.Head.CommitID != j.head.CommitID:
+		return errNewer
+	case c.Head.Flags&cipher.Dirty != 0:
+		j.writes = true
+	case r.SameBoot:
+		j.done = true // written by the mirror, and nothing is lost since
+		return j.show(c, r)
+	default:
+		acc, bad, err := c.Check(&j.head)
+		j.writes = err != nil || len(bad) > 0 || acc != j.head.Acc
+	}
+	return nil
+}
+
+// beyond looks at a version that is greater than the log's: another machine's,
+// or one of ours that changed the header only and that a power cut took from the
+// log. Where its records are the ones that the log tells of, it is finished like
+// that one.
+func (j *job) beyond(c *replica.Copy) error {
+	if c.Head.Flags&cipher.Dirty != 0 {
+		return errNewer
+	}
+	acc, bad, err := c.Check(c.Head)
+	switch {
+	case err == nil && len(bad) == 0 && acc == c.Head.Acc:
+		j.done = true
+	case c.Head.Acc == j.head.Acc && c.Head.Length == j.head.Length:
+		j.head, j.writes = *c.Head, true
+	default:
+		return errNewer
+	}
+	return nil
+}
+
+// show puts right what the entry shows of a version that is there.
+func (j *job) show(c *replica.Copy, r *Replay) error {
+	info, err := c.File.Stat()
+	if err != nil || cipher.HeaderDecides(info.Mode) {
+		return err
+	}
+	if info.Mode == cipher.BackingMode(j.head.Mode, false) && info.Mtime.Equal(time.Unix(j.head.MtimeSec, int64(j.head.MtimeNsec))) &&
+		(!r.Owners || info.UID == j.head.UID && info.GID == j.head.GID) {
+		return nil
+	}
+	return c.Show(j.prev, r.Owners, r.Clock())
+}
+
+// write writes the chunks of one entry of the log that are in the last version.
+func (j *job) write(at int, e *journal.Entry) error {
+	c, err := j.t.Open(j.path(), true)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	layout := c.Keys.Layout()
+	records := layout.Records(j.head.Length)
+	each := e.Commit.EachChunk
+	if e.Op == journal.OpSpecial {
+		each = func(data []byte, do func(journal.Chunk, []byte) error) error {
+			return eachOf(e.Commit, layout, data, do)
+		}
+	}
+	return each(e.Data, func(ch journal.Chunk, plain []byte) error {
+		if ch.Index < 0 || ch.Index >= records || !j.backing.Latest(at, ch.Index) {
+			return nil
+		}
+		if len(c.Head.Version) > 0 {
+			if err := c.Soil(); err != nil {
+				return err
+			}
+		}
+		whole := make([]byte, layout.RecordSize(ch.Index, j.head.Length)-cipher.RecordOverhead)
+		copy(whole, plain)
+		var id cipher.WriteID
+		copy(id[:], ch.ID)
+		return c.Write(ch.Index, whole, id)
+	})
+}
+
+// eachOf is EachChunk for the content of what is no regular file, which the log
+// holds in one piece.
+func eachOf(v *journal.Commit, layout cipher.Layout, data []byte, do func(journal.Chunk, []byte) error) error {
+	size := layout.ChunkSize()
+	for _, ch := range v.Chunks {
+		lo := ch.Index * size
+		if lo < 0 || lo > int64(len(data)) {
+			return fmt.Errorf("redo log: chunk %d has no data", ch.Index)
+		}
+		if err := do(ch, data[lo:min(lo+size, int64(len(data)))]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish verifies what is there, and only then writes the clean header.
+func (j *job) finish(r *Replay) error {
+	c, err := j.t.Open(j.path(), true)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := j.fit(c, r); err != nil {
+		return err
+	}
+	changed, err := j.whole(c, r)
+	if err != nil {
+		return err
+	}
+	if changed {
+		if err := c.File.Sync(); err != nil {
+			return err
+		}
+	}
+	if c.Head.Flags&cipher.Dirty == 0 && c.Head.CommitID == j.head.CommitID {
+		err = j.show(c, r)
+	} else if err = c.WriteHeader(&j.head); err == nil {
+		err = c.Show(j.prev, r.Owners, r.Clock())
+	}
+	j.done, j.node.head = err == nil, c.Head
+	return err
+}
+
+// fit gives the backing file the size of the version. After a mere kill, what
+// was written directly since stays behind it.
+func (j *job) fit(c *replica.Copy, r *Replay) error {
+	if !r.SameBoot || len(j.backing.After) == 0 {
+		return c.Fit(j.head.Length)
+	}
+	layout := c.Keys.Layout()
+	size, err := layout.CipherSize(j.head.Length)
+	if err != nil {
+		return err
+	}
+	info, err := c.File.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size < size {
+		return c.File.Truncate(size)
+	}
+	after := j.backing.After
+	end := after[len(after)-1].Hi
+	for i := layout.Records(j.head.Length); i < end && layout.RecordOffset(i) < info.Size; i++ {
+		if after.Has(i) {
+			continue
+		}
+		n := min(layout.RecordOffset(i+1), info.Size) - layout.RecordOffset(i)
+		if _, err := c.File.WriteAt(make([]byte, n), layout.RecordOffset(i)); err != nil {
+			return err
+		}
+	}
+	if stop := max(size, layout.RecordOffset(end)); info.Size > stop {
+		return c.File.Truncate(stop)
+	}
+	return nil
+}
+
+// whole makes the records those of the version, as well as that can be done, and
+// tells whether that changed any.
+func (j *job) whole(c *replica.Copy, r *Replay) (changed bool, err error) {
+	acc, bad, err := c.Check(&j.head)
+	for _, mend := range []func(*replica.Copy, *Replay, []int64) error{j.clearStrays, j.fetch, j.copyAll} {
+		if err == nil && len(bad) == 0 && acc == j.head.Acc {
+			return changed, nil
+		}
+		if err := mend(c, r, bad); err != nil {
+			return true, err
+		}
+		changed = true
+		acc, bad, err = c.Check(&j.head)
+	}
+	if err == nil && len(bad) == 0 && acc == j.head.Acc {
+		return changed, nil
+	}
+	return changed, fmt.Errorf("%d of its records are lost, or are of another version: %w", len(bad), errors.Join(cipher.ErrDamaged, err))
+}
+
+// clearStrays makes holes of what lies where the log has no record and no
+// earlier version had one.
+func (j *job) clearStrays(c *replica.Copy, _ *Replay, _ []int64) error {
+	if j.head.Flags&cipher.Sparse == 0 {
+		return nil
+	}
+	layout := c.Keys.Layout()
+	chunks, first := j.backing.Chunks(), j.backing.Ours(layout)
+	return c.Each(j.head.Length, func(run *replica.Run) error {
+		for n, state := range run.States {
+			i := run.First + int64(n)
+			if i < first || state == cipher.RecordHole || chunks.Has(i) || j.backing.Direct.Has(i) {
+				continue
+			}
+			if err := j.soil(c); err != nil {
+				return err
+			}
+			if err := c.Write(i, make([]byte, layout.RecordSize(i, j.head.Length)-cipher.RecordOverhead), cipher.WriteID{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// soil is Soil for a file that has a version.
+func (j *job) soil(c *replica.Copy) error {
+	if len(c.Head.Version) == 0 {
+		return nil
+	}
+	return c.Soil()
+}
+
+// fetch takes the records that cannot be right from other clouds.
+func (j *job) fetch(c *replica.Copy, r *Replay, bad []int64) error {
+	return r.others(j, func(o *replica.Copy) error {
+		for _, i := range bad {
+			_, id, state := o.One(i, j.head.Length)
+			if state != cipher.RecordOK || !j.head.Version.Covers(id) {
+				continue
+			}
+			if _, have, state := c.One(i, j.head.Length); state == cipher.RecordOK && j.head.Version.Covers(have) {
+				continue
+			}
+			if err := j.soil(c); err != nil {
+				return err
+			}
+			if err := c.CopyFrom(o, i, j.head.Length); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// copyAll makes the records the same as those of a cloud where they are whole.
+func (j *job) copyAll(c *replica.Copy, r *Replay, _ []int64) error {
+	return r.others(j, func(o *replica.Copy) error {
+		acc, bad, err := o.Check(&j.head)
+		if err != nil || len(bad) > 0 || acc != j.accIn(o, len(r.Clouds)) {
+			return nil
+		}
+		return o.Each(j.head.Length, func(run *replica.Run) error { return j.copyRun(c, o, run) })
+	})
+}
+
+// accIn is what acc is to be in another cloud's copy.
+func (j *job) accIn(o *replica.Copy, clouds int) cipher.Acc {
+	if j.backing.Whole != nil {
+		other := job{t: &tree{Cloud: o.Cloud}, backing: j.backing, head: j.head}
+		return other.accOf(j.backing.Whole)
+	}
+	head := j.backing.Head().Sealed(clouds)
+	return head.Accs[o.Cloud.Index]
+}
+
+func (j *job) copyRun(c, o *replica.Copy, run *replica.Run) error {
+	for n, id := range run.IDs {
+		i := run.First + int64(n)
+		_, have, state := c.One(i, j.head.Length)
+		if state == run.States[n] && have == id {
+			continue
+		}
+		if err := j.soil(c); err != nil {
+			return err
+		}
+		if err := c.CopyFrom(o, i, j.head.Length); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// others opens the same backing file in every other cloud, one after the other.
+func (r *Replay) others(j *job, do func(o *replica.Copy) error) error {
+	for _, t := range r.trees {
+		if t == nil || t == j.t || j.backing.Salt(t.Index) == nil {
+			continue
+		}
+		other := job{t: t, thing: j.thing, backing: j.backing}
+		n := other.find()
+		if n == nil || n.blank {
+			continue
+		}
+		c, err := t.Open(n.path(), false)
+		if err != nil {
+			continue
+		}
+		err = do(c)
+		if err := errors.Join(err, c.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putInPlace renames a backing file that is finished over the one before it.
+func (j *job) putInPlace(r *Replay) error {
+	if j.backing.Temps == nil || !j.node.temp {
+		return nil
+	}
+	t := j.t
+	slot := j.thing.Now[0]
+	p := &planner{tree: t}
+	parent := p.nodeOf(slot.Dir)
+	if parent == nil {
+		return errLacking
+	}
+	name, entry := p.spell(slot, j.thing.Special())
+	before, err := t.Dir.Stat(parent.path())
+	if err != nil {
+		return err
+	}
+	if old := parent.children[entry]; old != nil {
+		if old.thing != j.thing {
+			return errOther
+		}
+		if err := t.CopyXattrs(old.path(), j.path()); err != nil {
+			return err
+		}
+		p.drop(old)
+	}
+	if err := t.PutSidecar(parent.path(), name); err != nil {
+		return err
+	}
+	if err := t.Dir.Rename(j.path(), replica.Join(parent.path(), entry)); err != nil {
+		return err
+	}
+	p.put(j.node, parent, entry)
+	return t.Dir.Chtimes(parent.path(), cloud.Times{Mtime: &before.Mtime})
+}
+
+// relink gives every name of a file the backing file that has the version: a
+// link made to it can be all that a power cut left of the one before.
+func (j *job) relink() error {
+	p := &planner{tree: j.t}
+	for _, s := range j.thing.Now {
+		parent := p.nodeOf(s.Dir)
+		if parent == nil {
+			continue
+		}
+		_, entry := p.spell(s, j.thing.Special())
+		n := parent.children[entry]
+		if n == nil || n.thing != j.thing || n == j.node || n.head != nil && n.head.Salt == j.node.head.Salt {
+			continue
+		}
+		temp := replica.Join(parent.path(), string(cipher.NewTempName()))
+		if err := j.t.Dir.Link(j.path(), temp); err != nil {
+			return err
+		}
+		if err := j.t.Dir.Rename(temp, n.path()); err != nil {
+			return err
+		}
+		n.head, n.blank = j.node.head, false
+	}
+	return nil
+}

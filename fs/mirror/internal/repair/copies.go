@@ -1,0 +1,189 @@
+package repair
+
+import (
+	"errors"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// copies brings to one cloud, from the others, what it lacks and nothing in it
+// can be made of, and counts what stays missing.
+func (r *Replay) copies(k int) error {
+	p := &planner{tree: r.trees[k]}
+	for _, s := range r.plans[k].lacks {
+		if s.Now == nil || s.Now.IsDir() {
+			r.miss(k, s.Now, errLacking)
+			continue
+		}
+		if err := r.supply(p, s); err != nil {
+			r.miss(k, s.Now, err)
+		}
+	}
+	for _, j := range r.tasks[k] {
+		if j.err == nil && !r.outdone(j) {
+			continue
+		}
+		if err := r.replace(p, j); err != nil {
+			r.miss(k, j.thing, errors.Join(j.err, err))
+		}
+	}
+	return nil
+}
+
+func (r *Replay) miss(k int, thing *journal.Thing, why error) {
+	r.out.Missing[k]++
+	key := uint64(0)
+	if thing != nil {
+		key = thing.Key
+	}
+	r.Logger.Warn("a change cannot be finished", "cloud", r.Clouds[k].Name, "thing", key, "error", why)
+}
+
+// supply puts a file at a slot that lacks it.
+func (r *Replay) supply(p *planner, s *journal.Slot) error {
+	thing := s.Now
+	parent := p.nodeOf(s.Dir)
+	if parent == nil {
+		return errLacking
+	}
+	name, entry := p.spell(s, thing.Special())
+	if n := parent.children[entry]; n != nil && n.thing == thing {
+		return nil
+	}
+	if _, other := p.spare(thing); other != nil {
+		p.fill(thing, s, parent, name, entry)
+		if len(p.lacks) > 0 {
+			p.lacks = nil
+			return errOther
+		}
+		steps := p.steps
+		p.steps = nil
+		return r.steps(p.Index, steps)
+	}
+	return r.copyTo(p, thing, s)
+}
+
+// outdone reports whether another cloud has a greater version than the log's.
+func (r *Replay) outdone(j *job) bool {
+	_, n := r.source(j.t.Index, j.thing)
+	return n != nil && cipher.Compare(n.head.Version, j.node.head.Version) == cipher.Greater
+}
+
+// replace puts a whole copy from another cloud over one that cannot be finished,
+// or that is of a lesser version.
+func (r *Replay) replace(p *planner, j *job) error {
+	if errors.Is(j.err, errNewer) || errors.Is(j.err, errOther) {
+		return j.err
+	}
+	if _, n := r.source(j.t.Index, j.thing); n == nil || cipher.Compare(n.head.Version, j.head.Version) == cipher.Less {
+		return errLacking
+	}
+	if err := r.copyTo(p, j.thing, j.thing.Now[0]); err != nil {
+		return err
+	}
+	j.node = p.nodeAt(j.thing.Now[0])
+	return j.relink()
+}
+
+// source is the copy of a file that has the greatest version in another cloud.
+func (r *Replay) source(k int, thing *journal.Thing) (best *tree, at *node) {
+	for _, t := range r.trees {
+		if t == nil || t.Index == k {
+			continue
+		}
+		for _, n := range t.of[thing] {
+			if n.head == nil || n.head.Flags&cipher.Dirty != 0 || len(n.head.Version) == 0 {
+				continue
+			}
+			if at == nil || cipher.Compare(n.head.Version, at.head.Version) == cipher.Greater {
+				best, at = t, n
+			}
+		}
+	}
+	return best, at
+}
+
+// copyTo copies a file from another cloud to a slot, beside and then over what
+// is there.
+func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot) error {
+	from, n := r.source(p.Index, thing)
+	if n == nil {
+		return errLacking
+	}
+	parent := p.nodeOf(s.Dir)
+	if parent == nil {
+		return errLacking
+	}
+	name, entry := p.spell(s, thing.Special())
+	old := parent.children[entry]
+	if (old == nil || old.thing != thing) && !p.clear(parent, s, entry, false) {
+		return errOther
+	}
+	steps := p.steps
+	p.steps = nil
+	if err := r.steps(p.Index, steps); err != nil {
+		return err
+	}
+	o, err := from.Open(n.path(), false)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	temp := replica.Join(parent.path(), string(cipher.NewTempName()))
+	head, err := r.build(p.Cloud, temp, o)
+	if err != nil {
+		if gone := p.Dir.Remove(temp); gone != nil && !replica.Missing(gone) {
+			return errors.Join(err, gone)
+		}
+		return err
+	}
+	if err := p.PutSidecar(parent.path(), name); err != nil {
+		return err
+	}
+	if err := p.Dir.Rename(temp, replica.Join(parent.path(), entry)); err != nil {
+		return err
+	}
+	if old != nil && old.thing == thing {
+		p.drop(old)
+	}
+	copied := &node{head: head}
+	p.put(copied, parent, entry)
+	p.is(copied, thing)
+	return nil
+}
+
+// build writes a whole copy of a file under a temporary name. It is clean only
+// when all of it has verified.
+func (r *Replay) build(c *replica.Cloud, temp string, o *replica.Copy) (*cipher.Header, error) {
+	head := *o.Head
+	acc, bad, err := o.Check(&head)
+	if err != nil {
+		return nil, err
+	}
+	if len(bad) > 0 || acc != head.Acc {
+		return nil, cipher.ErrDamaged
+	}
+	cp, err := c.Build(temp, head)
+	if err != nil {
+		return nil, err
+	}
+	defer cp.Close()
+	layout := cp.Keys.Layout()
+	for i := range layout.Records(head.Length) {
+		if err := cp.CopyFrom(o, i, head.Length); err != nil {
+			return nil, err
+		}
+	}
+	if head.Acc, bad, err = cp.Check(&head); err != nil || len(bad) > 0 {
+		return nil, errors.Join(cipher.ErrDamaged, err)
+	}
+	if err := cp.File.Sync(); err != nil {
+		return nil, err
+	}
+	if err := cp.WriteHeader(&head); err != nil {
+		return nil, err
+	}
+	return cp.Head, cp.Show(nil, r.Owners, r.Clock())
+}

@@ -1,0 +1,26 @@
+// Package repair makes each cloud what the redo log says. It asks nowhere how
+// far an operation came before: it looks at what is there, and the difference
+// to what should be is the plan. So it can be killed at any moment and started
+// again, and doing it twice is doing it once.
+//
+// In one cloud after the other:
+//
+//  1. places    every file and directory that the log names is found, wherever
+//     it is, and brought to its place; what is in the way is parked
+//  2. content   the last version of each file is finished from the log and, where
+//     records were lost, from other clouds; its clean header comes last,
+//     after all of its records have verified
+//  3. copies    what one cloud lacks comes whole from another
+//  4. removals  only then goes what is not to be there
+//
+// Nothing is removed or replaced that the log does not name, or that is of a
+// version that it does not know.
+//
+//	observe.go  what one cloud shows at the names that the log touches
+//	search.go   files that are at none of those, after a power cut
+//	plan.go     the steps that bring names to their places, and those that remove
+//	step.go     one step, as a value that prints, and how it is done
+//	content.go  one file's last version on its way to one cloud
+//	copies.go   whole copies from other clouds
+//	replay.go   Replay: all of it
+package repair

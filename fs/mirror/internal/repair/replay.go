@@ -1,0 +1,312 @@
+package repair
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/overcast-fs/overcast/cipher"
+
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// Replay brings what the redo log says to the clouds. It asks nowhere how far
+// one came before: it looks at what is there. So it can be killed anywhere and
+// started again.
+type Replay struct {
+	Clouds   []*replica.Cloud // by the vault's order; nil for one that takes no part
+	Fold     *journal.Fold
+	Log      func(do func(at int, e *journal.Entry) error) error // every entry that was folded, with its data
+	SameBoot bool                                                // nothing that was written is lost
+	Owners   bool
+	Clock    func() time.Time
+	Logger   *slog.Logger
+
+	trees []*tree
+	plans []*planner
+	tasks [][]*job // by cloud
+	out   Outcome
+}
+
+// Outcome says of each cloud what could not be done.
+type Outcome struct {
+	Errors  []error // why the cloud took no further part; nil where it did
+	Missing []int   // names and files that it does not have as they are to be
+}
+
+// Run replays. Every cloud gets its names and its content before anything is
+// removed in one.
+func (r *Replay) Run() Outcome {
+	n := len(r.Clouds)
+	r.trees, r.plans, r.tasks = make([]*tree, n), make([]*planner, n), make([][]*job, n)
+	r.out = Outcome{make([]error, n), make([]int, n)}
+	r.stage(r.places)
+	r.stage(r.content)
+	for r.giveUp() {
+		r.stage(r.content)
+	}
+	r.stage(r.copies)
+	r.stage(r.removals)
+	return r.out
+}
+
+// stage does something in one cloud after the other.
+func (r *Replay) stage(do func(k int) error) {
+	for k, c := range r.Clouds {
+		if c == nil || r.out.Errors[k] != nil {
+			continue
+		}
+		if err := do(k); err != nil {
+			r.out.Errors[k], r.trees[k] = err, nil
+		}
+	}
+}
+
+// giveUp looks for files whose last version no cloud can have: a power cut took
+// what was written to new backing files and to none of the log. They go on in
+// those before, which are whole.
+func (r *Replay) giveUp() (found bool) {
+	for _, thing := range r.Fold.Things {
+		b := thing.Committed()
+		if thing.Gone() || b == nil || b.Temps == nil {
+			continue
+		}
+		tried, done := false, false
+		for _, jobs := range r.tasks {
+			for _, j := range jobs {
+				tried = tried || j.backing == b
+				done = done || j.backing == b && j.err == nil
+			}
+		}
+		if b.Lost = tried && !done; b.Lost && thing.Committed() == nil {
+			b.Lost = false // there is nothing before it
+		}
+		found = found || b.Lost
+	}
+	return found
+}
+
+// places brings every name to its place in one cloud.
+func (r *Replay) places(k int) (err error) {
+	if r.trees[k], err = observe(r.Clouds[k], r.Fold); err != nil {
+		return err
+	}
+	if !r.SameBoot {
+		if err := r.trees[k].search(); err != nil {
+			return err
+		}
+	}
+	r.plans[k] = planPlaces(r.trees[k])
+	return r.steps(k, r.plans[k].steps)
+}
+
+func (r *Replay) steps(k int, steps []Step) error {
+	d := &doer{r.Clouds[k], r.Owners}
+	for _, s := range steps {
+		r.Logger.Debug("repair", "cloud", d.Name, "step", s)
+		if err := d.do(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// content finishes the files of which the log holds a version in one cloud:
+// records first, for all of them, and clean headers after a sync.
+func (r *Replay) content(k int) error {
+	t := r.trees[k]
+	bySalt := map[string]*job{}
+	writes := false
+	if err := r.restoreTemps(k); err != nil {
+		return err
+	}
+	r.tasks[k] = r.jobs(t)
+	for _, j := range r.tasks[k] {
+		if j.err == nil {
+			j.err = j.begin(r)
+		}
+		if j.err == nil && j.writes {
+			bySalt[string(j.backing.Salt(k))], writes = j, true
+		}
+	}
+	if writes {
+		if err := r.write(k, bySalt); err != nil {
+			return err
+		}
+		if err := t.Dir.Syncfs(); err != nil {
+			return err
+		}
+	}
+	for _, j := range r.tasks[k] {
+		if j.err == nil && !j.done {
+			j.err = j.finish(r)
+		}
+		if j.err == nil {
+			j.err = j.putInPlace(r)
+		}
+		if j.err == nil && len(j.thing.Backings) > 1 {
+			j.err = j.relink()
+		}
+	}
+	return nil
+}
+
+// write goes through the log once and writes what its entries hold.
+func (r *Replay) write(k int, jobs map[string]*job) error {
+	return r.Log(func(at int, e *journal.Entry) error {
+		if e.Commit == nil || k >= len(e.Salts) || e.Salts[k] == nil {
+			return nil
+		}
+		j := jobs[string(e.Salts[k])]
+		if j != nil && j.err == nil {
+			j.err = j.write(at, e)
+		}
+		return nil
+	})
+}
+
+// restoreTemps makes again the backing files that a version went into and that
+// a power cut took before they were in place.
+func (r *Replay) restoreTemps(k int) error {
+	t := r.trees[k]
+	p := &planner{tree: t}
+	for _, thing := range t.fold.Things {
+		b := thing.Committed()
+		if thing.Gone() || b == nil || b.Temps == nil || b.Salt(k) == nil {
+			continue
+		}
+		j := &job{t: t, thing: thing, backing: b}
+		dir := p.nodeOf(thing.Now[0].Dir)
+		if j.find() != nil || dir == nil {
+			continue
+		}
+		n := &node{parent: dir, entry: b.Temps[k], temp: true, blank: true}
+		if f, err := t.Dir.Create(n.path(), cipher.BackingMode(0o600, false)); err == nil {
+			if err := f.Close(); err != nil {
+				return err
+			}
+		} else if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		dir.children[n.entry] = n
+		t.is(n, thing)
+	}
+	return nil
+}
+
+// removals takes away in one cloud what is not to be there, and gives
+// directories their attributes.
+func (r *Replay) removals(k int) error {
+	t := r.trees[k]
+	if err := r.steps(k, append(r.staleTemps(t), planRemovals(t).steps...)); err != nil {
+		return err
+	}
+	if err := r.attributes(t); err != nil {
+		return err
+	}
+	if !r.SameBoot {
+		if err := r.sidecars(t); err != nil {
+			return err
+		}
+	}
+	return t.Dir.Syncfs()
+}
+
+// staleTemps are backing files that will not be put in place: their file is
+// gone, or goes on in another one, or they have no version and a power cut took
+// what was written to them.
+func (r *Replay) staleTemps(t *tree) (steps []Step) {
+	for _, thing := range t.fold.Things {
+		for _, n := range append([]*node(nil), t.of[thing]...) {
+			if n.dir || !t.waiting(n) {
+				continue
+			}
+			if r.SameBoot && !thing.Gone() && r.newest(t, thing, n) {
+				continue
+			}
+			steps = append(steps, Step{Op: Remove, Path: n.path()})
+			(&planner{tree: t}).drop(n)
+		}
+	}
+	return steps
+}
+
+// newest reports whether a node is the backing file that a file was in last.
+func (r *Replay) newest(t *tree, thing *journal.Thing, n *node) bool {
+	last := thing.Backings[len(thing.Backings)-1]
+	return last.Temps != nil && n.entry == last.Temps[t.Index]
+}
+
+// attributes sets those of directories that are other than they are to be.
+func (r *Replay) attributes(t *tree) error {
+	p := &planner{tree: t}
+	for _, thing := range t.fold.Things {
+		n := p.nodeOf(thing)
+		if n == nil || thing.Gone() {
+			continue
+		}
+		if err := r.attribute(t, n.path(), thing.Attrs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Replay) attribute(t *tree, path string, a journal.Attrs) error {
+	if a.Mode == nil && a.UID == nil && a.GID == nil && a.Mtime == nil {
+		return nil
+	}
+	info, err := t.Dir.Stat(path)
+	if err != nil {
+		return err
+	}
+	uid, gid := int(info.UID), int(info.GID)
+	if a.UID != nil {
+		uid = int(*a.UID)
+	}
+	if a.GID != nil {
+		gid = int(*a.GID)
+	}
+	if r.Owners && (uid != int(info.UID) || gid != int(info.GID)) {
+		if err := t.Dir.Chown(path, uid, gid); err != nil {
+			return err
+		}
+	}
+	if a.Mode != nil && *a.Mode&0o7777 != info.Mode {
+		if err := t.Dir.Chmod(path, *a.Mode&0o7777); err != nil {
+			return err
+		}
+	}
+	if a.Mtime != nil && !a.Mtime.Equal(info.Mtime) {
+		return t.Dir.Chtimes(path, cloud.Times{Mtime: a.Mtime})
+	}
+	return nil
+}
+
+// sidecars writes those again that a power cut took from the names that the log
+// touches.
+func (r *Replay) sidecars(t *tree) error {
+	p := &planner{tree: t}
+	for _, thing := range t.fold.Things {
+		dir := p.nodeOf(thing)
+		if dir == nil {
+			continue
+		}
+		for _, s := range thing.Slots {
+			if s.Now == nil {
+				continue
+			}
+			name, entry := p.spell(s, s.Now.Special())
+			if dir.children[entry] == nil {
+				continue
+			}
+			if err := t.PutSidecar(dir.path(), name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

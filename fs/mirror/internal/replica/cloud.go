@@ -1,0 +1,157 @@
+package replica
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+)
+
+// ErrBlank: a backing file has no header yet. It is shorter than one, or has
+// zeros in its place: it was never committed, or a power cut took it.
+var ErrBlank = errors.New("no header yet")
+
+// Cloud is one cloud's directory under its keys.
+type Cloud struct {
+	Index int // in the vault's order
+	Name  string
+	Dir   cloud.Dir // nil when absent
+	Keys  *cipher.Cloud
+}
+
+// Missing reports an error that means that there is nothing at a path.
+func Missing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)
+}
+
+// Join is the path of an entry in a directory.
+func Join(dir, entry string) string {
+	if dir == "" {
+		return entry
+	}
+	return dir + "/" + entry
+}
+
+// Entry is the spelling of a name's entry; special entries carry the letter w.
+func Entry(n cipher.Name, special bool) string {
+	return string(n.Spelt(special))
+}
+
+// Header reads the header at a path. The error wraps [ErrBlank] or
+// [cipher.ErrDamaged] where there is none that verifies.
+func (c *Cloud) Header(path string) (*cipher.Header, error) {
+	f, err := c.Dir.Open(path, false)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	h, keys, err := c.readHeader(f)
+	if err != nil {
+		return nil, err
+	}
+	keys.Wipe()
+	return h, nil
+}
+
+func (c *Cloud) readHeader(f cloud.File) (*cipher.Header, *cipher.File, error) {
+	raw := make([]byte, cipher.HeaderSize)
+	n, err := f.ReadAt(raw, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, nil, err
+	}
+	if cipher.HasNoHeader(raw[:n]) {
+		return nil, nil, ErrBlank
+	}
+	return c.Keys.OpenHeader(raw)
+}
+
+// PutSidecar writes the sidecar of a long name, which comes before its entry.
+// One that is there in part is written again.
+func (c *Cloud) PutSidecar(dir string, n cipher.Name) error {
+	if n.Sidecar == "" {
+		return nil
+	}
+	side := Join(dir, string(n.Sidecar))
+	f, err := c.Dir.Open(side, true)
+	if Missing(err) {
+		f, err = c.Dir.Create(side, 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("sidecar: %w", err)
+	}
+	defer f.Close()
+	have := make([]byte, len(n.SidecarData)+1)
+	if got, _ := f.ReadAt(have, 0); string(have[:got]) == string(n.SidecarData) {
+		return nil
+	}
+	if _, err := f.WriteAt(n.SidecarData, 0); err != nil {
+		return fmt.Errorf("sidecar: %w", err)
+	}
+	return f.Truncate(int64(len(n.SidecarData)))
+}
+
+// ReadSidecar reads a sidecar, as far as one can go.
+func (c *Cloud) ReadSidecar(path string) ([]byte, error) {
+	f, err := c.Dir.Open(path, false)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data := make([]byte, cipher.MaxSidecar+1)
+	n, err := f.ReadAt(data, 0)
+	if err == nil || !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("sidecar: %w", errors.Join(cipher.ErrSidecar, err))
+	}
+	return data[:n], nil
+}
+
+// Litter reports whether an entry is this program's own and of no use any more
+// once its directory goes: a temporary file that has our header or none yet, or
+// a sidecar that tells the name it is for, or that a crash left without content.
+func (c *Cloud) Litter(dir string, e cloud.Entry) bool {
+	if !e.Regular {
+		return false
+	}
+	path := Join(dir, e.Name)
+	if cipher.EntryName(e.Name).MayBeOwnTemp() {
+		_, err := c.Header(path)
+		return err == nil || errors.Is(err, ErrBlank)
+	}
+	if !cipher.EntryName(e.Name).IsSidecar() {
+		return false
+	}
+	data, err := c.ReadSidecar(path)
+	return err == nil && (len(bytes.Trim(data, "\x00")) == 0 || c.Keys.CheckSidecar(cipher.EntryName(e.Name), data) == nil)
+}
+
+// xattrPrefix begins the names of this program's extended attributes.
+const xattrPrefix = "user.overcast."
+
+// CopyXattrs gives a backing file the extended attributes of another one, as
+// far as the filesystem has any.
+func (c *Cloud) CopyXattrs(from, to string) error {
+	names, err := c.Dir.Listxattr(from)
+	if err != nil {
+		return nil
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(name, xattrPrefix) {
+			continue
+		}
+		value, err := c.Dir.Getxattr(from, name)
+		if err != nil {
+			return err
+		}
+		if err := c.Dir.Setxattr(to, name, value, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,8 @@
+// Package replica is one cloud of a vault under its keys: the names in it, one
+// backing file, its header and its records. Nothing that did not verify leaves
+// it. It knows no other cloud and nothing of what should be there.
+//
+//	cloud.go   Cloud: entries, sidecars, headers by their path
+//	copy.go    Copy: one open backing file, its header and attributes
+//	records.go its records: reading, writing, comparing
+package replica
