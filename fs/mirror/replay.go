@@ -45,7 +45,10 @@ func (m *Mirror) replay() error {
 	if err := r.survey(); err != nil {
 		return err
 	}
-	if len(r.entries) == 0 || m.readOnly {
+	if m.readOnly {
+		return nil // what is not replayed must still tell a power cut from a kill
+	}
+	if len(r.entries) == 0 {
 		return m.state.MarkBoot()
 	}
 	m.logger.Info("replaying the redo log", "entries", len(r.entries), "sameBoot", m.state.SameBoot())
