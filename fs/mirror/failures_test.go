@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/overcast-fs/overcast/fs/mirror"
@@ -30,4 +31,39 @@ func TestReadOnlyMarksNoBoot(t *testing.T) {
 		}
 		b.unmount(m)
 	}
+}
+
+// TestLogNamesNoFile lets the replay find something missing. What it says of that shows nothing that the clouds hide.
+func TestLogNamesNoFile(t *testing.T) {
+	b := newBox(t, 2)
+	m := b.mount()
+	write(t, m, "secret", []byte("content"))
+	_, err := m.Root().Mkdir("private", 0o755, mirror.Owner{})
+	check(t, err)
+	check(t, m.Sync())
+	d, err := m.Walk("private")
+	check(t, err)
+	check(t, m.Root().Rename("secret", d, "hidden", mirror.RenameFlags{}))
+	check(t, m.Root().Link("another", must(m.Walk("private/hidden"))))
+	for _, path := range []string{b.entry(1, "private", "hidden"), b.entry(1, "another")} {
+		check(t, b.disk.Dir(cloudName(1)).Remove(path))
+	}
+	b.disk.Kill()
+	m = b.mount()
+	if !strings.Contains(b.said.String(), "cannot be finished") {
+		t.Errorf("nothing was missed: %s", b.said)
+	}
+	for _, name := range []string{"secret", "private", "hidden", "another"} {
+		if strings.Contains(b.said.String(), name) {
+			t.Errorf("the log names %q: %s", name, b.said)
+		}
+	}
+	b.unmount(m)
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

@@ -202,10 +202,12 @@ func (r *replayer) dropIncomplete() error {
 	return nil
 }
 
-// miss notes a step that cannot be done in a cloud.
+// miss notes a step that cannot be done in a cloud. The log is plaintext:
+// names go into it only where somebody asked for everything.
 func (r *replayer) miss(mb *member, e *journal.Entry, why error) {
 	r.misses[mb.index]++
-	r.m.logger.Warn("a change cannot be finished", "cloud", mb.name, "operation", e.Op, "path", string(e.Path), "to", string(e.To), "error", why)
+	r.m.logger.Warn("a change cannot be finished", "cloud", mb.name, "operation", e.Op, "error", why)
+	r.m.logger.Debug("this change cannot be finished", "path", string(e.Path), "to", string(e.To))
 }
 
 // images returns where something at path may be, given that any of the
