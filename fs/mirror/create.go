@@ -74,7 +74,7 @@ func (m *Mirror) putSidecarAt(mb *member, path string, e cipher.Name) error {
 		return nil
 	}
 	side := join(path, string(e.Sidecar))
-	have, err := readAll(mb.dir, side)
+	have, err := readSidecar(mb.dir, side)
 	if err == nil && string(have) == string(e.SidecarData) {
 		return nil
 	}

@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/overcast-fs/overcast/fs/mirror"
@@ -66,4 +67,48 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// TestSidecarIsBounded puts files, directories and FIFOs where sidecars are looked for. No more is read than a sidecar can
+// hold, and the names beside them are listed.
+func TestSidecarIsBounded(t *testing.T) {
+	b := newBox(t, 1)
+	spies := b.spied()
+	m := b.mount()
+	long := strings.Repeat("n", 200)
+	write(t, m, long, []byte("long"))
+	write(t, m, "short", []byte("short"))
+	check(t, m.Sync())
+	dir := b.disk.Dir(cloudName(0))
+	hash := func(n int) string { return strings.Repeat("0", 39) + string(rune('1'+n)) }
+	for n, plant := range []func(path string) error{
+		func(path string) error { return dir.Mkdir(path, 0o755) },
+		dir.Plant,
+		func(path string) error {
+			f, err := dir.Create(path, 0o644)
+			check(t, err)
+			return f.Truncate(6 << 30)
+		},
+	} {
+		f, err := dir.Create("x"+hash(n), 0o644)
+		check(t, err)
+		check(t, f.Close())
+		check(t, plant("y"+hash(n)))
+	}
+	reads := 0
+	spies[0].watch(func(op, path string) error {
+		if op == "readat" && strings.HasPrefix(path, "y") {
+			if reads++; reads > 10 {
+				return syscall.EIO
+			}
+		}
+		return nil
+	})
+	list, err := m.Root().ReadDir()
+	check(t, err)
+	if len(list) != 2 || reads != 2 {
+		t.Errorf("%d sidecars were read in %d pieces; the directory holds %v", 2, reads, list)
+	}
+	spies[0].watch(nil)
+	b.unmount(m)
 }
