@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"bytes"
 	"strings"
 	"syscall"
 	"testing"
@@ -111,4 +112,59 @@ func TestSidecarIsBounded(t *testing.T) {
 	}
 	spies[0].watch(nil)
 	b.unmount(m)
+}
+
+// TestReadDuringCommit reads a file while the commit of what was appended to it is between the new header and its end.
+func TestReadDuringCommit(t *testing.T) {
+	for _, n := range []int{1, 2} {
+		for _, size := range []int{20_000, 3 << 20} { // checked as a whole, and by reads that come across all of it
+			b := newBox(t, n)
+			m := b.mount()
+			want := random(size + 40_000)
+			size = size / 4096 * 4096
+			write(t, m, "file", want[:size])
+			b.unmount(m)
+			spies := b.spied()
+			m = b.mount() // which believes nothing yet
+			node, err := m.Walk("file")
+			check(t, err)
+			h, err := node.Open(mirror.OpenOptions{Write: true})
+			check(t, err)
+			_, err = h.WriteAt(want[size:], int64(size))
+			check(t, err)
+			readAll := func(when string) {
+				got := make([]byte, len(want))
+				for off := 0; off < len(got); off += 64 << 10 {
+					part := got[off:min(off+64<<10, len(got))]
+					if _, err := h.ReadAt(part, int64(off)); err != nil {
+						t.Errorf("%d clouds, %d bytes, %s, at %d: %v", b.n, size, when, off, err)
+					}
+				}
+				if !bytes.Equal(got, want) {
+					t.Errorf("%d clouds, %d bytes, %s: other bytes", b.n, size, when)
+				}
+			}
+			reads := 0
+			for _, s := range spies {
+				s.watch(func(op, _ string) error {
+					if op == "chtimes" { // the last thing that a commit does to a copy
+						reads++
+						readAll("during the commit")
+					}
+					return nil
+				})
+			}
+			check(t, m.Commit())
+			if reads != n {
+				t.Errorf("%d clouds: %d reads during the commit", n, reads)
+			}
+			readAll("after the commit")
+			if strings.Contains(b.said.String(), "ERROR") || strings.Contains(b.said.String(), "WARN") {
+				t.Errorf("%d clouds, %d bytes: %s", n, size, b.said)
+			}
+			check(t, h.Close())
+			node.Forget()
+			b.unmount(m)
+		}
+	}
 }
