@@ -3,6 +3,7 @@ package mirror
 import (
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -231,4 +232,31 @@ func (m *Mirror) peekDevice(mb *member, path string) (*cipher.Header, uint32, er
 	}
 	d, err := cipher.ParseDevice(content)
 	return c.head, uint32(unix.Mkdev(d.Major, d.Minor)), err
+}
+
+// readRecord reads and verifies one record.
+func readRecord(c *copyOf, layout cipher.Layout, i int64, plain []byte) (id cipher.WriteID, ok bool) {
+	id, err := recordAt(c, layout, i, plain)
+	return id, err == nil
+}
+
+// recordAt is readRecord that tells what is wrong: ErrTruncated where the file
+// ends before it, ErrDamaged where it does not verify, a hole included, or why
+// it cannot be read.
+func recordAt(c *copyOf, layout cipher.Layout, i int64, plain []byte) (id cipher.WriteID, err error) {
+	raw := make([]byte, len(plain)+cipher.RecordOverhead)
+	if n, err := c.file.ReadAt(raw, layout.RecordOffset(i)); n < len(raw) {
+		if err == nil || errors.Is(err, io.EOF) {
+			err = ErrTruncated
+		}
+		return id, err
+	}
+	ids, states := make([]cipher.WriteID, 1), make([]cipher.RecordState, 1)
+	if err := c.keys.Open(plain, raw, i, ids, states); err != nil {
+		return id, err
+	}
+	if states[0] != cipher.RecordOK {
+		return id, ErrDamaged
+	}
+	return ids[0], nil
 }

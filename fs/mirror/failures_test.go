@@ -97,8 +97,8 @@ func TestSidecarIsBounded(t *testing.T) {
 		check(t, plant("y"+hash(n)))
 	}
 	reads := 0
-	spies[0].watch(func(op, path string) error {
-		if op == "readat" && strings.HasPrefix(path, "y") {
+	spies[0].watch(func(e event) error {
+		if e.op == "readat" && strings.HasPrefix(e.path, "y") {
 			if reads++; reads > 10 {
 				return syscall.EIO
 			}
@@ -146,8 +146,8 @@ func TestReadDuringCommit(t *testing.T) {
 			}
 			reads := 0
 			for _, s := range spies {
-				s.watch(func(op, _ string) error {
-					if op == "chtimes" { // the last thing that a commit does to a copy
+				s.watch(func(e event) error {
+					if e.op == "chtimes" { // the last thing that a commit does to a copy
 						reads++
 						readAll("during the commit")
 					}

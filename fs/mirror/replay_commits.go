@@ -367,16 +367,3 @@ func (r *replayer) restoreRecord(c *copyOf, fin *final, i int64, plain []byte) e
 	}
 	return fmt.Errorf("chunk %d: %w", i, ErrDamaged)
 }
-
-// readRecord reads and verifies one record.
-func readRecord(c *copyOf, layout cipher.Layout, i int64, plain []byte) (id cipher.WriteID, ok bool) {
-	raw := make([]byte, len(plain)+cipher.RecordOverhead)
-	if n, _ := c.file.ReadAt(raw, layout.RecordOffset(i)); n < len(raw) {
-		return id, false
-	}
-	ids, states := make([]cipher.WriteID, 1), make([]cipher.RecordState, 1)
-	if err := c.keys.Open(plain, raw, i, ids, states); err != nil {
-		return id, false
-	}
-	return ids[0], states[0] == cipher.RecordOK
-}

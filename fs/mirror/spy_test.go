@@ -20,27 +20,33 @@ import (
 type spy struct {
 	cloud.Dir
 	mu   sync.Mutex
-	seen func(op, path string) error
+	seen func(event) error
 }
 
-func (s *spy) watch(seen func(op, path string) error) {
+// event is one operation on one path; off is that of a read or write.
+type event struct {
+	op, path string
+	off      int64
+}
+
+func (s *spy) watch(seen func(event) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen = seen
 }
 
-func (s *spy) tell(op, path string) error {
+func (s *spy) tell(op, path string, off int64) error {
 	s.mu.Lock()
 	seen := s.seen
 	s.mu.Unlock()
 	if seen == nil {
 		return nil
 	}
-	return seen(op, path)
+	return seen(event{op, path, off})
 }
 
 func (s *spy) Open(path string, write bool) (cloud.File, error) {
-	if err := s.tell("open", path); err != nil {
+	if err := s.tell("open", path, 0); err != nil {
 		return nil, err
 	}
 	f, err := s.Dir.Open(path, write)
@@ -51,7 +57,7 @@ func (s *spy) Open(path string, write bool) (cloud.File, error) {
 }
 
 func (s *spy) Create(path string, perm uint32) (cloud.File, error) {
-	if err := s.tell("create", path); err != nil {
+	if err := s.tell("create", path, 0); err != nil {
 		return nil, err
 	}
 	f, err := s.Dir.Create(path, perm)
@@ -62,21 +68,21 @@ func (s *spy) Create(path string, perm uint32) (cloud.File, error) {
 }
 
 func (s *spy) Mkdir(path string, perm uint32) error {
-	if err := s.tell("mkdir", path); err != nil {
+	if err := s.tell("mkdir", path, 0); err != nil {
 		return err
 	}
 	return s.Dir.Mkdir(path, perm)
 }
 
 func (s *spy) Rename(old, new string) error {
-	if err := s.tell("rename", old); err != nil {
+	if err := s.tell("rename", old, 0); err != nil {
 		return err
 	}
 	return s.Dir.Rename(old, new)
 }
 
 func (s *spy) Close() error {
-	if err := s.tell("close", ""); err != nil {
+	if err := s.tell("close", "", 0); err != nil {
 		return err
 	}
 	return s.Dir.Close()
@@ -89,21 +95,21 @@ type spyFile struct {
 }
 
 func (f *spyFile) ReadAt(p []byte, off int64) (int, error) {
-	if err := f.spy.tell("readat", f.path); err != nil {
+	if err := f.spy.tell("readat", f.path, off); err != nil {
 		return 0, err
 	}
 	return f.File.ReadAt(p, off)
 }
 
 func (f *spyFile) WriteAt(p []byte, off int64) (int, error) {
-	if err := f.spy.tell("writeat", f.path); err != nil {
+	if err := f.spy.tell("writeat", f.path, off); err != nil {
 		return 0, err
 	}
 	return f.File.WriteAt(p, off)
 }
 
 func (f *spyFile) Chtimes(t cloud.Times) error {
-	if err := f.spy.tell("chtimes", f.path); err != nil {
+	if err := f.spy.tell("chtimes", f.path, 0); err != nil {
 		return err
 	}
 	return f.File.Chtimes(t)
