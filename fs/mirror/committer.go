@@ -23,7 +23,7 @@ const (
 type committer struct {
 	m *Mirror
 
-	mu     sync.Mutex
+	mu     mutex[lockCommitter]
 	bound  map[*file]uint64 // files that the log must be kept for, and from which entry on
 	queue  map[*file]bool   // closed or fsynced; the queue holds them
 	ledger []vault.Committed

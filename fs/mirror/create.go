@@ -127,7 +127,7 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 		return nil, nil, err
 	}
 	f := m.newFile(s)
-	f.applying.Lock() // nobody else can hold it yet
+	f.applying.TryLock() // out of order, but nobody else can hold it yet
 	defer f.applying.Unlock()
 	e := &journal.Entry{Op: journal.OpCreate, Path: []byte(s.plain), File: &f.base.Head.FileID, Attrs: attrsOf(s.mode, s.owner, f.mtime), Salts: salts(f.copies)}
 	f.mu.Lock()

@@ -35,6 +35,8 @@
 //	handle.go    what an opener holds
 //	append.go    entries on their way to the log
 //	replay.go    from the log to the clouds, at mount
+//	lock.go      the types of the locks, and their order under the race
+//	             detector (lock_race.go, lock_plain.go)
 //	recover.go   changes without a commit, after a kill of the process
 //
 // # Locks, in the order in which they are taken
@@ -46,9 +48,13 @@
 //	Mirror.names    written by operations on names, read by everything that
 //	                needs a path to stay what it is
 //	file.mu         the state of one open file
+//	file.trust      what is believed of its copies
 //	Mirror.tree     the maps of live nodes
+//	committer.mu    which files the log is kept for, and what waits for a round
+//	Mirror.dropping one cloud at a time is put behind
 //	member.mu       one cloud's state
 //
-// The redo log, the vault's state and the backing directories have locks of
-// their own and call nothing above them.
+// Tests under the race detector check the order at every lock. The redo log,
+// the vault's state and the backing directories have locks of their own and
+// call nothing above them.
 package mirror

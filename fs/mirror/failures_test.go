@@ -2,9 +2,12 @@ package mirror_test
 
 import (
 	"bytes"
+	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/overcast-fs/overcast/fs/mirror"
 )
@@ -167,4 +170,61 @@ func TestReadDuringCommit(t *testing.T) {
 			b.unmount(m)
 		}
 	}
+}
+
+// TestRenameFailsWhileOpening lets a rename over another file fail in every cloud while another program is opening its
+// source. Neither waits for the other for ever.
+func TestRenameFailsWhileOpening(t *testing.T) {
+	b := newBox(t, 2)
+	spies := b.spied()
+	m := b.mount()
+	write(t, m, "old", []byte("old"))
+	write(t, m, "new", []byte("new"))
+	node, err := m.Walk("new")
+	check(t, err)
+	opened := make(chan error, 1)
+	open := func() {
+		h, err := node.Open(mirror.OpenOptions{})
+		if err == nil {
+			err = h.Close()
+		}
+		opened <- err
+	}
+	var once sync.Once
+	for _, s := range spies {
+		s.watch(func(e event) error {
+			if e.op != "rename" {
+				return nil
+			}
+			once.Do(func() {
+				go open()
+				for !node.Opening() {
+					runtime.Gosched()
+				}
+			})
+			return syscall.EIO
+		})
+	}
+	renamed := make(chan error, 1)
+	go func() { renamed <- m.Root().Rename("new", m.Root(), "old", mirror.RenameFlags{}) }()
+	for what, done := range map[string]chan error{"rename": renamed, "open": opened} {
+		select {
+		case err := <-done:
+			if (err == nil) != (what == "open") {
+				t.Errorf("%s: %v", what, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s does not return", what)
+		}
+	}
+	for _, s := range spies {
+		s.watch(nil)
+	}
+	node.Forget()
+	for name, want := range map[string]string{"old": "old", "new": "new"} {
+		if got := read(t, m, name); string(got) != want {
+			t.Errorf("%s holds %q", name, got)
+		}
+	}
+	b.unmount(m)
 }

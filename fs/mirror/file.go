@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,9 +56,9 @@ type file struct {
 	refs    int          // openers and commits; guarded by Node.opening
 	openers atomic.Int32 // handles that are not closed
 
-	applying sync.Mutex // see the package's lock order
+	applying mutex[lockApplying] // see the package's lock order
 
-	mu     sync.RWMutex
+	mu     rwMutex[lockFile]
 	copies []*copyOf // by cloud
 	source int       // the cloud that is read
 
@@ -88,7 +87,7 @@ type file struct {
 	ref        uint64 // names the file in the log; 0 is unbound
 	recovering bool   // replay does changes again: nothing is logged or written
 
-	trust sync.Mutex // guards what copies say of belief
+	trust mutex[lockTrust] // guards what copies say of belief
 }
 
 // acquire returns the node's open file, loading it if need be, and holds it.

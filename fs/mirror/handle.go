@@ -247,9 +247,9 @@ func (f *file) closeCommit() error {
 		return nil
 	}
 	f.applying.Lock()
-	defer f.applying.Unlock()
 	err := f.m.commit([]*file{f})
 	f.settled()
+	f.applying.Unlock()
 	if err != nil {
 		f.m.commits.enqueue(f)
 	}

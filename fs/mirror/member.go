@@ -3,7 +3,6 @@ package mirror
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -20,7 +19,7 @@ type member struct {
 
 	out atomic.Bool // gets no changes and is not asked for names
 
-	mu     sync.Mutex
+	mu     mutex[lockMember]
 	reason string
 	marked bool // behind, durably
 }

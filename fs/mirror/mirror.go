@@ -68,14 +68,14 @@ type Mirror struct {
 	fsyncAll bool
 	min      int
 
-	rounds sync.Mutex
-	names  sync.RWMutex
-	tree   sync.Mutex
+	rounds mutex[lockRounds]
+	names  rwMutex[lockNames]
+	tree   mutex[lockTree]
 	root   *Node
 	nodes  table
 
-	dropping sync.Mutex   // one cloud at a time becomes behind, so that one stays
-	pending  atomic.Int64 // bytes of changes that no cloud has yet
+	dropping mutex[lockDropping] // one cloud at a time becomes behind, so that one stays
+	pending  atomic.Int64        // bytes of changes that no cloud has yet
 	refs     atomic.Uint64
 	orders   atomic.Uint64
 	durable  atomic.Uint64 // entries below it are in every cloud's stable storage

@@ -3,7 +3,6 @@ package mirror
 import (
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +20,7 @@ type Node struct {
 	ino  uint64
 	kind uint32 // S_IFMT bits
 
-	opening sync.Mutex
+	opening mutex[lockOpening]
 	file    atomic.Pointer[file]
 	version cipher.ID   // the commit id when it was last open, zero before; guarded by opening
 	stale   atomic.Bool // changed behind the mount: its names get another node

@@ -28,6 +28,7 @@ type move struct {
 	plain, newPlain string
 	takeover        *takeover
 	sourceFile      *file // open for a takeover
+	undone          bool  // the source has a new identity, which the clouds lack
 	unlock          func()
 }
 
@@ -179,6 +180,9 @@ func (m *Mirror) endMove(mv *move) {
 		mv.unlock()
 	}
 	if mv.sourceFile != nil {
+		if mv.undone {
+			m.commits.enqueue(mv.sourceFile) // with no lock held, see the package's lock order
+		}
 		mv.sourceFile.release()
 	}
 	for _, n := range []*Node{mv.src, mv.dst} {
@@ -298,10 +302,13 @@ func (m *Mirror) planTakeover(mv *move, e *journal.Entry) error {
 // replacedHead is the header of the file that is replaced.
 func (m *Mirror) replacedHead(mv *move) (*cipher.Header, error) {
 	if f := mv.dst.file.Load(); f != nil {
+		f.mu.RLock()
+		defer f.mu.RUnlock()
 		if !f.base.Committed() {
 			return nil, ErrArriving
 		}
-		return &f.base.Head, nil
+		head := f.base.Head
+		return &head, nil
 	}
 	k := mv.dstAt.best
 	dir, _ := mv.to.path(k)
@@ -376,7 +383,7 @@ func (m *Mirror) undoTakeover(mv *move) {
 	f.n.setFileID(f.base.Head.FileID)
 	f.disk = f.base
 	f.changed()
-	m.commits.enqueue(f)
+	mv.undone = true
 }
 
 // moved brings the nodes up to date.
@@ -386,7 +393,7 @@ func (m *Mirror) moved(mv *move, e *journal.Entry) {
 		f.mu.Lock()
 		f.base, f.disk = mv.takeover.to, mv.takeover.to
 		f.mu.Unlock()
-		mv.src.setFileID(f.base.Head.FileID)
+		mv.src.setFileID(mv.takeover.to.Head.FileID)
 	}
 	if mv.dst != nil {
 		m.unnamed(mv.dst, mv.to, mv.newName, mv.dstAt)
