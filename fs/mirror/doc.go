@@ -18,9 +18,11 @@
 //	member.go    one cloud of the mirror, and what becomes of one that fails
 //	node.go      files and directories by name, path and inode
 //	lookup.go    the merged view of names: lookup, attributes, directories
-//	create.go    create, mkdir, mknod, symlink, link
+//	create.go    create, mkdir, link
+//	special.go   symlink, mknod, readlink
 //	remove.go    unlink, rmdir
 //	rename.go    rename, with takeover of the replaced file's identity
+//	exchange.go  rename that exchanges two names
 //	setattr.go   chmod, chown, utimens
 //	xattr.go     extended attributes
 //	copies.go    the copies of one file, one in each cloud, and their comparison
