@@ -159,16 +159,22 @@ func (c *committer) enqueue(f *file) {
 	if !f.hold() {
 		return
 	}
+	c.again(f)
+	select {
+	case c.kick <- struct{}{}:
+	default:
+	}
+}
+
+// again keeps a file, which is held, for the next round: what no cloud took is
+// nowhere but here and in the log.
+func (c *committer) again(f *file) {
 	c.mu.Lock()
 	queued := c.queue[f]
 	c.queue[f] = true
 	c.mu.Unlock()
 	if queued {
 		f.release()
-	}
-	select {
-	case c.kick <- struct{}{}:
-	default:
 	}
 }
 
@@ -229,7 +235,11 @@ func (m *Mirror) round(files []*file) error {
 		f.applying.Unlock()
 	}
 	for _, f := range files {
-		f.release()
+		if err != nil && f.unfinished() {
+			m.commits.again(f)
+		} else {
+			f.release()
+		}
 	}
 	return err
 }
@@ -259,6 +269,13 @@ func (m *Mirror) commit(files []*file) error {
 		}
 	}
 	return errors.Join(append(errs, m.apply(works))...)
+}
+
+// unfinished reports whether something of the file is in no cloud yet.
+func (f *file) unfinished() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.ref != 0 && !f.orphan
 }
 
 // settled lets the log go on without a file that has nothing on its way.
@@ -298,12 +315,8 @@ func (m *Mirror) retire() error {
 	ledger := m.commits.ledger
 	m.commits.ledger = nil
 	m.commits.mu.Unlock()
-	for _, mb := range m.ups() {
-		if err := errors.Join(mb.dir.Check(), mb.dir.Syncfs()); err != nil {
-			if err := m.drop(mb, "sync", err); err != nil {
-				return err
-			}
-		}
+	if err := m.syncClouds(); err != nil {
+		return err
 	}
 	if len(ledger) > 0 {
 		if err := m.state.RecordCommitted(ledger); err != nil {
@@ -314,6 +327,14 @@ func (m *Mirror) retire() error {
 	// What is retired must not come back by a power cut: the names may go on
 	// without it before the log is synced again.
 	return errors.Join(m.log.Retire(low), m.log.Sync())
+}
+
+// syncClouds makes everything durable in every cloud that is up, or that is up
+// after it.
+func (m *Mirror) syncClouds() error {
+	c := change{what: "sync", undo: harmless, do: func(mb *member) error { return errors.Join(mb.dir.Check(), mb.dir.Syncfs()) }}
+	_, err := m.each(c)
+	return err
 }
 
 // Sync commits everything and makes it durable in every cloud that is up.

@@ -101,12 +101,15 @@ func (m *Mirror) loadCopy(n *Node, mb *member) *copyOf {
 // without the privilege to pass mode bits by, opening may move ctime.
 var errLater = errors.New("not opened for writing yet")
 
-// openForWriting makes good what was put off. The caller holds Mirror.names
-// and file.mu.
-func (c *copyOf) openForWriting(path string) {
+// openForWriting makes good what was put off. It fails where that must be
+// tried again. The caller holds Mirror.names and file.mu.
+func (c *copyOf) openForWriting(path string) error {
 	file, err := c.mb.dir.Open(path, true)
+	if f := faultOf(err); f == starved || f == closing {
+		return err
+	}
 	if c.writable = err; err != nil {
-		return
+		return nil
 	}
 	there, err := file.Stat()
 	if err == nil {
@@ -118,10 +121,11 @@ func (c *copyOf) openForWriting(path string) {
 	if err != nil {
 		file.Close()
 		c.writable = err
-		return
+		return nil
 	}
 	c.file.Close()
 	c.file = file
+	return nil
 }
 
 func (c *copyOf) open(path string, readOnly, later bool) error {
@@ -190,6 +194,23 @@ func difference(best, h *cipher.Header) error {
 		return ErrOlder
 	}
 	return ErrConflict
+}
+
+// starvation is the error when a copy was not opened for want of descriptors
+// or memory of this process, or while the mirror is being closed: that says
+// nothing of the copy.
+func starvation(copies []*copyOf) error {
+	for _, c := range copies {
+		if c == nil {
+			continue
+		}
+		for _, err := range []error{c.err, c.writable} {
+			if f := faultOf(err); err != errLater && (f == starved || f == closing) {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // unreadable is the error when no copy serves.

@@ -115,7 +115,7 @@ func attrsOf(mode uint32, o Owner, mtime time.Time) *journal.Attrs {
 // name is taken.
 func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error) {
 	m := n.m
-	if err := m.change(); err != nil {
+	if err := m.admit(); err != nil {
 		return nil, nil, err
 	}
 	m.names.Lock()
@@ -131,11 +131,17 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 	f.mu.Lock()
 	err = f.record(e)
 	f.mu.Unlock()
+	made := false
 	if err == nil {
-		err = m.each("create", func(mb *member) error { return m.createCopy(s, f.copies[mb.index], f.base.Head.FileID) })
+		made, err = m.each(change{
+			what: "create",
+			do:   func(mb *member) error { return m.createCopy(s, f.copies[mb.index], f.base.Head.FileID) },
+			undo: func(mb *member) error { return f.copies[mb.index].uncreate(s.path(mb.index, false)) },
+			skip: func(mb *member, _ error) { f.copies[mb.index] = nil },
+		})
 	}
-	if err != nil {
-		m.abandon(s, f)
+	if !made {
+		m.abandon(f)
 		return nil, nil, err
 	}
 	backing := make([]uint64, len(m.members))
@@ -178,44 +184,35 @@ func (m *Mirror) createCopy(s *site, c *copyOf, id cipher.ID) error {
 	if err := m.putSidecar(c.mb, s.dir, s.link.enc); err != nil {
 		return err
 	}
-	if err := c.create(s.path(c.mb.index, false), backingMode(s.mode, false), id); err != nil {
+	path := s.path(c.mb.index, false)
+	if err := c.create(path, backingMode(s.mode, false), id); err != nil {
 		return err
 	}
 	info, err := c.file.Stat()
-	if err != nil {
-		return err
-	}
-	if m.owners && (info.UID != s.owner.UID || info.GID != s.owner.GID) {
-		if err := c.file.Chown(int(s.owner.UID), int(s.owner.GID)); err != nil {
-			return err
-		}
+	if err == nil && m.owners && (info.UID != s.owner.UID || info.GID != s.owner.GID) {
+		err = c.file.Chown(int(s.owner.UID), int(s.owner.GID))
 		info.UID, info.GID = s.owner.UID, s.owner.GID
+	}
+	if err != nil {
+		return errors.Join(err, c.uncreate(path))
 	}
 	c.made = &info
 	return nil
 }
 
-// abandon undoes a create that failed in every cloud.
-func (m *Mirror) abandon(s *site, f *file) {
+// abandon forgets a file that was made in no cloud.
+func (m *Mirror) abandon(f *file) {
 	m.commits.untrack(f)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.orphan = true
-	for _, c := range f.copies {
-		if c == nil || c.file == nil {
-			continue
-		}
-		c.close()
-		if err := c.mb.dir.Remove(s.path(c.mb.index, false)); err != nil {
-			m.logger.Warn("an entry stays behind", "cloud", c.mb.name, "error", err)
-		}
-	}
+	f.closeCopies()
 }
 
 // Mkdir makes a directory.
 func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 	m := n.m
-	if err := m.change(); err != nil {
+	if err := m.admit(); err != nil {
 		return nil, err
 	}
 	m.names.Lock()
@@ -230,7 +227,12 @@ func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 	if _, err := m.append(&journal.Entry{Op: journal.OpMkdir, Path: []byte(s.plain), Kind: unix.S_IFDIR, Attrs: attrsOf(s.mode, s.owner, m.clock())}); err != nil {
 		return nil, err
 	}
-	if err := m.each("mkdir", func(mb *member) error { return m.makeDir(mb, s) }); err != nil {
+	made, err := m.each(change{
+		what: "mkdir",
+		do:   func(mb *member) error { return m.makeDir(mb, s) },
+		undo: func(mb *member) error { return mb.dir.Rmdir(s.path(mb.index, false)) },
+	})
+	if !made || err != nil {
 		return nil, err
 	}
 	return m.adoptNew(s)
@@ -246,7 +248,7 @@ func (m *Mirror) makeDir(mb *member, s *site) error {
 	}
 	if m.owners {
 		if err := mb.dir.Chown(path, int(s.owner.UID), int(s.owner.GID)); err != nil {
-			return err
+			return errors.Join(err, mb.dir.Rmdir(path))
 		}
 	}
 	return nil
@@ -267,7 +269,7 @@ func (n *Node) Link(name string, target *Node) error {
 	if target.IsDir() {
 		return fs.ErrPermission
 	}
-	if err := m.change(); err != nil {
+	if err := m.admit(); err != nil {
 		return err
 	}
 	unlock, err := m.lockNodes(target)
@@ -290,18 +292,21 @@ func (n *Node) Link(name string, target *Node) error {
 	if _, err := m.append(&journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Kind: target.kind}); err != nil {
 		return err
 	}
-	err = m.each("link", func(mb *member) error {
-		if err := m.putSidecar(mb, s.dir, s.link.enc); err != nil {
-			return err
-		}
-		old, _ := target.path(mb.index)
-		return mb.dir.Link(old, s.path(mb.index, target.special()))
+	made, err := m.each(change{
+		what: "link",
+		do: func(mb *member) error {
+			if err := m.putSidecar(mb, s.dir, s.link.enc); err != nil {
+				return err
+			}
+			old, _ := target.path(mb.index)
+			return mb.dir.Link(old, s.path(mb.index, target.special()))
+		},
+		undo: func(mb *member) error { return mb.dir.Remove(s.path(mb.index, target.special())) },
 	})
-	if err != nil {
-		return err
+	if made {
+		m.tree.Lock()
+		m.attach(target, s.link)
+		m.tree.Unlock()
 	}
-	m.tree.Lock()
-	m.attach(target, s.link)
-	m.tree.Unlock()
-	return nil
+	return err
 }

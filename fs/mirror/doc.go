@@ -16,6 +16,8 @@
 //
 //	mirror.go    Config, New, Close: the parts put together
 //	member.go    one cloud of the mirror, and what becomes of one that fails
+//	fault.go     whose an error is: the cloud's, the program's, the process's
+//	settle.go    a change in cloud after cloud, and what becomes of their errors
 //	node.go      files and directories by name, path and inode
 //	lookup.go    the merged view of names: lookup, attributes, directories
 //	create.go    create, mkdir, link

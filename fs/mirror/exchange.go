@@ -37,13 +37,17 @@ func (m *Mirror) swap(mv *move) error {
 	if err := m.log.Sync(); err != nil {
 		return err
 	}
-	if err := m.each("exchange", func(mb *member) error { return m.swapIn(mb, mv, e.Temps[mb.index]) }); err != nil {
-		return err
+	made, err := m.each(change{
+		what: "exchange",
+		do:   func(mb *member) error { return m.swapIn(mb, mv, e.Temps[mb.index]) },
+		undo: func(mb *member) error { return m.swapBack(mb, mv, e.Temps[mb.index]) },
+	})
+	if made {
+		m.tree.Lock()
+		m.exchangeLinks(mv)
+		m.tree.Unlock()
 	}
-	m.tree.Lock()
-	defer m.tree.Unlock()
-	m.exchangeLinks(mv)
-	return nil
+	return err
 }
 
 // identity is how the log tells one of two entries that change places. The
@@ -67,27 +71,60 @@ func (m *Mirror) exchangeLinks(mv *move) {
 	m.detach(mv.dst, mv.to, mv.newName)
 }
 
-func (m *Mirror) swapIn(mb *member, mv *move, temp string) error {
-	k := mb.index
+// sides are what an exchange moves in one cloud, each from its first path to
+// its second.
+func (mv *move) sides(k int) (src, dst [2]string) {
 	from, _ := mv.from.path(k)
 	to, _ := mv.to.path(k)
 	a, b := mv.src.special(), mv.dst.special()
-	src, dst := join(from, entryIn(mv.enc, k, a)), join(to, entryIn(mv.newEnc, k, b))
-	if a == b {
-		err := mb.dir.Exchange(src, dst)
+	src = [2]string{join(from, entryIn(mv.enc, k, a)), join(to, entryIn(mv.newEnc, k, a))}
+	dst = [2]string{join(to, entryIn(mv.newEnc, k, b)), join(from, entryIn(mv.enc, k, b))}
+	return src, dst
+}
+
+// swapIn exchanges in one cloud.
+func (m *Mirror) swapIn(mb *member, mv *move, temp string) error {
+	src, dst := mv.sides(mb.index)
+	if err := errors.Join(m.putSidecar(mb, mv.from, mv.enc), m.putSidecar(mb, mv.to, mv.newEnc)); err != nil {
+		return err
+	}
+	return m.swapSides(mb, mv, temp, [2][2]string{src, dst})
+}
+
+// swapBack undoes swapIn.
+func (m *Mirror) swapBack(mb *member, mv *move, temp string) error {
+	src, dst := mv.sides(mb.index)
+	return m.swapSides(mb, mv, temp, [2][2]string{{src[1], src[0]}, {dst[1], dst[0]}})
+}
+
+// swapSides moves both sides. Of a cloud that has one, that moves.
+func (m *Mirror) swapSides(mb *member, mv *move, temp string, sides [2][2]string) error {
+	src, dst := sides[0], sides[1]
+	switch hasSrc, hasDst := mv.srcAt.has[mb.index], mv.dstAt.has[mb.index]; {
+	case hasSrc && !hasDst:
+		return mb.dir.Rename(src[0], src[1])
+	case hasDst && !hasSrc:
+		return mb.dir.Rename(dst[0], dst[1])
+	}
+	if mv.src.special() == mv.dst.special() {
+		err := mb.dir.Exchange(src[0], dst[0])
 		if !errors.Is(err, cloud.ErrUnsupported) {
 			return err
 		}
 	}
-	moves := [2][2]string{{src, join(to, entryIn(mv.newEnc, k, a))}, {dst, join(from, entryIn(mv.enc, k, b))}}
-	return swapPaths(mb.dir, join(to, temp), moves[0], moves[1])
+	to, _ := mv.to.path(mb.index)
+	return swapPaths(mb.dir, join(to, temp), src, dst)
 }
 
 // swapPaths exchanges two entries by way of a temporary name: each moves from
-// its first path to its second.
+// its first path to its second. Where a step fails those before it are undone.
 func swapPaths(dir cloud.Dir, temp string, a, b [2]string) error {
-	for _, step := range [][2]string{{a[0], temp}, b, {temp, a[1]}} {
+	steps := [][2]string{{a[0], temp}, b, {temp, a[1]}}
+	for i, step := range steps {
 		if err := dir.Rename(step[0], step[1]); err != nil {
+			for i--; i >= 0; i-- {
+				err = errors.Join(err, dir.Rename(steps[i][1], steps[i][0]))
+			}
 			return err
 		}
 	}

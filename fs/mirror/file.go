@@ -213,6 +213,10 @@ func (m *Mirror) load(n *Node) (*file, error) {
 		}
 	}
 	best := compare(f.copies)
+	if err := starvation(f.copies); err != nil {
+		f.closeCopies()
+		return nil, fmt.Errorf("open: %w", err)
+	}
 	if best == nil {
 		err := unreadable("open", f.copies, m.members)
 		f.closeCopies()

@@ -179,14 +179,18 @@ func (f *file) sealDurable() (onWay bool, err error) {
 // file.mu.
 func (f *file) syncLead() error {
 	var err error = ErrNoCloud
+	var lapses []lapse
 	for _, c := range f.targets() {
 		if err = f.syncCopy(c); err == nil {
 			f.late = nil
 			f.n.lateEntry.Store(0)
-			return nil
+			return f.m.dropAll("sync", lapses)
 		}
-		if dropped := f.m.drop(c.mb, "sync", err); dropped != nil {
-			return dropped
+		switch fault := faultIn(c.mb, err); {
+		case fault.cloud():
+			lapses = append(lapses, lapse{c.mb, err})
+		case fault != strayed:
+			return fmt.Errorf("sync: cloud %s: %w", c.mb.name, err)
 		}
 	}
 	return err

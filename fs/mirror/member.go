@@ -85,48 +85,17 @@ func (m *Mirror) allReadOnly() bool {
 	return true
 }
 
-// each runs a change on every cloud that is up, the lead first. A cloud that
-// fails while another one succeeds becomes behind. When all fail, none does:
-// the lead's error is the program's.
-func (m *Mirror) each(what string, op func(*member) error) error {
-	return m.settle(what, m.ups(), op)
-}
-
-func (m *Mirror) settle(what string, members []*member, op func(*member) error) error {
-	var failed []*member
-	var errs []error
-	done := 0
-	for _, mb := range members {
-		if err := op(mb); err != nil {
-			failed, errs = append(failed, mb), append(errs, err)
-		} else {
-			done++
-		}
-	}
-	if done == 0 {
-		if len(errs) > 0 {
-			return fmt.Errorf("%s: cloud %s: %w", what, failed[0].name, errs[0])
-		}
-		return fmt.Errorf("%s: %w", what, ErrNoCloud)
-	}
-	for i, mb := range failed {
-		if err := m.drop(mb, what, errs[i]); err != nil {
-			return err
-		}
-	}
-	if done < m.min {
-		return fmt.Errorf("%s: only %d of %d copies could be written", what, done, m.min)
-	}
-	return nil
-}
-
 // reach runs a question on every cloud that is up and forgives those that
-// cannot answer while another one can.
+// cannot answer while another one can. What this process could not ask is no
+// answer of anybody.
 func (m *Mirror) reach(what string, op func(*member) error) error {
 	var first error
 	answered := false
 	for _, mb := range m.ups() {
 		if err := op(mb); err != nil {
+			if f := faultOf(err); f == starved || f == closing {
+				return fmt.Errorf("%s: cloud %s: %w", what, mb.name, err)
+			}
 			m.logger.Warn("a cloud does not answer", "cloud", mb.name, "what", what, "error", err)
 			if first == nil {
 				first = fmt.Errorf("%s: cloud %s: %w", what, mb.name, err)

@@ -145,11 +145,15 @@ func (m *Mirror) Close() error {
 	return errors.Join(errs...)
 }
 
-// change is called before anything is changed: it refuses on a read-only
-// mirror and marks clouds that will not get the change as behind.
-func (m *Mirror) change() error {
+// admit is called before anything is changed: it refuses on a read-only
+// mirror, or where too few clouds would get the change, and marks clouds that
+// will not get it as behind.
+func (m *Mirror) admit() error {
 	if m.readOnly {
 		return ErrReadOnly
+	}
+	if n := len(m.ups()); n < m.min {
+		return fmt.Errorf("%w: only %d of the %d that a change needs", ErrNoCloud, n, m.min)
 	}
 	if m.marked.Load() {
 		return nil

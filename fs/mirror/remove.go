@@ -138,7 +138,7 @@ func (m *Mirror) identify(n *Node) (cipher.ID, error) {
 // file can be read it works all the same.
 func (n *Node) Unlink(name string) error {
 	m := n.m
-	if err := m.change(); err != nil {
+	if err := m.admit(); err != nil {
 		return err
 	}
 	child, f, unlock, err := m.lockChild(n, name)
@@ -166,19 +166,18 @@ func (n *Node) Unlink(name string) error {
 	if err != nil {
 		return err
 	}
-	err = m.each("unlink", func(mb *member) error {
+	made, err := m.each(change{what: "unlink", do: func(mb *member) error {
 		path, _ := n.path(mb.index)
 		if err := mb.dir.Remove(join(path, entryIn(enc, mb.index, child.special()))); err != nil && !missing(err) {
 			return err
 		}
 		m.dropSidecar(mb, n, enc)
 		return nil
-	})
-	if err != nil {
-		return err
+	}})
+	if made {
+		m.unnamed(child, n, name, f)
 	}
-	m.unnamed(child, n, name, f)
-	return nil
+	return err
 }
 
 // alsoAt returns another path of a file that is about to lose a name, if it has
@@ -328,7 +327,7 @@ func (m *Mirror) remember(n *Node, f *found) {
 // Rmdir removes an empty directory.
 func (n *Node) Rmdir(name string) error {
 	m := n.m
-	if err := m.change(); err != nil {
+	if err := m.admit(); err != nil {
 		return err
 	}
 	child, f, unlock, err := m.lockChild(n, name)
@@ -355,7 +354,7 @@ func (n *Node) Rmdir(name string) error {
 	if err != nil {
 		return err
 	}
-	err = m.each("rmdir", func(mb *member) error {
+	made, err := m.each(change{what: "rmdir", do: func(mb *member) error {
 		path, _ := child.path(mb.index)
 		for _, l := range litter[mb.index] {
 			if err := mb.dir.Remove(join(path, l)); err != nil && !missing(err) {
@@ -367,15 +366,14 @@ func (n *Node) Rmdir(name string) error {
 		}
 		m.dropSidecar(mb, n, enc)
 		return nil
-	})
-	if err != nil {
-		return err
+	}})
+	if made {
+		m.remember(child, f)
+		m.tree.Lock()
+		m.detach(child, n, name)
+		m.tree.Unlock()
 	}
-	m.remember(child, f)
-	m.tree.Lock()
-	m.detach(child, n, name)
-	m.tree.Unlock()
-	return nil
+	return err
 }
 
 // litter lists what may be removed with a directory in each cloud: temporary

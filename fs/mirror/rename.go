@@ -36,7 +36,7 @@ type move struct {
 // its identity, so that other machines see a new version and not a conflict.
 func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) error {
 	m := n.m
-	if err := m.change(); err != nil {
+	if err := m.admit(); err != nil {
 		return err
 	}
 	mv := &move{from: n, to: to, name: name, newName: newName}
@@ -60,16 +60,20 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 			return err
 		}
 	}
-	e, err := m.logMove(mv)
-	if err != nil {
+	if _, err := m.logMove(mv); err != nil {
 		return err
 	}
-	if err := m.each("rename", func(mb *member) error { return m.moveIn(mb, mv, litter[mb.index]) }); err != nil {
+	c := change{what: "rename", do: func(mb *member) error { return m.moveIn(mb, mv, litter[mb.index]) }}
+	if mv.dst == nil { // what a rename has replaced nobody can put back
+		c.undo = func(mb *member) error { return m.moveBack(mb, mv) }
+	}
+	made, err := m.each(c)
+	if !made {
 		m.undoTakeover(mv)
 		return err
 	}
-	m.moved(mv, e)
-	return nil
+	m.moved(mv)
+	return err
 }
 
 // lockMove finds both ends and locks Mirror.names with no commit of either
@@ -339,6 +343,9 @@ func (m *Mirror) moveIn(mb *member, mv *move, litter []string) error {
 		}
 	}
 	if err := mb.dir.Rename(join(from, entryIn(mv.enc, k, mv.src.special())), target); err != nil {
+		if !mv.srcAt.has[k] && missing(err) {
+			return errors.Join(err, m.removeReplaced(mb, mv))
+		}
 		return err
 	}
 	if mv.dst != nil && mv.dst.special() != mv.src.special() {
@@ -350,11 +357,40 @@ func (m *Mirror) moveIn(mb *member, mv *move, litter []string) error {
 	return nil
 }
 
+// removeReplaced removes the file that a rename replaces from a cloud that
+// lacks what replaces it: there, too, the name stands for something else now.
+func (m *Mirror) removeReplaced(mb *member, mv *move) error {
+	if mv.dst == nil || mv.dst.IsDir() {
+		return nil
+	}
+	to, _ := mv.to.path(mb.index)
+	err := mb.dir.Remove(join(to, entryIn(mv.newEnc, mb.index, mv.dst.special())))
+	if missing(err) {
+		return nil
+	}
+	return err
+}
+
+// moveBack undoes moveIn where nothing was replaced.
+func (m *Mirror) moveBack(mb *member, mv *move) error {
+	k := mb.index
+	if err := m.putSidecar(mb, mv.from, mv.enc); err != nil {
+		return err
+	}
+	from, _ := mv.from.path(k)
+	to, _ := mv.to.path(k)
+	special := mv.src.special()
+	return mb.dir.Rename(join(to, entryIn(mv.newEnc, k, special)), join(from, entryIn(mv.enc, k, special)))
+}
+
 func (m *Mirror) takeOverIn(mb *member, mv *move) error {
 	f, t := mv.sourceFile, mv.takeover
+	f.mu.RLock()
 	c := f.copies[mb.index]
-	if !c.writes() {
-		return ErrOlder
+	writes := c.writes()
+	f.mu.RUnlock()
+	if !writes {
+		return nil // it has another version, under its own identity
 	}
 	if err := f.writeHeader(c, &t.to); err != nil {
 		return err
@@ -387,7 +423,7 @@ func (m *Mirror) undoTakeover(mv *move) {
 }
 
 // moved brings the nodes up to date.
-func (m *Mirror) moved(mv *move, e *journal.Entry) {
+func (m *Mirror) moved(mv *move) {
 	if mv.takeover != nil {
 		f := mv.sourceFile
 		f.mu.Lock()

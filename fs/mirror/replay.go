@@ -59,6 +59,9 @@ func (m *Mirror) replay() error {
 	}
 	for _, mb := range m.ups() {
 		if err := r.replayIn(mb); err != nil {
+			if f := faultOf(err); f == starved || f == closing {
+				return err // the log is as it was
+			}
 			if err := m.drop(mb, "replay", err); err != nil {
 				return err
 			}

@@ -52,7 +52,7 @@ type special struct {
 
 func (n *Node) makeSpecial(sp special) (*Node, error) {
 	m := n.m
-	if err := m.change(); err != nil {
+	if err := m.admit(); err != nil {
 		return nil, err
 	}
 	m.names.Lock()
@@ -68,13 +68,17 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	if _, err := m.append(e, sp.content); err != nil {
 		return nil, err
 	}
-	err = m.each("create", func(mb *member) error {
-		if err := m.putSidecar(mb, s.dir, s.link.enc); err != nil {
-			return err
-		}
-		return m.writeSpecial(mb, s.path(mb.index, true), e, version, sp.content)
+	made, err := m.each(change{
+		what: "create",
+		do: func(mb *member) error {
+			if err := m.putSidecar(mb, s.dir, s.link.enc); err != nil {
+				return err
+			}
+			return m.writeSpecial(mb, s.path(mb.index, true), e, version, sp.content)
+		},
+		undo: func(mb *member) error { return mb.dir.Remove(s.path(mb.index, true)) },
 	})
-	if err != nil {
+	if !made || err != nil {
 		return nil, err
 	}
 	return m.adoptNew(s)
@@ -127,14 +131,22 @@ func (m *Mirror) writeSpecial(mb *member, path string, e *journal.Entry, v *jour
 	if c.file, err = mb.dir.Create(path, backingMode(v.Head.Mode, false)); err != nil {
 		return err
 	}
-	defer c.close()
+	if err := m.fillSpecial(c, &own, records); err != nil {
+		return errors.Join(err, c.uncreate(path))
+	}
+	c.close()
+	return nil
+}
+
+// fillSpecial gives a new backing file its content and attributes.
+func (m *Mirror) fillSpecial(c *copyOf, v *journal.Sealed, records []byte) error {
 	if len(records) > 0 {
 		if _, err := c.file.WriteAt(records, cipher.HeaderSize); err != nil {
-			return errors.Join(err, mb.dir.Remove(path))
+			return err
 		}
 	}
-	if err := c.writeHeader(&own); err != nil {
-		return errors.Join(err, mb.dir.Remove(path))
+	if err := c.writeHeader(v); err != nil {
+		return err
 	}
 	if m.owners {
 		if err := c.file.Chown(int(v.Head.UID), int(v.Head.GID)); err != nil {

@@ -149,7 +149,7 @@ func (n *Node) changeXattr(name string, change func(mb *member, x xattrs, backin
 		return err
 	}
 	m := n.m
-	if err := m.change(); err != nil {
+	if err := m.admit(); err != nil {
 		return err
 	}
 	m.names.RLock()
