@@ -324,9 +324,13 @@ func (m *Mirror) retire() error {
 		}
 	}
 	m.durable.Store(low)
+	if err := m.log.Retire(low); err != nil {
+		return err
+	}
+	m.forgetRevoked(low)
 	// What is retired must not come back by a power cut: the names may go on
 	// without it before the log is synced again.
-	return errors.Join(m.log.Retire(low), m.log.Sync())
+	return m.log.Sync()
 }
 
 // syncClouds makes everything durable in every cloud that is up, or that is up

@@ -133,7 +133,7 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 	f.mu.Unlock()
 	made := false
 	if err == nil {
-		made, err = m.each(change{
+		made, err = m.operate(f.n.lastEntry.Load(), change{
 			what: "create",
 			do:   func(mb *member) error { return m.createCopy(s, f.copies[mb.index], f.base.Head.FileID) },
 			undo: func(mb *member) error { return f.copies[mb.index].uncreate(s.path(mb.index, false)) },
@@ -224,10 +224,11 @@ func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 	if a, err := m.dirAttr(n); err == nil && a.Mode&unix.S_ISGID != 0 {
 		s.mode |= unix.S_ISGID
 	}
-	if _, err := m.append(&journal.Entry{Op: journal.OpMkdir, Path: []byte(s.plain), Kind: unix.S_IFDIR, Attrs: attrsOf(s.mode, s.owner, m.clock())}); err != nil {
+	seq, err := m.append(&journal.Entry{Op: journal.OpMkdir, Path: []byte(s.plain), Kind: unix.S_IFDIR, Attrs: attrsOf(s.mode, s.owner, m.clock())})
+	if err != nil {
 		return nil, err
 	}
-	made, err := m.each(change{
+	made, err := m.operate(seq, change{
 		what: "mkdir",
 		do:   func(mb *member) error { return m.makeDir(mb, s) },
 		undo: func(mb *member) error { return mb.dir.Rmdir(s.path(mb.index, false)) },
@@ -289,10 +290,11 @@ func (n *Node) Link(name string, target *Node) error {
 	if err != nil {
 		return err
 	}
-	if _, err := m.append(&journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Kind: target.kind}); err != nil {
+	seq, err := m.append(&journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Kind: target.kind})
+	if err != nil {
 		return err
 	}
-	made, err := m.each(change{
+	made, err := m.operate(seq, change{
 		what: "link",
 		do: func(mb *member) error {
 			if err := m.putSidecar(mb, s.dir, s.link.enc); err != nil {

@@ -37,7 +37,7 @@
 //	apply.go     a commit's way to the clouds
 //	committer.go when commits happen, and when log entries retire
 //	handle.go    what an opener holds
-//	append.go    entries on their way to the log
+//	append.go    entries on their way to the log, and their revocation
 //	replay.go    from the log to the clouds, at mount
 //	lock.go      the types of the locks, and their order under the race
 //	             detector (lock_race.go, lock_plain.go)
@@ -55,6 +55,7 @@
 //	file.trust      what is believed of its copies
 //	Mirror.tree     the maps of live nodes
 //	committer.mu    which files the log is kept for, and what waits for a round
+//	Mirror.revoking operations that failed and are in the log
 //	Mirror.dropping one cloud at a time is put behind
 //	member.mu       one cloud's state
 //

@@ -31,13 +31,11 @@ func (m *Mirror) swap(mv *move) error {
 	for range m.members {
 		e.Temps = append(e.Temps, tempName())
 	}
-	if _, err := m.append(e); err != nil {
+	seq, err := m.appendDurably(e)
+	if err != nil {
 		return err
 	}
-	if err := m.log.Sync(); err != nil {
-		return err
-	}
-	made, err := m.each(change{
+	made, err := m.operate(seq, change{
 		what: "exchange",
 		do:   func(mb *member) error { return m.swapIn(mb, mv, e.Temps[mb.index]) },
 		undo: func(mb *member) error { return m.swapBack(mb, mv, e.Temps[mb.index]) },

@@ -79,6 +79,7 @@ func (f *file) makeFresh() ([]*copyOf, error) {
 	if err := f.record(e); err != nil {
 		return nil, err
 	}
+	seq := f.n.lastEntry.Load()
 	made, err := f.m.settle(change{
 		what: "create",
 		do: func(mb *member) error {
@@ -94,7 +95,7 @@ func (f *file) makeFresh() ([]*copyOf, error) {
 		},
 	}, members)
 	if !made {
-		return nil, nil
+		return nil, f.m.revoke(seq)
 	}
 	return fresh, err
 }

@@ -14,6 +14,7 @@ type (
 	lockTrust     struct{}
 	lockTree      struct{}
 	lockCommitter struct{}
+	lockRevoking  struct{}
 	lockDropping  struct{}
 	lockMember    struct{}
 )

@@ -14,7 +14,7 @@ import (
 // plus a goroutine may hold several.
 var lockOrder = []string{
 	"Mirror.rounds", "Node.opening", "file.applying+", "Mirror.names", "file.mu", "file.trust",
-	"Mirror.tree", "committer.mu", "Mirror.dropping", "member.mu",
+	"Mirror.tree", "committer.mu", "Mirror.revoking", "Mirror.dropping", "member.mu",
 }
 
 // A lockRank is a place in lockOrder.
@@ -28,8 +28,9 @@ func (lockFile) rank() int      { return 4 }
 func (lockTrust) rank() int     { return 5 }
 func (lockTree) rank() int      { return 6 }
 func (lockCommitter) rank() int { return 7 }
-func (lockDropping) rank() int  { return 8 }
-func (lockMember) rank() int    { return 9 }
+func (lockRevoking) rank() int  { return 8 }
+func (lockDropping) rank() int  { return 9 }
+func (lockMember) rank() int    { return 10 }
 
 // heldLocks are the ranks that goroutines hold, by their numbers. It is of the
 // process since goroutines are.

@@ -74,6 +74,10 @@ type Mirror struct {
 	root   *Node
 	nodes  table
 
+	revoking  mutex[lockRevoking]
+	revoked   []uint64     // entries whose operations failed, which the log does not say yet
+	unrevoked atomic.Int64 // their number
+
 	dropping mutex[lockDropping] // one cloud at a time becomes behind, so that one stays
 	pending  atomic.Int64        // bytes of changes that no cloud has yet
 	refs     atomic.Uint64

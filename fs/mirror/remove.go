@@ -158,15 +158,16 @@ func (n *Node) Unlink(name string) error {
 	if err != nil {
 		id = cipher.ID{}
 	}
-	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(join(plain, name)), Also: m.alsoAt(child, link{parent: n, name: name}, f), File: &id, Kind: child.kind}
-	if _, err := m.append(e); err != nil {
-		return err
-	}
 	enc, err := m.encode(name)
 	if err != nil {
 		return err
 	}
-	made, err := m.each(change{what: "unlink", do: func(mb *member) error {
+	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(join(plain, name)), Also: m.alsoAt(child, link{parent: n, name: name}, f), File: &id, Kind: child.kind}
+	seq, err := m.append(e)
+	if err != nil {
+		return err
+	}
+	made, err := m.operate(seq, change{what: "unlink", do: func(mb *member) error {
 		path, _ := n.path(mb.index)
 		if err := mb.dir.Remove(join(path, entryIn(enc, mb.index, child.special()))); err != nil && !missing(err) {
 			return err
@@ -347,14 +348,15 @@ func (n *Node) Rmdir(name string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := m.append(&journal.Entry{Op: journal.OpRmdir, Path: []byte(join(plain, name)), Kind: unix.S_IFDIR, Inodes: f.backing()}); err != nil {
-		return err
-	}
 	enc, err := m.encode(name)
 	if err != nil {
 		return err
 	}
-	made, err := m.each(change{what: "rmdir", do: func(mb *member) error {
+	seq, err := m.append(&journal.Entry{Op: journal.OpRmdir, Path: []byte(join(plain, name)), Kind: unix.S_IFDIR, Inodes: f.backing()})
+	if err != nil {
+		return err
+	}
+	made, err := m.operate(seq, change{what: "rmdir", do: func(mb *member) error {
 		path, _ := child.path(mb.index)
 		for _, l := range litter[mb.index] {
 			if err := mb.dir.Remove(join(path, l)); err != nil && !missing(err) {

@@ -60,14 +60,15 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 			return err
 		}
 	}
-	if _, err := m.logMove(mv); err != nil {
+	seq, err := m.logMove(mv)
+	if err != nil {
 		return err
 	}
 	c := change{what: "rename", do: func(mb *member) error { return m.moveIn(mb, mv, litter[mb.index]) }}
 	if mv.dst == nil { // what a rename has replaced nobody can put back
 		c.undo = func(mb *member) error { return m.moveBack(mb, mv) }
 	}
-	made, err := m.each(c)
+	made, err := m.operate(seq, c)
 	if !made {
 		m.undoTakeover(mv)
 		return err
@@ -246,7 +247,7 @@ type takeover struct {
 // logMove draws a takeover's version and writes the log's entry. It is durable
 // before something is replaced: the log then knows of all that was there, and
 // of headers that the takeover touches.
-func (m *Mirror) logMove(mv *move) (*journal.Entry, error) {
+func (m *Mirror) logMove(mv *move) (seq uint64, err error) {
 	e := &journal.Entry{Op: journal.OpRename, Path: []byte(mv.plain), To: []byte(mv.newPlain), Kind: mv.src.kind}
 	if mv.dst != nil {
 		e.Over = mv.dst.kind
@@ -256,10 +257,7 @@ func (m *Mirror) logMove(mv *move) (*journal.Entry, error) {
 		// The log finds what is in a directory by the moves that it knows, so
 		// that no cloud may see one that a power cut could take from the log.
 		e.Inodes = mv.srcAt.backing()
-		if _, err := m.append(e); err != nil {
-			return nil, err
-		}
-		return e, m.log.Sync()
+		return m.appendDurably(e)
 	}
 	id, err := m.identify(mv.src)
 	if err != nil {
@@ -268,16 +266,13 @@ func (m *Mirror) logMove(mv *move) (*journal.Entry, error) {
 	e.File = &id
 	if mv.sourceFile != nil && mv.dst != nil && mv.dstAt.info().Nlink == 1 && mv.srcAt.info().Nlink == 1 {
 		if err := m.planTakeover(mv, e); err != nil {
-			return nil, err
+			return 0, err
 		}
 	}
-	if _, err := m.append(e); err != nil {
-		return nil, err
-	}
 	if mv.dst != nil {
-		return e, m.log.Sync()
+		return m.appendDurably(e)
 	}
-	return e, nil
+	return m.append(e)
 }
 
 func (m *Mirror) planTakeover(mv *move, e *journal.Entry) error {
@@ -339,14 +334,14 @@ func (m *Mirror) moveIn(mb *member, mv *move, litter []string) error {
 	}
 	if mv.takeover != nil {
 		if err := m.takeOverIn(mb, mv); err != nil {
-			return err
+			return errors.Join(err, m.giveBackIn(mb, mv))
 		}
 	}
 	if err := mb.dir.Rename(join(from, entryIn(mv.enc, k, mv.src.special())), target); err != nil {
 		if !mv.srcAt.has[k] && missing(err) {
 			return errors.Join(err, m.removeReplaced(mb, mv))
 		}
-		return err
+		return errors.Join(err, m.giveBackIn(mb, mv))
 	}
 	if mv.dst != nil && mv.dst.special() != mv.src.special() {
 		if err := mb.dir.Remove(join(to, entryIn(mv.newEnc, k, mv.dst.special()))); err != nil && !missing(err) {
@@ -403,6 +398,26 @@ func (m *Mirror) takeOverIn(mb *member, mv *move) error {
 		}
 	}
 	return c.file.Chtimes(cloud.Times{Mtime: &mtime})
+}
+
+// giveBackIn undoes takeOverIn where the rename then failed.
+func (m *Mirror) giveBackIn(mb *member, mv *move) error {
+	if mv.takeover == nil {
+		return nil
+	}
+	f, t := mv.sourceFile, mv.takeover
+	c := f.copies[mb.index]
+	if c == nil || c.head == nil || c.head.CommitID != t.to.Head.CommitID {
+		return nil
+	}
+	if err := f.writeHeader(c, &t.from); err != nil {
+		return err
+	}
+	was := mv.srcAt.infos[mb.index]
+	if err := c.file.Chmod(was.Mode); err != nil {
+		return err
+	}
+	return c.file.Chtimes(cloud.Times{Mtime: &was.Mtime})
 }
 
 // undoTakeover gives the source an identity of its own again after a rename

@@ -81,20 +81,31 @@ func (m *Mirror) replay() error {
 	return m.state.MarkBoot()
 }
 
-// survey reads the log without its data.
+// survey reads the log without its data. Of an operation that came to nothing
+// it keeps the place alone.
 func (r *replayer) survey() error {
-	return r.m.log.Replay(func(seq uint64, payload []byte) error {
+	revoked := map[uint64]bool{}
+	err := r.m.log.Replay(func(seq uint64, payload []byte) error {
 		e, err := journal.Parse(payload)
 		if err != nil {
 			return err
 		}
 		e.Data = nil
-		at := len(r.entries)
 		r.entries, r.seqs = append(r.entries, e), append(r.seqs, seq)
 		r.m.refs.Store(max(r.m.refs.Load(), e.Ref))
-		r.note(at, e)
+		if e.Op == journal.OpRevoke {
+			revoked[e.Revokes] = true
+		}
 		return nil
 	})
+	for at, e := range r.entries {
+		if revoked[r.seqs[at]] {
+			r.entries[at] = &journal.Entry{Op: journal.OpRevoke}
+		} else {
+			r.note(at, e)
+		}
+	}
+	return err
 }
 
 // note keeps what an entry says of a file.
@@ -433,7 +444,7 @@ func (r *replayer) replayIn(mb *member) error {
 	}
 	at := -1
 	err := r.m.log.Replay(func(_ uint64, payload []byte) error {
-		if at++; at >= len(r.entries) {
+		if at++; at >= len(r.entries) || r.entries[at].Op == journal.OpRevoke {
 			return nil
 		}
 		e, err := journal.Parse(payload)

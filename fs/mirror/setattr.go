@@ -150,11 +150,12 @@ func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {
 		}
 	}
 	attrs := &journal.Attrs{Mode: s.Mode, UID: s.UID, GID: s.GID, Atime: s.Atime, Mtime: s.Mtime}
-	if _, err := m.append(&journal.Entry{Op: journal.OpDirAttr, Path: []byte(plain), Kind: unix.S_IFDIR, Attrs: attrs}); err != nil {
+	seq, err := m.append(&journal.Entry{Op: journal.OpDirAttr, Path: []byte(plain), Kind: unix.S_IFDIR, Attrs: attrs})
+	if err != nil {
 		return Attr{}, err
 	}
 	before := make([]cloud.Info, len(m.members))
-	made, err := m.each(change{
+	made, err := m.operate(seq, change{
 		what: "setattr",
 		do: func(mb *member) (err error) {
 			path, _ := n.path(mb.index)

@@ -65,10 +65,11 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := m.append(e, sp.content); err != nil {
+	seq, err := m.append(e, sp.content)
+	if err != nil {
 		return nil, err
 	}
-	made, err := m.each(change{
+	made, err := m.operate(seq, change{
 		what: "create",
 		do: func(mb *member) error {
 			if err := m.putSidecar(mb, s.dir, s.link.enc); err != nil {

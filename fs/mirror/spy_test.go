@@ -226,3 +226,11 @@ func wantStates(t *testing.T, m *mirror.Mirror, want ...string) {
 		t.Errorf("the clouds are %q, want %q: %+v", got, want, m.Status().Clouds)
 	}
 }
+
+// logOn is the box's log on another store.
+func (b *box) logOn(s redo.Store) *redo.Log {
+	key := [32]byte{1}
+	log, err := redo.Open(s, &key)
+	check(b.t, err)
+	return log
+}

@@ -30,6 +30,7 @@ const (
 	OpUnlink                 //
 	OpRmdir                  //
 	OpDirAttr                // attributes of a directory
+	OpRevoke                 // the operation of entry Revokes came to nothing
 )
 
 // Entry is one entry of the redo log: this, as JSON, and raw data behind it.
@@ -54,6 +55,7 @@ type Entry struct {
 	Other   *Identity  `json:"g,omitempty"` // of To
 	Temps   []string   `json:"e,omitempty"` // by cloud
 	Commit  *Commit    `json:"v,omitempty"`
+	Revokes uint64     `json:"q,omitempty"`
 
 	Data []byte `json:"-"` // what stands behind the head
 }
