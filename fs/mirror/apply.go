@@ -261,12 +261,12 @@ func (m *Mirror) showAttrs(c *copyOf, from, to *journal.Sealed) error {
 }
 
 // done ends the work. The caller holds file.applying.
-func (w *work) done(err error) {
+func (w *work) done(made bool) {
 	f := w.f
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.targets()
-	if err != nil {
+	if !made {
 		return
 	}
 	f.m.commits.committed(w)
@@ -317,8 +317,8 @@ func (m *Mirror) apply(works []*work) error {
 	}
 	var errs []error
 	for _, w := range works {
-		err := m.conclude(w, tried)
-		w.done(err)
+		made, err := m.conclude(w, tried)
+		w.done(made)
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
@@ -350,10 +350,9 @@ var errNoCopy = fmt.Errorf("commit: %w", ErrMissing)
 // does. Committed records are gone where it was made, so that it cannot be
 // taken back: where the process lacked something it is made again, until every
 // cloud has it; a cloud that will not take it at all is put behind.
-func (m *Mirror) conclude(w *work, tried []*member) error {
+func (m *Mirror) conclude(w *work, tried []*member) (made bool, err error) {
 	var lapses []lapse
 	var first error
-	made := false
 	for _, mb := range tried {
 		why := w.results[mb.index]
 		if why == nil {
@@ -367,18 +366,18 @@ func (m *Mirror) conclude(w *work, tried []*member) error {
 		case strayed:
 			w.stray(mb, why)
 		case starved, closing:
-			return fmt.Errorf("commit: cloud %s: %w", mb.name, why)
+			return false, fmt.Errorf("commit: cloud %s: %w", mb.name, why)
 		default:
 			lapses = append(lapses, lapse{mb, why})
 		}
 	}
 	switch {
 	case made:
-		return m.dropAll("commit", lapses)
+		return true, errors.Join(m.dropAll("commit", lapses), m.markDropped())
 	case first == nil:
 		first = ErrNoCloud
 	}
-	return fmt.Errorf("commit: %w", first)
+	return false, fmt.Errorf("commit: %w", first)
 }
 
 // stray takes a copy out that is not what was opened any more.

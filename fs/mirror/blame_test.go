@@ -302,3 +302,53 @@ func TestMinCopies(t *testing.T) {
 	check(t, m.Root().Unlink("f"))
 	b.unmount(m)
 }
+
+// TestStateFull lets a cloud fail when that cannot be recorded. Nothing is acknowledged until it can, and a mount after a
+// kill finds all clouds alike, or knows better.
+func TestStateFull(t *testing.T) {
+	for _, recovers := range []bool{true, false} {
+		b, clouds, m := furnished(t)
+		b.state.crashed = func() bool { return true }
+		clouds[1].Inject(cloudtest.Rule{Op: "mkdir", Err: syscall.EIO})
+		if err := forget(m.Root().Mkdir("new", 0o755, mirror.Owner{})); err == nil {
+			t.Error("mkdir is acknowledged")
+		}
+		wantStates(t, m, "ok", "behind")
+		if reason := m.Status().Clouds[1].Reason; !strings.Contains(reason, "cannot be recorded") {
+			t.Errorf("status gives the reason %q", reason)
+		}
+		h, err := must(m.Walk("f")).Open(mirror.OpenOptions{Write: true})
+		check(t, err)
+		for what, do := range map[string]func() error{
+			"unlink": func() error { return m.Root().Unlink("g") },
+			"write":  func() error { _, err := h.WriteAt([]byte("more"), 0); return err },
+			"fsync":  h.Sync,
+			"retire": m.Retire,
+		} {
+			if err := do(); err == nil {
+				t.Errorf("%s is acknowledged", what)
+			}
+		}
+		if got := read(t, m, "g"); string(got) != "of g" {
+			t.Errorf("g holds %q", got)
+		}
+		if recovers {
+			b.state.crashed = nil
+			_, err := h.WriteAt([]byte("more"), 0)
+			check(t, err)
+			check(t, h.Close())
+			wantStates(t, m, "ok", "behind")
+			if len(b.state.behind) != 1 {
+				t.Errorf("behind, durably, are %v", b.state.behind)
+			}
+			b.unmount(m)
+			continue
+		}
+		b.disk.Kill()
+		b.state.crashed, b.wrap = nil, nil
+		b.unmount(b.mount())
+		if one, other := b.shows(0), b.shows(1); len(b.state.behind) == 0 && one != other {
+			t.Errorf("the clouds show\n%s\nand\n%s", one, other)
+		}
+	}
+}

@@ -304,6 +304,9 @@ func (m *Mirror) relieve() error {
 // retire makes everything durable that is in the clouds and lets go of the
 // log entries that led there.
 func (m *Mirror) retire() error {
+	if err := m.markDropped(); err != nil {
+		return err
+	}
 	m.names.RLock()
 	low := m.commits.low()
 	m.names.RUnlock()

@@ -134,7 +134,7 @@ func (h *Handle) Sync() error {
 	if err != nil {
 		return err
 	}
-	if err := m.log.Sync(); err != nil {
+	if err := errors.Join(m.log.Sync(), m.markDropped()); err != nil {
 		return err
 	}
 	if m.fsyncAll {

@@ -84,6 +84,7 @@ type Mirror struct {
 	orders   atomic.Uint64
 	durable  atomic.Uint64 // entries below it are in every cloud's stable storage
 	marked   atomic.Bool   // absent clouds are marked behind
+	unmarked atomic.Bool   // some cloud was dropped and is not marked behind
 	buffers  sync.Pool
 	commits  committer
 }
@@ -159,8 +160,8 @@ func (m *Mirror) admit() error {
 	if n := len(m.ups()); n < m.min {
 		return fmt.Errorf("%w: only %d of the %d that a change needs", ErrNoCloud, n, m.min)
 	}
-	if m.marked.Load() {
-		return nil
+	if err := m.markDropped(); err != nil || m.marked.Load() {
+		return err
 	}
 	for _, mb := range m.members {
 		if err := m.markAbsent(mb); err != nil {

@@ -75,7 +75,7 @@ func (m *Mirror) settle(c change, members []*member) (made bool, err error) {
 	}
 	switch {
 	case len(done) > 0:
-		return true, m.dropAll(c.what, lapses)
+		return true, errors.Join(m.dropAll(c.what, lapses), m.markDropped())
 	case first == nil:
 		first = fmt.Errorf("%s: %w", c.what, ErrNoCloud)
 	}
@@ -103,10 +103,9 @@ func (m *Mirror) takeBack(c change, done []*member) error {
 
 // dropAll puts clouds behind.
 func (m *Mirror) dropAll(what string, lapses []lapse) error {
+	var errs []error
 	for _, l := range lapses {
-		if err := m.drop(l.mb, what, l.why); err != nil {
-			return err
-		}
+		errs = append(errs, m.drop(l.mb, what, l.why))
 	}
-	return nil
+	return errors.Join(errs...)
 }
