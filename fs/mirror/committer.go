@@ -346,6 +346,14 @@ func (m *Mirror) syncClouds() error {
 
 // Sync commits everything and makes it durable in every cloud that is up.
 func (m *Mirror) Sync() error {
+	if err := m.enter(); err != nil {
+		return err
+	}
+	defer m.leave()
+	return m.sync()
+}
+
+func (m *Mirror) sync() error {
 	if m.readOnly {
 		return nil
 	}

@@ -115,6 +115,10 @@ func attrsOf(mode uint32, o Owner, mtime time.Time) *journal.Attrs {
 // name is taken.
 func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error) {
 	m := n.m
+	if err := m.enter(); err != nil {
+		return nil, nil, err
+	}
+	defer m.leave()
 	if err := m.admit(); err != nil {
 		return nil, nil, err
 	}
@@ -212,6 +216,10 @@ func (m *Mirror) abandon(f *file) {
 // Mkdir makes a directory.
 func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 	m := n.m
+	if err := m.enter(); err != nil {
+		return nil, err
+	}
+	defer m.leave()
 	if err := m.admit(); err != nil {
 		return nil, err
 	}
@@ -270,6 +278,10 @@ func (n *Node) Link(name string, target *Node) error {
 	if target.IsDir() {
 		return fs.ErrPermission
 	}
+	if err := m.enter(); err != nil {
+		return err
+	}
+	defer m.leave()
 	if err := m.admit(); err != nil {
 		return err
 	}

@@ -45,6 +45,7 @@
 //
 // # Locks, in the order in which they are taken
 //
+//	Mirror.gate     read by every operation; written to close
 //	Mirror.rounds   one round of commits at a time
 //	Node.opening    loading the copies of one file
 //	file.applying   commits of one file on their way to the clouds; where

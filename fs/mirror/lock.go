@@ -6,6 +6,7 @@ package mirror
 // holds a later one takes it, whether or not anybody else is there to deadlock
 // with; otherwise it is the one of package sync.
 type (
+	lockGate      struct{}
 	lockRounds    struct{}
 	lockOpening   struct{}
 	lockApplying  struct{}

@@ -13,24 +13,25 @@ import (
 // lockOrder is the order in which locks are taken. Of those that end with a
 // plus a goroutine may hold several.
 var lockOrder = []string{
-	"Mirror.rounds", "Node.opening", "file.applying+", "Mirror.names", "file.mu", "file.trust",
+	"Mirror.gate", "Mirror.rounds", "Node.opening", "file.applying+", "Mirror.names", "file.mu", "file.trust",
 	"Mirror.tree", "committer.mu", "Mirror.revoking", "Mirror.dropping", "member.mu",
 }
 
 // A lockRank is a place in lockOrder.
 type lockRank interface{ rank() int }
 
-func (lockRounds) rank() int    { return 0 }
-func (lockOpening) rank() int   { return 1 }
-func (lockApplying) rank() int  { return 2 }
-func (lockNames) rank() int     { return 3 }
-func (lockFile) rank() int      { return 4 }
-func (lockTrust) rank() int     { return 5 }
-func (lockTree) rank() int      { return 6 }
-func (lockCommitter) rank() int { return 7 }
-func (lockRevoking) rank() int  { return 8 }
-func (lockDropping) rank() int  { return 9 }
-func (lockMember) rank() int    { return 10 }
+func (lockGate) rank() int      { return 0 }
+func (lockRounds) rank() int    { return 1 }
+func (lockOpening) rank() int   { return 2 }
+func (lockApplying) rank() int  { return 3 }
+func (lockNames) rank() int     { return 4 }
+func (lockFile) rank() int      { return 5 }
+func (lockTrust) rank() int     { return 6 }
+func (lockTree) rank() int      { return 7 }
+func (lockCommitter) rank() int { return 8 }
+func (lockRevoking) rank() int  { return 9 }
+func (lockDropping) rank() int  { return 10 }
+func (lockMember) rank() int    { return 11 }
 
 // heldLocks are the ranks that goroutines hold, by their numbers. It is of the
 // process since goroutines are.
@@ -119,6 +120,14 @@ func (m *rwMutex[R]) Unlock() {
 func (m *rwMutex[R]) RLock() {
 	take[R](true)
 	m.mu.RLock()
+}
+
+func (m *rwMutex[R]) TryRLock() bool {
+	locked := m.mu.TryRLock()
+	if locked {
+		take[R](false)
+	}
+	return locked
 }
 
 func (m *rwMutex[R]) RUnlock() {

@@ -160,6 +160,10 @@ func (n *Node) LookupAttr(name string) (*Node, Attr, error) {
 		return nil, Attr{}, err
 	}
 	m := n.m
+	if err := m.enter(); err != nil {
+		return nil, Attr{}, err
+	}
+	defer m.leave()
 	m.names.RLock()
 	defer m.names.RUnlock()
 	child, f, err := m.child(n, name)
@@ -238,6 +242,10 @@ func (m *Mirror) specialKind(l link, f *found) uint32 {
 // Attr returns the attributes.
 func (n *Node) Attr() (Attr, error) {
 	m := n.m
+	if err := m.enter(); err != nil {
+		return Attr{}, err
+	}
+	defer m.leave()
 	if f := n.file.Load(); f != nil {
 		return f.attr()
 	}
@@ -351,6 +359,10 @@ func (n *Node) ReadDir() ([]DirEntry, error) {
 		return nil, ErrNotDir
 	}
 	m := n.m
+	if err := m.enter(); err != nil {
+		return nil, err
+	}
+	defer m.leave()
 	m.names.RLock()
 	defer m.names.RUnlock()
 	if n.gone() {

@@ -68,6 +68,8 @@ type Mirror struct {
 	fsyncAll bool
 	min      int
 
+	gate   rwMutex[lockGate]
+	closed atomic.Bool
 	rounds mutex[lockRounds]
 	names  rwMutex[lockNames]
 	tree   mutex[lockTree]
@@ -131,13 +133,37 @@ func (m *Mirror) Root() *Node { return m.root }
 // ReadOnly reports whether every change is refused.
 func (m *Mirror) ReadOnly() bool { return m.readOnly }
 
-// Close commits everything, empties the log and closes the directories.
-// Errors mean that the next mount has something to replay; nothing is lost.
+// enter lets an operation in, until the mirror is closed; leave ends it. What
+// is inside is never closed under. Operations do not nest: one that is inside
+// would be refused in its middle.
+func (m *Mirror) enter() error {
+	if !m.gate.TryRLock() {
+		return ErrClosed
+	}
+	if m.closed.Load() {
+		m.gate.RUnlock()
+		return ErrClosed
+	}
+	return nil
+}
+
+func (m *Mirror) leave() { m.gate.RUnlock() }
+
+// Close refuses what comes from now on, waits for what is under way, commits
+// everything, empties the log and closes the directories. Errors mean that the
+// next mount has something to replay; nothing is lost. A second Close does
+// nothing.
 func (m *Mirror) Close() error {
+	m.gate.Lock() // nobody comes in who finds it waiting, either
+	again := m.closed.Swap(true)
+	m.gate.Unlock()
+	if again {
+		return nil
+	}
 	m.commits.stop()
 	var errs []error
 	if !m.readOnly {
-		errs = append(errs, m.Sync())
+		errs = append(errs, m.sync())
 	}
 	m.closeFiles()
 	errs = append(errs, m.log.Close())
@@ -201,6 +227,10 @@ func (m *Mirror) Status() Status {
 // Statfs returns the space that a program may count on: the least over the
 // clouds that are up, each divided by the clouds that share its device.
 func (m *Mirror) Statfs() (cloud.Statfs, error) {
+	if err := m.enter(); err != nil {
+		return cloud.Statfs{}, err
+	}
+	defer m.leave()
 	var all []cloud.Statfs
 	shared := map[uint64]uint64{}
 	err := m.reach("statfs", func(mb *member) error {

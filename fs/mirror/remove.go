@@ -138,6 +138,10 @@ func (m *Mirror) identify(n *Node) (cipher.ID, error) {
 // file can be read it works all the same.
 func (n *Node) Unlink(name string) error {
 	m := n.m
+	if err := m.enter(); err != nil {
+		return err
+	}
+	defer m.leave()
 	if err := m.admit(); err != nil {
 		return err
 	}
@@ -328,6 +332,10 @@ func (m *Mirror) remember(n *Node, f *found) {
 // Rmdir removes an empty directory.
 func (n *Node) Rmdir(name string) error {
 	m := n.m
+	if err := m.enter(); err != nil {
+		return err
+	}
+	defer m.leave()
 	if err := m.admit(); err != nil {
 		return err
 	}

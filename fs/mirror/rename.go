@@ -36,6 +36,10 @@ type move struct {
 // its identity, so that other machines see a new version and not a conflict.
 func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) error {
 	m := n.m
+	if err := m.enter(); err != nil {
+		return err
+	}
+	defer m.leave()
 	if err := m.admit(); err != nil {
 		return err
 	}
@@ -161,7 +165,7 @@ func (m *Mirror) prepareSource(mv *move) error {
 	if !f.unsettled() {
 		return nil
 	}
-	if err := (&Handle{f: f}).Sync(); err != nil {
+	if err := f.sync(); err != nil {
 		return err
 	}
 	f.applying.Lock()

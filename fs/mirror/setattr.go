@@ -16,6 +16,10 @@ import (
 // changes it is pending with them, otherwise it is a commit of its own.
 func (n *Node) SetAttr(s SetAttr) (Attr, error) {
 	m := n.m
+	if err := m.enter(); err != nil {
+		return Attr{}, err
+	}
+	defer m.leave()
 	if err := m.admit(); err != nil {
 		return Attr{}, err
 	}
@@ -214,5 +218,9 @@ func (n *Node) Sync() error {
 	if n.m.readOnly {
 		return nil
 	}
+	if err := n.m.enter(); err != nil {
+		return err
+	}
+	defer n.m.leave()
 	return n.m.log.Sync()
 }

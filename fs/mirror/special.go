@@ -52,6 +52,10 @@ type special struct {
 
 func (n *Node) makeSpecial(sp special) (*Node, error) {
 	m := n.m
+	if err := m.enter(); err != nil {
+		return nil, err
+	}
+	defer m.leave()
 	if err := m.admit(); err != nil {
 		return nil, err
 	}
@@ -163,6 +167,10 @@ func (n *Node) Readlink() (string, error) {
 	if n.kind != unix.S_IFLNK {
 		return "", ErrInvalid
 	}
+	if err := n.m.enter(); err != nil {
+		return "", err
+	}
+	defer n.m.leave()
 	content, err := n.m.specialContent(n)
 	return string(content), err
 }
