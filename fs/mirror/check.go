@@ -28,7 +28,7 @@ func (f *file) refresh(c *copyOf) error {
 		c.ctime, c.ours = info.Ctime, false
 		return nil
 	}
-	if f.disk.Committed() {
+	if f.disk.Committed() && !f.orphan { // of an orphan the header says nothing
 		h, keys, err := readHeader(c.mb, c.file)
 		if err != nil {
 			return err

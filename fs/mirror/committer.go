@@ -23,11 +23,12 @@ const (
 type committer struct {
 	m *Mirror
 
-	mu     mutex[lockCommitter]
-	bound  map[*file]uint64 // files that the log must be kept for, and from which entry on
-	queue  map[*file]bool   // closed or fsynced; the queue holds them
-	ledger []vault.Committed
-	found  []vault.Checked
+	mu      mutex[lockCommitter]
+	bound   map[*file]uint64 // files that the log must be kept for, and from which entry on
+	queue   map[*file]bool   // closed or fsynced; the queue holds them
+	orphans map[*file]bool   // that may have something in memory
+	ledger  []vault.Committed
+	found   []vault.Checked
 
 	kick chan struct{}
 	quit chan struct{}
@@ -36,7 +37,7 @@ type committer struct {
 
 func (c *committer) init(m *Mirror) {
 	c.m = m
-	c.bound, c.queue = map[*file]uint64{}, map[*file]bool{}
+	c.bound, c.queue, c.orphans = map[*file]uint64{}, map[*file]bool{}, map[*file]bool{}
 	c.kick, c.quit = make(chan struct{}, 1), make(chan struct{})
 }
 
@@ -291,14 +292,15 @@ func (f *file) settled() {
 
 // relieve commits everything when changes take more memory than they may.
 func (m *Mirror) relieve() error {
-	if m.pending.Load() <= maxPending {
+	if m.pending.Load() <= m.room {
 		return nil
 	}
-	return m.round(m.commits.collect(func(f *file) bool {
+	err := m.sinkOrphans()
+	return errors.Join(err, m.round(m.commits.collect(func(f *file) bool {
 		f.mu.RLock()
 		defer f.mu.RUnlock()
 		return f.reserved > 0
-	}))
+	})))
 }
 
 // retire makes everything durable that is in the clouds and lets go of the

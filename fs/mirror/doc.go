@@ -32,6 +32,7 @@
 //	read.go      reading, and what is believed
 //	check.go     acc: whether a set of records is the one that was committed
 //	write.go     direct writes and pending changes
+//	orphan.go    changes of an open file that no name leads to
 //	truncate.go  length changes, holes, fresh backing files
 //	seal.go      a commit's entry in the log
 //	apply.go     a commit's way to the clouds

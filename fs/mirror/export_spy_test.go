@@ -8,3 +8,9 @@ func (n *Node) Opening() bool {
 	}
 	return true
 }
+
+// Pending is how many bytes of changes are in memory.
+func (m *Mirror) Pending() int64 { return m.pending.Load() }
+
+// SetRoom sets how many bytes of changes may be in memory.
+func (m *Mirror) SetRoom(n int64) { m.room = n }

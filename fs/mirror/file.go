@@ -136,6 +136,9 @@ func (f *file) release() {
 		}
 		f.closeCopies()
 		f.m.pending.Add(-f.reserved)
+		if f.orphan {
+			f.m.commits.forgetOrphan(f)
+		}
 		f.mu.Unlock()
 	}
 	f.n.opening.Unlock()

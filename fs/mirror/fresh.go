@@ -29,7 +29,7 @@ func (f *file) empty() error {
 		return err
 	}
 	defer f.mu.Unlock()
-	return f.resize(0)
+	return f.end(f.resize(0))
 }
 
 // refill starts fresh backing files if that can be done.

@@ -107,7 +107,7 @@ func (f *file) truncate(size int64) error {
 	if err := f.begin(); err != nil {
 		return err
 	}
-	err := f.resize(size)
+	err := f.end(f.resize(size))
 	f.mu.Unlock()
 	if err == nil {
 		err = f.m.relieve()
@@ -135,7 +135,7 @@ func (h *Handle) Allocate(mode uint32, off, n int64) error {
 	if err := f.begin(); err != nil {
 		return err
 	}
-	err := f.allocate(mode, off, n)
+	err := f.end(f.allocate(mode, off, n))
 	f.mu.Unlock()
 	if err == nil {
 		err = f.m.relieve()

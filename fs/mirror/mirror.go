@@ -81,6 +81,7 @@ type Mirror struct {
 	unrevoked atomic.Int64 // their number
 
 	dropping mutex[lockDropping] // one cloud at a time becomes behind, so that one stays
+	room     int64               // bytes of changes that may be in memory
 	pending  atomic.Int64        // bytes of changes that no cloud has yet
 	refs     atomic.Uint64
 	orders   atomic.Uint64
@@ -100,7 +101,7 @@ func New(cfg Config) (*Mirror, error) {
 	}
 	m := &Mirror{
 		state: cfg.State, log: cfg.Log, logger: cfg.Logger, clock: cfg.Clock, owners: cfg.Owners,
-		readOnly: cfg.ReadOnly, fsyncAll: cfg.FsyncAll, min: max(cfg.MinCopies, 1),
+		readOnly: cfg.ReadOnly, fsyncAll: cfg.FsyncAll, min: max(cfg.MinCopies, 1), room: maxPending,
 	}
 	if m.logger == nil {
 		m.logger = slog.New(slog.DiscardHandler)

@@ -171,6 +171,9 @@ func (n *Node) Unlink(name string) error {
 	if err != nil {
 		return err
 	}
+	if open := child.file.Load(); open != nil {
+		open.openBeforeUnlink()
+	}
 	made, err := m.operate(seq, change{what: "unlink", do: func(mb *member) error {
 		path, _ := n.path(mb.index)
 		if err := mb.dir.Remove(join(path, entryIn(enc, mb.index, child.special()))); err != nil && !missing(err) {
@@ -307,12 +310,7 @@ func (m *Mirror) unnamed(child, dir *Node, name string, f *found) {
 	if named || open == nil || f.info().Nlink > 1 {
 		return
 	}
-	open.mu.Lock()
-	defer open.mu.Unlock()
-	open.orphan = true
-	open.discard()
-	open.ref = 0
-	m.commits.untrack(open)
+	open.orphaned()
 }
 
 // remember keeps what stat shows of a node whose last name may be going: some

@@ -72,6 +72,11 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 	if mv.dst == nil { // what a rename has replaced nobody can put back
 		c.undo = func(mb *member) error { return m.moveBack(mb, mv) }
 	}
+	if mv.dst != nil {
+		if open := mv.dst.file.Load(); open != nil {
+			open.openBeforeUnlink()
+		}
+	}
 	made, err := m.operate(seq, c)
 	if !made {
 		m.undoTakeover(mv)

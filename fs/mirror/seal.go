@@ -24,10 +24,24 @@ func (f *file) seal(durable bool) error {
 	if f.orphan || !f.unsealed() && !(durable && f.copyLate()) {
 		return nil
 	}
-	indices := f.pendingIndices()
-	ids, last, err := f.m.ids(len(indices)+1, f.base.Head.Version.Highest())
+	indices, next, err := f.draft()
 	if err != nil {
 		return err
+	}
+	if err := f.logCommit(indices, &next, durable && f.copyLate()); err != nil {
+		return err
+	}
+	f.adoptSeal(indices, next)
+	return nil
+}
+
+// draft draws the next version of everything that is pending, and the write
+// ids of the chunks that it changes.
+func (f *file) draft() (indices []int64, next journal.Sealed, err error) {
+	indices = f.pendingIndices()
+	ids, last, err := f.m.ids(len(indices)+1, f.base.Head.Version.Highest())
+	if err != nil {
+		return nil, next, err
 	}
 	accs := slices.Clone(f.accs)
 	for n, i := range indices {
@@ -41,12 +55,7 @@ func (f *file) seal(durable bool) error {
 			}
 		}
 	}
-	next := journal.Sealed{Head: f.nextHead(last), Accs: accs}
-	if err := f.logCommit(indices, &next, durable && f.copyLate()); err != nil {
-		return err
-	}
-	f.adoptSeal(indices, next)
-	return nil
+	return indices, journal.Sealed{Head: f.nextHead(last), Accs: accs}, nil
 }
 
 // sealForClouds seals for a commit that goes to the clouds. Where that will

@@ -194,7 +194,7 @@ func (f *file) writeAt(p []byte, off int64, moves bool) error {
 	if err := f.begin(); err != nil {
 		return err
 	}
-	err := f.write(p, off)
+	err := f.end(f.write(p, off))
 	if err == nil && moves {
 		f.mtime = f.m.clock()
 	}
