@@ -19,6 +19,8 @@ type work struct {
 	first    bool // nothing committed is at stake: no DIRTY header, no sync
 	replace  bool // the copies are fresh backing files, which replace the old ones
 	changes  bool // records change, and not only the header
+
+	results []error // by cloud, of those that were tried
 }
 
 // take moves the logged layer to the moving one. It returns nil if the clouds
@@ -259,12 +261,12 @@ func (m *Mirror) showAttrs(c *copyOf, from, to *journal.Sealed) error {
 }
 
 // done ends the work. The caller holds file.applying.
-func (w *work) done(err error) {
+func (w *work) done(made bool) {
 	f := w.f
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.targets()
-	if err != nil {
+	if !made {
 		return
 	}
 	f.m.commits.committed(w)
@@ -297,7 +299,7 @@ func (w *work) inPlace(c *copyOf) error {
 	}
 	here, err := c.file.Stat()
 	if err == nil && here.Ino != there.Ino {
-		err = errors.New("the file was replaced while it was open")
+		err = fmt.Errorf("%w while it was open", ErrStale)
 	}
 	return err
 }
@@ -306,38 +308,86 @@ func (w *work) inPlace(c *copyOf) error {
 // lock is held. It returns the errors that no other cloud made good; files
 // that can be committed are, whatever becomes of the others.
 func (m *Mirror) apply(works []*work) error {
-	err := m.applyAll(works)
-	if err == nil || len(works) == 1 {
-		for _, w := range works {
-			w.done(err)
-		}
-		return err
+	for _, w := range works {
+		w.results = make([]error, len(m.members))
+	}
+	tried := m.ups()
+	for _, mb := range tried {
+		m.applyTo(mb, works)
 	}
 	var errs []error
 	for _, w := range works {
-		err := m.applyAll([]*work{w})
-		w.done(err)
+		made, err := m.conclude(w, tried)
+		w.done(made)
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
-func (m *Mirror) applyAll(works []*work) error {
-	var errs []error
-	for _, mb := range m.ups() {
-		errs = append(errs, m.applyTo(mb, works))
+// applyTo brings them to one cloud: at once, or, where that fails, each by
+// itself, so that an error is that of one file.
+func (m *Mirror) applyTo(mb *member, works []*work) {
+	var there []*work
+	for _, w := range works {
+		if w.f.copies[mb.index].writes() {
+			there = append(there, w)
+		} else {
+			w.results[mb.index] = errNoCopy
+		}
 	}
-	return errors.Join(errs...)
+	err := m.applySteps(mb, there)
+	for _, w := range there {
+		if w.results[mb.index] = err; err != nil && len(there) > 1 {
+			w.results[mb.index] = m.applySteps(mb, []*work{w})
+		}
+	}
 }
 
-// applyTo brings them to one cloud. A failure puts the cloud behind, if
-// another one is left.
-func (m *Mirror) applyTo(mb *member, works []*work) error {
-	err := m.applySteps(mb, works)
-	if err == nil {
-		return nil
+// errNoCopy says that a cloud has no copy that a commit could change.
+var errNoCopy = fmt.Errorf("commit: %w", ErrMissing)
+
+// conclude gives the errors of a commit to whom they belong, as Mirror.settle
+// does. Committed records are gone where it was made, so that it cannot be
+// taken back: where the process lacked something it is made again, until every
+// cloud has it; a cloud that will not take it at all is put behind.
+func (m *Mirror) conclude(w *work, tried []*member) (made bool, err error) {
+	var lapses []lapse
+	var first error
+	for _, mb := range tried {
+		why := w.results[mb.index]
+		if why == nil {
+			made = true
+			continue
+		}
+		if first == nil || first == errNoCopy {
+			first = why
+		}
+		switch f := faultIn(mb, why); f {
+		case strayed:
+			w.stray(mb, why)
+		case starved, closing:
+			return false, fmt.Errorf("commit: cloud %s: %w", mb.name, why)
+		default:
+			lapses = append(lapses, lapse{mb, why})
+		}
 	}
-	return m.drop(mb, "commit", err)
+	switch {
+	case made:
+		return true, errors.Join(m.dropAll("commit", lapses), m.markDropped())
+	case first == nil:
+		first = ErrNoCloud
+	}
+	return false, fmt.Errorf("commit: %w", first)
+}
+
+// stray takes a copy out that is not what was opened any more.
+func (w *work) stray(mb *member, why error) {
+	w.f.mu.Lock()
+	defer w.f.mu.Unlock()
+	if c := w.f.copies[mb.index]; c.serves() {
+		c.err = why
+		w.f.m.logger.Warn("a copy is not the one that was opened", "cloud", mb.name, "file", w.f.n.ino, "error", why)
+	}
 }
 
 func (m *Mirror) applySteps(mb *member, works []*work) error {
@@ -347,9 +397,6 @@ func (m *Mirror) applySteps(mb *member, works []*work) error {
 	var sync []*copyOf
 	for _, w := range works {
 		c := w.f.copies[mb.index]
-		if !c.writes() {
-			continue
-		}
 		if err := w.inPlace(c); err != nil {
 			return err
 		}
@@ -365,10 +412,8 @@ func (m *Mirror) applySteps(mb *member, works []*work) error {
 		return err
 	}
 	for _, w := range works {
-		if c := w.f.copies[mb.index]; c.writes() {
-			if err := w.finish(c); err != nil {
-				return err
-			}
+		if err := w.finish(w.f.copies[mb.index]); err != nil {
+			return err
 		}
 	}
 	return nil

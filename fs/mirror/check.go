@@ -231,8 +231,13 @@ func (m *Mirror) recordChecked() {
 // settleable reports whether acc can tell anything now: there is no verdict
 // yet, and the clouds hold one version.
 func (f *file) settleable(c *copyOf) bool {
-	return c.whole == unknown && f.moving.empty() && !f.replacing && f.disk.Committed()
+	return c.whole == unknown && f.moving.empty() && !f.replacing && f.disk.Committed() && f.showsDisk(c)
 }
+
+// showsDisk reports whether a copy's header is that of the version on the
+// clouds. A commit writes the next one before that version counts: its acc is
+// of other records.
+func (f *file) showsDisk(c *copyOf) bool { return c.head.CommitID == f.disk.Head.CommitID }
 
 // accOf computes a copy's acc over the records lo to hi of the version on the
 // clouds. It fails where a record verifies nowhere.
@@ -347,7 +352,7 @@ func (f *file) awaitReads(c *copyOf) (left bool) {
 func (f *file) settleStep(c *copyOf, commit cipher.ID, acc *cipher.Acc, lo int64) (next int64, done bool) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if f.disk.Head.CommitID != commit || !f.moving.empty() || !c.serves() {
+	if f.disk.Head.CommitID != commit || !f.moving.empty() || !c.serves() || !f.showsDisk(c) {
 		f.trust.Lock()
 		c.checking = false
 		f.trust.Unlock()

@@ -23,7 +23,7 @@ const (
 type committer struct {
 	m *Mirror
 
-	mu     sync.Mutex
+	mu     mutex[lockCommitter]
 	bound  map[*file]uint64 // files that the log must be kept for, and from which entry on
 	queue  map[*file]bool   // closed or fsynced; the queue holds them
 	ledger []vault.Committed
@@ -159,16 +159,22 @@ func (c *committer) enqueue(f *file) {
 	if !f.hold() {
 		return
 	}
+	c.again(f)
+	select {
+	case c.kick <- struct{}{}:
+	default:
+	}
+}
+
+// again keeps a file, which is held, for the next round: what no cloud took is
+// nowhere but here and in the log.
+func (c *committer) again(f *file) {
 	c.mu.Lock()
 	queued := c.queue[f]
 	c.queue[f] = true
 	c.mu.Unlock()
 	if queued {
 		f.release()
-	}
-	select {
-	case c.kick <- struct{}{}:
-	default:
 	}
 }
 
@@ -229,7 +235,11 @@ func (m *Mirror) round(files []*file) error {
 		f.applying.Unlock()
 	}
 	for _, f := range files {
-		f.release()
+		if err != nil && f.unfinished() {
+			m.commits.again(f)
+		} else {
+			f.release()
+		}
 	}
 	return err
 }
@@ -261,6 +271,13 @@ func (m *Mirror) commit(files []*file) error {
 	return errors.Join(append(errs, m.apply(works))...)
 }
 
+// unfinished reports whether something of the file is in no cloud yet.
+func (f *file) unfinished() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.ref != 0 && !f.orphan
+}
+
 // settled lets the log go on without a file that has nothing on its way.
 func (f *file) settled() {
 	f.mu.Lock()
@@ -287,6 +304,9 @@ func (m *Mirror) relieve() error {
 // retire makes everything durable that is in the clouds and lets go of the
 // log entries that led there.
 func (m *Mirror) retire() error {
+	if err := m.markDropped(); err != nil {
+		return err
+	}
 	m.names.RLock()
 	low := m.commits.low()
 	m.names.RUnlock()
@@ -298,12 +318,8 @@ func (m *Mirror) retire() error {
 	ledger := m.commits.ledger
 	m.commits.ledger = nil
 	m.commits.mu.Unlock()
-	for _, mb := range m.ups() {
-		if err := errors.Join(mb.dir.Check(), mb.dir.Syncfs()); err != nil {
-			if err := m.drop(mb, "sync", err); err != nil {
-				return err
-			}
-		}
+	if err := m.syncClouds(); err != nil {
+		return err
 	}
 	if len(ledger) > 0 {
 		if err := m.state.RecordCommitted(ledger); err != nil {
@@ -311,13 +327,33 @@ func (m *Mirror) retire() error {
 		}
 	}
 	m.durable.Store(low)
+	if err := m.log.Retire(low); err != nil {
+		return err
+	}
+	m.forgetRevoked(low)
 	// What is retired must not come back by a power cut: the names may go on
 	// without it before the log is synced again.
-	return errors.Join(m.log.Retire(low), m.log.Sync())
+	return m.log.Sync()
+}
+
+// syncClouds makes everything durable in every cloud that is up, or that is up
+// after it.
+func (m *Mirror) syncClouds() error {
+	c := change{what: "sync", undo: harmless, do: func(mb *member) error { return errors.Join(mb.dir.Check(), mb.dir.Syncfs()) }}
+	_, err := m.each(c)
+	return err
 }
 
 // Sync commits everything and makes it durable in every cloud that is up.
 func (m *Mirror) Sync() error {
+	if err := m.enter(); err != nil {
+		return err
+	}
+	defer m.leave()
+	return m.sync()
+}
+
+func (m *Mirror) sync() error {
 	if m.readOnly {
 		return nil
 	}

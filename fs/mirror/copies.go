@@ -3,6 +3,7 @@ package mirror
 import (
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -100,12 +101,15 @@ func (m *Mirror) loadCopy(n *Node, mb *member) *copyOf {
 // without the privilege to pass mode bits by, opening may move ctime.
 var errLater = errors.New("not opened for writing yet")
 
-// openForWriting makes good what was put off. The caller holds Mirror.names
-// and file.mu.
-func (c *copyOf) openForWriting(path string) {
+// openForWriting makes good what was put off. It fails where that must be
+// tried again. The caller holds Mirror.names and file.mu.
+func (c *copyOf) openForWriting(path string) error {
 	file, err := c.mb.dir.Open(path, true)
+	if f := faultOf(err); f == starved || f == closing {
+		return err
+	}
 	if c.writable = err; err != nil {
-		return
+		return nil
 	}
 	there, err := file.Stat()
 	if err == nil {
@@ -117,10 +121,11 @@ func (c *copyOf) openForWriting(path string) {
 	if err != nil {
 		file.Close()
 		c.writable = err
-		return
+		return nil
 	}
 	c.file.Close()
 	c.file = file
+	return nil
 }
 
 func (c *copyOf) open(path string, readOnly, later bool) error {
@@ -191,6 +196,23 @@ func difference(best, h *cipher.Header) error {
 	return ErrConflict
 }
 
+// starvation is the error when a copy was not opened for want of descriptors
+// or memory of this process, or while the mirror is being closed: that says
+// nothing of the copy.
+func starvation(copies []*copyOf) error {
+	for _, c := range copies {
+		if c == nil {
+			continue
+		}
+		for _, err := range []error{c.err, c.writable} {
+			if f := faultOf(err); err != errLater && (f == starved || f == closing) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // unreadable is the error when no copy serves.
 func unreadable(what string, copies []*copyOf, members []*member) error {
 	e := &UnreadableError{What: what}
@@ -231,4 +253,31 @@ func (m *Mirror) peekDevice(mb *member, path string) (*cipher.Header, uint32, er
 	}
 	d, err := cipher.ParseDevice(content)
 	return c.head, uint32(unix.Mkdev(d.Major, d.Minor)), err
+}
+
+// readRecord reads and verifies one record.
+func readRecord(c *copyOf, layout cipher.Layout, i int64, plain []byte) (id cipher.WriteID, ok bool) {
+	id, err := recordAt(c, layout, i, plain)
+	return id, err == nil
+}
+
+// recordAt is readRecord that tells what is wrong: ErrTruncated where the file
+// ends before it, ErrDamaged where it does not verify, a hole included, or why
+// it cannot be read.
+func recordAt(c *copyOf, layout cipher.Layout, i int64, plain []byte) (id cipher.WriteID, err error) {
+	raw := make([]byte, len(plain)+cipher.RecordOverhead)
+	if n, err := c.file.ReadAt(raw, layout.RecordOffset(i)); n < len(raw) {
+		if err == nil || errors.Is(err, io.EOF) {
+			err = ErrTruncated
+		}
+		return id, err
+	}
+	ids, states := make([]cipher.WriteID, 1), make([]cipher.RecordState, 1)
+	if err := c.keys.Open(plain, raw, i, ids, states); err != nil {
+		return id, err
+	}
+	if states[0] != cipher.RecordOK {
+		return id, ErrDamaged
+	}
+	return ids[0], nil
 }

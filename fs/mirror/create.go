@@ -2,14 +2,12 @@ package mirror
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
-	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
@@ -74,7 +72,7 @@ func (m *Mirror) putSidecarAt(mb *member, path string, e cipher.Name) error {
 		return nil
 	}
 	side := join(path, string(e.Sidecar))
-	have, err := readAll(mb.dir, side)
+	have, err := readSidecar(mb.dir, side)
 	if err == nil && string(have) == string(e.SidecarData) {
 		return nil
 	}
@@ -117,7 +115,11 @@ func attrsOf(mode uint32, o Owner, mtime time.Time) *journal.Attrs {
 // name is taken.
 func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error) {
 	m := n.m
-	if err := m.change(); err != nil {
+	if err := m.enter(); err != nil {
+		return nil, nil, err
+	}
+	defer m.leave()
+	if err := m.admit(); err != nil {
 		return nil, nil, err
 	}
 	m.names.Lock()
@@ -127,17 +129,23 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 		return nil, nil, err
 	}
 	f := m.newFile(s)
-	f.applying.Lock() // nobody else can hold it yet
+	f.applying.TryLock() // out of order, but nobody else can hold it yet
 	defer f.applying.Unlock()
 	e := &journal.Entry{Op: journal.OpCreate, Path: []byte(s.plain), File: &f.base.Head.FileID, Attrs: attrsOf(s.mode, s.owner, f.mtime), Salts: salts(f.copies)}
 	f.mu.Lock()
 	err = f.record(e)
 	f.mu.Unlock()
+	made := false
 	if err == nil {
-		err = m.each("create", func(mb *member) error { return m.createCopy(s, f.copies[mb.index], f.base.Head.FileID) })
+		made, err = m.operate(f.n.lastEntry.Load(), change{
+			what: "create",
+			do:   func(mb *member) error { return m.createCopy(s, f.copies[mb.index], f.base.Head.FileID) },
+			undo: func(mb *member) error { return f.copies[mb.index].uncreate(s.path(mb.index, false)) },
+			skip: func(mb *member, _ error) { f.copies[mb.index] = nil },
+		})
 	}
-	if err != nil {
-		m.abandon(s, f)
+	if !made {
+		m.abandon(f)
 		return nil, nil, err
 	}
 	backing := make([]uint64, len(m.members))
@@ -180,44 +188,39 @@ func (m *Mirror) createCopy(s *site, c *copyOf, id cipher.ID) error {
 	if err := m.putSidecar(c.mb, s.dir, s.link.enc); err != nil {
 		return err
 	}
-	if err := c.create(s.path(c.mb.index, false), backingMode(s.mode, false), id); err != nil {
+	path := s.path(c.mb.index, false)
+	if err := c.create(path, backingMode(s.mode, false), id); err != nil {
 		return err
 	}
 	info, err := c.file.Stat()
-	if err != nil {
-		return err
-	}
-	if m.owners && (info.UID != s.owner.UID || info.GID != s.owner.GID) {
-		if err := c.file.Chown(int(s.owner.UID), int(s.owner.GID)); err != nil {
-			return err
-		}
+	if err == nil && m.owners && (info.UID != s.owner.UID || info.GID != s.owner.GID) {
+		err = c.file.Chown(int(s.owner.UID), int(s.owner.GID))
 		info.UID, info.GID = s.owner.UID, s.owner.GID
+	}
+	if err != nil {
+		return errors.Join(err, c.uncreate(path))
 	}
 	c.made = &info
 	return nil
 }
 
-// abandon undoes a create that failed in every cloud.
-func (m *Mirror) abandon(s *site, f *file) {
+// abandon forgets a file that was made in no cloud.
+func (m *Mirror) abandon(f *file) {
 	m.commits.untrack(f)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.orphan = true
-	for _, c := range f.copies {
-		if c == nil || c.file == nil {
-			continue
-		}
-		c.close()
-		if err := c.mb.dir.Remove(s.path(c.mb.index, false)); err != nil {
-			m.logger.Warn("an entry stays behind", "cloud", c.mb.name, "error", err)
-		}
-	}
+	f.closeCopies()
 }
 
 // Mkdir makes a directory.
 func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 	m := n.m
-	if err := m.change(); err != nil {
+	if err := m.enter(); err != nil {
+		return nil, err
+	}
+	defer m.leave()
+	if err := m.admit(); err != nil {
 		return nil, err
 	}
 	m.names.Lock()
@@ -229,10 +232,16 @@ func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 	if a, err := m.dirAttr(n); err == nil && a.Mode&unix.S_ISGID != 0 {
 		s.mode |= unix.S_ISGID
 	}
-	if _, err := m.append(&journal.Entry{Op: journal.OpMkdir, Path: []byte(s.plain), Kind: unix.S_IFDIR, Attrs: attrsOf(s.mode, s.owner, m.clock())}); err != nil {
+	seq, err := m.append(&journal.Entry{Op: journal.OpMkdir, Path: []byte(s.plain), Kind: unix.S_IFDIR, Attrs: attrsOf(s.mode, s.owner, m.clock())})
+	if err != nil {
 		return nil, err
 	}
-	if err := m.each("mkdir", func(mb *member) error { return m.makeDir(mb, s) }); err != nil {
+	made, err := m.operate(seq, change{
+		what: "mkdir",
+		do:   func(mb *member) error { return m.makeDir(mb, s) },
+		undo: func(mb *member) error { return mb.dir.Rmdir(s.path(mb.index, false)) },
+	})
+	if !made || err != nil {
 		return nil, err
 	}
 	return m.adoptNew(s)
@@ -248,7 +257,7 @@ func (m *Mirror) makeDir(mb *member, s *site) error {
 	}
 	if m.owners {
 		if err := mb.dir.Chown(path, int(s.owner.UID), int(s.owner.GID)); err != nil {
-			return err
+			return errors.Join(err, mb.dir.Rmdir(path))
 		}
 	}
 	return nil
@@ -263,171 +272,17 @@ func (m *Mirror) adoptNew(s *site) (*Node, error) {
 	return m.adopt(s.link, f), nil
 }
 
-// Symlink makes a symbolic link.
-func (n *Node) Symlink(name, target string, o Owner) (*Node, error) {
-	if target == "" {
-		return nil, fs.ErrNotExist
-	}
-	return n.makeSpecial(special{name: name, kind: cipher.TypeSymlink, mode: 0o777, content: []byte(target), owner: o})
-}
-
-// Mknod makes a FIFO, a socket or a device; mode has the S_IFMT bits.
-func (n *Node) Mknod(name string, mode, rdev uint32, o Owner) (*Node, error) {
-	if kind := mode & unix.S_IFMT; kind == unix.S_IFREG || kind == 0 {
-		node, h, err := n.Create(name, mode, o)
-		if err != nil {
-			return nil, err
-		}
-		return node, h.Close()
-	}
-	kind, ok := specialType(mode)
-	if !ok {
-		return nil, ErrInvalid
-	}
-	sp := special{name: name, kind: kind, mode: mode & permBits, owner: o}
-	if kind == cipher.TypeChar || kind == cipher.TypeBlock {
-		sp.content = cipher.Device{Major: unix.Major(uint64(rdev)), Minor: unix.Minor(uint64(rdev))}.Content()
-	}
-	return n.makeSpecial(sp)
-}
-
-// special is a new entry that is whole from the start.
-type special struct {
-	name    string
-	kind    cipher.Type
-	mode    uint32
-	content []byte
-	owner   Owner
-}
-
-func (n *Node) makeSpecial(sp special) (*Node, error) {
-	m := n.m
-	if err := m.change(); err != nil {
-		return nil, err
-	}
-	m.names.Lock()
-	defer m.names.Unlock()
-	s, err := m.vacant(n, sp.name, sp.mode, sp.owner)
-	if err != nil {
-		return nil, err
-	}
-	version, e, err := m.sealSpecial(s, sp)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := m.append(e, sp.content); err != nil {
-		return nil, err
-	}
-	err = m.each("create", func(mb *member) error {
-		if err := m.putSidecar(mb, s.dir, s.link.enc); err != nil {
-			return err
-		}
-		return m.writeSpecial(mb, s.path(mb.index, true), e, version, sp.content)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return m.adoptNew(s)
-}
-
-// sealSpecial draws ids and makes the log's entry.
-func (m *Mirror) sealSpecial(s *site, sp special) (*journal.Sealed, *journal.Entry, error) {
-	records := int(m.layout.Records(int64(len(sp.content))))
-	ids, last, err := m.ids(records+1, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	now := m.clock()
-	v := &journal.Sealed{Head: cipher.Header{
-		Type: sp.kind, FileID: random16(), CommitID: random16(), Mode: s.mode, UID: s.owner.UID, GID: s.owner.GID,
-		Length: int64(len(sp.content)), MtimeSec: now.Unix(), MtimeNsec: uint32(now.Nanosecond()),
-		Version: cipher.Vector(nil).With(m.state.Writer(), last),
-	}, Accs: make([]cipher.Acc, len(m.members))}
-	e := &journal.Entry{Op: journal.OpSpecial, Path: []byte(s.plain), File: &v.Head.FileID, Kind: typeBits(sp.kind), Salts: make([][]byte, len(m.members))}
-	for _, mb := range m.ups() {
-		salt := random16()
-		e.Salts[mb.index] = salt[:]
-	}
-	c := &journal.Commit{Head: journal.NewHead(v)}
-	for i := range records {
-		c.Chunks = append(c.Chunks, journal.Chunk{Index: int64(i), ID: append([]byte(nil), ids[i][:]...)})
-	}
-	e.Commit = c
-	return v, e, nil
-}
-
-// writeSpecial writes a whole special file into one cloud.
-func (m *Mirror) writeSpecial(mb *member, path string, e *journal.Entry, v *journal.Sealed, content []byte) error {
-	c := &copyOf{mb: mb, head: &cipher.Header{Salt: [16]byte(e.Salts[mb.index])}}
-	var err error
-	if c.keys, err = mb.keys.NewFile(v.Head.Type, c.head.Salt); err != nil {
-		return err
-	}
-	ids := make([]cipher.WriteID, len(e.Commit.Chunks))
-	for i, ch := range e.Commit.Chunks {
-		ids[i] = cipher.WriteID(ch.ID)
-	}
-	records := make([]byte, len(content)+cipher.RecordOverhead*len(ids))
-	if err := c.keys.Seal(records, content, 0, ids); err != nil {
-		return err
-	}
-	own := *v
-	own.Accs = make([]cipher.Acc, len(m.members))
-	c.keys.Terms(&own.Accs[mb.index], 0, ids, nil)
-	if c.file, err = mb.dir.Create(path, backingMode(v.Head.Mode, false)); err != nil {
-		return err
-	}
-	defer c.close()
-	if len(records) > 0 {
-		if _, err := c.file.WriteAt(records, cipher.HeaderSize); err != nil {
-			return errors.Join(err, mb.dir.Remove(path))
-		}
-	}
-	if err := c.writeHeader(&own); err != nil {
-		return errors.Join(err, mb.dir.Remove(path))
-	}
-	if m.owners {
-		if err := c.file.Chown(int(v.Head.UID), int(v.Head.GID)); err != nil {
-			return err
-		}
-	}
-	mtime := time.Unix(v.Head.MtimeSec, int64(v.Head.MtimeNsec))
-	return c.file.Chtimes(cloud.Times{Mtime: &mtime})
-}
-
-// Readlink returns a symbolic link's target.
-func (n *Node) Readlink() (string, error) {
-	if n.kind != unix.S_IFLNK {
-		return "", ErrInvalid
-	}
-	content, err := n.m.specialContent(n)
-	return string(content), err
-}
-
-// specialContent reads the content of a special file.
-func (m *Mirror) specialContent(n *Node) ([]byte, error) {
-	f, err := m.acquire(n)
-	if err != nil {
-		return nil, err
-	}
-	defer f.release()
-	content := make([]byte, f.base.Head.Length)
-	if len(content) == 0 {
-		return content, nil
-	}
-	if _, err := f.readAt(content, 0); err != nil {
-		return nil, fmt.Errorf("read: %w", err)
-	}
-	return content, nil
-}
-
 // Link gives a file another name.
 func (n *Node) Link(name string, target *Node) error {
 	m := n.m
 	if target.IsDir() {
 		return fs.ErrPermission
 	}
-	if err := m.change(); err != nil {
+	if err := m.enter(); err != nil {
+		return err
+	}
+	defer m.leave()
+	if err := m.admit(); err != nil {
 		return err
 	}
 	unlock, err := m.lockNodes(target)
@@ -443,25 +298,29 @@ func (n *Node) Link(name string, target *Node) error {
 	if !ok {
 		return fs.ErrNotExist
 	}
-	id, err := m.identify(target)
+	id, _, err := m.identify(target)
 	if err != nil {
 		return err
 	}
-	if _, err := m.append(&journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Kind: target.kind}); err != nil {
+	seq, err := m.append(&journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Kind: target.kind})
+	if err != nil {
 		return err
 	}
-	err = m.each("link", func(mb *member) error {
-		if err := m.putSidecar(mb, s.dir, s.link.enc); err != nil {
-			return err
-		}
-		old, _ := target.path(mb.index)
-		return mb.dir.Link(old, s.path(mb.index, target.special()))
+	made, err := m.operate(seq, change{
+		what: "link",
+		do: func(mb *member) error {
+			if err := m.putSidecar(mb, s.dir, s.link.enc); err != nil {
+				return err
+			}
+			old, _ := target.path(mb.index)
+			return mb.dir.Link(old, s.path(mb.index, target.special()))
+		},
+		undo: func(mb *member) error { return mb.dir.Remove(s.path(mb.index, target.special())) },
 	})
-	if err != nil {
-		return err
+	if made {
+		m.tree.Lock()
+		m.attach(target, s.link)
+		m.tree.Unlock()
 	}
-	m.tree.Lock()
-	m.attach(target, s.link)
-	m.tree.Unlock()
-	return nil
+	return err
 }

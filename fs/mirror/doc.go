@@ -16,11 +16,15 @@
 //
 //	mirror.go    Config, New, Close: the parts put together
 //	member.go    one cloud of the mirror, and what becomes of one that fails
+//	fault.go     whose an error is: the cloud's, the program's, the process's
+//	settle.go    a change in cloud after cloud, and what becomes of their errors
 //	node.go      files and directories by name, path and inode
 //	lookup.go    the merged view of names: lookup, attributes, directories
-//	create.go    create, mkdir, mknod, symlink, link
+//	create.go    create, mkdir, link
+//	special.go   symlink, mknod, readlink
 //	remove.go    unlink, rmdir
 //	rename.go    rename, with takeover of the replaced file's identity
+//	exchange.go  rename that exchanges two names
 //	setattr.go   chmod, chown, utimens
 //	xattr.go     extended attributes
 //	copies.go    the copies of one file, one in each cloud, and their comparison
@@ -33,12 +37,15 @@
 //	apply.go     a commit's way to the clouds
 //	committer.go when commits happen, and when log entries retire
 //	handle.go    what an opener holds
-//	append.go    entries on their way to the log
-//	replay.go    from the log to the clouds, at mount
+//	append.go    entries on their way to the log, and their revocation
+//	replay.go    at mount: the log is folded, and repair makes the clouds so
+//	lock.go      the types of the locks, and their order under the race
+//	             detector (lock_race.go, lock_plain.go)
 //	recover.go   changes without a commit, after a kill of the process
 //
 // # Locks, in the order in which they are taken
 //
+//	Mirror.gate     read by every operation; written to close
 //	Mirror.rounds   one round of commits at a time
 //	Node.opening    loading the copies of one file
 //	file.applying   commits of one file on their way to the clouds; where
@@ -46,9 +53,14 @@
 //	Mirror.names    written by operations on names, read by everything that
 //	                needs a path to stay what it is
 //	file.mu         the state of one open file
+//	file.trust      what is believed of its copies
 //	Mirror.tree     the maps of live nodes
+//	committer.mu    which files the log is kept for, and what waits for a round
+//	Mirror.revoking operations that failed and are in the log
+//	Mirror.dropping one cloud at a time is put behind
 //	member.mu       one cloud's state
 //
-// The redo log, the vault's state and the backing directories have locks of
-// their own and call nothing above them.
+// Tests under the race detector check the order at every lock. The redo log,
+// the vault's state and the backing directories have locks of their own and
+// call nothing above them.
 package mirror

@@ -22,6 +22,7 @@ var (
 	ErrStale       = errors.New("replaced behind the mount")
 	ErrNoData      = errors.New("no data beyond this offset")
 	ErrNoCloud     = errors.New("no cloud is available")
+	ErrClosed      = errors.New("closed")
 )
 
 // Reasons why one cloud's copy does not serve; an UnreadableError holds one

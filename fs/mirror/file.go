@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,9 +56,9 @@ type file struct {
 	refs    int          // openers and commits; guarded by Node.opening
 	openers atomic.Int32 // handles that are not closed
 
-	applying sync.Mutex // see the package's lock order
+	applying mutex[lockApplying] // see the package's lock order
 
-	mu     sync.RWMutex
+	mu     rwMutex[lockFile]
 	copies []*copyOf // by cloud
 	source int       // the cloud that is read
 
@@ -88,7 +87,7 @@ type file struct {
 	ref        uint64 // names the file in the log; 0 is unbound
 	recovering bool   // replay does changes again: nothing is logged or written
 
-	trust sync.Mutex // guards what copies say of belief
+	trust mutex[lockTrust] // guards what copies say of belief
 }
 
 // acquire returns the node's open file, loading it if need be, and holds it.
@@ -130,6 +129,7 @@ func (f *file) release() {
 		f.n.file.Store(nil)
 		f.mu.Lock()
 		f.n.version = f.base.Head.CommitID
+		f.n.setFileID(&f.base.Head)
 		f.n.shown.Store(f.length + 1)
 		f.look()
 		if len(f.late) > 0 {
@@ -214,6 +214,10 @@ func (m *Mirror) load(n *Node) (*file, error) {
 		}
 	}
 	best := compare(f.copies)
+	if err := starvation(f.copies); err != nil {
+		f.closeCopies()
+		return nil, fmt.Errorf("open: %w", err)
+	}
 	if best == nil {
 		err := unreadable("open", f.copies, m.members)
 		f.closeCopies()
@@ -224,7 +228,7 @@ func (m *Mirror) load(n *Node) (*file, error) {
 	for _, c := range f.copies {
 		f.recall(c)
 	}
-	n.setFileID(best.FileID)
+	n.setFileID(best)
 	if err := m.state.Observed(best.Version); err != nil {
 		return nil, fmt.Errorf("open: %w", err)
 	}

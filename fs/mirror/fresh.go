@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -78,20 +79,23 @@ func (f *file) makeFresh() ([]*copyOf, error) {
 	if err := f.record(e); err != nil {
 		return nil, err
 	}
-	made := 0
-	err := f.m.settle("create", members, func(mb *member) error {
-		c := fresh[mb.index]
-		path, _ := dir.path(mb.index)
-		err := keepTimes(mb.dir, path, func() error {
-			return c.create(join(path, c.temp), backingMode(f.mode, false), f.base.Head.FileID)
-		})
-		if err == nil {
-			made++
-		}
-		return err
-	})
-	if made == 0 {
-		return nil, nil
+	seq := f.n.lastEntry.Load()
+	made, err := f.m.settle(change{
+		what: "create",
+		do: func(mb *member) error {
+			c := fresh[mb.index]
+			path, _ := dir.path(mb.index)
+			return keepTimes(mb.dir, path, func() error {
+				return c.create(join(path, c.temp), backingMode(f.mode, false), f.base.Head.FileID)
+			})
+		},
+		undo: func(mb *member) error {
+			path, _ := dir.path(mb.index)
+			return fresh[mb.index].uncreate(join(path, fresh[mb.index].temp))
+		},
+	}, members)
+	if !made {
+		return nil, f.m.revoke(seq)
 	}
 	return fresh, err
 }
@@ -106,7 +110,16 @@ func (c *copyOf) create(path string, perm uint32, id cipher.ID) error {
 	if c.file, err = c.mb.dir.Create(path, perm); err != nil {
 		return err
 	}
-	return c.begin(id)
+	if err := c.begin(id); err != nil {
+		return errors.Join(err, c.uncreate(path))
+	}
+	return nil
+}
+
+// uncreate removes a backing file that was just made.
+func (c *copyOf) uncreate(path string) error {
+	c.close()
+	return c.mb.dir.Remove(path)
 }
 
 // begin writes the header of a file that has no version yet.
@@ -156,7 +169,8 @@ func (n *Node) parent() (*Node, bool) {
 }
 
 // keepTimes does something in a directory of which programs must not see
-// that the directory changed. The caller holds Mirror.names.
+// that the directory changed, as far as the cloud lets it: what was done is
+// done. The caller holds Mirror.names.
 func keepTimes(dir cloud.Dir, path string, do func() error) error {
 	before, err := dir.Stat(path)
 	if err != nil {
@@ -165,7 +179,8 @@ func keepTimes(dir cloud.Dir, path string, do func() error) error {
 	if err := do(); err != nil {
 		return err
 	}
-	return dir.Chtimes(path, cloud.Times{Mtime: &before.Mtime})
+	_ = dir.Chtimes(path, cloud.Times{Mtime: &before.Mtime})
+	return nil
 }
 
 // putInPlace renames a fresh backing file over the one that it replaces.

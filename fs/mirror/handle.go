@@ -30,15 +30,18 @@ func (n *Node) Open(o OpenOptions) (*Handle, error) {
 	if (o.Write || o.Truncate) && n.m.readOnly {
 		return nil, ErrReadOnly
 	}
+	if err := n.m.enter(); err != nil {
+		return nil, err
+	}
+	defer n.m.leave()
 	f, err := n.m.acquire(n)
 	if err != nil {
 		return nil, err
 	}
 	h := f.handle()
 	if o.Truncate {
-		if err := h.Truncate(0); err != nil {
-			h.Close()
-			return nil, fmt.Errorf("truncate: %w", err)
+		if err := f.truncate(0); err != nil {
+			return nil, errors.Join(fmt.Errorf("truncate: %w", err), h.close())
 		}
 	}
 	return h, nil
@@ -55,7 +58,13 @@ func (h *Handle) Node() *Node { return h.f.n }
 
 // ReadAt reads plaintext; fewer bytes than asked for come with io.EOF at the
 // end of the file, or with the reason.
-func (h *Handle) ReadAt(p []byte, off int64) (int, error) { return h.f.readAt(p, off) }
+func (h *Handle) ReadAt(p []byte, off int64) (int, error) {
+	if err := h.f.m.enter(); err != nil {
+		return 0, err
+	}
+	defer h.f.m.leave()
+	return h.f.readAt(p, off)
+}
 
 // WriteAt writes plaintext. It returns when the change would survive a kill of
 // the process.
@@ -66,6 +75,10 @@ func (h *Handle) WriteAt(p []byte, off int64) (int, error) { return h.write(p, o
 func (h *Handle) WriteBack(p []byte, off int64) (int, error) { return h.write(p, off, false) }
 
 func (h *Handle) write(p []byte, off int64, moves bool) (int, error) {
+	if err := h.f.m.enter(); err != nil {
+		return 0, err
+	}
+	defer h.f.m.leave()
 	if err := h.f.writeAt(p, off, moves); err != nil {
 		return 0, err
 	}
@@ -73,7 +86,13 @@ func (h *Handle) write(p []byte, off int64, moves bool) (int, error) {
 }
 
 // Truncate sets the length.
-func (h *Handle) Truncate(size int64) error { return h.f.truncate(size) }
+func (h *Handle) Truncate(size int64) error {
+	if err := h.f.m.enter(); err != nil {
+		return err
+	}
+	defer h.f.m.leave()
+	return h.f.truncate(size)
+}
 
 func (f *file) truncate(size int64) error {
 	if size < 0 {
@@ -109,6 +128,10 @@ func (h *Handle) Allocate(mode uint32, off, n int64) error {
 	if off > f.m.layout.MaxLength()-n {
 		return ErrTooLarge
 	}
+	if err := f.m.enter(); err != nil {
+		return err
+	}
+	defer f.m.leave()
 	if err := f.begin(); err != nil {
 		return err
 	}
@@ -121,20 +144,34 @@ func (h *Handle) Allocate(mode uint32, off, n int64) error {
 }
 
 // SeekData finds the next data, or the next hole, at or after off.
-func (h *Handle) SeekData(off int64, data bool) (int64, error) { return h.f.seek(off, data) }
+func (h *Handle) SeekData(off int64, data bool) (int64, error) {
+	if err := h.f.m.enter(); err != nil {
+		return 0, err
+	}
+	defer h.f.m.leave()
+	return h.f.seek(off, data)
+}
 
 // Sync returns when the file's content and the names that lead to it are
 // durable: in the log, or in one cloud.
 func (h *Handle) Sync() error {
-	f, m := h.f, h.f.m
-	if m.readOnly {
+	if h.f.m.readOnly {
 		return nil
 	}
+	if err := h.f.m.enter(); err != nil {
+		return err
+	}
+	defer h.f.m.leave()
+	return h.f.sync()
+}
+
+func (f *file) sync() error {
+	m := f.m
 	onWay, err := f.sealDurable()
 	if err != nil {
 		return err
 	}
-	if err := m.log.Sync(); err != nil {
+	if err := errors.Join(m.log.Sync(), m.markDropped()); err != nil {
 		return err
 	}
 	if m.fsyncAll {
@@ -179,14 +216,18 @@ func (f *file) sealDurable() (onWay bool, err error) {
 // file.mu.
 func (f *file) syncLead() error {
 	var err error = ErrNoCloud
+	var lapses []lapse
 	for _, c := range f.targets() {
 		if err = f.syncCopy(c); err == nil {
 			f.late = nil
 			f.n.lateEntry.Store(0)
-			return nil
+			return f.m.dropAll("sync", lapses)
 		}
-		if dropped := f.m.drop(c.mb, "sync", err); dropped != nil {
-			return dropped
+		switch fault := faultIn(c.mb, err); {
+		case fault.cloud():
+			lapses = append(lapses, lapse{c.mb, err})
+		case fault != strayed:
+			return fmt.Errorf("sync: cloud %s: %w", c.mb.name, err)
 		}
 	}
 	return err
@@ -209,8 +250,26 @@ func (f *file) syncCopy(c *copyOf) error {
 }
 
 // Close gives the handle back and starts the commit of what it wrote. A new
-// file is committed at once, without a sync.
+// file is committed at once, without a sync. Where the mirror is being closed,
+// that commits it.
 func (h *Handle) Close() error {
+	if h.f.m.enter() == nil {
+		defer h.f.m.leave()
+		return h.close()
+	}
+	if h.closed.Swap(true) {
+		return nil
+	}
+	f := h.f
+	f.openers.Add(-1)
+	if f.unfinished() {
+		f.m.commits.enqueue(f)
+	}
+	f.release()
+	return nil
+}
+
+func (h *Handle) close() error {
 	if h.closed.Swap(true) {
 		return nil
 	}
@@ -247,9 +306,9 @@ func (f *file) closeCommit() error {
 		return nil
 	}
 	f.applying.Lock()
-	defer f.applying.Unlock()
 	err := f.m.commit([]*file{f})
 	f.settled()
+	f.applying.Unlock()
 	if err != nil {
 		f.m.commits.enqueue(f)
 	}

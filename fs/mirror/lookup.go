@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -161,6 +160,10 @@ func (n *Node) LookupAttr(name string) (*Node, Attr, error) {
 		return nil, Attr{}, err
 	}
 	m := n.m
+	if err := m.enter(); err != nil {
+		return nil, Attr{}, err
+	}
+	defer m.leave()
 	m.names.RLock()
 	defer m.names.RUnlock()
 	child, f, err := m.child(n, name)
@@ -239,6 +242,10 @@ func (m *Mirror) specialKind(l link, f *found) uint32 {
 // Attr returns the attributes.
 func (n *Node) Attr() (Attr, error) {
 	m := n.m
+	if err := m.enter(); err != nil {
+		return Attr{}, err
+	}
+	defer m.leave()
 	if f := n.file.Load(); f != nil {
 		return f.attr()
 	}
@@ -352,6 +359,10 @@ func (n *Node) ReadDir() ([]DirEntry, error) {
 		return nil, ErrNotDir
 	}
 	m := n.m
+	if err := m.enter(); err != nil {
+		return nil, err
+	}
+	defer m.leave()
 	m.names.RLock()
 	defer m.names.RUnlock()
 	if n.gone() {
@@ -418,7 +429,7 @@ func (m *Mirror) decode(mb *member, dir string, e cloud.Entry) (decoded, bool) {
 		return decoded{}, false
 	}
 	d, err := mb.keys.DecodeEntry(cipher.EntryName(e.Name), func(side cipher.EntryName) ([]byte, error) {
-		return readAll(mb.dir, join(dir, string(side)))
+		return readSidecar(mb.dir, join(dir, string(side)))
 	})
 	if err != nil || d.Copy || e.Dir && d.Special {
 		return decoded{}, false
@@ -426,18 +437,20 @@ func (m *Mirror) decode(mb *member, dir string, e cloud.Entry) (decoded, bool) {
 	return decoded{d.Name, d.Special}, true
 }
 
-// readAll reads a small backing file, a sidecar.
-func readAll(dir cloud.Dir, path string) ([]byte, error) {
+// readSidecar reads no more of a sidecar than one can be, and a byte: whatever
+// lies there, a longer one is none.
+func readSidecar(dir cloud.Dir, path string) ([]byte, error) {
 	f, err := dir.Open(path, false)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.NewSectionReader(f, 0, math.MaxInt64))
 	if err != nil {
 		return nil, fmt.Errorf("sidecar: %w", err)
 	}
-	return data, nil
+	defer f.Close()
+	data := make([]byte, cipher.MaxSidecar+1)
+	n, err := f.ReadAt(data, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("sidecar: %w", err)
+	}
+	return data[:n], nil
 }
 
 // Walk finds a node by its path from the root, parts joined by '/'. It returns

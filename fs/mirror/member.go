@@ -3,7 +3,6 @@ package mirror
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -20,9 +19,10 @@ type member struct {
 
 	out atomic.Bool // gets no changes and is not asked for names
 
-	mu     sync.Mutex
-	reason string
-	marked bool // behind, durably
+	mu       mutex[lockMember]
+	reason   string
+	marked   bool  // behind, durably
+	unmarked error // why it is not, though it should be
 }
 
 func (m *Mirror) addMembers(clouds []CloudConfig) {
@@ -52,6 +52,9 @@ func (mb *member) status() CloudStatus {
 		s.State = "absent"
 	case !mb.up():
 		s.State = "behind"
+	}
+	if mb.unmarked != nil {
+		s.Reason = fmt.Sprintf("%s; changes are refused, since that cannot be recorded: %v", s.Reason, mb.unmarked)
 	}
 	return s
 }
@@ -86,48 +89,17 @@ func (m *Mirror) allReadOnly() bool {
 	return true
 }
 
-// each runs a change on every cloud that is up, the lead first. A cloud that
-// fails while another one succeeds becomes behind. When all fail, none does:
-// the lead's error is the program's.
-func (m *Mirror) each(what string, op func(*member) error) error {
-	return m.settle(what, m.ups(), op)
-}
-
-func (m *Mirror) settle(what string, members []*member, op func(*member) error) error {
-	var failed []*member
-	var errs []error
-	done := 0
-	for _, mb := range members {
-		if err := op(mb); err != nil {
-			failed, errs = append(failed, mb), append(errs, err)
-		} else {
-			done++
-		}
-	}
-	if done == 0 {
-		if len(errs) > 0 {
-			return fmt.Errorf("%s: cloud %s: %w", what, failed[0].name, errs[0])
-		}
-		return fmt.Errorf("%s: %w", what, ErrNoCloud)
-	}
-	for i, mb := range failed {
-		if err := m.drop(mb, what, errs[i]); err != nil {
-			return err
-		}
-	}
-	if done < m.min {
-		return fmt.Errorf("%s: only %d of %d copies could be written", what, done, m.min)
-	}
-	return nil
-}
-
 // reach runs a question on every cloud that is up and forgives those that
-// cannot answer while another one can.
+// cannot answer while another one can. What this process could not ask is no
+// answer of anybody.
 func (m *Mirror) reach(what string, op func(*member) error) error {
 	var first error
 	answered := false
 	for _, mb := range m.ups() {
 		if err := op(mb); err != nil {
+			if f := faultOf(err); f == starved || f == closing {
+				return fmt.Errorf("%s: cloud %s: %w", what, mb.name, err)
+			}
 			m.logger.Warn("a cloud does not answer", "cloud", mb.name, "what", what, "error", err)
 			if first == nil {
 				first = fmt.Errorf("%s: cloud %s: %w", what, mb.name, err)
@@ -145,8 +117,9 @@ func (m *Mirror) reach(what string, op func(*member) error) error {
 	return first
 }
 
-// drop makes a cloud behind, durably, before anything else goes on. The last
-// one is never dropped: its error comes back.
+// drop puts a cloud behind: it gets nothing from now on, and changes are
+// refused until that is durable. The last one is never dropped: its error comes
+// back.
 func (m *Mirror) drop(mb *member, what string, cause error) error {
 	m.dropping.Lock()
 	defer m.dropping.Unlock()
@@ -172,13 +145,48 @@ func (m *Mirror) drop(mb *member, what string, cause error) error {
 			}
 		}
 	}
-	reason := failure(what, cause)
-	if err := m.state.MarkBehind(mb.id, reason); err != nil {
-		return fmt.Errorf("cannot mark cloud %s behind: %w", mb.name, err)
-	}
-	mb.marked, mb.reason = true, reason
+	mb.reason = failure(what, cause)
 	mb.out.Store(true)
 	m.logger.Warn("a cloud is behind from now on", "cloud", mb.name, "what", what, "error", cause)
+	return m.mark(mb)
+}
+
+// mark makes it durable that a cloud is behind. The caller holds
+// Mirror.dropping and member.mu.
+func (m *Mirror) mark(mb *member) error {
+	if mb.marked {
+		return nil
+	}
+	if mb.unmarked = m.state.MarkBehind(mb.id, mb.reason); mb.unmarked != nil {
+		m.unmarked.Store(true)
+		m.logger.Error("it cannot be recorded that a cloud is behind; changes are refused", "cloud", mb.name, "error", mb.unmarked)
+		return fmt.Errorf("cannot record that cloud %s is behind: %w", mb.name, mb.unmarked)
+	}
+	mb.marked = true
+	return nil
+}
+
+// markDropped makes good what drop could not record. Until then nothing is
+// acknowledged, and the log, which brings such a cloud up to date after the
+// next mount, goes on holding everything.
+func (m *Mirror) markDropped() error {
+	if !m.unmarked.Load() {
+		return nil
+	}
+	m.dropping.Lock()
+	defer m.dropping.Unlock()
+	for _, mb := range m.members {
+		if mb.dir == nil || mb.up() {
+			continue
+		}
+		mb.mu.Lock()
+		err := m.mark(mb)
+		mb.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	m.unmarked.Store(false)
 	return nil
 }
 

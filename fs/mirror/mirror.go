@@ -68,18 +68,25 @@ type Mirror struct {
 	fsyncAll bool
 	min      int
 
-	rounds sync.Mutex
-	names  sync.RWMutex
-	tree   sync.Mutex
+	gate   rwMutex[lockGate]
+	closed atomic.Bool
+	rounds mutex[lockRounds]
+	names  rwMutex[lockNames]
+	tree   mutex[lockTree]
 	root   *Node
 	nodes  table
 
-	dropping sync.Mutex   // one cloud at a time becomes behind, so that one stays
-	pending  atomic.Int64 // bytes of changes that no cloud has yet
+	revoking  mutex[lockRevoking]
+	revoked   []uint64     // entries whose operations failed, which the log does not say yet
+	unrevoked atomic.Int64 // their number
+
+	dropping mutex[lockDropping] // one cloud at a time becomes behind, so that one stays
+	pending  atomic.Int64        // bytes of changes that no cloud has yet
 	refs     atomic.Uint64
 	orders   atomic.Uint64
 	durable  atomic.Uint64 // entries below it are in every cloud's stable storage
 	marked   atomic.Bool   // absent clouds are marked behind
+	unmarked atomic.Bool   // some cloud was dropped and is not marked behind
 	buffers  sync.Pool
 	commits  committer
 }
@@ -126,13 +133,37 @@ func (m *Mirror) Root() *Node { return m.root }
 // ReadOnly reports whether every change is refused.
 func (m *Mirror) ReadOnly() bool { return m.readOnly }
 
-// Close commits everything, empties the log and closes the directories.
-// Errors mean that the next mount has something to replay; nothing is lost.
+// enter lets an operation in, until the mirror is closed; leave ends it. What
+// is inside is never closed under. Operations do not nest: one that is inside
+// would be refused in its middle.
+func (m *Mirror) enter() error {
+	if !m.gate.TryRLock() {
+		return ErrClosed
+	}
+	if m.closed.Load() {
+		m.gate.RUnlock()
+		return ErrClosed
+	}
+	return nil
+}
+
+func (m *Mirror) leave() { m.gate.RUnlock() }
+
+// Close refuses what comes from now on, waits for what is under way, commits
+// everything, empties the log and closes the directories. Errors mean that the
+// next mount has something to replay; nothing is lost. A second Close does
+// nothing.
 func (m *Mirror) Close() error {
+	m.gate.Lock() // nobody comes in who finds it waiting, either
+	again := m.closed.Swap(true)
+	m.gate.Unlock()
+	if again {
+		return nil
+	}
 	m.commits.stop()
 	var errs []error
 	if !m.readOnly {
-		errs = append(errs, m.Sync())
+		errs = append(errs, m.sync())
 	}
 	m.closeFiles()
 	errs = append(errs, m.log.Close())
@@ -145,14 +176,18 @@ func (m *Mirror) Close() error {
 	return errors.Join(errs...)
 }
 
-// change is called before anything is changed: it refuses on a read-only
-// mirror and marks clouds that will not get the change as behind.
-func (m *Mirror) change() error {
+// admit is called before anything is changed: it refuses on a read-only
+// mirror, or where too few clouds would get the change, and marks clouds that
+// will not get it as behind.
+func (m *Mirror) admit() error {
 	if m.readOnly {
 		return ErrReadOnly
 	}
-	if m.marked.Load() {
-		return nil
+	if n := len(m.ups()); n < m.min {
+		return fmt.Errorf("%w: only %d of the %d that a change needs", ErrNoCloud, n, m.min)
+	}
+	if err := m.markDropped(); err != nil || m.marked.Load() {
+		return err
 	}
 	for _, mb := range m.members {
 		if err := m.markAbsent(mb); err != nil {
@@ -192,6 +227,10 @@ func (m *Mirror) Status() Status {
 // Statfs returns the space that a program may count on: the least over the
 // clouds that are up, each divided by the clouds that share its device.
 func (m *Mirror) Statfs() (cloud.Statfs, error) {
+	if err := m.enter(); err != nil {
+		return cloud.Statfs{}, err
+	}
+	defer m.leave()
 	var all []cloud.Statfs
 	shared := map[uint64]uint64{}
 	err := m.reach("statfs", func(mb *member) error {

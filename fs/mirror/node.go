@@ -3,7 +3,6 @@ package mirror
 import (
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +20,7 @@ type Node struct {
 	ino  uint64
 	kind uint32 // S_IFMT bits
 
-	opening sync.Mutex
+	opening mutex[lockOpening]
 	file    atomic.Pointer[file]
 	version cipher.ID   // the commit id when it was last open, zero before; guarded by opening
 	stale   atomic.Bool // changed behind the mount: its names get another node
@@ -36,9 +35,10 @@ type Node struct {
 	refs     int64
 	links    []link
 	children map[string]*Node
-	backing  []uint64  // inode by cloud, 0 unknown
-	id       cipher.ID // file id, zero unknown
-	last     Attr      // what it showed when it lost a name
+	backing  []uint64      // inode by cloud, 0 unknown
+	id       cipher.ID     // file id, zero unknown
+	vector   cipher.Vector // the version that goes with id, as far as it is known
+	last     Attr          // what it showed when it lost a name
 	seen     sight
 }
 
@@ -331,15 +331,16 @@ func (n *Node) gone() bool {
 	return n != n.m.root && len(n.links) == 0
 }
 
-// fileID returns what is known of the node's file id.
-func (n *Node) fileID() cipher.ID {
+// fileID returns what is known of the node's file id, and the version that goes
+// with it.
+func (n *Node) fileID() (cipher.ID, cipher.Vector) {
 	n.m.tree.Lock()
 	defer n.m.tree.Unlock()
-	return n.id
+	return n.id, n.vector
 }
 
-func (n *Node) setFileID(id cipher.ID) {
+func (n *Node) setFileID(h *cipher.Header) {
 	n.m.tree.Lock()
-	n.id = id
+	n.id, n.vector = h.FileID, h.Version
 	n.m.tree.Unlock()
 }

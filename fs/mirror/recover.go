@@ -17,6 +17,7 @@ import (
 type recovered struct {
 	*file
 	strays journal.Spans // what was written directly; it may be there in part
+	ended  bool          // a change could not be done again: none after it is
 }
 
 // recover brings back, after a kill of the process, what had reached the
@@ -33,31 +34,20 @@ func (r *replayer) recover() error {
 			}
 		}
 	}()
-	at := -1
-	err := r.m.log.Replay(func(_ uint64, payload []byte) error {
-		if at++; at >= len(r.entries) {
+	err := r.each(func(at int, e *journal.Entry) error {
+		f := r.refs[e.Ref]
+		if e.Ref == 0 || f == nil || at <= f.commit || f.change <= f.commit {
 			return nil
 		}
-		number := r.entries[at].Ref
-		f := r.refs[number]
-		if number == 0 || f == nil || at <= f.commit || f.change <= f.commit {
-			return nil
-		}
-		open, known := files[number]
+		open, known := files[e.Ref]
 		if !known {
-			open = r.reopen(number, f)
-			files[number] = open
+			open = r.reopen(e.Ref, f)
+			files[e.Ref] = open
 		}
 		if open == nil {
 			return nil
 		}
-		e, err := journal.Parse(payload)
-		if err != nil {
-			return err
-		}
-		if err := r.reapply(open, e); err != nil {
-			r.m.logger.Error("a change is lost", "operation", e.Op, "error", err)
-		}
+		r.redoChange(open, r.seqs[at], e)
 		return nil
 	})
 	if err != nil {
@@ -78,11 +68,12 @@ func (r *replayer) recover() error {
 // returns nil where there is nothing left to recover.
 func (r *replayer) reopen(number uint64, f *ref) *recovered {
 	m := r.m
-	where, alive := r.final(f.path, f.at)
-	if !alive || f.kind != unix.S_IFREG {
+	thing := r.fold.Ref(number)
+	where, alive := thing.Path()
+	if !alive || thing.Kind != unix.S_IFREG {
 		return nil
 	}
-	n, open, err := r.walkOpen(where, f)
+	n, open, err := r.walkOpen(where, thing.ID())
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			m.logger.Error("a file cannot be recovered", "error", err)
@@ -90,7 +81,7 @@ func (r *replayer) reopen(number uint64, f *ref) *recovered {
 		return nil
 	}
 	defer n.Forget()
-	if open.base.Head.FileID != f.file {
+	if open.base.Head.FileID != thing.ID() {
 		open.release()
 		return nil
 	}
@@ -101,13 +92,13 @@ func (r *replayer) reopen(number uint64, f *ref) *recovered {
 
 // walkOpen finds a file and opens it. What was written beyond the length in its
 // header makes it stale, once.
-func (r *replayer) walkOpen(path string, f *ref) (n *Node, open *file, err error) {
+func (r *replayer) walkOpen(path string, id cipher.ID) (n *Node, open *file, err error) {
 	for range 2 {
 		if n, err = r.m.Walk(path); err != nil {
 			return nil, nil, err
 		}
 		if n.file.Load() == nil {
-			if open, err = r.loadNew(n, f); err == nil {
+			if open, err = r.loadNew(n, id); err == nil {
 				return n, open, nil
 			}
 		}
@@ -124,7 +115,7 @@ func (r *replayer) walkOpen(path string, f *ref) (n *Node, open *file, err error
 
 // loadNew opens a file that never had a version: its headers are DIRTY and its
 // records are in no vector.
-func (r *replayer) loadNew(n *Node, f *ref) (*file, error) {
+func (r *replayer) loadNew(n *Node, id cipher.ID) (*file, error) {
 	m := r.m
 	m.names.RLock()
 	defer m.names.RUnlock()
@@ -134,11 +125,11 @@ func (r *replayer) loadNew(n *Node, f *ref) (*file, error) {
 		pending: newLayer(), logged: newLayer(), moving: newLayer(),
 		mtime: now, attrs: true, dirtySince: now, accs: make([]cipher.Acc, len(m.members)),
 	}
-	open.base.Head = cipher.Header{Type: cipher.TypeFile, FileID: f.file}
+	open.base.Head = cipher.Header{Type: cipher.TypeFile, FileID: id}
 	for _, mb := range m.ups() {
 		c := m.loadCopy(n, mb)
 		open.copies[mb.index] = c
-		if !errors.Is(c.err, ErrArriving) || c.head.FileID != f.file || len(c.head.Version) > 0 {
+		if !errors.Is(c.err, ErrArriving) || c.head.FileID != id || len(c.head.Version) > 0 {
 			continue
 		}
 		if c.err = nil; open.source < 0 {
@@ -157,6 +148,44 @@ func (r *replayer) loadNew(n *Node, f *ref) (*file, error) {
 	return open, nil
 }
 
+// redoChange does one change again, unless one before it could not be done:
+// without that, those after it would make a file that no program has seen.
+func (r *replayer) redoChange(f *recovered, seq uint64, e *journal.Entry) {
+	if !f.ended {
+		err := r.reapply(f, e)
+		if err == nil {
+			return
+		}
+		f.ended = true
+		r.m.logger.Error("the recovery of a file ends before its last changes; what came before is kept",
+			"file", f.n.ino, "entry", seq, "operation", e.Op, "error", err)
+	}
+	r.leaveOut(f, e)
+}
+
+// leaveOut clears the clouds of what a change left there that is not done
+// again.
+func (r *replayer) leaveOut(f *recovered, e *journal.Entry) {
+	switch e.Op {
+	case journal.OpDirect:
+		f.strays.Add(e.First, e.First+e.Count)
+	case journal.OpFresh:
+		dir, ok := f.n.parent()
+		if !ok {
+			return
+		}
+		for _, mb := range r.m.ups() {
+			if e.Temps[mb.index] == "" {
+				continue
+			}
+			path, _ := dir.path(mb.index)
+			if err := mb.dir.Remove(join(path, e.Temps[mb.index])); err != nil && !missing(err) {
+				r.m.logger.Warn("a temporary file stays behind", "cloud", mb.name, "error", err)
+			}
+		}
+	}
+}
+
 // reapply does one change again, in memory.
 func (r *replayer) reapply(f *recovered, e *journal.Entry) error {
 	f.mu.Lock()
@@ -169,13 +198,7 @@ func (r *replayer) reapply(f *recovered, e *journal.Entry) error {
 	case journal.OpDirect:
 		return r.readopt(f, e)
 	case journal.OpWrite:
-		if e.Off > f.length {
-			if err := f.grow(e.Off, true); err != nil {
-				return err
-			}
-		}
-		i := e.Off / f.m.layout.ChunkSize()
-		return f.writePending(i, e.Data, e.Off)
+		return r.rewritePending(f, e)
 	case journal.OpSize:
 		return f.resize(e.Length)
 	case journal.OpZero:
@@ -187,6 +210,21 @@ func (r *replayer) reapply(f *recovered, e *journal.Entry) error {
 	return nil
 }
 
+func (r *replayer) rewritePending(f *recovered, e *journal.Entry) error {
+	length, flags := f.length, f.flags
+	var err error
+	if e.Off > length {
+		err = f.grow(e.Off, true)
+	}
+	if err == nil {
+		err = f.writePending(e.Off/f.m.layout.ChunkSize(), e.Data, e.Off)
+	}
+	if err != nil {
+		f.length, f.flags = length, flags // no length without the bytes for which it was
+	}
+	return err
+}
+
 // readopt takes over records that were written directly. One that is not in
 // every cloud as it should be becomes a pending change, which brings it there.
 func (r *replayer) readopt(f *recovered, e *journal.Entry) error {
@@ -195,14 +233,15 @@ func (r *replayer) readopt(f *recovered, e *journal.Entry) error {
 	for i := e.First; i < e.First+e.Count; i++ {
 		n := min(size, e.Length-i*size)
 		plain := make([]byte, n)
-		id, everywhere, ok := r.directRecord(f.file, i, plain, [2]uint64{e.Counter, e.Counter + uint64(e.Count)})
-		if !ok {
+		id, everywhere, err := r.directRecord(f.file, i, plain, [2]uint64{e.Counter, e.Counter + uint64(e.Count)})
+		if errors.Is(err, ErrMissing) {
 			continue
 		}
-		if end := i*size + n; end > f.length {
-			f.length = end
+		if err != nil {
+			return err
 		}
 		if everywhere {
+			f.length = max(f.length, i*size+n)
 			f.count(i, id)
 			f.fresh.Add(i, i+1)
 			for _, c := range f.targets() {
@@ -218,22 +257,26 @@ func (r *replayer) readopt(f *recovered, e *journal.Entry) error {
 }
 
 // directRecord reads a record that was written directly, with a counter in
-// window, from any copy, and tells whether every copy has it.
-func (r *replayer) directRecord(f *file, i int64, plain []byte, window [2]uint64) (id cipher.WriteID, everywhere, ok bool) {
-	everywhere = true
+// window, from any copy, and tells whether every copy has it. ErrMissing means
+// that none has, any other error that nobody can say.
+func (r *replayer) directRecord(f *file, i int64, plain []byte, window [2]uint64) (id cipher.WriteID, everywhere bool, err error) {
+	everywhere, err = true, ErrMissing
 	scratch := make([]byte, len(plain))
 	for _, c := range f.targets() {
-		got, whole := readRecord(c, f.m.layout, i, scratch)
-		if !whole || got.Counter() < window[0] || got.Counter() >= window[1] {
-			everywhere = false
+		got, failed := recordAt(c, f.m.layout, i, scratch)
+		switch {
+		case failed == nil && got.Counter() >= window[0] && got.Counter() < window[1]:
+			if err != nil {
+				id, err = got, nil
+				copy(plain, scratch)
+			}
 			continue
+		case failed != nil && err != nil && !errors.Is(failed, ErrTruncated) && !errors.Is(failed, ErrDamaged):
+			err = failed
 		}
-		if !ok {
-			id, ok = got, true
-			copy(plain, scratch)
-		}
+		everywhere = false
 	}
-	return id, everywhere && ok, ok
+	return id, everywhere && err == nil, err
 }
 
 // reswitch goes on in fresh backing files that an earlier run made.

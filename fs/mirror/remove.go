@@ -113,32 +113,41 @@ func (m *Mirror) peekChild(dir *Node, name string) (*Node, error) {
 	return n, err
 }
 
-// identify returns the file id of a file, from memory or from the header that
-// is served. The caller holds Mirror.names.
-func (m *Mirror) identify(n *Node) (cipher.ID, error) {
-	if id := n.fileID(); !id.IsZero() {
-		return id, nil
+// identify returns the file id of a file and the version that is known of it,
+// from memory or from the header that is served. The caller holds Mirror.names.
+func (m *Mirror) identify(n *Node) (cipher.ID, cipher.Vector, error) {
+	if id, seen := n.fileID(); !id.IsZero() {
+		if f := n.file.Load(); f != nil {
+			f.mu.RLock()
+			seen = f.base.Head.Version
+			f.mu.RUnlock()
+		}
+		return id, seen, nil
 	}
 	var last error = ErrNoCloud
 	for _, mb := range m.ups() {
 		path, ok := n.path(mb.index)
 		if !ok {
-			return cipher.ID{}, ErrStale
+			return cipher.ID{}, nil, ErrStale
 		}
 		h, err := m.peek(mb, path)
 		if err == nil {
-			return h.FileID, nil
+			return h.FileID, h.Version, nil
 		}
 		last = err
 	}
-	return cipher.ID{}, last
+	return cipher.ID{}, nil, last
 }
 
 // Unlink removes a file's name. Openers keep the file. Where nothing of the
 // file can be read it works all the same.
 func (n *Node) Unlink(name string) error {
 	m := n.m
-	if err := m.change(); err != nil {
+	if err := m.enter(); err != nil {
+		return err
+	}
+	defer m.leave()
+	if err := m.admit(); err != nil {
 		return err
 	}
 	child, f, unlock, err := m.lockChild(n, name)
@@ -154,31 +163,31 @@ func (n *Node) Unlink(name string) error {
 	if !ok {
 		return fs.ErrNotExist
 	}
-	id, err := m.identify(child)
+	id, seen, err := m.identify(child)
 	if err != nil {
 		id = cipher.ID{}
-	}
-	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(join(plain, name)), Also: m.alsoAt(child, link{parent: n, name: name}, f), File: &id, Kind: child.kind}
-	if _, err := m.append(e); err != nil {
-		return err
 	}
 	enc, err := m.encode(name)
 	if err != nil {
 		return err
 	}
-	err = m.each("unlink", func(mb *member) error {
+	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(join(plain, name)), Also: m.alsoAt(child, link{parent: n, name: name}, f), File: &id, Seen: seen, Kind: child.kind}
+	seq, err := m.append(e)
+	if err != nil {
+		return err
+	}
+	made, err := m.operate(seq, change{what: "unlink", do: func(mb *member) error {
 		path, _ := n.path(mb.index)
 		if err := mb.dir.Remove(join(path, entryIn(enc, mb.index, child.special()))); err != nil && !missing(err) {
 			return err
 		}
 		m.dropSidecar(mb, n, enc)
 		return nil
-	})
-	if err != nil {
-		return err
+	}})
+	if made {
+		m.unnamed(child, n, name, f)
 	}
-	m.unnamed(child, n, name, f)
-	return nil
+	return err
 }
 
 // alsoAt returns another path of a file that is about to lose a name, if it has
@@ -328,7 +337,11 @@ func (m *Mirror) remember(n *Node, f *found) {
 // Rmdir removes an empty directory.
 func (n *Node) Rmdir(name string) error {
 	m := n.m
-	if err := m.change(); err != nil {
+	if err := m.enter(); err != nil {
+		return err
+	}
+	defer m.leave()
+	if err := m.admit(); err != nil {
 		return err
 	}
 	child, f, unlock, err := m.lockChild(n, name)
@@ -348,14 +361,15 @@ func (n *Node) Rmdir(name string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := m.append(&journal.Entry{Op: journal.OpRmdir, Path: []byte(join(plain, name)), Kind: unix.S_IFDIR, Inodes: f.backing()}); err != nil {
-		return err
-	}
 	enc, err := m.encode(name)
 	if err != nil {
 		return err
 	}
-	err = m.each("rmdir", func(mb *member) error {
+	seq, err := m.append(&journal.Entry{Op: journal.OpRmdir, Path: []byte(join(plain, name)), Kind: unix.S_IFDIR})
+	if err != nil {
+		return err
+	}
+	made, err := m.operate(seq, change{what: "rmdir", do: func(mb *member) error {
 		path, _ := child.path(mb.index)
 		for _, l := range litter[mb.index] {
 			if err := mb.dir.Remove(join(path, l)); err != nil && !missing(err) {
@@ -367,15 +381,14 @@ func (n *Node) Rmdir(name string) error {
 		}
 		m.dropSidecar(mb, n, enc)
 		return nil
-	})
-	if err != nil {
-		return err
+	}})
+	if made {
+		m.remember(child, f)
+		m.tree.Lock()
+		m.detach(child, n, name)
+		m.tree.Unlock()
 	}
-	m.remember(child, f)
-	m.tree.Lock()
-	m.detach(child, n, name)
-	m.tree.Unlock()
-	return nil
+	return err
 }
 
 // litter lists what may be removed with a directory in each cloud: temporary
@@ -391,7 +404,7 @@ func (m *Mirror) litter(dir *Node) (map[int][]string, error) {
 			return nil
 		}
 		for _, e := range entries {
-			full = full || !e.Regular || !isTemp(e.Name) && !isSidecar(e.Name)
+			full = full || !e.Regular || !cipher.EntryName(e.Name).IsTemp() && !isSidecar(e.Name)
 			litter[mb.index] = append(litter[mb.index], e.Name)
 		}
 		return err

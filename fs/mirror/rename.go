@@ -28,6 +28,7 @@ type move struct {
 	plain, newPlain string
 	takeover        *takeover
 	sourceFile      *file // open for a takeover
+	undone          bool  // the source has a new identity, which the clouds lack
 	unlock          func()
 }
 
@@ -35,7 +36,11 @@ type move struct {
 // its identity, so that other machines see a new version and not a conflict.
 func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) error {
 	m := n.m
-	if err := m.change(); err != nil {
+	if err := m.enter(); err != nil {
+		return err
+	}
+	defer m.leave()
+	if err := m.admit(); err != nil {
 		return err
 	}
 	mv := &move{from: n, to: to, name: name, newName: newName}
@@ -59,16 +64,21 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 			return err
 		}
 	}
-	e, err := m.logMove(mv)
+	seq, err := m.logMove(mv)
 	if err != nil {
 		return err
 	}
-	if err := m.each("rename", func(mb *member) error { return m.moveIn(mb, mv, litter[mb.index]) }); err != nil {
+	c := change{what: "rename", do: func(mb *member) error { return m.moveIn(mb, mv, litter[mb.index]) }}
+	if mv.dst == nil { // what a rename has replaced nobody can put back
+		c.undo = func(mb *member) error { return m.moveBack(mb, mv) }
+	}
+	made, err := m.operate(seq, c)
+	if !made {
 		m.undoTakeover(mv)
 		return err
 	}
-	m.moved(mv, e)
-	return nil
+	m.moved(mv)
+	return err
 }
 
 // lockMove finds both ends and locks Mirror.names with no commit of either
@@ -155,7 +165,7 @@ func (m *Mirror) prepareSource(mv *move) error {
 	if !f.unsettled() {
 		return nil
 	}
-	if err := (&Handle{f: f}).Sync(); err != nil {
+	if err := f.sync(); err != nil {
 		return err
 	}
 	f.applying.Lock()
@@ -179,6 +189,9 @@ func (m *Mirror) endMove(mv *move) {
 		mv.unlock()
 	}
 	if mv.sourceFile != nil {
+		if mv.undone {
+			m.commits.enqueue(mv.sourceFile) // with no lock held, see the package's lock order
+		}
 		mv.sourceFile.release()
 	}
 	for _, n := range []*Node{mv.src, mv.dst} {
@@ -238,38 +251,33 @@ type takeover struct {
 // logMove draws a takeover's version and writes the log's entry. It is durable
 // before something is replaced: the log then knows of all that was there, and
 // of headers that the takeover touches.
-func (m *Mirror) logMove(mv *move) (*journal.Entry, error) {
+func (m *Mirror) logMove(mv *move) (seq uint64, err error) {
 	e := &journal.Entry{Op: journal.OpRename, Path: []byte(mv.plain), To: []byte(mv.newPlain), Kind: mv.src.kind}
 	if mv.dst != nil {
 		e.Over = mv.dst.kind
+		e.Other, e.Seen = m.identity(mv.dst)
 		e.Also = m.alsoAt(mv.dst, link{parent: mv.to, name: mv.newName}, mv.dstAt)
 	}
 	if mv.src.IsDir() {
 		// The log finds what is in a directory by the moves that it knows, so
 		// that no cloud may see one that a power cut could take from the log.
-		e.Inodes = mv.srcAt.backing()
-		if _, err := m.append(e); err != nil {
-			return nil, err
-		}
-		return e, m.log.Sync()
+		e.Handles = m.handles(mv.src)
+		return m.appendDurably(e)
 	}
-	id, err := m.identify(mv.src)
+	id, _, err := m.identify(mv.src)
 	if err != nil {
 		id = cipher.ID{}
 	}
 	e.File = &id
 	if mv.sourceFile != nil && mv.dst != nil && mv.dstAt.info().Nlink == 1 && mv.srcAt.info().Nlink == 1 {
 		if err := m.planTakeover(mv, e); err != nil {
-			return nil, err
+			return 0, err
 		}
 	}
-	if _, err := m.append(e); err != nil {
-		return nil, err
-	}
 	if mv.dst != nil {
-		return e, m.log.Sync()
+		return m.appendDurably(e)
 	}
-	return e, nil
+	return m.append(e)
 }
 
 func (m *Mirror) planTakeover(mv *move, e *journal.Entry) error {
@@ -298,10 +306,13 @@ func (m *Mirror) planTakeover(mv *move, e *journal.Entry) error {
 // replacedHead is the header of the file that is replaced.
 func (m *Mirror) replacedHead(mv *move) (*cipher.Header, error) {
 	if f := mv.dst.file.Load(); f != nil {
+		f.mu.RLock()
+		defer f.mu.RUnlock()
 		if !f.base.Committed() {
 			return nil, ErrArriving
 		}
-		return &f.base.Head, nil
+		head := f.base.Head
+		return &head, nil
 	}
 	k := mv.dstAt.best
 	dir, _ := mv.to.path(k)
@@ -328,11 +339,14 @@ func (m *Mirror) moveIn(mb *member, mv *move, litter []string) error {
 	}
 	if mv.takeover != nil {
 		if err := m.takeOverIn(mb, mv); err != nil {
-			return err
+			return errors.Join(err, m.giveBackIn(mb, mv))
 		}
 	}
 	if err := mb.dir.Rename(join(from, entryIn(mv.enc, k, mv.src.special())), target); err != nil {
-		return err
+		if !mv.srcAt.has[k] && missing(err) {
+			return errors.Join(err, m.removeReplaced(mb, mv))
+		}
+		return errors.Join(err, m.giveBackIn(mb, mv))
 	}
 	if mv.dst != nil && mv.dst.special() != mv.src.special() {
 		if err := mb.dir.Remove(join(to, entryIn(mv.newEnc, k, mv.dst.special()))); err != nil && !missing(err) {
@@ -343,11 +357,40 @@ func (m *Mirror) moveIn(mb *member, mv *move, litter []string) error {
 	return nil
 }
 
+// removeReplaced removes the file that a rename replaces from a cloud that
+// lacks what replaces it: there, too, the name stands for something else now.
+func (m *Mirror) removeReplaced(mb *member, mv *move) error {
+	if mv.dst == nil || mv.dst.IsDir() {
+		return nil
+	}
+	to, _ := mv.to.path(mb.index)
+	err := mb.dir.Remove(join(to, entryIn(mv.newEnc, mb.index, mv.dst.special())))
+	if missing(err) {
+		return nil
+	}
+	return err
+}
+
+// moveBack undoes moveIn where nothing was replaced.
+func (m *Mirror) moveBack(mb *member, mv *move) error {
+	k := mb.index
+	if err := m.putSidecar(mb, mv.from, mv.enc); err != nil {
+		return err
+	}
+	from, _ := mv.from.path(k)
+	to, _ := mv.to.path(k)
+	special := mv.src.special()
+	return mb.dir.Rename(join(to, entryIn(mv.newEnc, k, special)), join(from, entryIn(mv.enc, k, special)))
+}
+
 func (m *Mirror) takeOverIn(mb *member, mv *move) error {
 	f, t := mv.sourceFile, mv.takeover
+	f.mu.RLock()
 	c := f.copies[mb.index]
-	if !c.writes() {
-		return ErrOlder
+	writes := c.writes()
+	f.mu.RUnlock()
+	if !writes {
+		return nil // it has another version, under its own identity
 	}
 	if err := f.writeHeader(c, &t.to); err != nil {
 		return err
@@ -362,6 +405,26 @@ func (m *Mirror) takeOverIn(mb *member, mv *move) error {
 	return c.file.Chtimes(cloud.Times{Mtime: &mtime})
 }
 
+// giveBackIn undoes takeOverIn where the rename then failed.
+func (m *Mirror) giveBackIn(mb *member, mv *move) error {
+	if mv.takeover == nil {
+		return nil
+	}
+	f, t := mv.sourceFile, mv.takeover
+	c := f.copies[mb.index]
+	if c == nil || c.head == nil || c.head.CommitID != t.to.Head.CommitID {
+		return nil
+	}
+	if err := f.writeHeader(c, &t.from); err != nil {
+		return err
+	}
+	was := mv.srcAt.infos[mb.index]
+	if err := c.file.Chmod(was.Mode); err != nil {
+		return err
+	}
+	return c.file.Chtimes(cloud.Times{Mtime: &was.Mtime})
+}
+
 // undoTakeover gives the source an identity of its own again after a rename
 // that failed everywhere.
 func (m *Mirror) undoTakeover(mv *move) {
@@ -373,20 +436,20 @@ func (m *Mirror) undoTakeover(mv *move) {
 	defer f.mu.Unlock()
 	f.base.Head.Version = mv.takeover.to.Head.Version
 	f.base.Head.FileID = random16()
-	f.n.setFileID(f.base.Head.FileID)
+	f.n.setFileID(&f.base.Head)
 	f.disk = f.base
 	f.changed()
-	m.commits.enqueue(f)
+	mv.undone = true
 }
 
 // moved brings the nodes up to date.
-func (m *Mirror) moved(mv *move, e *journal.Entry) {
+func (m *Mirror) moved(mv *move) {
 	if mv.takeover != nil {
 		f := mv.sourceFile
 		f.mu.Lock()
 		f.base, f.disk = mv.takeover.to, mv.takeover.to
 		f.mu.Unlock()
-		mv.src.setFileID(f.base.Head.FileID)
+		mv.src.setFileID(&mv.takeover.to.Head)
 	}
 	if mv.dst != nil {
 		m.unnamed(mv.dst, mv.to, mv.newName, mv.dstAt)
@@ -395,89 +458,4 @@ func (m *Mirror) moved(mv *move, e *journal.Entry) {
 	defer m.tree.Unlock()
 	m.attach(mv.src, link{mv.to, mv.newName, mv.newEnc})
 	m.detach(mv.src, mv.from, mv.name)
-}
-
-// swap exchanges two entries.
-func (m *Mirror) swap(mv *move) error {
-	if mv.dst == nil {
-		return fs.ErrNotExist
-	}
-	if mv.src == mv.dst {
-		return nil
-	}
-	if mv.src.IsDir() && m.inside(mv.to, mv.src) || mv.dst.IsDir() && m.inside(mv.from, mv.dst) {
-		return ErrInvalid
-	}
-	plain, ok := mv.from.plainPath()
-	newPlain, newOK := mv.to.plainPath()
-	if !ok || !newOK {
-		return fs.ErrNotExist
-	}
-	e := &journal.Entry{Op: journal.OpExchange, Path: []byte(join(plain, mv.name)), To: []byte(join(newPlain, mv.newName)), Kind: mv.src.kind, Over: mv.dst.kind}
-	one, other := m.identity(mv.src, mv.srcAt), m.identity(mv.dst, mv.dstAt)
-	e.File, e.Inodes, e.Other = one.File, one.Inodes, other
-	for range m.members {
-		e.Temps = append(e.Temps, tempName())
-	}
-	if _, err := m.append(e); err != nil {
-		return err
-	}
-	if err := m.log.Sync(); err != nil {
-		return err
-	}
-	if err := m.each("exchange", func(mb *member) error { return m.swapIn(mb, mv, e.Temps[mb.index]) }); err != nil {
-		return err
-	}
-	m.tree.Lock()
-	defer m.tree.Unlock()
-	m.exchangeLinks(mv)
-	return nil
-}
-
-// identity is how the log tells one of two entries that change places. The
-// caller holds Mirror.names.
-func (m *Mirror) identity(n *Node, at *found) *journal.Identity {
-	if n.IsDir() {
-		return &journal.Identity{Inodes: at.backing()}
-	}
-	id, err := m.identify(n)
-	if err != nil {
-		id = cipher.ID{}
-	}
-	return &journal.Identity{File: &id}
-}
-
-// exchangeLinks exchanges the links of the two nodes.
-func (m *Mirror) exchangeLinks(mv *move) {
-	m.attach(mv.src, link{mv.to, mv.newName, mv.newEnc})
-	m.attach(mv.dst, link{mv.from, mv.name, mv.enc})
-	m.detach(mv.src, mv.from, mv.name)
-	m.detach(mv.dst, mv.to, mv.newName)
-}
-
-func (m *Mirror) swapIn(mb *member, mv *move, temp string) error {
-	k := mb.index
-	from, _ := mv.from.path(k)
-	to, _ := mv.to.path(k)
-	a, b := mv.src.special(), mv.dst.special()
-	src, dst := join(from, entryIn(mv.enc, k, a)), join(to, entryIn(mv.newEnc, k, b))
-	if a == b {
-		err := mb.dir.Exchange(src, dst)
-		if !errors.Is(err, cloud.ErrUnsupported) {
-			return err
-		}
-	}
-	moves := [2][2]string{{src, join(to, entryIn(mv.newEnc, k, a))}, {dst, join(from, entryIn(mv.enc, k, b))}}
-	return swapPaths(mb.dir, join(to, temp), moves[0], moves[1])
-}
-
-// swapPaths exchanges two entries by way of a temporary name: each moves from
-// its first path to its second.
-func swapPaths(dir cloud.Dir, temp string, a, b [2]string) error {
-	for _, step := range [][2]string{{a[0], temp}, b, {temp, a[1]}} {
-		if err := dir.Rename(step[0], step[1]); err != nil {
-			return err
-		}
-	}
-	return nil
 }

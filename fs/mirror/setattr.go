@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -15,7 +16,11 @@ import (
 // changes it is pending with them, otherwise it is a commit of its own.
 func (n *Node) SetAttr(s SetAttr) (Attr, error) {
 	m := n.m
-	if err := m.change(); err != nil {
+	if err := m.enter(); err != nil {
+		return Attr{}, err
+	}
+	defer m.leave()
+	if err := m.admit(); err != nil {
 		return Attr{}, err
 	}
 	if n.IsDir() {
@@ -115,12 +120,21 @@ func (f *file) mayOwn(s SetAttr) error {
 	return nil
 }
 
-// setAtime goes to the backing files alone: the format does not keep it.
+// setAtime goes to the backing files alone, and to as many as take it: the
+// format does not keep it.
 func (f *file) setAtime(t time.Time) error {
-	return f.each("utimens", func(c *copyOf) error {
+	err, taken := error(ErrNoCloud), false
+	for _, c := range f.targets() {
 		f.touched(c, 0, 0)
-		return c.file.Chtimes(cloud.Times{Atime: &t})
-	})
+		why := c.file.Chtimes(cloud.Times{Atime: &t})
+		if taken = taken || why == nil; why != nil {
+			err = fmt.Errorf("utimens: cloud %s: %w", c.mb.name, why)
+		}
+	}
+	if taken {
+		return nil
+	}
+	return err
 }
 
 func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {
@@ -140,17 +154,37 @@ func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {
 		}
 	}
 	attrs := &journal.Attrs{Mode: s.Mode, UID: s.UID, GID: s.GID, Atime: s.Atime, Mtime: s.Mtime}
-	if _, err := m.append(&journal.Entry{Op: journal.OpDirAttr, Path: []byte(plain), Kind: unix.S_IFDIR, Attrs: attrs}); err != nil {
-		return Attr{}, err
-	}
-	err := m.each("setattr", func(mb *member) error {
-		path, _ := n.path(mb.index)
-		return applyDirAttr(mb.dir, path, attrs, m.owners)
-	})
+	seq, err := m.append(&journal.Entry{Op: journal.OpDirAttr, Path: []byte(plain), Kind: unix.S_IFDIR, Attrs: attrs})
 	if err != nil {
 		return Attr{}, err
 	}
+	before := make([]cloud.Info, len(m.members))
+	made, err := m.operate(seq, change{
+		what: "setattr",
+		do: func(mb *member) (err error) {
+			path, _ := n.path(mb.index)
+			if before[mb.index], err = mb.dir.Stat(path); err != nil {
+				return err
+			}
+			if err = applyDirAttr(mb.dir, path, attrs, m.owners); err != nil {
+				return errors.Join(err, m.restoreDirAttr(mb, path, before[mb.index]))
+			}
+			return nil
+		},
+		undo: func(mb *member) error {
+			path, _ := n.path(mb.index)
+			return m.restoreDirAttr(mb, path, before[mb.index])
+		},
+	})
+	if !made || err != nil {
+		return Attr{}, err
+	}
 	return m.dirAttr(n)
+}
+
+// restoreDirAttr gives a directory back what it had.
+func (m *Mirror) restoreDirAttr(mb *member, path string, was cloud.Info) error {
+	return applyDirAttr(mb.dir, path, &journal.Attrs{Mode: &was.Mode, UID: &was.UID, GID: &was.GID, Atime: &was.Atime, Mtime: &was.Mtime}, m.owners)
 }
 
 // applyDirAttr sets what is not nil, owner first: changing it may clear mode
@@ -184,5 +218,9 @@ func (n *Node) Sync() error {
 	if n.m.readOnly {
 		return nil
 	}
+	if err := n.m.enter(); err != nil {
+		return err
+	}
+	defer n.m.leave()
 	return n.m.log.Sync()
 }

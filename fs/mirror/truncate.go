@@ -92,10 +92,14 @@ func (f *file) shrink(to int64) error {
 		return nil
 	}
 	if f.covered == 0 && f.logged.empty() && f.moving.empty() {
-		return f.each("truncate", func(c *copyOf) error {
+		err := f.each("truncate", func(c *copyOf) error {
 			f.touched(c, 0, 0)
 			return c.file.Truncate(f.m.layout.RecordOffset(keep))
 		})
+		if err == nil {
+			return nil
+		}
+		f.m.logger.Warn("the next commit must cut a file", "file", f.n.ino, "error", err)
 	}
 	f.pending.cut = min(f.pending.cut, keep)
 	return nil

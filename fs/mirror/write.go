@@ -13,7 +13,7 @@ import (
 // has its version, and what an earlier crash left beyond its length is gone.
 // It returns with file.mu locked.
 func (f *file) begin() error {
-	if err := f.m.change(); err != nil {
+	if err := f.m.admit(); err != nil {
 		return err
 	}
 	for {
@@ -89,13 +89,17 @@ func (f *file) prepare() error {
 	return f.requireCopies()
 }
 
-// requireCopies puts every cloud behind whose copy cannot be changed.
+// requireCopies makes sure that the file can be changed. Copies that are not
+// as they should be go without the change; clouds that fail are put behind.
 func (f *file) requireCopies() error {
+	var lapses []lapse
 	for _, mb := range f.m.ups() {
 		c := f.copies[mb.index]
 		if c.serves() && c.writable == errLater {
 			if path, ok := f.n.path(mb.index); ok {
-				c.openForWriting(path)
+				if err := c.openForWriting(path); err != nil {
+					return fmt.Errorf("write: cloud %s: %w", mb.name, err)
+				}
 				f.touched(c, 0, 0)
 			}
 		}
@@ -109,12 +113,24 @@ func (f *file) requireCopies() error {
 		case c != nil && c.writable != nil:
 			reason = c.writable
 		}
-		if err := f.m.drop(mb, "write", reason); err != nil {
-			return err
+		switch fault := faultIn(mb, reason); {
+		case fault.cloud():
+			lapses = append(lapses, lapse{mb, reason})
+		case fault != strayed:
+			return fmt.Errorf("write: cloud %s: %w", mb.name, reason)
+		case c != nil && c.err == nil:
+			c.err = reason
 		}
 	}
+	if len(f.targets()) == 0 {
+		if len(lapses) > 0 {
+			return fmt.Errorf("write: cloud %s: %w", lapses[0].mb.name, lapses[0].why)
+		}
+		return unreadable("write", f.copies, f.m.members)
+	}
+	err := f.m.dropAll("write", lapses)
 	f.targets()
-	return nil
+	return err
 }
 
 // targets returns the copies that get this mount's changes. A copy in a cloud
@@ -133,14 +149,20 @@ func (f *file) targets() []*copyOf {
 	return list
 }
 
-// each runs a change on every copy; a cloud that fails while another succeeds
-// becomes behind. The caller holds file.mu.
-func (f *file) each(what string, op func(*copyOf) error) error {
+// each makes a change in every copy that gets them, one that no version counts
+// yet, so that it may stay in one cloud and not in the other. The caller holds
+// file.mu.
+func (f *file) each(what string, do func(*copyOf) error) error {
 	var members []*member
 	for _, c := range f.targets() {
 		members = append(members, c.mb)
 	}
-	err := f.m.settle(what, members, func(mb *member) error { return op(f.copies[mb.index]) })
+	_, err := f.m.settle(change{
+		what: what,
+		do:   func(mb *member) error { return do(f.copies[mb.index]) },
+		undo: harmless,
+		skip: func(mb *member, why error) { f.copies[mb.index].err = why },
+	}, members)
 	f.targets()
 	return err
 }

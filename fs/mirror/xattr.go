@@ -130,6 +130,10 @@ func (n *Node) xattrsOf(mb *member) (xattrs, error) {
 // onXattrs asks the lead.
 func (n *Node) onXattrs(ask func(*member, xattrs) error) error {
 	m := n.m
+	if err := m.enter(); err != nil {
+		return err
+	}
+	defer m.leave()
 	m.names.RLock()
 	defer m.names.RUnlock()
 	var err error = ErrNoCloud
@@ -149,7 +153,11 @@ func (n *Node) changeXattr(name string, change func(mb *member, x xattrs, backin
 		return err
 	}
 	m := n.m
-	if err := m.change(); err != nil {
+	if err := m.enter(); err != nil {
+		return err
+	}
+	defer m.leave()
+	if err := m.admit(); err != nil {
 		return err
 	}
 	m.names.RLock()

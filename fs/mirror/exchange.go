@@ -1,0 +1,147 @@
+package mirror
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+)
+
+// swap exchanges two entries.
+func (m *Mirror) swap(mv *move) error {
+	if mv.dst == nil {
+		return fs.ErrNotExist
+	}
+	if mv.src == mv.dst {
+		return nil
+	}
+	if mv.src.IsDir() && m.inside(mv.to, mv.src) || mv.dst.IsDir() && m.inside(mv.from, mv.dst) {
+		return ErrInvalid
+	}
+	plain, ok := mv.from.plainPath()
+	newPlain, newOK := mv.to.plainPath()
+	if !ok || !newOK {
+		return fs.ErrNotExist
+	}
+	e := &journal.Entry{Op: journal.OpExchange, Path: []byte(join(plain, mv.name)), To: []byte(join(newPlain, mv.newName)), Kind: mv.src.kind, Over: mv.dst.kind}
+	one, _ := m.identity(mv.src)
+	other, _ := m.identity(mv.dst)
+	e.File, e.Handles, e.Other = one.File, one.Handles, other
+	for range m.members {
+		e.Temps = append(e.Temps, tempName())
+	}
+	seq, err := m.appendDurably(e)
+	if err != nil {
+		return err
+	}
+	made, err := m.operate(seq, change{
+		what: "exchange",
+		do:   func(mb *member) error { return m.swapIn(mb, mv, e.Temps[mb.index]) },
+		undo: func(mb *member) error { return m.swapBack(mb, mv, e.Temps[mb.index]) },
+	})
+	if made {
+		m.tree.Lock()
+		m.exchangeLinks(mv)
+		m.tree.Unlock()
+	}
+	return err
+}
+
+// identity is how the log tells what changes places or is replaced, with the
+// version that a file had then. The caller holds Mirror.names.
+func (m *Mirror) identity(n *Node) (*journal.Identity, cipher.Vector) {
+	if n.IsDir() {
+		return &journal.Identity{Handles: m.handles(n)}, nil
+	}
+	id, seen, err := m.identify(n)
+	if err != nil {
+		id = cipher.ID{}
+	}
+	return &journal.Identity{File: &id}, seen
+}
+
+// handles are what finds a directory in each cloud wherever it is; nil where
+// the cloud has no such thing. The caller holds Mirror.names.
+func (m *Mirror) handles(n *Node) [][]byte {
+	list := make([][]byte, len(m.members))
+	for _, mb := range m.ups() {
+		path, ok := n.path(mb.index)
+		if !ok {
+			continue
+		}
+		if h, err := mb.dir.Handle(path); err == nil {
+			list[mb.index] = h
+		}
+	}
+	return list
+}
+
+// exchangeLinks exchanges the links of the two nodes.
+func (m *Mirror) exchangeLinks(mv *move) {
+	m.attach(mv.src, link{mv.to, mv.newName, mv.newEnc})
+	m.attach(mv.dst, link{mv.from, mv.name, mv.enc})
+	m.detach(mv.src, mv.from, mv.name)
+	m.detach(mv.dst, mv.to, mv.newName)
+}
+
+// sides are what an exchange moves in one cloud, each from its first path to
+// its second.
+func (mv *move) sides(k int) (src, dst [2]string) {
+	from, _ := mv.from.path(k)
+	to, _ := mv.to.path(k)
+	a, b := mv.src.special(), mv.dst.special()
+	src = [2]string{join(from, entryIn(mv.enc, k, a)), join(to, entryIn(mv.newEnc, k, a))}
+	dst = [2]string{join(to, entryIn(mv.newEnc, k, b)), join(from, entryIn(mv.enc, k, b))}
+	return src, dst
+}
+
+// swapIn exchanges in one cloud.
+func (m *Mirror) swapIn(mb *member, mv *move, temp string) error {
+	src, dst := mv.sides(mb.index)
+	if err := errors.Join(m.putSidecar(mb, mv.from, mv.enc), m.putSidecar(mb, mv.to, mv.newEnc)); err != nil {
+		return err
+	}
+	return m.swapSides(mb, mv, temp, [2][2]string{src, dst})
+}
+
+// swapBack undoes swapIn.
+func (m *Mirror) swapBack(mb *member, mv *move, temp string) error {
+	src, dst := mv.sides(mb.index)
+	return m.swapSides(mb, mv, temp, [2][2]string{{src[1], src[0]}, {dst[1], dst[0]}})
+}
+
+// swapSides moves both sides. Of a cloud that has one, that moves.
+func (m *Mirror) swapSides(mb *member, mv *move, temp string, sides [2][2]string) error {
+	src, dst := sides[0], sides[1]
+	switch hasSrc, hasDst := mv.srcAt.has[mb.index], mv.dstAt.has[mb.index]; {
+	case hasSrc && !hasDst:
+		return mb.dir.Rename(src[0], src[1])
+	case hasDst && !hasSrc:
+		return mb.dir.Rename(dst[0], dst[1])
+	}
+	if mv.src.special() == mv.dst.special() {
+		err := mb.dir.Exchange(src[0], dst[0])
+		if !errors.Is(err, cloud.ErrUnsupported) {
+			return err
+		}
+	}
+	to, _ := mv.to.path(mb.index)
+	return swapPaths(mb.dir, join(to, temp), src, dst)
+}
+
+// swapPaths exchanges two entries by way of a temporary name: each moves from
+// its first path to its second. Where a step fails those before it are undone.
+func swapPaths(dir cloud.Dir, temp string, a, b [2]string) error {
+	steps := [][2]string{{a[0], temp}, b, {temp, a[1]}}
+	for i, step := range steps {
+		if err := dir.Rename(step[0], step[1]); err != nil {
+			for i--; i >= 0; i-- {
+				err = errors.Join(err, dir.Rename(steps[i][1], steps[i][0]))
+			}
+			return err
+		}
+	}
+	return nil
+}

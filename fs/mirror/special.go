@@ -1,0 +1,193 @@
+package mirror
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+)
+
+// Symlink makes a symbolic link.
+func (n *Node) Symlink(name, target string, o Owner) (*Node, error) {
+	if target == "" {
+		return nil, fs.ErrNotExist
+	}
+	return n.makeSpecial(special{name: name, kind: cipher.TypeSymlink, mode: 0o777, content: []byte(target), owner: o})
+}
+
+// Mknod makes a FIFO, a socket or a device; mode has the S_IFMT bits.
+func (n *Node) Mknod(name string, mode, rdev uint32, o Owner) (*Node, error) {
+	if kind := mode & unix.S_IFMT; kind == unix.S_IFREG || kind == 0 {
+		node, h, err := n.Create(name, mode, o)
+		if err != nil {
+			return nil, err
+		}
+		return node, h.Close()
+	}
+	kind, ok := specialType(mode)
+	if !ok {
+		return nil, ErrInvalid
+	}
+	sp := special{name: name, kind: kind, mode: mode & permBits, owner: o}
+	if kind == cipher.TypeChar || kind == cipher.TypeBlock {
+		sp.content = cipher.Device{Major: unix.Major(uint64(rdev)), Minor: unix.Minor(uint64(rdev))}.Content()
+	}
+	return n.makeSpecial(sp)
+}
+
+// special is a new entry that is whole from the start.
+type special struct {
+	name    string
+	kind    cipher.Type
+	mode    uint32
+	content []byte
+	owner   Owner
+}
+
+func (n *Node) makeSpecial(sp special) (*Node, error) {
+	m := n.m
+	if err := m.enter(); err != nil {
+		return nil, err
+	}
+	defer m.leave()
+	if err := m.admit(); err != nil {
+		return nil, err
+	}
+	m.names.Lock()
+	defer m.names.Unlock()
+	s, err := m.vacant(n, sp.name, sp.mode, sp.owner)
+	if err != nil {
+		return nil, err
+	}
+	version, e, err := m.sealSpecial(s, sp)
+	if err != nil {
+		return nil, err
+	}
+	seq, err := m.append(e, sp.content)
+	if err != nil {
+		return nil, err
+	}
+	made, err := m.operate(seq, change{
+		what: "create",
+		do: func(mb *member) error {
+			if err := m.putSidecar(mb, s.dir, s.link.enc); err != nil {
+				return err
+			}
+			return m.writeSpecial(mb, s.path(mb.index, true), e, version, sp.content)
+		},
+		undo: func(mb *member) error { return mb.dir.Remove(s.path(mb.index, true)) },
+	})
+	if !made || err != nil {
+		return nil, err
+	}
+	return m.adoptNew(s)
+}
+
+// sealSpecial draws ids and makes the log's entry.
+func (m *Mirror) sealSpecial(s *site, sp special) (*journal.Sealed, *journal.Entry, error) {
+	records := int(m.layout.Records(int64(len(sp.content))))
+	ids, last, err := m.ids(records+1, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	now := m.clock()
+	v := &journal.Sealed{Head: cipher.Header{
+		Type: sp.kind, FileID: random16(), CommitID: random16(), Mode: s.mode, UID: s.owner.UID, GID: s.owner.GID,
+		Length: int64(len(sp.content)), MtimeSec: now.Unix(), MtimeNsec: uint32(now.Nanosecond()),
+		Version: cipher.Vector(nil).With(m.state.Writer(), last),
+	}, Accs: make([]cipher.Acc, len(m.members))}
+	e := &journal.Entry{Op: journal.OpSpecial, Path: []byte(s.plain), File: &v.Head.FileID, Kind: typeBits(sp.kind), Salts: make([][]byte, len(m.members))}
+	for _, mb := range m.ups() {
+		salt := random16()
+		e.Salts[mb.index] = salt[:]
+	}
+	c := &journal.Commit{Head: journal.NewHead(v)}
+	for i := range records {
+		c.Chunks = append(c.Chunks, journal.Chunk{Index: int64(i), ID: append([]byte(nil), ids[i][:]...)})
+	}
+	e.Commit = c
+	return v, e, nil
+}
+
+// writeSpecial writes a whole special file into one cloud.
+func (m *Mirror) writeSpecial(mb *member, path string, e *journal.Entry, v *journal.Sealed, content []byte) error {
+	c := &copyOf{mb: mb, head: &cipher.Header{Salt: [16]byte(e.Salts[mb.index])}}
+	var err error
+	if c.keys, err = mb.keys.NewFile(v.Head.Type, c.head.Salt); err != nil {
+		return err
+	}
+	ids := make([]cipher.WriteID, len(e.Commit.Chunks))
+	for i, ch := range e.Commit.Chunks {
+		ids[i] = cipher.WriteID(ch.ID)
+	}
+	records := make([]byte, len(content)+cipher.RecordOverhead*len(ids))
+	if err := c.keys.Seal(records, content, 0, ids); err != nil {
+		return err
+	}
+	own := *v
+	own.Accs = make([]cipher.Acc, len(m.members))
+	c.keys.Terms(&own.Accs[mb.index], 0, ids, nil)
+	if c.file, err = mb.dir.Create(path, backingMode(v.Head.Mode, false)); err != nil {
+		return err
+	}
+	if err := m.fillSpecial(c, &own, records); err != nil {
+		return errors.Join(err, c.uncreate(path))
+	}
+	c.close()
+	return nil
+}
+
+// fillSpecial gives a new backing file its content and attributes.
+func (m *Mirror) fillSpecial(c *copyOf, v *journal.Sealed, records []byte) error {
+	if len(records) > 0 {
+		if _, err := c.file.WriteAt(records, cipher.HeaderSize); err != nil {
+			return err
+		}
+	}
+	if err := c.writeHeader(v); err != nil {
+		return err
+	}
+	if m.owners {
+		if err := c.file.Chown(int(v.Head.UID), int(v.Head.GID)); err != nil {
+			return err
+		}
+	}
+	mtime := time.Unix(v.Head.MtimeSec, int64(v.Head.MtimeNsec))
+	return c.file.Chtimes(cloud.Times{Mtime: &mtime})
+}
+
+// Readlink returns a symbolic link's target.
+func (n *Node) Readlink() (string, error) {
+	if n.kind != unix.S_IFLNK {
+		return "", ErrInvalid
+	}
+	if err := n.m.enter(); err != nil {
+		return "", err
+	}
+	defer n.m.leave()
+	content, err := n.m.specialContent(n)
+	return string(content), err
+}
+
+// specialContent reads the content of a special file.
+func (m *Mirror) specialContent(n *Node) ([]byte, error) {
+	f, err := m.acquire(n)
+	if err != nil {
+		return nil, err
+	}
+	defer f.release()
+	content := make([]byte, f.base.Head.Length)
+	if len(content) == 0 {
+		return content, nil
+	}
+	if _, err := f.readAt(content, 0); err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	return content, nil
+}
