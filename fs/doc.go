@@ -14,6 +14,7 @@
 //	fs/redo    the redo log: what is on its way to the clouds, sealed
 //	fs/vault   the vault directory: settings, keys, the lock, and the state
 //	           that makes versions and rollbacks tell themselves apart
+//	fs/durable one file outside of the clouds, replaced whole or not at all
 //
 // fs/cloud, fs/redo and fs/vault know nothing of each other. All of them stand
 // on package cipher, which knows the format and does no I/O.

@@ -22,12 +22,13 @@ var parts = []struct {
 }{
 	{"cipher", 0, nil},
 	{"fs/cloud", 1, []string{"cipher"}},
+	{"fs/durable", 1, []string{"cipher"}},
 	{"fs/redo", 1, []string{"cipher"}},
-	{"fs/vault", 1, []string{"cipher"}},
+	{"fs/vault", 1, []string{"fs/durable", "cipher"}},
 	{"fs/mirror", 2, []string{"fs/cloud", "fs/redo", "fs/vault", "cipher"}},
 	{"fs/mount", 3, []string{"fs/mirror", "fs/cloud", "cipher"}},
 	{"fs", 0, nil}, // the map: no code
-	{"cmd", 4, []string{"fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
+	{"cmd", 4, []string{"fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "fs/durable", "cipher"}},
 	{"integration", 5, []string{"cmd", "fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
 }
 

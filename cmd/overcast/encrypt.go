@@ -166,7 +166,7 @@ func (f *encryptFlags) commitTag(path string, tag pycrypto.Tag) error {
 	if err != nil {
 		return err
 	}
-	defer file.discard()
+	defer file.Discard()
 	if _, err := file.Write(text); err != nil {
 		return err
 	}

@@ -118,7 +118,7 @@ func writeManifest(path, lines string, replace bool) error {
 	if err != nil {
 		return err
 	}
-	defer f.discard()
+	defer f.Discard()
 	if _, err := io.WriteString(f, lines); err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ func (ex *exporter) exportFile(from, to string, e entry) error {
 	if err != nil {
 		return err
 	}
-	if err := (localTree{}).SetMeta(files[0].temp, e); err != nil {
+	if err := (localTree{}).SetMeta(files[0].Temp(), e); err != nil {
 		return err
 	}
 	if err := ex.out.commit(files, []string{out}, tags); err != nil {

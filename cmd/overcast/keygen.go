@@ -39,7 +39,7 @@ func writeKey(path string, size int) error {
 	if err != nil {
 		return fmt.Errorf("keygen: %w", err)
 	}
-	defer f.discard()
+	defer f.Discard()
 	raw := make([]byte, size)
 	defer clear(raw)
 	rand.Read(raw)

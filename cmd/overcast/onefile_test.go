@@ -53,7 +53,7 @@ func TestOutFileIsWholeOrAbsent(t *testing.T) {
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("before commit: %v", err)
 	}
-	o.discard()
+	o.Discard()
 	if left := names(t, dir); len(left) != 0 {
 		t.Errorf("discard leaves %q", left)
 	}
@@ -71,7 +71,7 @@ func TestOutFileRace(t *testing.T) {
 	if err := o.commit(); !errors.Is(err, errTaken) {
 		t.Errorf("commit over a new file: %v", err)
 	}
-	o.discard()
+	o.Discard()
 	demandFile(t, path, "somebody else's")
 	if left := names(t, dir); len(left) != 1 {
 		t.Errorf("left: %q", left)
@@ -93,7 +93,7 @@ func TestOutFileReplacesLink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer o.discard()
+	defer o.Discard()
 	if _, err := io.WriteString(o, "new"); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestOutFileReplacesLink(t *testing.T) {
 	demandFile(t, path, "new")
 }
 
-// TestOutSet commits nothing where one file cannot be complete.
+// TestOutSet commits nothing where one name cannot be taken.
 func TestOutSet(t *testing.T) {
 	dir := t.TempDir()
 	var files outSet
@@ -117,12 +117,13 @@ func TestOutSet(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	files[0].File.Close()
-	if err := files.commit(); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("commit of a closed file: %v", err)
+	writeFile(t, filepath.Join(dir, "a"), "somebody else's")
+	if err := files.commit(); !errors.Is(err, errTaken) {
+		t.Errorf("commit over a new file: %v", err)
 	}
 	files.discard()
-	if left := names(t, dir); len(left) != 0 {
+	demandFile(t, filepath.Join(dir, "a"), "somebody else's")
+	if left := names(t, dir); len(left) != 1 {
 		t.Errorf("left: %q", left)
 	}
 }

@@ -1,27 +1,22 @@
 package main
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"github.com/overcast-fs/overcast/fs/durable"
 )
 
 // stdio is the file name that stands for standard input or standard output.
 const stdio = "-"
 
-// An outFile grows under a temporary name beside its final one, which it takes only by commit: whoever finds the final
-// name finds the whole file. The temporary name is one that sync tools skip.
+// An outFile is an output of a command, which takes its name only by commit.
 type outFile struct {
-	*os.File
-	path    string
-	temp    string
-	replace bool
+	*durable.File
+	path string
 }
 
 // createOut begins a file. Unless replace is set it refuses a name that is taken, now and again in commit; and it
@@ -30,12 +25,11 @@ func createOut(path string, perm fs.FileMode, replace bool) (*outFile, error) {
 	if err := checkFree(path, replace); err != nil {
 		return nil, err
 	}
-	temp := filepath.Join(filepath.Dir(path), ".~"+rand.Text()+".tmp")
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	f, err := durable.Create(path, durable.Options{Perm: perm, New: !replace})
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", path, errors.Unwrap(err))
 	}
-	return &outFile{File: f, path: path, temp: temp, replace: replace}, nil
+	return &outFile{f, path}, nil
 }
 
 func checkFree(path string, replace bool) error {
@@ -69,55 +63,11 @@ func adviseForce(err error) error {
 
 // commit makes the content durable and then gives the file its name.
 func (o *outFile) commit() error {
-	if err := o.Sync(); err != nil {
-		return err
-	}
-	if err := o.Close(); err != nil {
-		return err
-	}
-	if err := o.publish(); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(o.path))
-}
-
-func (o *outFile) publish() error {
-	if o.replace {
-		return os.Rename(o.temp, o.path)
-	}
-	err := unix.Renameat2(unix.AT_FDCWD, o.temp, unix.AT_FDCWD, o.path, unix.RENAME_NOREPLACE)
-	switch {
-	case errors.Is(err, unix.EEXIST):
+	err := o.Commit()
+	if errors.Is(err, fs.ErrExist) {
 		return taken(o.path)
-	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
-		// Some network file systems cannot refuse by themselves.
-		if err := checkFree(o.path, false); err != nil {
-			return err
-		}
-		return os.Rename(o.temp, o.path)
-	case err != nil:
-		return fmt.Errorf("rename to %s: %w", o.path, err)
 	}
-	return nil
-}
-
-// discard removes what was not committed; after commit it does nothing.
-func (o *outFile) discard() {
-	o.Close()
-	os.Remove(o.temp)
-}
-
-// syncDir makes a new name durable where the file system knows such a thing.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOTSUP) {
-		return err
-	}
-	return nil
+	return err
 }
 
 // An outSet is the files of one command: all of them complete before the first takes its name.
@@ -147,6 +97,6 @@ func (s outSet) commit() error {
 
 func (s outSet) discard() {
 	for _, o := range s {
-		o.discard()
+		o.Discard()
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/overcast-fs/overcast/fs/durable"
 )
 
 const summaryName = "summary.json"
@@ -47,7 +49,7 @@ func (v *Vault) WriteSummary(s Summary) error {
 	if err != nil {
 		return err
 	}
-	return writeFileAtomic(v.sys.disk, v.statePath(summaryName), append(data, '\n'), filePerm)
+	return durable.ReplaceOn(v.sys.disk, v.statePath(summaryName), append(data, '\n'), filePerm)
 }
 
 // ReadSummary returns the summary of the last mount. The error wraps

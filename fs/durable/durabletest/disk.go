@@ -1,4 +1,6 @@
-package vault
+// Package durabletest holds a disk that fails and loses power, for the tests of
+// what must survive both.
+package durabletest
 
 import (
 	"errors"
@@ -9,21 +11,23 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/overcast-fs/overcast/fs/durable"
 )
 
-// A testDisk is the real disk under a temporary directory, with failures. Every
+// A Disk is the real disk under a temporary directory, with failures. Every
 // changing operation has a number, from 1.
 //
 // Its idea of a power cut is harsher than what journaling filesystems do: data
 // that was not synced is cut in half, and of the names that were not, any may be
 // as they were before.
-type testDisk struct {
-	osDisk
-	failAt int  // the operation that fails, 0 for none
-	dies   bool // so does every one after it
+type Disk struct {
+	durable.OS
+	FailAt int  // the operation that fails, 0 for none
+	Dies   bool // so does every one after it
 
 	count    int
-	last     string // the operation that failed
+	last     string
 	journal  []change
 	unsynced map[string]bool
 }
@@ -34,50 +38,58 @@ type change struct {
 	undo func() error
 }
 
-var errInjected = errors.New("injected")
+// ErrInjected is why an operation fails.
+var ErrInjected = errors.New("injected")
 
-func (d *testDisk) String() string {
-	return fmt.Sprintf("operation %d (%s) fails, all after it: %v", d.failAt, d.last, d.dies)
+// String tells where the disk fails.
+func (d *Disk) String() string {
+	return fmt.Sprintf("operation %d (%s) fails, all after it: %v", d.FailAt, d.last, d.Dies)
 }
 
-func (d *testDisk) step(op, path string) error {
+// Failed names the operation that failed, "" if none has yet.
+func (d *Disk) Failed() string { return d.last }
+
+func (d *Disk) step(op, path string) error {
 	d.count++
-	if d.count != d.failAt && !(d.dies && d.failAt > 0 && d.count > d.failAt) {
+	if d.count != d.FailAt && !(d.Dies && d.FailAt > 0 && d.count > d.FailAt) {
 		return nil
 	}
-	if d.count == d.failAt {
+	if d.count == d.FailAt {
 		d.last = op + " " + filepath.Base(path)
 	}
-	return &os.PathError{Op: op, Path: path, Err: errInjected}
+	return &os.PathError{Op: op, Path: path, Err: ErrInjected}
 }
 
-func (d *testDisk) changed(path string, undo func() error) {
+func (d *Disk) changed(path string, undo func() error) {
 	d.journal = append(d.journal, change{filepath.Dir(path), undo})
 }
 
-func (d *testDisk) Mkdir(path string, perm fs.FileMode) error {
+// Mkdir makes a directory.
+func (d *Disk) Mkdir(path string, perm fs.FileMode) error {
 	if err := d.step("mkdir", path); err != nil {
 		return err
 	}
-	if err := d.osDisk.Mkdir(path, perm); err != nil {
+	if err := os.Mkdir(path, perm); err != nil {
 		return err
 	}
 	d.changed(path, func() error { return os.RemoveAll(path) })
 	return nil
 }
 
-func (d *testDisk) Chmod(path string, perm fs.FileMode) error {
+// Chmod changes a mode.
+func (d *Disk) Chmod(path string, perm fs.FileMode) error {
 	if err := d.step("chmod", path); err != nil {
 		return err
 	}
-	return d.osDisk.Chmod(path, perm)
+	return os.Chmod(path, perm)
 }
 
-func (d *testDisk) Create(path string, perm fs.FileMode) (diskFile, error) {
+// Create implements [durable.Disk].
+func (d *Disk) Create(path string, perm fs.FileMode) (durable.DiskFile, error) {
 	if err := d.step("create", path); err != nil {
 		return nil, err
 	}
-	f, err := d.osDisk.Create(path, perm)
+	f, err := d.OS.Create(path, perm)
 	if err != nil {
 		return nil, err
 	}
@@ -85,12 +97,18 @@ func (d *testDisk) Create(path string, perm fs.FileMode) (diskFile, error) {
 	return &testFile{f, d, path}, nil
 }
 
-func (d *testDisk) Rename(from, to string) error {
+// Rename implements [durable.Disk].
+func (d *Disk) Rename(from, to string) error { return d.rename(from, to, d.OS.Rename) }
+
+// RenameNew implements [durable.Disk].
+func (d *Disk) RenameNew(from, to string) error { return d.rename(from, to, d.OS.RenameNew) }
+
+func (d *Disk) rename(from, to string, rename func(from, to string) error) error {
 	if err := d.step("rename", to); err != nil {
 		return err
 	}
 	restore := saved(to)
-	if err := d.osDisk.Rename(from, to); err != nil {
+	if err := rename(from, to); err != nil {
 		return err
 	}
 	if d.unsynced[from] {
@@ -106,19 +124,21 @@ func (d *testDisk) Rename(from, to string) error {
 	return nil
 }
 
-func (d *testDisk) Remove(path string) error {
+// Remove implements [durable.Disk].
+func (d *Disk) Remove(path string) error {
 	if err := d.step("remove", path); err != nil {
 		return err
 	}
 	restore := saved(path)
-	if err := d.osDisk.Remove(path); err != nil {
+	if err := d.OS.Remove(path); err != nil {
 		return err
 	}
 	d.changed(path, restore)
 	return nil
 }
 
-func (d *testDisk) SyncDir(path string) error {
+// SyncDir implements [durable.Disk].
+func (d *Disk) SyncDir(path string) error {
 	if err := d.step("syncdir", path); err != nil {
 		return err
 	}
@@ -133,8 +153,20 @@ func (d *testDisk) SyncDir(path string) error {
 	return err
 }
 
-// powerCut leaves what a power cut may leave.
-func (d *testDisk) powerCut(t *testing.T, rng *rand.Rand) {
+// Unsynced tells what a power cut now could take.
+func (d *Disk) Unsynced() []string {
+	var all []string
+	for _, c := range d.journal {
+		all = append(all, "a name in "+c.dir)
+	}
+	for path := range d.unsynced {
+		all = append(all, "the content of "+path)
+	}
+	return all
+}
+
+// PowerCut leaves what a power cut may leave.
+func (d *Disk) PowerCut(t *testing.T, rng *rand.Rand) {
 	t.Helper()
 	for path := range d.unsynced {
 		if info, err := os.Stat(path); err == nil {
@@ -150,8 +182,8 @@ func (d *testDisk) powerCut(t *testing.T, rng *rand.Rand) {
 }
 
 type testFile struct {
-	diskFile
-	disk *testDisk
+	durable.DiskFile
+	disk *Disk
 	path string
 }
 
@@ -161,17 +193,17 @@ func (f *testFile) Write(p []byte) (int, error) {
 	}
 	f.disk.unsynced[f.path] = true
 	if err := f.disk.step("write", f.path); err != nil {
-		n, _ := f.diskFile.Write(p[:len(p)/2])
+		n, _ := f.DiskFile.Write(p[:len(p)/2])
 		return n, err
 	}
-	return f.diskFile.Write(p)
+	return f.DiskFile.Write(p)
 }
 
 func (f *testFile) Chmod(perm fs.FileMode) error {
 	if err := f.disk.step("fchmod", f.path); err != nil {
 		return err
 	}
-	return f.diskFile.Chmod(perm)
+	return f.DiskFile.Chmod(perm)
 }
 
 func (f *testFile) Sync() error {
@@ -184,7 +216,7 @@ func (f *testFile) Sync() error {
 
 func (f *testFile) Close() error {
 	err := f.disk.step("close", f.path)
-	return errors.Join(err, f.diskFile.Close())
+	return errors.Join(err, f.DiskFile.Close())
 }
 
 // saved returns what puts a file or an empty directory back as it is now, unless
@@ -215,12 +247,12 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// eachFailure runs a history on a fresh disk for every operation that it does,
+// EachFailure runs a history on a fresh disk for every operation that it does,
 // failing there, until it comes through. It reports how often it was run.
-func eachFailure(t *testing.T, dies bool, history func(t *testing.T, d *testDisk) error) (runs int) {
+func EachFailure(t *testing.T, dies bool, history func(t *testing.T, d *Disk) error) (runs int) {
 	t.Helper()
 	for at := 1; ; at++ {
-		d := &testDisk{failAt: at, dies: dies}
+		d := &Disk{FailAt: at, Dies: dies}
 		err := history(t, d)
 		if t.Failed() {
 			t.Fatalf("when %v", d)
