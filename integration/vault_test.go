@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -247,13 +248,10 @@ func (m *mounted) abort() {
 // connections are the files in fusectl that cut this mount off. They need its device number, which the table of mounts
 // tells without asking the mount.
 func (m *mounted) connections() []string {
-	table, _ := os.ReadFile("/proc/self/mountinfo")
+	table, _ := mountinfo.GetMounts(mountinfo.SingleEntryFilter(m.root))
 	var found []string
-	for line := range strings.Lines(string(table)) {
-		if fields := strings.Fields(line); fields[4] == m.root {
-			_, minor, _ := strings.Cut(fields[2], ":")
-			found = append(found, "/sys/fs/fuse/connections/"+minor+"/abort")
-		}
+	for _, at := range table {
+		found = append(found, fmt.Sprintf("/sys/fs/fuse/connections/%d/abort", at.Minor))
 	}
 	return found
 }

@@ -22,11 +22,11 @@ func withVault(cmd *cobra.Command, dir string, pass *passphraseFlags, f func(*op
 	if err != nil {
 		return err
 	}
-	mounts, err := readMounts()
+	m, ok, err := mountOf(v.Dir)
 	if err != nil {
 		return err
 	}
-	if m, ok := mountOf(mounts, v.Dir); ok {
+	if ok {
 		return f(mountedVault(v, m.Mountpoint))
 	}
 	return withSession(cmd, v, pass, f)

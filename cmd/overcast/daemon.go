@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/overcast-fs/overcast/fs/mount"
 	"github.com/overcast-fs/overcast/fs/vault"
 )
 
@@ -61,11 +62,9 @@ func (f *mountFlags) runBackground(cmd *cobra.Command, v *vault.Vault, mountpoin
 	if err != nil {
 		return err
 	}
-	mounts, err := readMounts()
-	if err != nil {
+	if _, ok, err := mount.At(mountpoint); err != nil {
 		return err
-	}
-	if _, ok := mountAt(mounts, mountpoint); !ok {
+	} else if !ok {
 		return failf(exitMountpoint, "mountpoint %s: nothing is mounted on it", quoteName(mountpoint)).
 			advise("see %s", quoteName(v.LogPath()))
 	}

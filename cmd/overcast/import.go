@@ -154,11 +154,10 @@ func withAuditedVault(cmd *cobra.Command, dir string, pass *passphraseFlags, f f
 	if err != nil {
 		return err
 	}
-	mounts, err := readMounts()
+	m, mounted, err := mountOf(v.Dir)
 	if err != nil {
 		return err
 	}
-	m, mounted := mountOf(mounts, v.Dir)
 	if !mounted {
 		if err := checkUnlocked(v); err != nil {
 			return err

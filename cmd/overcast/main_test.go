@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -8,7 +9,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/fs/mount"
 )
 
 func TestMain(m *testing.M) {
@@ -45,14 +47,14 @@ func condition(name string) (bool, error) {
 
 // checkNoMounts fails a test that leaves a mount behind, and takes it away so that its directory can be removed.
 func checkNoMounts(t *testing.T, root string) {
-	mounts, err := readMounts()
+	mounts, err := mount.Table()
 	if err != nil {
 		t.Error(err)
 	}
 	for _, m := range mounts {
 		if strings.HasPrefix(m.Mountpoint, root+"/") {
 			t.Errorf("%s was left mounted", m.Mountpoint)
-			if err := unix.Unmount(m.Mountpoint, unix.MNT_DETACH); err != nil {
+			if err := mount.Detach(context.Background(), m.Mountpoint, true); err != nil {
 				t.Error(err)
 			}
 		}

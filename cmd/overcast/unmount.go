@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/overcast-fs/overcast/fs/mount"
 	"github.com/overcast-fs/overcast/fs/vault"
 )
 
@@ -39,15 +37,13 @@ func newUnmountCmd() *cobra.Command {
 
 // overcastMountpoints lists what can be unmounted, for the shell.
 func overcastMountpoints() []string {
-	mounts, err := readMounts()
+	mounts, err := mount.Table()
 	if err != nil {
 		return nil
 	}
 	var points []string
 	for _, m := range mounts {
-		if m.FSType == fsType {
-			points = append(points, m.Mountpoint)
-		}
+		points = append(points, m.Mountpoint)
 	}
 	return points
 }
@@ -57,11 +53,10 @@ func runUnmount(cmd *cobra.Command, mountpoint string, lazy bool) error {
 	if err != nil {
 		return failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), reason(err))
 	}
-	mounts, err := readMounts()
+	m, ok, err := mount.At(at)
 	if err != nil {
 		return err
 	}
-	m, ok := mountAt(mounts, at)
 	if !ok {
 		return failf(exitMountpoint, "mountpoint %s: no vault is mounted on it", quoteName(mountpoint))
 	}
@@ -100,42 +95,21 @@ const (
 )
 
 func detach(ctx context.Context, mountpoint string) error {
-	err := unmountOnce(ctx, mountpoint)
+	err := mount.Detach(ctx, mountpoint, false)
 	for try := 1; try < busyTries && errors.Is(err, unix.EBUSY) && ctx.Err() == nil; try++ {
 		time.Sleep(busyPause)
-		err = unmountOnce(ctx, mountpoint)
+		err = mount.Detach(ctx, mountpoint, false)
 	}
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, mount.ErrNoFUSE):
+		return mountFailure(err)
 	case errors.Is(err, unix.EBUSY):
 		return failf(exitMountpoint, "mountpoint %s: in use by a program", quoteName(mountpoint)).
 			advise("close what uses it (fuser -vm %s lists it), or end it with overcast unmount --lazy %[1]s", quoteName(mountpoint))
 	}
 	return failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), err)
-}
-
-// unmountOnce unmounts as root by itself, as another user by the helper that mounted.
-func unmountOnce(ctx context.Context, mountpoint string) error {
-	if os.Geteuid() == 0 {
-		return unix.Unmount(mountpoint, unix.UMOUNT_NOFOLLOW)
-	}
-	helper, err := exec.LookPath("fusermount3")
-	if err != nil {
-		if helper, err = exec.LookPath("fusermount"); err != nil {
-			return thisMachine().fuseProblem()
-		}
-	}
-	helperCmd := exec.CommandContext(ctx, helper, "-u", "--", mountpoint)
-	helperCmd.Env = append(os.Environ(), "LC_ALL=C")
-	said, err := helperCmd.CombinedOutput()
-	if err != nil && strings.Contains(string(said), "busy") {
-		return unix.EBUSY // the helper tells it in words only
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(said)))
-	}
-	return nil
 }
 
 // patience is how long a wait goes on before it says what it waits for.
