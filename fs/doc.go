@@ -4,6 +4,8 @@
 // several ordinary directories, one for each cloud. The packages below build
 // that, and imports point down this list only:
 //
+//	fs/volume  a vault, open: its lock, keys, state, clouds, redo log and mirror,
+//	           put together; mounting and unmounting it; its status
 //	fs/mount   go-fuse nodes, the one errno table, the kernel's caches
 //	fs/mirror  the encrypted filesystem without FUSE: names, reads, writes,
 //	           commits, versions, and which cloud is believed

@@ -27,9 +27,10 @@ var parts = []struct {
 	{"fs/vault", 1, []string{"fs/durable", "cipher"}},
 	{"fs/mirror", 2, []string{"fs/cloud", "fs/redo", "fs/vault", "cipher"}},
 	{"fs/mount", 3, []string{"fs/mirror", "fs/cloud", "cipher"}},
+	{"fs/volume", 4, []string{"fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
 	{"fs", 0, nil}, // the map: no code
-	{"cmd", 4, []string{"fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "fs/durable", "cipher"}},
-	{"integration", 5, []string{"cmd", "fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
+	{"cmd", 6, []string{"fs/volume", "fs/mount", "fs/mirror", "fs/vault", "fs/durable", "cipher"}},
+	{"integration", 7, []string{"cmd", "fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
 }
 
 // partOf returns the index of the part that a package belongs to, or -1.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/overcast-fs/overcast/fs/mount"
 	"github.com/overcast-fs/overcast/fs/vault"
+	"github.com/overcast-fs/overcast/fs/volume"
 )
 
 // childFlag tells the program that it is the background process of a mount. Its descriptors are then:
@@ -186,7 +187,7 @@ func (f *mountFlags) background(ctx context.Context, vaultDir, mountpoint string
 	if err := secret.Close(); err != nil {
 		return err
 	}
-	lock, err := lockVault(v)
+	lock, err := volume.Lock(v) // before the log is touched, which is the holder's
 	if err != nil {
 		return err
 	}
@@ -195,29 +196,27 @@ func (f *mountFlags) background(ctx context.Context, vaultDir, mountpoint string
 		return errors.Join(failf(exitUnusable, "vault: %w", err), lock.Release())
 	}
 	defer log.Close()
-	s := &server{
-		flags: f, vault: v, mountpoint: mountpoint,
-		logger: slog.New(slog.NewTextHandler(log, nil)),
-		warn:   func(line string) { tell(childReport{Warning: line}) },
-		ready: func(sum vault.Summary) error {
-			if err := log.takeStderr(); err != nil {
-				return err
-			}
-			tell(childReport{Ready: &sum})
-			return nil
-		},
+	o := f.serveOptions(v, mountpoint, slog.New(slog.NewTextHandler(log, nil)))
+	o.Lock = lock
+	o.Warn = func(line string) { tell(childReport{Warning: line}) }
+	o.Ready = func(sum vault.Summary) error {
+		if err := log.takeStderr(); err != nil {
+			return err
+		}
+		tell(childReport{Ready: &sum})
+		return nil
 	}
-	return s.run(ctx, lock, keys)
+	return volume.Serve(ctx, v, keys, o)
 }
 
 // mountResult is what mount prints as JSON.
 type mountResult struct {
-	Vault      string        `json:"vault"`
-	Mountpoint string        `json:"mountpoint"`
-	PID        int           `json:"pid"`
-	ReadOnly   bool          `json:"read_only"`
-	Lead       string        `json:"lead"`
-	Clouds     []cloudStatus `json:"clouds"`
+	Vault      string               `json:"vault"`
+	Mountpoint string               `json:"mountpoint"`
+	PID        int                  `json:"pid"`
+	ReadOnly   bool                 `json:"read_only"`
+	Lead       string               `json:"lead"`
+	Clouds     []volume.CloudStatus `json:"clouds"`
 }
 
 // printMounted says that the mount can be used.
@@ -227,6 +226,6 @@ func (f *mountFlags) printMounted(cmd *cobra.Command, v *vault.Vault, sum vault.
 		return err
 	}
 	return printJSON(cmd, mountResult{
-		Vault: v.Dir, Mountpoint: sum.Mountpoint, PID: sum.PID, ReadOnly: sum.ReadOnly, Lead: sum.Lead, Clouds: cloudStatuses(v, &sum, true),
+		Vault: v.Dir, Mountpoint: sum.Mountpoint, PID: sum.PID, ReadOnly: sum.ReadOnly, Lead: sum.Lead, Clouds: volume.CloudStatuses(v, &sum, true),
 	})
 }

@@ -9,8 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
-	"github.com/overcast-fs/overcast/fs/mirror"
-	"github.com/overcast-fs/overcast/fs/mirror/audit"
+	"github.com/overcast-fs/overcast/fs/volume"
 )
 
 const importLong = `Decrypt files and trees in the layout of PyCrypto scripts straight into a vault. DEST is a directory of the vault and is made
@@ -139,13 +138,8 @@ func (im *importer) outcome(lacking []string) error {
 // auditedVault is an open vault of which every available cloud can also be read by itself.
 type auditedVault struct {
 	*openVault
-	clouds   []auditedCloud
+	clouds   []volume.Copy
 	patience time.Duration // how long what was written may take to reach all of them
-}
-
-type auditedCloud struct {
-	name string
-	*audit.Cloud
 }
 
 // withAuditedVault is withVault for a command that reads each cloud by itself, too, and so always needs the passphrase.
@@ -154,16 +148,16 @@ func withAuditedVault(cmd *cobra.Command, dir string, pass *passphraseFlags, f f
 	if err != nil {
 		return err
 	}
-	m, mounted, err := mountOf(v.Dir)
+	m, mounted, err := volume.MountOf(v)
 	if err != nil {
 		return err
 	}
-	if !mounted {
-		if err := checkUnlocked(v); err != nil {
-			return err
-		}
+	if mounted {
+		err = volume.CheckClouds(v)
+	} else {
+		err = checkUsable(v)
 	}
-	if err := checkClouds(v); err != nil {
+	if err != nil {
 		return err
 	}
 	keys, err := unlock(cmd, v, pass)
@@ -171,25 +165,14 @@ func withAuditedVault(cmd *cobra.Command, dir string, pass *passphraseFlags, f f
 		return err
 	}
 	defer keys.Wipe()
-	configs, err := openClouds(v, keys)
+	copies, err := volume.OpenCopies(v, keys)
 	if err != nil {
 		return err
 	}
-	clouds := auditedClouds(configs)
 	if mounted {
-		err = f(&auditedVault{mountedVault(v, m.Mountpoint), clouds, auditPatience})
+		err = f(&auditedVault{mountedVault(v, m.Mountpoint), copies.List, auditPatience})
 	} else {
-		err = withKeys(cmd, v, keys, func(o *openVault) error { return f(&auditedVault{o, clouds, 0}) })
+		err = withKeys(cmd, v, keys, func(o *openVault) error { return f(&auditedVault{o, copies.List, 0}) })
 	}
-	return errors.Join(err, closeClouds(configs))
-}
-
-// auditedClouds are those that are there.
-func auditedClouds(configs []mirror.CloudConfig) (clouds []auditedCloud) {
-	for _, c := range configs {
-		if c.Dir != nil {
-			clouds = append(clouds, auditedCloud{c.Name, audit.New(c.Dir, c.Cipher)})
-		}
-	}
-	return clouds
+	return errors.Join(err, copies.Close())
 }

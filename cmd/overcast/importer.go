@@ -17,6 +17,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
 	"github.com/overcast-fs/overcast/fs/mirror/audit"
+	"github.com/overcast-fs/overcast/fs/volume"
 )
 
 // importTemp names, in each directory, the file that is being written. It is always the same, so that an import that goes on
@@ -241,7 +242,7 @@ func (im *importer) verify() error {
 				return errInterrupted
 			}
 			if err != nil {
-				lacking = append(lacking, fmt.Sprintf("cloud %s: %v", c.name, err))
+				lacking = append(lacking, fmt.Sprintf("cloud %s: %v", c.Name, err))
 			}
 			im.bar.add(p.sum.Size)
 		}
@@ -254,7 +255,7 @@ func (im *importer) verify() error {
 }
 
 // verifyFile reads one file from one cloud, until it is there or the deadline is over.
-func (im *importer) verifyFile(c auditedCloud, p present, deadline time.Time) error {
+func (im *importer) verifyFile(c volume.Copy, p present, deadline time.Time) error {
 	for {
 		sum, err := c.Sum(p.name)
 		if err == nil && sum != p.sum {

@@ -13,10 +13,11 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/audit"
+	"github.com/overcast-fs/overcast/fs/volume"
 )
 
 // emptyCloud is a cloud that has nothing.
-func emptyCloud(t *testing.T, name string) auditedCloud {
+func emptyCloud(t *testing.T, name string) volume.Copy {
 	t.Helper()
 	keys, err := cipher.NewCloud(cipher.CloudParams{Key: cipher.NewKey(), Suite: cipher.AES256, ChunkLog2: 12})
 	if err != nil {
@@ -27,7 +28,7 @@ func emptyCloud(t *testing.T, name string) auditedCloud {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { dir.Close() })
-	return auditedCloud{name, audit.New(dir, keys)}
+	return volume.Copy{Name: name, Cloud: audit.New(dir, keys)}
 }
 
 func testImporter(t *testing.T, ctx context.Context, patience time.Duration) (*importer, *bytes.Buffer) {
@@ -36,7 +37,7 @@ func testImporter(t *testing.T, ctx context.Context, patience time.Duration) (*i
 	cmd.SetContext(ctx)
 	cmd.SetErr(stderr)
 	im := &importer{cmd: cmd, bar: &progress{}, present: []present{{name: "dir/file"}}}
-	im.vault = &auditedVault{clouds: []auditedCloud{emptyCloud(t, "alpha"), emptyCloud(t, "beta")}, patience: patience}
+	im.vault = &auditedVault{clouds: []volume.Copy{emptyCloud(t, "alpha"), emptyCloud(t, "beta")}, patience: patience}
 	return im, stderr
 }
 

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/overcast-fs/overcast/fs/mount"
 	"github.com/overcast-fs/overcast/fs/vault"
+	"github.com/overcast-fs/overcast/fs/volume"
 )
 
 const mountLong = `Mount a vault on an empty directory, and return when the mount can be used.
@@ -101,17 +101,17 @@ func (f *mountFlags) prepare(vaultDir, mountpoint string) (*vault.Vault, string,
 	if err != nil {
 		return nil, "", err
 	}
-	if err := checkUnlocked(v); err != nil {
+	if err := volume.CheckFree(v); err != nil {
 		return nil, "", err
 	}
-	at, err := canonical(mountpoint)
+	at, err := volume.Canonical(mountpoint)
 	if err != nil {
 		return nil, "", failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), reason(err))
 	}
 	if err := v.CheckMountpoint(at); err != nil {
 		return nil, "", failf(exitMountpoint, "%w", err)
 	}
-	if err := checkClouds(v); err != nil {
+	if err := volume.CheckClouds(v); err != nil {
 		return nil, "", err
 	}
 	return v, at, f.checkMachine(thisMachine())
@@ -140,17 +140,4 @@ func (f *mountFlags) fsyncAll(v *vault.Vault) bool {
 		return v.Settings.FsyncAll
 	}
 	return f.fsync == "all"
-}
-
-// mountFailure gives an error of package mount its exit code.
-func mountFailure(err error) error {
-	switch {
-	case errors.Is(err, mount.ErrNoFUSE):
-		return failf(exitNoFUSE, "%w", err).advise("overcast doctor tells what is missing")
-	case errors.Is(err, mount.ErrMountpoint):
-		return failf(exitMountpoint, "%w", err)
-	case errors.Is(err, mount.ErrOption):
-		return failf(exitUsage, "mount: %w", err).advise("overcast mount --help shows how it is used")
-	}
-	return err
 }
