@@ -28,8 +28,9 @@ var parts = []struct {
 	{"fs/mirror", 2, []string{"fs/cloud", "fs/redo", "fs/vault", "cipher"}},
 	{"fs/mount", 3, []string{"fs/mirror", "fs/cloud", "cipher"}},
 	{"fs/volume", 4, []string{"fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
+	{"fs/tree", 4, []string{"fs/mirror"}},
 	{"fs", 0, nil}, // the map: no code
-	{"cmd", 6, []string{"fs/volume", "fs/mount", "fs/mirror", "fs/vault", "fs/durable", "cipher"}},
+	{"cmd", 6, []string{"fs/volume", "fs/tree", "fs/mount", "fs/mirror", "fs/vault", "fs/durable", "cipher"}},
 	{"integration", 7, []string{"cmd", "fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
 }
 

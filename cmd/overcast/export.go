@@ -18,6 +18,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
 	"github.com/overcast-fs/overcast/fs/mirror/audit"
+	"github.com/overcast-fs/overcast/fs/tree"
 )
 
 const exportLong = `Encrypt files and trees of a vault in the layout of PyCrypto scripts, one file for each, into the local directory DIR. A PATH that
@@ -87,7 +88,7 @@ func (f *exportFlags) run(ex *exporter, paths []string) error {
 	total := int64(0)
 	if isTerminal(ex.cmd.ErrOrStderr()) {
 		for _, typed := range paths {
-			total += measure(ex.cmd.Context(), ex.src, cleanPath(typed))
+			total += tree.Measure(ex.cmd.Context(), ex.src, tree.Clean(typed))
 		}
 	}
 	ex.bar = newProgress(ex.cmd.ErrOrStderr(), total)
@@ -138,7 +139,7 @@ type exporter struct {
 	key     *pycrypto.Key
 	padding pycrypto.Padding
 	out     encryptFlags
-	src     tree
+	src     tree.Tree
 	dir     string
 	bar     *progress
 	done    exported
@@ -157,13 +158,13 @@ func (ex *exporter) exportAll(paths []string) error {
 		return err
 	}
 	for _, typed := range paths {
-		to := vaultSide{}.base(typed)
+		to := tree.VaultSide{}.Base(typed)
 		if strings.HasSuffix(typed, "/") {
 			to = ""
 		}
-		from, e, err := resolve(ex.src, typed)
+		from, e, err := tree.Resolve(ex.src, typed)
 		if err != nil {
-			ex.fail(cleanPath(typed), err)
+			ex.fail(tree.Clean(typed), err)
 		} else if err := ex.export(from, to, e); err != nil {
 			return err
 		}
@@ -172,18 +173,18 @@ func (ex *exporter) exportAll(paths []string) error {
 }
 
 // export writes what is at a path of the vault to a path below DIR.
-func (ex *exporter) export(from, to string, e entry) error {
+func (ex *exporter) export(from, to string, e tree.Entry) error {
 	if ex.cmd.Context().Err() != nil {
 		return errInterrupted
 	}
-	if e.isDir() {
+	if e.IsDir() {
 		return ex.exportDir(from, to, e)
 	}
 	var err error
-	if e.is(unix.S_IFREG) {
+	if e.Is(unix.S_IFREG) {
 		err = ex.exportFile(from, to, e)
 	} else {
-		err = fmt.Errorf("is a %s, which this layout does not have", e.kind())
+		err = fmt.Errorf("is a %s, which this layout does not have", e.Kind())
 	}
 	if errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) {
 		return errInterrupted
@@ -194,7 +195,7 @@ func (ex *exporter) export(from, to string, e entry) error {
 	return nil
 }
 
-func (ex *exporter) exportDir(from, to string, e entry) error {
+func (ex *exporter) exportDir(from, to string, e tree.Entry) error {
 	local := filepath.Join(ex.dir, to)
 	if err := os.Mkdir(local, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		ex.fail(from, err)
@@ -212,13 +213,13 @@ func (ex *exporter) exportDir(from, to string, e entry) error {
 	if to == "" {
 		return nil // DIR is the user's own
 	}
-	if err := (localTree{}).SetMeta(local, e); err != nil {
+	if err := (tree.Local{}).SetMeta(local, e); err != nil {
 		ex.fail(from, err)
 	}
 	return nil
 }
 
-func (ex *exporter) exportFile(from, to string, e entry) error {
+func (ex *exporter) exportFile(from, to string, e tree.Entry) error {
 	f, err := ex.src.Open(from)
 	if err != nil {
 		return err
@@ -238,7 +239,7 @@ func (ex *exporter) exportFile(from, to string, e entry) error {
 	if err != nil {
 		return err
 	}
-	if err := (localTree{}).SetMeta(files[0].Temp(), e); err != nil {
+	if err := (tree.Local{}).SetMeta(files[0].Temp(), e); err != nil {
 		return err
 	}
 	if err := ex.out.commit(files, []string{out}, tags); err != nil {

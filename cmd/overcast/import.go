@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
+	"github.com/overcast-fs/overcast/fs/tree"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
 
@@ -49,7 +50,7 @@ func newImportCmd() *cobra.Command {
 				return err
 			}
 			defer im.key.Wipe()
-			sources, dest := args[1:len(args)-1], cleanPath(args[len(args)-1])
+			sources, dest := args[1:len(args)-1], tree.Clean(args[len(args)-1])
 			for _, typed := range sources {
 				im.plan.add(typed, dest)
 			}

@@ -9,13 +9,15 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/fs/tree"
 )
 
 // importJob is one file or directory, from the local file system into the vault.
 type importJob struct {
 	from, to string
 	listed   string // its name in a manifest
-	entry    entry
+	entry    tree.Entry
 }
 
 // importPlan is everything that an import is about to do, found before anything is done.
@@ -28,7 +30,7 @@ type importPlan struct {
 
 // add plans what a user typed as a source. dest is a path of the vault.
 func (p *importPlan) add(typed, dest string) {
-	at, e, err := localSide{}.find(typed, true)
+	at, e, err := tree.LocalSide{}.Find(typed)
 	if err != nil {
 		p.failed(typed, err)
 		return
@@ -36,7 +38,7 @@ func (p *importPlan) add(typed, dest string) {
 	e.Name = filepath.Base(typed)
 	contents := strings.HasSuffix(typed, "/") || e.Name == "." || e.Name == ".."
 	switch {
-	case contents && !e.isDir():
+	case contents && !e.IsDir():
 		p.failed(typed, unix.ENOTDIR)
 	case contents:
 		p.addContents(importJob{from: at, to: dest})
@@ -47,7 +49,7 @@ func (p *importPlan) add(typed, dest string) {
 
 // addContents plans what is in a directory.
 func (p *importPlan) addContents(dir importJob) {
-	entries, err := localTree{}.ReadDir(dir.from)
+	entries, err := tree.Local{}.ReadDir(dir.from)
 	if err != nil {
 		p.failed(dir.from, err)
 	}
@@ -57,19 +59,19 @@ func (p *importPlan) addContents(dir importJob) {
 }
 
 // addEntry plans what is at a local path, for the target of dir.
-func (p *importPlan) addEntry(dir importJob, at string, e entry) {
+func (p *importPlan) addEntry(dir importJob, at string, e tree.Entry) {
 	name := e.Name
-	if e.is(unix.S_IFREG) {
+	if e.Is(unix.S_IFREG) {
 		name = strings.TrimPrefix(name, encryptedPrefix)
 	}
 	job := importJob{from: at, to: path.Join(dir.to, name), listed: path.Join(dir.listed, name), entry: e}
 	other, taken := p.targets[job.to]
 	switch {
-	case e.isDir():
+	case e.IsDir():
 		p.dirs = append(p.dirs, job)
 		p.addContents(job)
-	case !e.is(unix.S_IFREG):
-		p.failed(at, fmt.Errorf("is a %s, and such scripts write only files", e.kind()))
+	case !e.Is(unix.S_IFREG):
+		p.failed(at, fmt.Errorf("is a %s, and such scripts write only files", e.Kind()))
 	case isTag(at):
 	case name == "":
 		p.failed(at, errors.New("has no name but the prefix"))
@@ -87,8 +89,8 @@ func isTag(at string) bool {
 	if !ok {
 		return false
 	}
-	e, err := localTree{}.Lstat(tagged)
-	return err == nil && e.is(unix.S_IFREG)
+	e, err := tree.Local{}.Lstat(tagged)
+	return err == nil && e.Is(unix.S_IFREG)
 }
 
 // hold compares the plan with a manifest: what only one of the two has is not imported.

@@ -127,7 +127,7 @@ func (im *importer) copyFile(job importJob) error {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return err
-	case there.isDir():
+	case there.IsDir():
 		return fmt.Errorf("/%s is a directory", quoteName(job.to))
 	default:
 		same, err := im.compare(job)

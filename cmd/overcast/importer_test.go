@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/audit"
+	"github.com/overcast-fs/overcast/fs/tree"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
 
@@ -72,14 +74,14 @@ func TestImportWaitsForAMount(t *testing.T) {
 // TestImportPlan: the prefix goes from files and not from directories.
 func TestImportPlan(t *testing.T) {
 	dir := t.TempDir()
-	tree := localTree{root: dir}
+	local := tree.Local{Root: dir}
 	for _, name := range []string{"encrypted_dir", "encrypted_dir/encrypted_dir"} {
-		if err := tree.Mkdir(name); err != nil {
+		if err := local.Mkdir(name); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, name := range []string{"encrypted_a", "a.hmac", "encrypted_a.hmac", "encrypted_dir/b", "encrypted_dir/encrypted_encrypted_c", "encrypted_"} {
-		writeFile(t, tree.path(name), "")
+		writeFile(t, filepath.Join(dir, name), "")
 	}
 	var failed []string
 	p := importPlan{targets: make(map[string]string), failed: func(name string, err error) { failed = append(failed, name+": "+err.Error()) }}

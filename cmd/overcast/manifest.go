@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/overcast-fs/overcast/fs/mirror/audit"
+	"github.com/overcast-fs/overcast/fs/tree"
 )
 
 // A manifest lists plaintext files: what import must find, or what export wrote. In a file it is one line for each:
@@ -54,7 +55,7 @@ func (m manifest) parse(line string) error {
 			return fmt.Errorf("path %s: %w", fields[0], err)
 		}
 	}
-	name = cleanPath(name)
+	name = tree.Clean(name)
 	if _, twice := m[name]; twice || name == "" {
 		return fmt.Errorf("path %q is empty or listed twice", fields[0])
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/fs/tree"
 )
 
 // maxPassphrase bounds a passphrase in bytes, so that its buffer never grows and leaves no copies behind.
@@ -177,4 +179,4 @@ func (t *terminal) line(ctx context.Context, prompt string) ([]byte, error) {
 }
 
 // errInterrupted ends a command that a signal stopped.
-var errInterrupted = errors.New("interrupted")
+var errInterrupted = tree.ErrInterrupted

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/fs/tree"
 	"github.com/overcast-fs/overcast/fs/vault"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
@@ -42,7 +43,7 @@ func unlock(cmd *cobra.Command, v *vault.Vault, from *passphraseFlags) (*vault.K
 
 // openVault is a vault whose files can be used, mounted or not.
 type openVault struct {
-	tree    tree
+	tree    tree.Tree
 	lacking func() ([]string, error) // a line for each cloud that does not get what is written
 }
 
@@ -83,7 +84,7 @@ func checkUsable(v *vault.Vault) error {
 // that the mount has it all.
 func mountedVault(v *vault.Vault, mountpoint string) *openVault {
 	return &openVault{
-		tree: localTree{root: mountpoint, sync: true},
+		tree: tree.Local{Root: mountpoint, Sync: true},
 		lacking: func() ([]string, error) {
 			sum, err := v.ReadSummary()
 			return volume.Lacking(sum), err
@@ -101,6 +102,6 @@ func withKeys(cmd *cobra.Command, v *vault.Vault, keys *vault.Keys, f func(*open
 	for _, line := range vol.Warnings() {
 		warn(cmd.ErrOrStderr(), "%s", line)
 	}
-	err = f(&openVault{tree: newMirrorTree(vol.Mirror()), lacking: vol.Sync})
+	err = f(&openVault{tree: tree.OfMirror(vol.Mirror()), lacking: vol.Sync})
 	return errors.Join(err, vol.Close())
 }

@@ -1,4 +1,4 @@
-package main
+package tree
 
 import (
 	"errors"
@@ -21,7 +21,8 @@ type mirrorTree struct {
 	pinned map[uint64]*mirror.Node // nodes with several links: an inode number is unique only while its node lives
 }
 
-func newMirrorTree(m *mirror.Mirror) *mirrorTree {
+// OfMirror is the tree of an open mirror.
+func OfMirror(m *mirror.Mirror) Tree {
 	return &mirrorTree{
 		mirror: m,
 		owner:  mirror.Owner{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())},
@@ -60,22 +61,22 @@ func (t *mirrorTree) in(op, name string, f func(dir *mirror.Node, base string) e
 }
 
 // entry describes a node, and keeps it alive if its inode number has to mean something later.
-func (t *mirrorTree) entry(name string, n *mirror.Node) (entry, error) {
+func (t *mirrorTree) entry(name string, n *mirror.Node) (Entry, error) {
 	a, err := n.Attr()
 	if err != nil {
-		return entry{}, err
+		return Entry{}, err
 	}
 	if a.Nlink > 1 && !n.IsDir() && t.pinned[a.Ino] == nil {
 		n.Ref()
 		t.pinned[a.Ino] = n
 	}
-	return entry{
+	return Entry{
 		Name: name, Mode: a.Mode, Size: a.Size, Mtime: a.Mtime, Ino: a.Ino, Nlink: uint64(a.Nlink),
 		UID: a.UID, GID: a.GID, Rdev: uint64(a.Rdev),
 	}, nil
 }
 
-func (t *mirrorTree) Lstat(name string) (e entry, err error) {
+func (t *mirrorTree) Lstat(name string) (e Entry, err error) {
 	err = t.at("lstat", name, func(n *mirror.Node) error {
 		e, err = t.entry(path.Base("/"+name), n)
 		return err
@@ -83,7 +84,7 @@ func (t *mirrorTree) Lstat(name string) (e entry, err error) {
 	return e, err
 }
 
-func (t *mirrorTree) ReadDir(name string) (entries []entry, err error) {
+func (t *mirrorTree) ReadDir(name string) (entries []Entry, err error) {
 	err = t.at("readdir", name, func(dir *mirror.Node) error {
 		list, err := dir.ReadDir()
 		if err != nil {
@@ -103,7 +104,7 @@ func (t *mirrorTree) ReadDir(name string) (entries []entry, err error) {
 		}
 		return nil
 	})
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 	return entries, err
 }
 
@@ -115,7 +116,7 @@ func (t *mirrorTree) Readlink(name string) (target string, err error) {
 	return target, err
 }
 
-func (t *mirrorTree) Open(name string) (r treeReader, err error) {
+func (t *mirrorTree) Open(name string) (r Reader, err error) {
 	err = t.at("open", name, func(n *mirror.Node) error {
 		h, err := n.Open(mirror.OpenOptions{})
 		r = mirrorReader{h}
@@ -124,7 +125,7 @@ func (t *mirrorTree) Open(name string) (r treeReader, err error) {
 	return r, err
 }
 
-// mirrorReader gives an open file of a mirror the Next of treeReader.
+// mirrorReader gives an open file of a mirror the Next of Reader.
 type mirrorReader struct{ *mirror.Handle }
 
 func (r mirrorReader) Next(off int64, data bool) (int64, error) {
@@ -135,7 +136,7 @@ func (r mirrorReader) Next(off int64, data bool) (int64, error) {
 	return at, err
 }
 
-func (t *mirrorTree) Create(name string) (w treeWriter, err error) {
+func (t *mirrorTree) Create(name string) (w Writer, err error) {
 	err = t.in("create", name, func(dir *mirror.Node, base string) error {
 		n, h, err := dir.Create(base, 0o600, t.owner)
 		if err != nil {
@@ -154,7 +155,7 @@ func (t *mirrorTree) Mkdir(name string) error {
 	})
 }
 
-func (t *mirrorTree) Mknod(name string, e entry) error {
+func (t *mirrorTree) Mknod(name string, e Entry) error {
 	return t.in("mknod", name, func(dir *mirror.Node, base string) error {
 		return forget(dir.Mknod(base, e.Mode&unix.S_IFMT|0o600, uint32(e.Rdev), t.owner))
 	})
@@ -184,11 +185,11 @@ func (t *mirrorTree) Remove(name string) error {
 	return t.in("remove", name, func(dir *mirror.Node, base string) error { return dir.Unlink(base) })
 }
 
-func (t *mirrorTree) SetMeta(name string, e entry) error {
+func (t *mirrorTree) SetMeta(name string, e Entry) error {
 	return t.at("setattr", name, func(n *mirror.Node) error {
 		mode := e.Mode & 0o7777
 		change := mirror.SetAttr{Mtime: &e.Mtime}
-		if !e.isSymlink() {
+		if !e.IsSymlink() {
 			change.Mode = &mode
 		}
 		if os.Geteuid() == 0 {

@@ -1,4 +1,4 @@
-package main
+package tree
 
 import (
 	"errors"
@@ -12,35 +12,35 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// localTree is a directory of this machine. With sync, a file that was created is on stable storage when it is closed.
-type localTree struct {
-	root string // "" takes every path as it is
-	sync bool
+// Local is a directory of this machine. With Sync, a file that was created is on stable storage when it is closed.
+type Local struct {
+	Root string // "" takes every path as it is
+	Sync bool
 }
 
-func (t localTree) path(name string) string {
-	if t.root == "" {
+func (t Local) path(name string) string {
+	if t.Root == "" {
 		return name
 	}
-	return filepath.Join(t.root, name)
+	return filepath.Join(t.Root, name)
 }
 
-func (t localTree) Lstat(name string) (entry, error) {
+func (t Local) Lstat(name string) (Entry, error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(t.path(name), &st); err != nil {
-		return entry{}, &fs.PathError{Op: "lstat", Path: name, Err: err}
+		return Entry{}, &fs.PathError{Op: "lstat", Path: name, Err: err}
 	}
 	return statEntry(filepath.Base(t.path(name)), &st), nil
 }
 
-func statEntry(name string, st *unix.Stat_t) entry {
-	return entry{
+func statEntry(name string, st *unix.Stat_t) Entry {
+	return Entry{
 		Name: name, Mode: st.Mode, Size: st.Size, Mtime: time.Unix(st.Mtim.Unix()),
 		Ino: st.Ino, Dev: st.Dev, Nlink: uint64(st.Nlink), UID: st.Uid, GID: st.Gid, Rdev: st.Rdev,
 	}
 }
 
-func (t localTree) ReadDir(name string) ([]entry, error) {
+func (t Local) ReadDir(name string) ([]Entry, error) {
 	f, err := os.Open(t.path(name))
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (t localTree) ReadDir(name string) ([]entry, error) {
 		return nil, err
 	}
 	slices.Sort(names)
-	entries := make([]entry, 0, len(names))
+	entries := make([]Entry, 0, len(names))
 	for _, n := range names {
 		e, err := t.Lstat(filepath.Join(name, n))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -66,9 +66,9 @@ func (t localTree) ReadDir(name string) ([]entry, error) {
 	return entries, nil
 }
 
-func (t localTree) Readlink(name string) (string, error) { return os.Readlink(t.path(name)) }
+func (t Local) Readlink(name string) (string, error) { return os.Readlink(t.path(name)) }
 
-func (t localTree) Open(name string) (treeReader, error) {
+func (t Local) Open(name string) (Reader, error) {
 	f, err := os.Open(t.path(name))
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (t localTree) Open(name string) (treeReader, error) {
 	return localSource{f}, nil
 }
 
-// localSource gives a file the Next of treeReader.
+// localSource gives a file the Next of Reader.
 type localSource struct{ file *os.File }
 
 func (s localSource) ReadAt(p []byte, off int64) (int, error) { return s.file.ReadAt(p, off) }
@@ -94,12 +94,12 @@ func (s localSource) Next(off int64, data bool) (int64, error) {
 	return at, err
 }
 
-func (t localTree) Create(name string) (treeWriter, error) {
+func (t Local) Create(name string) (Writer, error) {
 	f, err := os.OpenFile(t.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if t.sync {
+	if t.Sync {
 		return syncedFile{f}, nil
 	}
 	return f, nil
@@ -110,23 +110,23 @@ type syncedFile struct{ *os.File }
 
 func (f syncedFile) Close() error { return errors.Join(f.File.Sync(), f.File.Close()) }
 
-func (t localTree) Mkdir(name string) error { return os.Mkdir(t.path(name), 0o700) }
+func (t Local) Mkdir(name string) error { return os.Mkdir(t.path(name), 0o700) }
 
-func (t localTree) Mknod(name string, e entry) error {
+func (t Local) Mknod(name string, e Entry) error {
 	if err := unix.Mknod(t.path(name), e.Mode&unix.S_IFMT|0o600, int(e.Rdev)); err != nil {
 		return &fs.PathError{Op: "mknod", Path: name, Err: err}
 	}
 	return nil
 }
 
-func (t localTree) Symlink(target, name string) error { return os.Symlink(target, t.path(name)) }
-func (t localTree) Link(old, name string) error       { return os.Link(t.path(old), t.path(name)) }
-func (t localTree) Rename(old, name string) error     { return os.Rename(t.path(old), t.path(name)) }
-func (t localTree) Remove(name string) error          { return os.Remove(t.path(name)) }
+func (t Local) Symlink(target, name string) error { return os.Symlink(target, t.path(name)) }
+func (t Local) Link(old, name string) error       { return os.Link(t.path(old), t.path(name)) }
+func (t Local) Rename(old, name string) error     { return os.Rename(t.path(old), t.path(name)) }
+func (t Local) Remove(name string) error          { return os.Remove(t.path(name)) }
 
 // SetMeta sets the owner first: changing it clears setuid and setgid. Who cannot give a file its owner must not give it
 // these bits either.
-func (t localTree) SetMeta(name string, e entry) error {
+func (t Local) SetMeta(name string, e Entry) error {
 	at, mode := t.path(name), e.Mode&0o7777
 	if os.Geteuid() == 0 {
 		if err := os.Lchown(at, int(e.UID), int(e.GID)); err != nil {
@@ -135,7 +135,7 @@ func (t localTree) SetMeta(name string, e entry) error {
 	} else if e.UID != uint32(os.Geteuid()) {
 		mode &^= unix.S_ISUID | unix.S_ISGID
 	}
-	if !e.isSymlink() {
+	if !e.IsSymlink() {
 		if err := unix.Chmod(at, mode); err != nil {
 			return &fs.PathError{Op: "chmod", Path: name, Err: err}
 		}

@@ -1,4 +1,4 @@
-package main
+package tree
 
 import (
 	"context"
@@ -14,9 +14,9 @@ import (
 
 // testTree is a directory with the given entries: a name that ends in '/' is a directory, "name -> target" a symlink, and
 // anything else a file that holds its own name.
-func testTree(t *testing.T, entries ...string) localTree {
+func testTree(t *testing.T, entries ...string) Local {
 	t.Helper()
-	tree := localTree{root: t.TempDir()}
+	tree := Local{Root: t.TempDir()}
 	for _, e := range entries {
 		var err error
 		switch name, target, isLink := strings.Cut(e, " -> "); {
@@ -48,32 +48,32 @@ func TestResolve(t *testing.T) {
 		"self/self/dir/sub/file": "dir/sub/file",
 		"out/dir":                "dir", // there is nothing above the root
 	} {
-		if got, _, err := resolve(tree, typed); err != nil || got != want {
-			t.Errorf("resolve(%q) = %q, %v; want %q", typed, got, err, want)
+		if got, _, err := Resolve(tree, typed); err != nil || got != want {
+			t.Errorf("Resolve(%q) = %q, %v; want %q", typed, got, err, want)
 		}
 	}
 	for typed, want := range map[string]error{
-		"root": errOutside, "root/passwd": errOutside, "loop": unix.ELOOP, "gone": fs.ErrNotExist, "none/x": fs.ErrNotExist,
+		"root": ErrOutside, "root/passwd": ErrOutside, "loop": unix.ELOOP, "gone": fs.ErrNotExist, "none/x": fs.ErrNotExist,
 		"dir/sub/file/x": unix.ENOTDIR,
 	} {
-		if got, _, err := resolve(tree, typed); !errors.Is(err, want) {
-			t.Errorf("resolve(%q) = %q, %v; want %v", typed, got, err, want)
+		if got, _, err := Resolve(tree, typed); !errors.Is(err, want) {
+			t.Errorf("Resolve(%q) = %q, %v; want %v", typed, got, err, want)
 		}
 	}
-	if got, e, err := resolveDir(tree, "self/dir/back"); err != nil || got != "dir/back" || !e.isSymlink() {
-		t.Errorf("resolveDir kept %q, %v, %v", got, e, err)
+	if got, e, err := ResolveDir(tree, "self/dir/back"); err != nil || got != "dir/back" || !e.IsSymlink() {
+		t.Errorf("ResolveDir kept %q, %v, %v", got, e, err)
 	}
 }
 
 // copyTest copies "from" into an empty directory as "to".
-func copyTest(t *testing.T, ctx context.Context, src, dst localTree, from string) (*copier, []string, error) {
+func copyTest(t *testing.T, ctx context.Context, src, dst Local, from string) (*Copier, []string, error) {
 	t.Helper()
 	var failed []string
-	c := &copier{
-		src: src, dst: dst, recursive: true, bar: &progress{},
-		failed: func(name string, _ error) { failed = append(failed, name) },
+	c := &Copier{
+		Src: src, Dst: dst, Recursive: true, Progress: func(int64) {},
+		Failed: func(name string, _ error) { failed = append(failed, name) },
 	}
-	err := c.copy(ctx, from, "to")
+	err := c.Copy(ctx, from, "to")
 	return c, failed, err
 }
 
@@ -87,8 +87,8 @@ func TestCopyKeepsWhatItCannotReplace(t *testing.T) {
 	if got := strings.Join(failed, " "); got != "from/a from/c" {
 		t.Errorf("failed: %s", got)
 	}
-	if c.done.Files != 1 || c.done.Failed != 2 {
-		t.Errorf("done: %+v", c.done)
+	if c.Done.Files != 1 || c.Done.Failed != 2 {
+		t.Errorf("done: %+v", c.Done)
 	}
 	if content, _ := os.ReadFile(dst.path("to/c")); string(content) != "to/c" {
 		t.Errorf("the file in the way holds %q", content)
@@ -102,7 +102,7 @@ func TestCopyInterrupted(t *testing.T) {
 	src, dst := testTree(t, "from/", "from/a"), testTree(t, "to/", "to/a")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := copyTest(t, ctx, src, dst, "from"); !errors.Is(err, errInterrupted) {
+	if _, _, err := copyTest(t, ctx, src, dst, "from"); !errors.Is(err, ErrInterrupted) {
 		t.Errorf("ended with %v", err)
 	}
 	if content, _ := os.ReadFile(dst.path("to/a")); string(content) != "to/a" {
@@ -118,9 +118,9 @@ func TestCopyInterrupted(t *testing.T) {
 
 func TestCopyFileThatHidesItsSize(t *testing.T) {
 	dst := testTree(t)
-	c, failed, err := copyTest(t, t.Context(), localTree{}, dst, "/proc/self/status")
-	if err != nil || len(failed) > 0 || c.done.Bytes == 0 {
-		t.Fatalf("%+v, %q, %v", c.done, failed, err)
+	c, failed, err := copyTest(t, t.Context(), Local{}, dst, "/proc/self/status")
+	if err != nil || len(failed) > 0 || c.Done.Bytes == 0 {
+		t.Fatalf("%+v, %q, %v", c.Done, failed, err)
 	}
 	if content, _ := os.ReadFile(dst.path("to")); !strings.HasPrefix(string(content), "Name:") {
 		t.Errorf("copied %q", content)
