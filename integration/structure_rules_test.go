@@ -29,8 +29,9 @@ var parts = []struct {
 	{"fs/mount", 3, []string{"fs/mirror", "fs/cloud", "cipher"}},
 	{"fs/volume", 4, []string{"fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
 	{"fs/tree", 4, []string{"fs/mirror"}},
+	{"fs/exchange", 5, []string{"fs/tree", "fs/mirror", "fs/durable", "cipher"}},
 	{"fs", 0, nil}, // the map: no code
-	{"cmd", 6, []string{"fs/volume", "fs/tree", "fs/mount", "fs/mirror", "fs/vault", "fs/durable", "cipher"}},
+	{"cmd", 6, []string{"fs/volume", "fs/tree", "fs/exchange", "fs/mount", "fs/vault", "cipher"}},
 	{"integration", 7, []string{"cmd", "fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
 }
 

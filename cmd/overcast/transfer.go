@@ -35,11 +35,7 @@ func (f *transferFlags) transfer(cmd *cobra.Command, t tree.Transfer) error {
 	bar := &progress{}
 	c := &tree.Copier{
 		Dst: t.Target(), Recursive: f.recursive,
-		Progress: func(n int64) { bar.add(n) },
-		Failed: func(name string, err error) {
-			bar.clear()
-			fmt.Fprintf(cmd.ErrOrStderr(), "overcast: %s\n", printable(pathFailure(cmd.Name(), name, err).Error()))
-		},
+		Progress: bar.add, Failed: bar.complain(cmd),
 	}
 	jobs, err := t.Plan(c.Fail)
 	if err != nil {
@@ -50,7 +46,7 @@ func (f *transferFlags) transfer(cmd *cobra.Command, t tree.Transfer) error {
 		for _, j := range jobs {
 			total += tree.Measure(cmd.Context(), j.Src, j.From)
 		}
-		bar = newProgress(cmd.ErrOrStderr(), total)
+		*bar = *newProgress(cmd.ErrOrStderr(), total)
 	}
 	for _, j := range jobs {
 		if c.Src = j.Src; err == nil {

@@ -114,7 +114,7 @@ func (c *Copier) copyEntry(ctx context.Context, from, to string, e Entry) error 
 	target, replaces := to, false
 	switch there, err := c.Dst.Lstat(to); {
 	case err == nil && there.IsDir():
-		return fmt.Errorf("%s is a directory", to)
+		return fmt.Errorf("%s is a directory", Quote(to))
 	case err == nil:
 		target, replaces = path.Join(path.Dir(to), ".overcast-"+rand.Text()+".tmp"), true
 	case !errors.Is(err, fs.ErrNotExist):

@@ -8,6 +8,7 @@
 //	copy.go      copying from one tree to another
 //	side.go      what the paths that a user types mean, on either side
 //	transfer.go  what a user asked to be copied, as jobs
+//	quote.go     names in messages and lists
 //
 // A copy takes its name when it is complete; what cannot be copied is told, and
 // the rest is copied all the same. Nothing is ever removed but a copy that

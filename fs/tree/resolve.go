@@ -38,7 +38,7 @@ func Resolve(t Tree, name string) (string, Entry, error) {
 			}
 			if path.IsAbs(target) {
 				return "", Entry{}, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("%s points to %s: %w",
-					"/"+next, target, ErrOutside)}
+					Quote("/"+next), Quote(target), ErrOutside)}
 			}
 			done, rest = "", Clean(path.Join(done, target, after))
 		case !more:

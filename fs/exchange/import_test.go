@@ -1,25 +1,22 @@
-package main
+package exchange
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/audit"
 	"github.com/overcast-fs/overcast/fs/tree"
-	"github.com/overcast-fs/overcast/fs/volume"
 )
 
 // emptyCloud is a cloud that has nothing.
-func emptyCloud(t *testing.T, name string) volume.Copy {
+func emptyCloud(t *testing.T, name string) Copy {
 	t.Helper()
 	keys, err := cipher.NewCloud(cipher.CloudParams{Key: cipher.NewKey(), Suite: cipher.AES256, ChunkLog2: 12})
 	if err != nil {
@@ -30,43 +27,38 @@ func emptyCloud(t *testing.T, name string) volume.Copy {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { dir.Close() })
-	return volume.Copy{Name: name, Cloud: audit.New(dir, keys)}
+	return Copy{name, audit.New(dir, keys).Sum}
 }
 
-func testImporter(t *testing.T, ctx context.Context, patience time.Duration) (*importer, *bytes.Buffer) {
+func testImporter(t *testing.T) (im *Importer, copies []Copy, said *strings.Builder) {
 	t.Helper()
-	cmd, stderr := &cobra.Command{}, new(bytes.Buffer)
-	cmd.SetContext(ctx)
-	cmd.SetErr(stderr)
-	im := &importer{cmd: cmd, bar: &progress{}, present: []present{{name: "dir/file"}}}
-	im.vault = &auditedVault{clouds: []volume.Copy{emptyCloud(t, "alpha"), emptyCloud(t, "beta")}, patience: patience}
-	return im, stderr
+	said = new(strings.Builder)
+	im = NewImporter(ImportOptions{
+		Progress: func(int64) {}, Complain: func(name string, err error) { fmt.Fprintf(said, "%s: %v\n", name, err) },
+	}, nil, "")
+	im.present = []present{{name: "dir/file"}}
+	return im, []Copy{emptyCloud(t, "alpha"), emptyCloud(t, "beta")}, said
 }
 
 // TestImportVerifies is about a file that was written and that no cloud has.
 func TestImportVerifies(t *testing.T) {
-	im, stderr := testImporter(t, context.Background(), 0)
-	if err := im.verify(); err != nil {
+	im, copies, said := testImporter(t)
+	if err := im.Verify(t.Context(), copies, 0); err != nil {
 		t.Fatal(err)
 	}
-	said := stderr.String()
-	if im.done.Unverified != 1 || !strings.Contains(said, "/dir/file: cloud alpha: ") || !strings.Contains(said, "; cloud beta: ") {
-		t.Errorf("%+v, %q", im.done, said)
-	}
-	var f *failure
-	if err := im.outcome(nil); !errors.As(err, &f) || f.code != exitPartial {
-		t.Errorf("the outcome is %v", err)
+	if im.Done.Unverified != 1 || !strings.Contains(said.String(), "/dir/file: cloud alpha: ") || !strings.Contains(said.String(), "; cloud beta: ") {
+		t.Errorf("%+v, %q", im.Done, said)
 	}
 }
 
 // TestImportWaitsForAMount looks again and again, until it is told to stop.
 func TestImportWaitsForAMount(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	im, _ := testImporter(t, ctx, time.Hour)
+	ctx, cancel := context.WithCancel(t.Context())
+	im, copies, _ := testImporter(t)
 	done := make(chan error, 1)
-	go func() { done <- im.verify() }()
+	go func() { done <- im.Verify(ctx, copies, time.Hour) }()
 	cancel()
-	if err := <-done; !errors.Is(err, errInterrupted) {
+	if err := <-done; !errors.Is(err, tree.ErrInterrupted) {
 		t.Errorf("interrupted: %v", err)
 	}
 }
@@ -84,13 +76,13 @@ func TestImportPlan(t *testing.T) {
 		writeFile(t, filepath.Join(dir, name), "")
 	}
 	var failed []string
-	p := importPlan{targets: make(map[string]string), failed: func(name string, err error) { failed = append(failed, name+": "+err.Error()) }}
+	p := plan{targets: make(map[string]string), failed: func(name string, err error) { failed = append(failed, name+": "+err.Error()) }}
 	p.add(dir+"/", "dest")
 	p.add(dir+"/encrypted_a/", "dest")
 	p.add(dir+"/encrypted_a", "")
 	var got []string
-	for _, job := range append(p.dirs, p.files...) {
-		got = append(got, strings.TrimPrefix(job.from, dir+"/")+" > "+job.to+" ("+job.listed+")")
+	for _, j := range append(p.dirs, p.files...) {
+		got = append(got, strings.TrimPrefix(j.from, dir+"/")+" > "+j.to+" ("+j.listed+")")
 	}
 	want := []string{
 		"encrypted_dir > dest/encrypted_dir (encrypted_dir)",

@@ -1,4 +1,4 @@
-package main
+package exchange
 
 import (
 	"bufio"
@@ -14,36 +14,37 @@ import (
 	"github.com/overcast-fs/overcast/fs/tree"
 )
 
-// A manifest lists plaintext files: what import must find, or what export wrote. In a file it is one line for each:
+// A Manifest lists plaintext files: what import must find, or what export wrote. In a file it is one line for each:
 //
 //	path TAB size in bytes TAB SHA-256 in hexadecimal
 //
 // The path is relative to the directory that everything goes to or comes from. One that holds a control character, is no
 // UTF-8 or begins with a quotation mark or '#' is quoted as in Go. Empty lines and lines that begin with '#' are passed over.
-type manifest map[string]audit.Sum
+type Manifest map[string]audit.Sum
 
-func readManifest(file string) (manifest, error) {
+// ReadManifest reads a file.
+func ReadManifest(file string) (Manifest, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
 	defer f.Close()
-	m := make(manifest)
+	m := make(Manifest)
 	lines := bufio.NewScanner(f)
 	for number := 1; lines.Scan(); number++ {
 		if line := lines.Text(); line != "" && line[0] != '#' {
 			if err := m.parse(line); err != nil {
-				return nil, fmt.Errorf("manifest: %s: line %d: %w", quoteName(file), number, err)
+				return nil, fmt.Errorf("manifest: %s: line %d: %w", tree.Quote(file), number, err)
 			}
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("manifest: %s: %w", quoteName(file), err)
+		return nil, fmt.Errorf("manifest: %s: %w", tree.Quote(file), err)
 	}
 	return m, nil
 }
 
-func (m manifest) parse(line string) error {
+func (m Manifest) parse(line string) error {
 	fields := strings.Split(line, "\t")
 	if len(fields) != 3 {
 		return errors.New("not path, size and SHA-256 with a tab between them")
@@ -73,7 +74,7 @@ func (m manifest) parse(line string) error {
 
 // writeManifestLine adds one file. The error is the writer's.
 func writeManifestLine(w io.Writer, name string, sum audit.Sum) error {
-	if quoteName(name) != name || name[0] == '"' || name[0] == '#' {
+	if tree.Quote(name) != name || name[0] == '"' || name[0] == '#' {
 		name = strconv.Quote(name)
 	}
 	_, err := fmt.Fprintf(w, "%s\t%d\t%x\n", name, sum.Size, sum.SHA256)

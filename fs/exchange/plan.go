@@ -1,4 +1,4 @@
-package main
+package exchange
 
 import (
 	"errors"
@@ -13,23 +13,23 @@ import (
 	"github.com/overcast-fs/overcast/fs/tree"
 )
 
-// importJob is one file or directory, from the local file system into the vault.
-type importJob struct {
+// A job is one file or directory, from the local file system into the vault.
+type job struct {
 	from, to string
 	listed   string // its name in a manifest
 	entry    tree.Entry
 }
 
-// importPlan is everything that an import is about to do, found before anything is done.
-type importPlan struct {
-	dirs    []importJob // each behind the one that it is in
-	files   []importJob
+// A plan is everything that an import is about to do, found before anything is done.
+type plan struct {
+	dirs    []job // each behind the one that it is in
+	files   []job
 	targets map[string]string // where each target comes from
 	failed  func(name string, err error)
 }
 
 // add plans what a user typed as a source. dest is a path of the vault.
-func (p *importPlan) add(typed, dest string) {
+func (p *plan) add(typed, dest string) {
 	at, e, err := tree.LocalSide{}.Find(typed)
 	if err != nil {
 		p.failed(typed, err)
@@ -41,14 +41,14 @@ func (p *importPlan) add(typed, dest string) {
 	case contents && !e.IsDir():
 		p.failed(typed, unix.ENOTDIR)
 	case contents:
-		p.addContents(importJob{from: at, to: dest})
+		p.addContents(job{from: at, to: dest})
 	default:
-		p.addEntry(importJob{from: at, to: dest}, at, e)
+		p.addEntry(job{from: at, to: dest}, at, e)
 	}
 }
 
 // addContents plans what is in a directory.
-func (p *importPlan) addContents(dir importJob) {
+func (p *plan) addContents(dir job) {
 	entries, err := tree.Local{}.ReadDir(dir.from)
 	if err != nil {
 		p.failed(dir.from, err)
@@ -59,33 +59,33 @@ func (p *importPlan) addContents(dir importJob) {
 }
 
 // addEntry plans what is at a local path, for the target of dir.
-func (p *importPlan) addEntry(dir importJob, at string, e tree.Entry) {
+func (p *plan) addEntry(dir job, at string, e tree.Entry) {
 	name := e.Name
 	if e.Is(unix.S_IFREG) {
-		name = strings.TrimPrefix(name, encryptedPrefix)
+		name = strings.TrimPrefix(name, EncryptedPrefix)
 	}
-	job := importJob{from: at, to: path.Join(dir.to, name), listed: path.Join(dir.listed, name), entry: e}
-	other, taken := p.targets[job.to]
+	j := job{from: at, to: path.Join(dir.to, name), listed: path.Join(dir.listed, name), entry: e}
+	other, taken := p.targets[j.to]
 	switch {
 	case e.IsDir():
-		p.dirs = append(p.dirs, job)
-		p.addContents(job)
+		p.dirs = append(p.dirs, j)
+		p.addContents(j)
 	case !e.Is(unix.S_IFREG):
 		p.failed(at, fmt.Errorf("is a %s, and such scripts write only files", e.Kind()))
 	case isTag(at):
 	case name == "":
 		p.failed(at, errors.New("has no name but the prefix"))
 	case taken:
-		p.failed(at, fmt.Errorf("goes where %s goes, to /%s", quoteName(other), quoteName(job.to)))
+		p.failed(at, fmt.Errorf("goes where %s goes, to /%s", tree.Quote(other), tree.Quote(j.to)))
 	default:
-		p.targets[job.to] = at
-		p.files = append(p.files, job)
+		p.targets[j.to] = at
+		p.files = append(p.files, j)
 	}
 }
 
 // isTag reports whether a file is the HMAC of the one beside it, and so nothing to import.
 func isTag(at string) bool {
-	tagged, ok := strings.CutSuffix(at, tagSuffix)
+	tagged, ok := strings.CutSuffix(at, TagSuffix)
 	if !ok {
 		return false
 	}
@@ -94,13 +94,13 @@ func isTag(at string) bool {
 }
 
 // hold compares the plan with a manifest: what only one of the two has is not imported.
-func (p *importPlan) hold(m manifest) {
+func (p *plan) hold(m Manifest) {
 	listed := make(map[string]bool, len(p.files))
-	p.files = slices.DeleteFunc(p.files, func(job importJob) bool {
-		listed[job.listed] = true
-		_, ok := m[job.listed]
+	p.files = slices.DeleteFunc(p.files, func(j job) bool {
+		listed[j.listed] = true
+		_, ok := m[j.listed]
 		if !ok {
-			p.failed(job.from, errors.New("is not in the manifest"))
+			p.failed(j.from, errors.New("is not in the manifest"))
 		}
 		return !ok
 	})
