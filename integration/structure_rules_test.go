@@ -31,7 +31,8 @@ var parts = []struct {
 	{"fs/tree", 4, []string{"fs/mirror"}},
 	{"fs/exchange", 5, []string{"fs/tree", "fs/mirror", "fs/durable", "cipher"}},
 	{"fs", 0, nil}, // the map: no code
-	{"cmd", 6, []string{"fs/volume", "fs/tree", "fs/exchange", "fs/mount", "fs/vault", "cipher"}},
+	{"cmd/overcast/internal/daemon", 5, []string{"fs/volume", "fs/vault", "cipher"}},
+	{"cmd", 6, []string{"cmd/overcast/internal/daemon", "fs/volume", "fs/tree", "fs/exchange", "fs/mount", "fs/vault", "cipher"}},
 	{"integration", 7, []string{"cmd", "fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
 }
 

@@ -1,34 +1,24 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"log/slog"
-	"os"
-	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/daemon"
 	"github.com/overcast-fs/overcast/fs/mount"
 	"github.com/overcast-fs/overcast/fs/vault"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
 
-const (
-	// memoryLimit is where the garbage collector begins to work hard. With what it does not count a mount stays below
-	// 256 MiB.
-	memoryLimit = 192 << 20
+// This file is the rest of mount: the process that serves.
 
-	// minThreads is how many threads run Go code at once at the least. Some wait for requests in read(2) and count as
-	// running. Were they all that may, the runtime would take the right to run away from them after 20 µs, and each
-	// would have to get it back before it answers.
-	minThreads = 4
-)
-
-// serveOptions makes of the flags what package volume needs. This process is tuned for a mount from now on.
+// serveOptions makes of the flags what package volume needs. This process is one that serves a mount from now on.
 func (f *mountFlags) serveOptions(v *vault.Vault, mountpoint string, logger *slog.Logger) volume.ServeOptions {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
+	daemon.LimitMemory()
 	return volume.ServeOptions{
 		Options: volume.Options{
 			Logger: logger, ReadOnly: f.readOnly || f.hasOption("ro"), FsyncAll: f.fsyncAll(v),
@@ -37,9 +27,7 @@ func (f *mountFlags) serveOptions(v *vault.Vault, mountpoint string, logger *slo
 			Mountpoint: mountpoint, AllowOther: f.allowOther, ReadOnly: f.readOnly, Debug: f.debug, Idle: f.idle, Extra: f.options,
 		},
 		Mounted: func() {
-			if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < minThreads {
-				runtime.GOMAXPROCS(minThreads) // after mounting, by which go-fuse has settled for fewer readers
-			}
+			daemon.RaiseThreads()
 			logger.Info("mounted", "vault", v.Dir, "mountpoint", mountpoint, "version", buildVersion().Version)
 		},
 	}
@@ -56,4 +44,117 @@ func (f *mountFlags) runForeground(cmd *cobra.Command, v *vault.Vault, mountpoin
 	o.Warn = func(string) {} // the log says it
 	o.Ready = func(sum vault.Summary) error { return f.printMounted(cmd, v, sum) }
 	return volume.Serve(cmd.Context(), v, keys, o)
+}
+
+// childFlag tells the program that it is the background process of a mount.
+const childFlag = "background-process"
+
+// runBackground starts the process that mounts, hands it the keys, and waits until the mount can be used.
+func (f *mountFlags) runBackground(cmd *cobra.Command, v *vault.Vault, mountpoint string, keys *vault.Keys) error {
+	sum, err := daemon.Start(cmd.Context(), daemon.Spec{
+		Args: f.childArgs(v.Dir, mountpoint), Keys: keys, Stderr: cmd.ErrOrStderr(),
+		Warn: func(line string) { warn(cmd.ErrOrStderr(), "%s", line) },
+	})
+	said, ok := errors.AsType[*daemon.Failure](err)
+	switch {
+	case cmd.Context().Err() != nil:
+		return errInterrupted
+	case ok:
+		return &failure{code: said.Code, err: said, next: said.Next}
+	case err != nil:
+		return fmt.Errorf("mount: %w", err)
+	}
+	if _, ok, err := mount.At(mountpoint); err != nil {
+		return err
+	} else if !ok {
+		return failf(exitMountpoint, "mountpoint %s: nothing is mounted on it", quoteName(mountpoint)).
+			advise("see %s", quoteName(v.LogPath()))
+	}
+	return f.printMounted(cmd, v, sum)
+}
+
+// childArgs are the flags that concern the mount itself.
+func (f *mountFlags) childArgs(vaultDir, mountpoint string) []string {
+	args := []string{"mount", "--" + childFlag}
+	for flag, set := range map[string]bool{"--read-only": f.readOnly, "--allow-other": f.allowOther} {
+		if set {
+			args = append(args, flag)
+		}
+	}
+	if f.idle != 0 {
+		args = append(args, "--idle="+f.idle.String())
+	}
+	if f.fsync != "" {
+		args = append(args, "--fsync="+f.fsync)
+	}
+	for _, o := range f.options {
+		args = append(args, "-o", o)
+	}
+	return append(args, "--", vaultDir, mountpoint)
+}
+
+// runChild is the background process. It reports how it came up to the one that started it, and afterwards only to its log.
+func (f *mountFlags) runChild(cmd *cobra.Command, vaultDir, mountpoint string) error {
+	child, err := daemon.Inherit()
+	if err != nil {
+		return usageError(cmd, fmt.Errorf("--%s is not for users", childFlag))
+	}
+	if err := f.serveChild(cmd.Context(), child, vaultDir, mountpoint); err != nil {
+		failed := classify(err)
+		child.Fail(daemon.Failure{Code: failed.code, Message: failed.Error(), Next: failed.next})
+		return &failure{code: failed.code} // what went wrong is said there, or in the log
+	}
+	return nil
+}
+
+func (f *mountFlags) serveChild(ctx context.Context, child *daemon.Child, vaultDir, mountpoint string) error {
+	v, err := loadVault(vaultDir)
+	if err != nil {
+		return err
+	}
+	keys, err := child.Keys(v)
+	if err != nil {
+		return err
+	}
+	defer keys.Wipe()
+	lock, err := volume.Lock(v) // before the log is touched, which is the holder's
+	if err != nil {
+		return err
+	}
+	log, err := daemon.OpenLog(v.LogPath())
+	if err != nil {
+		return errors.Join(failf(exitUnusable, "vault: %w", err), lock.Release())
+	}
+	defer log.Close()
+	o := f.serveOptions(v, mountpoint, slog.New(slog.NewTextHandler(log, nil)))
+	o.Lock, o.Warn = lock, child.Warn
+	o.Ready = func(sum vault.Summary) error {
+		if err := log.TakeStderr(); err != nil {
+			return err
+		}
+		child.Ready(sum)
+		return nil
+	}
+	return volume.Serve(ctx, v, keys, o)
+}
+
+// mountResult is what mount prints as JSON.
+type mountResult struct {
+	Vault      string               `json:"vault"`
+	Mountpoint string               `json:"mountpoint"`
+	PID        int                  `json:"pid"`
+	ReadOnly   bool                 `json:"read_only"`
+	Lead       string               `json:"lead"`
+	Clouds     []volume.CloudStatus `json:"clouds"`
+}
+
+// printMounted says that the mount can be used.
+func (f *mountFlags) printMounted(cmd *cobra.Command, v *vault.Vault, sum vault.Summary) error {
+	if !f.asJSON {
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is mounted on %s\n", quoteName(v.Dir), quoteName(sum.Mountpoint))
+		return err
+	}
+	return printJSON(cmd, mountResult{
+		Vault: v.Dir, Mountpoint: sum.Mountpoint, PID: sum.PID, ReadOnly: sum.ReadOnly, Lead: sum.Lead, Clouds: volume.CloudStatuses(v, &sum, true),
+	})
 }

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 
 func TestLogRotatesOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	l, err := openLog(path)
+	l, err := OpenLog(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestLogRotatesOnce(t *testing.T) {
 func TestLogGoesOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	for _, line := range []string{"one\n", "two\n"} {
-		l, err := openLog(path)
+		l, err := OpenLog(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func TestLogFollowsNoSymlink(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "elsewhere"), filepath.Join(dir, "log")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openLog(filepath.Join(dir, "log")); err == nil {
+	if _, err := OpenLog(filepath.Join(dir, "log")); err == nil {
 		t.Error("a symlink was followed")
 	}
 }

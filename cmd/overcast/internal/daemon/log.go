@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"errors"
@@ -13,9 +13,9 @@ import (
 // logLimit is the size in bytes from which a log is put aside.
 const logLimit = 1 << 20
 
-// logFile is the log of a mount in the background. When it is full it becomes NAME.1, of which there is one. It holds no
+// A Log is the log file of a mount in the background. When it is full it becomes NAME.1, of which there is one. It holds no
 // names of files: nothing in a vault tells these.
-type logFile struct {
+type Log struct {
 	path string
 
 	mu     sync.Mutex // guards what follows
@@ -24,8 +24,9 @@ type logFile struct {
 	stderr bool // standard error goes here, too
 }
 
-func openLog(path string) (*logFile, error) {
-	l := &logFile{path: path}
+// OpenLog opens the log for appending, or makes it.
+func OpenLog(path string) (*Log, error) {
+	l := &Log{path: path}
 	if err := l.open(); err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func openLog(path string) (*logFile, error) {
 }
 
 // open opens the file for appending; the caller holds mu, or is the only one to know l.
-func (l *logFile) open() error {
+func (l *Log) open() error {
 	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return fmt.Errorf("log: %w", err)
@@ -50,7 +51,7 @@ func (l *logFile) open() error {
 }
 
 // Write appends one line.
-func (l *logFile) Write(line []byte) (int, error) {
+func (l *Log) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.size+int64(len(line)) > logLimit {
@@ -63,7 +64,7 @@ func (l *logFile) Write(line []byte) (int, error) {
 	return n, err
 }
 
-func (l *logFile) rotate() error {
+func (l *Log) rotate() error {
 	if err := os.Rename(l.path, l.path+".1"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("log: %w", err)
 	}
@@ -74,9 +75,9 @@ func (l *logFile) rotate() error {
 	return old.Close()
 }
 
-// takeStderr detaches the process from whoever started it: its standard error, to which the Go runtime writes when the
+// TakeStderr detaches the process from whoever started it: its standard error, to which the Go runtime writes when the
 // program crashes, goes to the log from now on.
-func (l *logFile) takeStderr() error {
+func (l *Log) TakeStderr() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := unix.Dup3(int(l.file.Fd()), unix.Stderr, 0); err != nil {
@@ -87,7 +88,7 @@ func (l *logFile) takeStderr() error {
 }
 
 // Close closes the log; standard error keeps its own handle.
-func (l *logFile) Close() error {
+func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.file.Close()

@@ -1,13 +1,15 @@
-package main
+package daemon
 
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/vault"
+	"github.com/overcast-fs/overcast/fs/volume"
 )
 
 // A vault's keys on their way through a pipe, from the process that derived them to the one that mounts. The clouds follow
@@ -24,6 +26,9 @@ type (
 		Suite cipher.Suite
 	}
 )
+
+// errChanged: the keys belong to what vault.toml said when they were asked for.
+var errChanged = errors.New("vault.toml has changed meanwhile")
 
 // writeKeys writes a vault's keys in one piece, which is smaller than what a pipe takes without a reader.
 func writeKeys(w io.Writer, k *vault.Keys) error {
@@ -71,7 +76,7 @@ func readKeys(r io.Reader, v *vault.Vault) (*vault.Keys, error) {
 	for i, c := range clouds {
 		if c.ID != v.Clouds[i].ID {
 			k.Wipe()
-			return nil, failf(exitUnusable, "vault: vault.toml has changed meanwhile")
+			return nil, &volume.Error{What: "vault", Dir: v.Dir, Err: errChanged}
 		}
 		k.Clouds = append(k.Clouds, vault.CloudKey{Name: v.Clouds[i].Name, ID: c.ID, Key: c.Key, Suite: c.Suite})
 	}
