@@ -160,6 +160,21 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// What desktops and df ask for all the time, the space and the root's own
+// attributes, keeps no mount.
+func TestIdleUnderDf(t *testing.T) {
+	m := start(t, helperConfig{Idle: 200 * time.Millisecond})
+	device := lstat(t, m.dir).Dev
+	eventually(t, "unmounted under df", func() bool {
+		var space unix.Statfs_t
+		check(t, unix.Statfs(m.dir, &space))
+		var st unix.Statx_t
+		check(t, unix.Statx(unix.AT_FDCWD, m.dir, unix.AT_STATX_FORCE_SYNC, unix.STATX_BASIC_STATS, &st))
+		return unix.Mkdev(st.Dev_major, st.Dev_minor) != device
+	})
+	m.leave()
+}
+
 // However many files a program looks at, the kernel does not know them all for
 // ever; what is in use it keeps.
 func TestManyNodes(t *testing.T) {
