@@ -31,7 +31,7 @@ func (v *Vault) Lock() (*Lock, error) {
 
 // Mounted tells whether a process has the vault's lock, and which.
 func (v *Vault) Mounted() (pid int, mounted bool, err error) {
-	file, err := os.Open(v.statePath(lockName))
+	file, err := openLock(v.statePath(lockName), os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, false, nil
 	}
@@ -60,7 +60,7 @@ func lockState(dir string) (*Lock, error) {
 	path := filepath.Join(dir, stateName, lockName)
 	const attempts = 1000
 	for range attempts {
-		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, filePerm)
+		file, err := openLock(path, os.O_RDWR|os.O_CREATE)
 		if err != nil {
 			return nil, err
 		}
@@ -76,6 +76,24 @@ func lockState(dir string) (*Lock, error) {
 		file.Close()
 	}
 	return nil, fmt.Errorf("%s: %w: another process keeps asking for its lock", dir, ErrLocked)
+}
+
+// openLock opens a lock file and nothing that somebody has put in its place: what
+// it leads to would be truncated, or waited on.
+func openLock(path string, flag int) (*os.File, error) {
+	file, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK, filePerm)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: %w: not a regular file", path, ErrDamaged)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
 }
 
 func describeHeld(dir string, file *os.File, err error) error {
@@ -104,7 +122,7 @@ func take(file *os.File) (taken bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if named, err := os.Stat(file.Name()); err != nil || !os.SameFile(ours, named) {
+	if named, err := os.Lstat(file.Name()); err != nil || !os.SameFile(ours, named) {
 		return false, nil
 	}
 	// The id is for others' messages; the lock holds without it.
@@ -141,10 +159,23 @@ func holder(file *os.File) int {
 func makeDir(d disk, path string) error {
 	err := d.Mkdir(path, dirPerm)
 	if errors.Is(err, fs.ErrExist) {
-		return nil
+		return checkOwnDir(path)
 	}
 	if err != nil {
 		return err
 	}
 	return d.SyncDir(filepath.Dir(path))
+}
+
+// checkOwnDir refuses a symlink that another user put in a directory's place: a
+// user's own may lead where it wants, and root must not follow it.
+func checkOwnDir(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().Type() != fs.ModeSymlink {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s: %w: a symbolic link of another user, which is not followed", path, ErrUnusable)
+	}
+	return nil
 }
