@@ -51,23 +51,27 @@ func runUnmount(cmd *cobra.Command, mountpoint string, lazy bool) error {
 	if err != nil {
 		return failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), reason(err))
 	}
-	v, err := volume.Unmount(cmd.Context(), at, volume.UnmountOptions{
+	waited, err := volume.Unmount(cmd.Context(), at, volume.UnmountOptions{
 		Lazy: lazy,
 		Waiting: func() {
 			fmt.Fprintf(cmd.ErrOrStderr(), "overcast: waiting until the last changes are committed\n")
 		},
 	})
+	held, isHeld := errors.AsType[*volume.HeldError](err)
 	switch {
 	case cmd.Context().Err() != nil:
 		return errInterrupted
 	case errors.Is(err, unix.EBUSY):
 		return failf(exitMountpoint, "mountpoint %s: in use by a program", quoteName(at)).
 			advise("close what uses it (fuser -vm %s lists it), or end it with overcast unmount --lazy %[1]s", quoteName(at))
+	case isHeld:
+		return failf(exitMountpoint, "mountpoint %s: %w", quoteName(at), held).
+			advise("end what holds it, or cut it off with overcast unmount --lazy %s", quoteName(at))
 	case errors.Is(err, mount.ErrNoFUSE):
 		return err
 	case err != nil:
 		return failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), err)
-	case v == nil:
+	case !waited:
 		warn(cmd.ErrOrStderr(), "%s is unmounted; its vault is not known, so it may still be committing changes", quoteName(at))
 	}
 	return nil

@@ -71,6 +71,10 @@ func Mount(m *mirror.Mirror, o Options) (*Server, error) {
 	return s, nil
 }
 
+// Device is the st_dev of everything in the mount, by which a table of mounts
+// tells it from any other.
+func (s *Server) Device() uint64 { return s.device }
+
 // checkMountpoint returns the absolute path of a directory to mount on.
 func checkMountpoint(path string) (string, error) {
 	abs, err := filepath.Abs(path)

@@ -2,6 +2,11 @@ package mount
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
@@ -59,4 +64,58 @@ func onTop(mounts []*mountinfo.Info, mountpoint string) (Entry, bool) {
 		}
 	}
 	return Entry{}, false
+}
+
+// A Process sees a mount that this process may not see.
+type Process struct {
+	PID  int
+	Name string
+	Entry
+}
+
+// String names the process.
+func (p Process) String() string { return fmt.Sprintf("process %d (%s)", p.PID, p.Name) }
+
+// Elsewhere lists the processes in other mount namespaces that have a mount of
+// this package for which want holds, the first in each namespace. What may not
+// be looked at is left out.
+func Elsewhere(want func(Entry) bool) []Process {
+	tables, _ := filepath.Glob("/proc/[0-9]*/mountinfo")
+	slices.SortFunc(tables, func(a, b string) int { return pidOf(a) - pidOf(b) })
+	own, _ := os.Readlink("/proc/self/ns/mnt")
+	seen := map[string]bool{own: true}
+	var found []Process
+	for _, path := range tables {
+		namespace, err := os.Readlink(filepath.Join(filepath.Dir(path), "ns/mnt"))
+		if err == nil && seen[namespace] {
+			continue
+		}
+		for _, e := range tableOf(path) {
+			if want(e) {
+				name, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "comm"))
+				found = append(found, Process{PID: pidOf(path), Name: strings.TrimSpace(string(name)), Entry: e})
+				break
+			}
+		}
+		if err == nil {
+			seen[namespace] = true
+		}
+	}
+	return found
+}
+
+func pidOf(path string) int {
+	pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+	return pid
+}
+
+// tableOf reads the table of another process, which may end meanwhile.
+func tableOf(path string) []Entry {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	mounts, _ := mountinfo.GetMountsFromReader(f, nil)
+	return ours(mounts)
 }

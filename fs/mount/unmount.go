@@ -39,7 +39,7 @@ func (s *Server) Unmount() error {
 		case <-time.After(firstPause << try):
 		}
 	}
-	s.flush()
+	Flush(s.mountpoint)
 	return Detach(context.Background(), s.mountpoint, true)
 }
 
@@ -55,15 +55,16 @@ func (s *Server) mounted() bool {
 	return err == nil && (device == s.device || s.device == 0)
 }
 
-// flush makes the kernel pass on what it holds back. What fails here fails, and
-// is said, again when the files are closed.
-func (s *Server) flush() {
-	fd, err := unix.Open(s.mountpoint, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+// Flush makes the kernel pass on what it holds back of a mount, and makes that
+// durable. What fails here fails, and is said, again when the files are closed.
+func Flush(mountpoint string) {
+	fd, err := unix.Open(mountpoint, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return
 	}
 	defer unix.Close(fd)
 	_ = unix.Syncfs(fd)
+	_ = unix.Fsync(fd)
 }
 
 // unmountIdle unmounts when nothing was open and nothing was asked for as long

@@ -49,6 +49,47 @@ func (v *Vault) Mounted() (pid int, mounted bool, err error) {
 	}
 }
 
+// HeldBy reports whether the kernel says that this process has the vault's lock.
+// What the lock file says anybody who may write it can have written.
+func (v *Vault) HeldBy(pid int) (bool, error) {
+	var st unix.Stat_t
+	if err := unix.Lstat(v.statePath(lockName), &st); err != nil {
+		return false, &os.PathError{Op: "lstat", Path: v.statePath(lockName), Err: err}
+	}
+	// It lists every lock of the machine, and may be long.
+	table, err := os.ReadFile("/proc/locks")
+	if err != nil {
+		return false, err
+	}
+	return holds(string(table), pid, &st), nil
+}
+
+// holds looks a lock up in /proc/locks, see proc_locks(5). A process that waits
+// for one has "->" before it.
+func holds(table string, pid int, st *unix.Stat_t) bool {
+	for line := range strings.Lines(table) {
+		f := strings.Fields(line)
+		if len(f) < 6 || f[1] != "FLOCK" || f[3] != "WRITE" || f[4] != strconv.Itoa(pid) {
+			continue
+		}
+		device, ino, _ := cutLast(f[5], ":")
+		// A filesystem of several volumes or layers shows stat another device than it tells here.
+		same := device == fmt.Sprintf("%02x:%02x", unix.Major(st.Dev), unix.Minor(st.Dev)) || unix.Major(st.Dev) == 0
+		if same && ino == strconv.FormatUint(st.Ino, 10) {
+			return true
+		}
+	}
+	return false
+}
+
+// cutLast is [strings.Cut] at the last separator.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
 // Release gives the lock back.
 func (l *Lock) Release() error {
 	// The file stays: whoever removed it could remove the lock of a third one.

@@ -25,6 +25,7 @@ const (
 type Summary struct {
 	PID        int            `json:"pid"`        // of the mount; 0 after it ended
 	Mountpoint string         `json:"mountpoint"` // "" after it ended
+	Device     uint64         `json:"device"`     // st_dev of everything in the mount; 0 in summaries of earlier programs
 	Started    time.Time      `json:"started"`
 	ReadOnly   bool           `json:"read_only"`
 	Lead       string         `json:"lead"` // a cloud's name

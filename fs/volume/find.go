@@ -74,15 +74,35 @@ func locked(v *vault.Vault, err error) error {
 	return &LockedError{Mountpoint: summary.Mountpoint, Err: err}
 }
 
-// MountOf finds where a vault is mounted.
+// MountOf finds where a vault is mounted. Only the process that has the vault's
+// lock serves it, and only where that process wrote down that it does: anybody
+// can mount something that bears the vault's name.
 func MountOf(v *vault.Vault) (mount.Entry, bool, error) {
-	mounts, err := mount.Table()
-	for i := len(mounts) - 1; i >= 0; i-- {
-		if mounts[i].Source == v.Dir {
-			return mounts[i], true, nil
-		}
+	sum, ok, err := serving(v)
+	if err != nil || !ok {
+		return mount.Entry{}, false, err
 	}
-	return mount.Entry{}, false, err
+	e, ok, err := mount.At(sum.Mountpoint)
+	return e, ok && isServed(e, sum), err
+}
+
+// serving returns what the process that has a vault's lock wrote down about its
+// mount, if there is one.
+func serving(v *vault.Vault) (sum vault.Summary, ok bool, err error) {
+	pid, locked, err := v.Mounted()
+	if err != nil || !locked {
+		return sum, false, unusable(v, err)
+	}
+	sum, err = v.ReadSummary()
+	if errors.Is(err, fs.ErrNotExist) {
+		return sum, false, nil
+	}
+	return sum, sum.PID == pid && sum.Mountpoint != "", unusable(v, err)
+}
+
+// isServed reports whether a mount is the one of a summary.
+func isServed(e mount.Entry, sum vault.Summary) bool {
+	return e.Mountpoint == sum.Mountpoint && (e.Device == sum.Device || sum.Device == 0)
 }
 
 // withoutPath is for messages that name the path already.

@@ -37,6 +37,7 @@ type server struct {
 	options ServeOptions
 	logger  *slog.Logger
 	started time.Time
+	device  uint64
 	last    vault.Summary // as it was written
 }
 
@@ -73,6 +74,7 @@ func (s *server) mount(ctx context.Context) error {
 		return err
 	}
 	s.options.Mounted()
+	s.device = mounted.Device()
 	err = s.refresh()
 	if err == nil {
 		err = s.options.Ready(s.last)
@@ -123,7 +125,7 @@ func (s *server) unmount(mounted *mount.Server, done <-chan error) error {
 // refresh writes the summary for status if something in it has changed.
 func (s *server) refresh() error {
 	sum := s.summary()
-	sum.PID, sum.Mountpoint, sum.Started = os.Getpid(), s.options.Mount.Mountpoint, s.started
+	sum.PID, sum.Mountpoint, sum.Device, sum.Started = os.Getpid(), s.options.Mount.Mountpoint, s.device, s.started
 	if reflect.DeepEqual(sum, s.last) {
 		return nil
 	}
