@@ -83,7 +83,7 @@ func (f *decryptFlags) check(cmd *cobra.Command, args []string) (pycrypto.Decryp
 }
 
 func (f *decryptFlags) run(cmd *cobra.Command, in, out string, o pycrypto.DecryptOptions) (err error) {
-	key, err := readKey(f.key)
+	key, err := readKey(cmd, f.key)
 	if err != nil {
 		return err
 	}

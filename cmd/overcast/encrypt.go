@@ -98,7 +98,7 @@ func (f *encryptFlags) run(cmd *cobra.Command, in string, outputs []string, padd
 	enc := exchange.NewEncryption(exchange.Options{Padding: padding, HMAC: f.hmac, Force: f.force})
 	defer enc.Discard()
 	for i, path := range outputs {
-		key, err := readKey(f.keys[i])
+		key, err := readKey(cmd, f.keys[i])
 		if err != nil {
 			return err
 		}

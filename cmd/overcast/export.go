@@ -68,7 +68,7 @@ func (f *exportFlags) check(cmd *cobra.Command) (o exchange.ExportOptions, err e
 	case f.key == "":
 		return o, usageError(cmd, errors.New("--key is missing"))
 	}
-	if o.Key, err = readKey(f.key); err != nil {
+	if o.Key, err = readKey(cmd, f.key); err != nil {
 		return o, fmt.Errorf("export: %w", err)
 	}
 	return o, nil

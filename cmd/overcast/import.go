@@ -80,7 +80,7 @@ func (f *importFlags) check(cmd *cobra.Command) (o exchange.ImportOptions, err e
 			return o, fmt.Errorf("import: %w", err)
 		}
 	}
-	if o.Key, err = readKey(f.key); err != nil {
+	if o.Key, err = readKey(cmd, f.key); err != nil {
 		return o, fmt.Errorf("import: %w", err)
 	}
 	return o, nil

@@ -25,8 +25,8 @@ const decryptedPrefix = "decrypted_"
 const progressFrom = 64 << 20
 
 // readKey reads a raw key from a file.
-func readKey(path string) (*pycrypto.Key, error) {
-	key, err := exchange.ReadKey(path)
+func readKey(cmd *cobra.Command, path string) (*pycrypto.Key, error) {
+	key, err := exchange.ReadKey(path, func(f *os.File) { warnOpenToAll(cmd, f) })
 	if bad, ok := errors.AsType[*exchange.KeyError](err); ok {
 		next := "overcast keygen makes one"
 		if bad.Text {

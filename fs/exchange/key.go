@@ -33,14 +33,17 @@ func (e *KeyError) Error() string { return fmt.Sprintf("key %s: %v", e.Path, e.E
 // Unwrap gives the reason.
 func (e *KeyError) Unwrap() error { return e.Err }
 
-// ReadKey reads a raw key from a file, or from a pipe that a shell names like one. Of a file that can be read and holds no
-// key the error is a [*KeyError].
-func ReadKey(path string) (*pycrypto.Key, error) {
+// ReadKey reads a raw key from a file, or from a pipe that a shell names like one; look, if it is not nil, sees the file
+// before. Of a file that can be read and holds no key the error is a [*KeyError].
+func ReadKey(path string, look func(f *os.File)) (*pycrypto.Key, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("key: %w", err)
 	}
 	defer f.Close()
+	if look != nil {
+		look(f)
+	}
 	raw, err := io.ReadAll(io.LimitReader(f, 4096))
 	defer clear(raw)
 	if err != nil {

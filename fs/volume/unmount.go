@@ -118,10 +118,14 @@ func (m *served) end(ctx context.Context, o UnmountOptions) error {
 	if m.vault == nil {
 		return nil
 	}
-	if by := mount.Elsewhere(func(e mount.Entry) bool { return e.Device == m.Device }); len(by) > 0 {
-		return &HeldError{by}
-	}
-	return awaitRelease(ctx, m.vault, o.Waiting)
+	return awaitRelease(ctx, m.vault, func() error {
+		// Whoever has just made another namespace has its own for an instant only, or stays.
+		if by := mount.Elsewhere(func(e mount.Entry) bool { return e.Device == m.Device }); len(by) > 0 {
+			return &HeldError{by}
+		}
+		o.Waiting()
+		return nil
+	})
 }
 
 // flush makes durable what was written to the mount, should others keep it. One
@@ -149,7 +153,7 @@ func (m *served) cut(ctx context.Context, o UnmountOptions) error {
 			return err
 		}
 		if m.known = told; told {
-			err = awaitRelease(ctx, m.vault, o.Waiting)
+			err = awaitRelease(ctx, m.vault, func() error { o.Waiting(); return nil })
 		}
 		if err != nil {
 			return err
@@ -201,15 +205,21 @@ func detach(ctx context.Context, mountpoint string) error {
 }
 
 // awaitRelease waits until the process of the mount has committed everything and
-// let go of the vault.
-func awaitRelease(ctx context.Context, v *vault.Vault, waiting func()) error {
-	hint := time.AfterFunc(patience, waiting)
-	defer hint.Stop()
+// let go of the vault. Once, when that takes longer than an instant, it asks late
+// whether to wait on.
+func awaitRelease(ctx context.Context, v *vault.Vault, late func() error) error {
 	const firstPause, longestPause = time.Millisecond, 20 * time.Millisecond
+	begun, asked := time.Now(), false
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		_, locked, err := v.Mounted()
 		if err != nil || !locked {
 			return err
+		}
+		if !asked && time.Since(begun) > patience {
+			asked = true
+			if err := late(); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-ctx.Done():
