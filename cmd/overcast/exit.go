@@ -113,6 +113,10 @@ func vaultFailure(err error) *failure {
 		return f.advise("overcast status %s tells about each", quoteName(bad.Dir))
 	case errors.Is(err, vault.ErrWrongCloud):
 		return f.advise("put each folder back, or correct the directories in %s", quoteName(filepath.Join(bad.Dir, "vault.toml")))
+	case errors.Is(err, vault.ErrSetting):
+		return f.advise("correct it in %s", quoteName(filepath.Join(bad.Dir, "vault.toml")))
+	case errors.Is(err, vault.ErrIsCloud):
+		return f.advise("name the vault's own directory, which holds vault.toml and keys.age")
 	}
 	return f
 }

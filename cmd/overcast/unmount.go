@@ -64,6 +64,8 @@ func runUnmount(cmd *cobra.Command, mountpoint string, lazy bool) error {
 	case errors.Is(err, unix.EBUSY):
 		return failf(exitMountpoint, "mountpoint %s: in use by a program", quoteName(at)).
 			advise("close what uses it (fuser -vm %s lists it), or end it with overcast unmount --lazy %[1]s", quoteName(at))
+	case errors.Is(err, volume.ErrNotMounted):
+		return notMounted(mountpoint)
 	case isHeld:
 		return failf(exitMountpoint, "mountpoint %s: %w", quoteName(at), held).
 			advise("end what holds it, or cut it off with overcast unmount --lazy %s", quoteName(at))
@@ -75,4 +77,18 @@ func runUnmount(cmd *cobra.Command, mountpoint string, lazy bool) error {
 		warn(cmd.ErrOrStderr(), "%s is unmounted; its vault is not known, so it may still be committing changes", quoteName(at))
 	}
 	return nil
+}
+
+// notMounted knows a vault that was named instead of its mountpoint.
+func notMounted(mountpoint string) error {
+	f := failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), volume.ErrNotMounted)
+	v, err := volume.Load(mountpoint)
+	if err != nil {
+		return f
+	}
+	m, ok, err := volume.MountOf(v)
+	if err != nil || !ok {
+		return f.advise("it is a vault, and not mounted")
+	}
+	return f.advise("it is the vault itself: overcast unmount %s", quoteName(m.Mountpoint))
 }
