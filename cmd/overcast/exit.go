@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/machine"
 	"github.com/overcast-fs/overcast/fs/mount"
 	"github.com/overcast-fs/overcast/fs/vault"
 	"github.com/overcast-fs/overcast/fs/volume"
@@ -84,7 +85,10 @@ func classify(err error) *failure {
 	if f := vaultFailure(err); f != nil {
 		return f
 	}
+	missing, ok := errors.AsType[*machine.NoFUSEError](err)
 	switch {
+	case ok:
+		return failf(exitNoFUSE, "%w", err).advise("%s", missing.Check.Fix)
 	case errors.Is(err, mount.ErrNoFUSE):
 		return failf(exitNoFUSE, "%w", err).advise("overcast doctor tells what is missing")
 	case errors.Is(err, mount.ErrMountpoint):

@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/machine"
 	"github.com/overcast-fs/overcast/fs/mount"
 )
 
@@ -70,7 +71,7 @@ func TestMemoryIsPrivate(t *testing.T) {
 
 // condition knows [fuse]: mounting can work here. CI promises that it can.
 func condition(name string) (bool, error) {
-	switch problem := thisMachine().fuseProblem(); {
+	switch problem := machine.This().FUSEProblem(); {
 	case name == "root":
 		return os.Geteuid() == 0, nil
 	case name != "fuse":

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/machine"
 	"github.com/overcast-fs/overcast/fs/vault"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
@@ -120,7 +121,7 @@ func (f *mountFlags) prepare(vaultDir, mountpoint string) (*vault.Vault, string,
 	if err := volume.CheckClouds(v); err != nil {
 		return nil, "", err
 	}
-	return v, at, f.checkMachine(thisMachine())
+	return v, at, f.checkMachine(machine.This())
 }
 
 // mountpointFailure adds what makes a mountpoint usable.
@@ -136,11 +137,11 @@ func mountpointFailure(f *failure, mountpoint string) error {
 	return f
 }
 
-func (f *mountFlags) checkMachine(m *machine) error {
-	if err := m.fuseProblem(); err != nil {
+func (f *mountFlags) checkMachine(m *machine.Machine) error {
+	if err := m.FUSEProblem(); err != nil {
 		return err
 	}
-	if c := m.checkAllowOther(); !c.OK && (f.allowOther || f.hasOption("allow_other")) {
+	if c := m.AllowOther(); !c.OK && (f.allowOther || f.hasOption("allow_other")) {
 		return failf(exitFailure, "mount: allow_other: %s", c.Detail).advise("%s", c.Fix)
 	}
 	return nil

@@ -1,7 +1,10 @@
-package main
+// Package machine looks at what this computer has for Overcast: FUSE and its helper, the right to let other users in, sync
+// tools, the processor's instructions and its clock. It says what is missing and how to get it, and changes nothing.
+package machine
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,8 +16,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// machine is what doctor looks at, so that a test can hand it another one.
-type machine struct {
+// A Check is one thing that was looked at. Fix is the command that helps, empty where nothing has to be done.
+type Check struct {
+	Name     string `json:"name"`
+	OK       bool   `json:"ok"`
+	Required bool   `json:"required"`
+	Detail   string `json:"detail"`
+	Fix      string `json:"fix,omitempty"`
+}
+
+// A NoFUSEError is why nothing can be mounted.
+type NoFUSEError struct{ Check Check }
+
+// Error gives one line.
+func (e *NoFUSEError) Error() string { return "FUSE is not available: " + e.Check.Detail }
+
+// Machine is what is looked at, so that a test can hand out another one.
+type Machine struct {
 	root     string // of the file system, "/" on a real machine
 	euid     int
 	lookPath func(string) (string, error)
@@ -23,8 +41,9 @@ type machine struct {
 	synced   func() (bool, error) // whether the kernel believes its clock to be synchronised
 }
 
-func thisMachine() *machine {
-	return &machine{
+// This is the machine that the program runs on.
+func This() *Machine {
+	return &Machine{
 		root:     "/",
 		euid:     os.Geteuid(),
 		lookPath: exec.LookPath,
@@ -44,10 +63,10 @@ func clockSynced() (bool, error) {
 	return state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0, err
 }
 
-func (m *machine) path(p string) string { return filepath.Join(m.root, p) }
+func (m *Machine) path(p string) string { return filepath.Join(m.root, p) }
 
 // firstWords gives the first line that a program prints, or nothing: it only adornes a report.
-func (m *machine) firstWords(program string, args ...string) string {
+func (m *Machine) firstWords(program string, args ...string) string {
 	out, err := m.run(program, args...)
 	if err != nil {
 		return ""
@@ -57,7 +76,7 @@ func (m *machine) firstWords(program string, args ...string) string {
 }
 
 // fields gives the words that follow key on the first line of a file in /proc or /etc that begins with it; nil if none does.
-func (m *machine) fields(file, key string) []string {
+func (m *Machine) fields(file, key string) []string {
 	f, err := os.Open(m.path(file))
 	if err != nil {
 		return nil
@@ -72,7 +91,7 @@ func (m *machine) fields(file, key string) []string {
 }
 
 // installCommand is the command that installs a package here, or a sentence where the system is unknown.
-func (m *machine) installCommand(pkg string) string {
+func (m *Machine) installCommand(pkg string) string {
 	managers := []struct{ command, ids string }{
 		{"apt-get install", "debian ubuntu"},
 		{"dnf install", "fedora rhel centos"},
@@ -94,31 +113,36 @@ func (m *machine) installCommand(pkg string) string {
 }
 
 // asRoot puts sudo before a command that needs it.
-func (m *machine) asRoot(command string) string {
+func (m *Machine) asRoot(command string) string {
 	if m.euid == 0 {
 		return command
 	}
 	return "sudo " + command
 }
 
-// fuseChecks are the checks without which nothing can be mounted.
-func (m *machine) fuseChecks() []check {
-	return []check{m.checkDevice(), m.checkFusermount()}
+// FUSEChecks are the checks without which nothing can be mounted.
+func (m *Machine) FUSEChecks() []Check {
+	return []Check{m.checkDevice(), m.checkFusermount()}
 }
 
-// fuseProblem is nil where mounting can work, else a failure with the command that helps.
-func (m *machine) fuseProblem() error {
-	for _, c := range m.fuseChecks() {
+// FUSEProblem is nil where mounting can work, else a [*NoFUSEError].
+func (m *Machine) FUSEProblem() error {
+	for _, c := range m.FUSEChecks() {
 		if c.Required && !c.OK {
-			return failf(exitNoFUSE, "FUSE is not available: %s", c.Detail).advise("%s", c.Fix)
+			return &NoFUSEError{c}
 		}
 	}
 	return nil
 }
 
+// Examine looks at everything.
+func (m *Machine) Examine() []Check {
+	return append(m.FUSEChecks(), m.AllowOther(), m.checkRclone(), m.checkCPU(), m.checkClock())
+}
+
 // checkDevice opens the kernel's FUSE device, as every mount does.
-func (m *machine) checkDevice() check {
-	c := check{Name: "FUSE device", Required: true}
+func (m *Machine) checkDevice() Check {
+	c := Check{Name: "FUSE device", Required: true}
 	device := m.path("dev/fuse")
 	f, err := os.OpenFile(device, os.O_RDWR, 0)
 	switch {
@@ -135,15 +159,15 @@ func (m *machine) checkDevice() check {
 		c.Detail = "/dev/fuse may not be opened by this user"
 		c.Fix = m.asRoot("chmod 0666 /dev/fuse")
 	default:
-		c.Detail = fmt.Sprintf("/dev/fuse: %v", reason(err))
+		c.Detail = fmt.Sprintf("/dev/fuse: %v", withoutPath(err))
 		c.Fix = m.asRoot("modprobe fuse")
 	}
 	return c
 }
 
 // checkFusermount looks for the helper that mounts for a user who is not root.
-func (m *machine) checkFusermount() check {
-	c := check{Name: "fusermount3", Required: m.euid != 0}
+func (m *Machine) checkFusermount() Check {
+	c := Check{Name: "fusermount3", Required: m.euid != 0}
 	for _, helper := range []string{"fusermount3", "fusermount"} {
 		path, err := m.lookPath(helper)
 		if err != nil {
@@ -162,9 +186,9 @@ func (m *machine) checkFusermount() check {
 	return c
 }
 
-// checkAllowOther tells whether a user may let others into a mount.
-func (m *machine) checkAllowOther() check {
-	c := check{Name: "allow_other", OK: true, Detail: "root may use it"}
+// AllowOther tells whether a user may let others into a mount.
+func (m *Machine) AllowOther() Check {
+	c := Check{Name: "allow_other", OK: true, Detail: "root may use it"}
 	if m.euid == 0 {
 		return c
 	}
@@ -178,8 +202,8 @@ func (m *machine) checkAllowOther() check {
 }
 
 // checkRclone looks for the one sync tool that works with every provider.
-func (m *machine) checkRclone() check {
-	c := check{Name: "rclone"}
+func (m *Machine) checkRclone() Check {
+	c := Check{Name: "rclone"}
 	path, err := m.lookPath("rclone")
 	if err != nil {
 		c.Detail, c.Fix = "not found; any other sync tool will do", m.installCommand("rclone")
@@ -193,7 +217,7 @@ func (m *machine) checkRclone() check {
 }
 
 // checkCPU lists the instructions that the ciphers can use.
-func (m *machine) checkCPU() check {
+func (m *Machine) checkCPU() Check {
 	names := []struct{ flag, name string }{
 		{"aes", "AES"}, {"vaes", "VAES"}, {"avx2", "AVX2"}, {"avx512f", "AVX-512"},
 		{"sha_ni", "SHA"}, {"sha2", "SHA"}, // amd64's name, arm64's name
@@ -208,7 +232,7 @@ func (m *machine) checkCPU() check {
 			lack = append(lack, n.name)
 		}
 	}
-	c := check{Name: "CPU", OK: slices.Contains(have, "AES"), Detail: strings.Join(have, ", ")}
+	c := Check{Name: "CPU", OK: slices.Contains(have, "AES"), Detail: strings.Join(have, ", ")}
 	lack = slices.DeleteFunc(lack, func(name string) bool { return slices.Contains(have, name) })
 	if len(lack) > 0 {
 		c.Detail = strings.TrimPrefix(c.Detail+"; without "+strings.Join(lack, ", "), "; ")
@@ -217,9 +241,9 @@ func (m *machine) checkCPU() check {
 }
 
 // checkClock looks for a clock that is plainly wrong: mtimes and the order of conflicts follow it.
-func (m *machine) checkClock() check {
+func (m *Machine) checkClock() Check {
 	now := m.now()
-	c := check{Name: "clock", OK: true, Detail: now.Format("2006-01-02 15:04:05 MST")}
+	c := Check{Name: "clock", OK: true, Detail: now.Format("2006-01-02 15:04:05 MST")}
 	synced, err := m.synced()
 	switch {
 	case now.Year() < 2025 || now.Year() > 2100:
@@ -231,4 +255,12 @@ func (m *machine) checkClock() check {
 		c.Detail += ", synchronised"
 	}
 	return c
+}
+
+// withoutPath is for messages that name the path already.
+func withoutPath(err error) error {
+	if path, ok := errors.AsType[*os.PathError](err); ok {
+		return path.Err
+	}
+	return err
 }

@@ -1,4 +1,4 @@
-package main
+package machine
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 )
 
 // fakeMachine is a machine of the given files, with the given programs and nothing wrong otherwise.
-func fakeMachine(t *testing.T, files map[string]string, programs ...string) *machine {
+func fakeMachine(t *testing.T, files map[string]string, programs ...string) *Machine {
 	t.Helper()
 	root := t.TempDir()
 	for name, content := range files {
@@ -22,7 +22,7 @@ func fakeMachine(t *testing.T, files map[string]string, programs ...string) *mac
 			t.Fatal(err)
 		}
 	}
-	return &machine{
+	return &Machine{
 		root: root,
 		euid: 1000,
 		lookPath: func(name string) (string, error) {
@@ -44,11 +44,10 @@ func TestMachineWhole(t *testing.T) {
 		"dev/fuse": "", "etc/fuse.conf": "# comment\nuser_allow_other\n",
 		"proc/cpuinfo": "processor: 0\nflags\t\t: fpu aes sha_ni avx2\n",
 	}, "fusermount3", "rclone")
-	x := examine(m)
-	if !x.OK || m.fuseProblem() != nil {
-		t.Errorf("something is missing: %+v", x)
+	if err := m.FUSEProblem(); err != nil {
+		t.Errorf("something is missing: %v", err)
 	}
-	for _, c := range x.Checks {
+	for _, c := range m.Examine() {
 		if !c.OK || c.Fix != "" {
 			t.Errorf("%s: %+v", c.Name, c)
 		}
@@ -62,24 +61,21 @@ func TestMachineWithoutFUSE(t *testing.T) {
 	debian := map[string]string{"dev/fuse": "", "etc/os-release": "NAME=x\nID=mint\nID_LIKE=\"ubuntu debian\"\n"}
 	for _, c := range []struct {
 		name string
-		m    *machine
+		m    *Machine
 		fix  string
 	}{
 		{"no device", fakeMachine(t, nil, "fusermount3"), "sudo modprobe fuse"},
 		{"no helper", fakeMachine(t, debian), "sudo apt-get install fuse3"},
 		{"no helper, unknown system", fakeMachine(t, map[string]string{"dev/fuse": ""}), "install the package fuse3"},
 	} {
-		f, ok := errors.AsType[*failure](c.m.fuseProblem())
-		if !ok || f.code != exitNoFUSE || !strings.HasPrefix(f.next, c.fix) {
-			t.Errorf("%s: %+v", c.name, f)
-		}
-		if examine(c.m).OK {
-			t.Errorf("%s: examined as whole", c.name)
+		err, ok := errors.AsType[*NoFUSEError](c.m.FUSEProblem())
+		if !ok || !strings.HasPrefix(err.Check.Fix, c.fix) {
+			t.Errorf("%s: %+v", c.name, err)
 		}
 	}
 	root := fakeMachine(t, debian)
 	root.euid = 0
-	if err := root.fuseProblem(); err != nil {
+	if err := root.FUSEProblem(); err != nil {
 		t.Errorf("root needs no helper: %v", err)
 	}
 }
@@ -92,15 +88,13 @@ func TestMachineClock(t *testing.T) {
 	}
 }
 
-func TestMountAllowOther(t *testing.T) {
+func TestMachineAllowOther(t *testing.T) {
 	m := fakeMachine(t, map[string]string{"dev/fuse": ""}, "fusermount3")
-	for _, f := range []mountFlags{{allowOther: true}, {options: []string{"ro,allow_other"}}} {
-		failed, ok := errors.AsType[*failure](f.checkMachine(m))
-		if !ok || failed.next != m.checkAllowOther().Fix {
-			t.Errorf("%+v: %+v", f, failed)
-		}
+	if c := m.AllowOther(); c.OK || !strings.Contains(c.Fix, "user_allow_other") {
+		t.Errorf("without a line in fuse.conf: %+v", c)
 	}
-	if err := (&mountFlags{options: []string{"ro"}}).checkMachine(m); err != nil {
-		t.Error(err)
+	m.euid = 0
+	if c := m.AllowOther(); !c.OK {
+		t.Errorf("root: %+v", c)
 	}
 }
