@@ -11,12 +11,7 @@ import (
 // Replace replaces the file at path, or creates it. The mode is exactly perm,
 // whatever the umask. After an error the old content is there, except when only
 // the last step, making the name durable, failed: then either may be.
-func Replace(path string, data []byte, perm fs.FileMode) error {
-	return ReplaceOn(OS{}, path, data, perm)
-}
-
-// ReplaceOn is [Replace] on a disk that may fail.
-func ReplaceOn(disk Disk, path string, data []byte, perm fs.FileMode) error {
+func Replace(disk Disk, path string, data []byte, perm fs.FileMode) error {
 	f, err := Create(path, Options{Perm: perm, ExactPerm: true, Disk: disk})
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func TestReplace(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
 	for _, content := range []string{"first", "", "second, longer"} {
-		check(t, durable.Replace(path, []byte(content), 0o644))
+		check(t, durable.Replace(durable.OS{}, path, []byte(content), 0o644))
 		got, err := os.ReadFile(path)
 		check(t, err)
 		if string(got) != content {
@@ -69,7 +69,7 @@ func TestReplaceFailures(t *testing.T) {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "file")
 		check(t, os.WriteFile(path, before, 0o600))
-		err := durable.ReplaceOn(d, path, after, 0o600)
+		err := durable.Replace(d, path, after, 0o600)
 		if err != nil && !errors.Is(err, durabletest.ErrInjected) {
 			t.Errorf("the error hides its cause: %v", err)
 		}
@@ -101,7 +101,7 @@ func TestReplacePowerCut(t *testing.T) {
 		durabletest.EachFailure(t, true, func(t *testing.T, d *durabletest.Disk) error {
 			path := filepath.Join(t.TempDir(), "file")
 			check(t, os.WriteFile(path, before, 0o600))
-			err := durable.ReplaceOn(d, path, after, 0o600)
+			err := durable.Replace(d, path, after, 0o600)
 			d.PowerCut(t, rng)
 			got, readErr := os.ReadFile(path)
 			check(t, readErr)

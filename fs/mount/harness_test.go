@@ -146,6 +146,12 @@ func serveVault(c helperConfig, report *helperReport) error {
 	return err
 }
 
+func (t *nodes) count() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.byID)
+}
+
 // leftOver returns the goroutines that outlived the mount, of which there may be
 // as many as before and the one that reads standard input.
 func leftOver(before int) string {

@@ -168,7 +168,7 @@ func (b *builder) write(path string, data []byte) error {
 		}
 		return b.disk.SyncDir(filepath.Dir(path))
 	})
-	return durable.ReplaceOn(b.disk, path, data, filePerm)
+	return durable.Replace(b.disk, path, data, filePerm)
 }
 
 // makeDirs makes a directory and whatever is missing above it, durably.

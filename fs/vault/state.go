@@ -181,7 +181,7 @@ func (s *State) storeWriter(next writerRecord) error {
 func (s *State) store(name string, stamp stamp, v any) error {
 	data, err := stamp.seal(v)
 	if err == nil {
-		err = durable.ReplaceOn(s.vault.sys.disk, s.vault.statePath(name), data, filePerm)
+		err = durable.Replace(s.vault.sys.disk, s.vault.statePath(name), data, filePerm)
 	}
 	if err != nil {
 		return fmt.Errorf("writing state/%s: %w", name, err)
@@ -312,7 +312,7 @@ func (s *State) SameBoot() bool { return s.sameBoot }
 // is added to it.
 func (s *State) MarkBoot() error {
 	path := s.vault.statePath(bootName)
-	return durable.ReplaceOn(s.vault.sys.disk, path, []byte(s.vault.sys.bootID+"\n"), filePerm)
+	return durable.Replace(s.vault.sys.disk, path, []byte(s.vault.sys.bootID+"\n"), filePerm)
 }
 
 // Warnings returns what was found damaged and set aside so far, a line each.

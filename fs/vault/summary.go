@@ -50,7 +50,7 @@ func (v *Vault) WriteSummary(s Summary) error {
 	if err != nil {
 		return err
 	}
-	return durable.ReplaceOn(v.sys.disk, v.statePath(summaryName), append(data, '\n'), filePerm)
+	return durable.Replace(v.sys.disk, v.statePath(summaryName), append(data, '\n'), filePerm)
 }
 
 // ReadSummary returns the summary of the last mount. The error wraps
