@@ -45,7 +45,7 @@ func newVaultAs(t testing.TB, as *syscall.Credential, clouds int, flags ...strin
 		must(t, os.Chown(base, int(as.Uid), int(as.Gid)))
 	}
 	v := &vault{t: t, as: as, dir: base + "/vault", pass: base + "/passphrase", root: base + "/mnt", logs: base + "/log"}
-	must(t, os.WriteFile(v.pass, []byte("a passphrase of the tests\n"), 0o644))
+	must(t, os.WriteFile(v.pass, []byte("a passphrase of the tests\n"), 0o600))
 	must(t, os.Mkdir(v.root, 0o755))
 	args := []string{"init", v.dir, "--passfile", v.pass, "--scrypt-work-factor", "10"}
 	for i := range clouds {
@@ -54,6 +54,7 @@ func newVaultAs(t testing.TB, as *syscall.Credential, clouds int, flags ...strin
 	}
 	if as != nil {
 		must(t, os.Chown(v.root, int(as.Uid), int(as.Gid)))
+		must(t, os.Chown(v.pass, int(as.Uid), int(as.Gid)))
 	}
 	v.overcast(append(args, flags...)...)
 	t.Cleanup(func() {
