@@ -6,10 +6,10 @@
 //
 //	fs/volume  a vault, open: its lock, keys, state, clouds, redo log and mirror,
 //	           put together; mounting and unmounting it; its status
-//	fs/tree    copying trees in and out of a mirror, with holes, links and
-//	           attributes
 //	fs/exchange
 //	           import and export of the layout of PyCrypto scripts
+//	fs/tree    copying trees in and out of a mirror, with holes, links and
+//	           attributes
 //	fs/mount   go-fuse nodes, the one errno table, the kernel's caches
 //	fs/mirror  the encrypted filesystem without FUSE: names, reads, writes,
 //	           commits, versions, and which cloud is believed
