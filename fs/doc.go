@@ -4,6 +4,12 @@
 // several ordinary directories, one for each cloud. The packages below build
 // that, and imports point down this list only:
 //
+//	fs/volume  a vault, open: its lock, keys, state, clouds, redo log and mirror,
+//	           put together; mounting and unmounting it; its status
+//	fs/exchange
+//	           import and export of the layout of PyCrypto scripts
+//	fs/tree    copying trees in and out of a mirror, with holes, links and
+//	           attributes
 //	fs/mount   go-fuse nodes, the one errno table, the kernel's caches
 //	fs/mirror  the encrypted filesystem without FUSE: names, reads, writes,
 //	           commits, versions, and which cloud is believed
@@ -22,6 +28,7 @@
 //	fs/redo    the redo log: what is on its way to the clouds, sealed
 //	fs/vault   the vault directory: settings, keys, the lock, and the state
 //	           that makes versions and rollbacks tell themselves apart
+//	fs/durable one file outside of the clouds, replaced whole or not at all
 //
 // fs/cloud, fs/redo and fs/vault know nothing of each other. All of them stand
 // on package cipher, which knows the format and does no I/O.

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -110,15 +112,13 @@ func reap(base string) error {
 
 // mountsUnder lists the mountpoints under a directory, the last mounted first.
 func mountsUnder(base string) []string {
-	table, err := os.ReadFile("/proc/self/mountinfo")
+	table, err := mountinfo.GetMounts(mountinfo.PrefixFilter(base))
 	if err != nil {
 		return []string{err.Error()}
 	}
 	var found []string
-	for line := range strings.Lines(string(table)) {
-		if fields := strings.Fields(line); strings.HasPrefix(fields[4], base+"/") {
-			found = append([]string{fields[4]}, found...)
-		}
+	for _, m := range slices.Backward(table) {
+		found = append(found, m.Mountpoint)
 	}
 	return found
 }

@@ -21,14 +21,24 @@ var parts = []struct {
 	may    []string
 }{
 	{"cipher", 0, nil},
-	{"fs/cloud", 1, []string{"cipher"}},
-	{"fs/redo", 1, []string{"cipher"}},
-	{"fs/vault", 1, []string{"cipher"}},
-	{"fs/mirror", 2, []string{"fs/cloud", "fs/redo", "fs/vault", "cipher"}},
-	{"fs/mount", 3, []string{"fs/mirror", "fs/cloud", "cipher"}},
+	{"fs/durable", 1, []string{"cipher"}},
+	{"fs/cloud", 2, []string{"cipher"}},
+	{"fs/redo", 2, []string{"cipher"}},
+	{"fs/index", 2, []string{"fs/durable", "cipher"}},
+	{"fs/vault", 2, []string{"fs/durable", "cipher"}},
+	{"fs/mirror", 3, []string{"fs/cloud", "fs/redo", "fs/index", "fs/vault", "cipher"}},
+	{"fs/mount", 4, []string{"fs/mirror", "fs/cloud", "cipher"}},
+	{"fs/volume", 5, []string{"fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/index", "fs/vault", "cipher"}},
+	{"fs/tree", 5, []string{"fs/mirror"}},
+	{"fs/exchange", 6, []string{"fs/tree", "fs/mirror", "fs/durable", "cipher"}},
 	{"fs", 0, nil}, // the map: no code
-	{"cmd", 4, []string{"fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
-	{"integration", 5, []string{"cmd", "fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
+	{"cmd/overcast/internal/daemon", 6, []string{"fs/volume", "fs/vault", "cipher"}},
+	{"cmd/overcast/internal/machine", 6, nil},
+	{"cmd", 7, []string{
+		"cmd/overcast/internal/daemon", "cmd/overcast/internal/machine",
+		"fs/volume", "fs/tree", "fs/exchange", "fs/mount", "fs/vault", "cipher",
+	}},
+	{"integration", 8, []string{"cmd", "fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
 }
 
 // partOf returns the index of the part that a package belongs to, or -1.
@@ -142,54 +152,6 @@ func belowCmdIsQuiet(t *tree) (findings []string) {
 		})
 	}
 	return findings
-}
-
-const (
-	maxFile   = 500
-	maxFunc   = 60
-	maxTable  = 80 // a function that is mostly a table or a switch
-	maxParams = 5
-)
-
-func budgets(t *tree) (findings []string) {
-	for _, s := range t.handwritten() {
-		if lines := strings.Count(s.text, "\n"); lines > maxFile {
-			findings = append(findings, s.at(s.file.Pos(), "%d lines, at most %d", lines, maxFile))
-		}
-		ast.Inspect(s.file, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.FuncDecl:
-				if lines, most := s.span(n), s.allowance(n); lines > most {
-					findings = append(findings, s.at(n.Pos(), "func %s has %d lines, at most %d", n.Name.Name, lines, most))
-				}
-			case *ast.FuncType:
-				if params := n.Params.NumFields(); params > maxParams {
-					findings = append(findings, s.at(n.Pos(), "%d parameters, at most %d", params, maxParams))
-				}
-			}
-			return true
-		})
-	}
-	return findings
-}
-
-// span counts the lines of a node, its first and last included.
-func (s *source) span(n ast.Node) int { return s.line(n.End()) - s.line(n.Pos()) + 1 }
-
-// allowance is how many lines a function may have.
-func (s *source) allowance(f *ast.FuncDecl) int {
-	table := 0
-	ast.Inspect(f, func(n ast.Node) bool {
-		switch n.(type) {
-		case *ast.SwitchStmt, *ast.TypeSwitchStmt, *ast.SelectStmt, *ast.CompositeLit:
-			table = max(table, s.span(n))
-		}
-		return true
-	})
-	if 2*table > s.span(f) {
-		return maxTable
-	}
-	return maxFunc
 }
 
 // mayBeSkipped are the tests of instruction sets that a machine can lack. Everything else that a test needs, CI has.

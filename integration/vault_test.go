@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -44,7 +45,7 @@ func newVaultAs(t testing.TB, as *syscall.Credential, clouds int, flags ...strin
 		must(t, os.Chown(base, int(as.Uid), int(as.Gid)))
 	}
 	v := &vault{t: t, as: as, dir: base + "/vault", pass: base + "/passphrase", root: base + "/mnt", logs: base + "/log"}
-	must(t, os.WriteFile(v.pass, []byte("a passphrase of the tests\n"), 0o644))
+	must(t, os.WriteFile(v.pass, []byte("a passphrase of the tests\n"), 0o600))
 	must(t, os.Mkdir(v.root, 0o755))
 	args := []string{"init", v.dir, "--passfile", v.pass, "--scrypt-work-factor", "10"}
 	for i := range clouds {
@@ -53,6 +54,7 @@ func newVaultAs(t testing.TB, as *syscall.Credential, clouds int, flags ...strin
 	}
 	if as != nil {
 		must(t, os.Chown(v.root, int(as.Uid), int(as.Gid)))
+		must(t, os.Chown(v.pass, int(as.Uid), int(as.Gid)))
 	}
 	v.overcast(append(args, flags...)...)
 	t.Cleanup(func() {
@@ -247,13 +249,10 @@ func (m *mounted) abort() {
 // connections are the files in fusectl that cut this mount off. They need its device number, which the table of mounts
 // tells without asking the mount.
 func (m *mounted) connections() []string {
-	table, _ := os.ReadFile("/proc/self/mountinfo")
+	table, _ := mountinfo.GetMounts(mountinfo.SingleEntryFilter(m.root))
 	var found []string
-	for line := range strings.Lines(string(table)) {
-		if fields := strings.Fields(line); fields[4] == m.root {
-			_, minor, _ := strings.Cut(fields[2], ":")
-			found = append(found, "/sys/fs/fuse/connections/"+minor+"/abort")
-		}
+	for _, at := range table {
+		found = append(found, fmt.Sprintf("/sys/fs/fuse/connections/%d/abort", at.Minor))
 	}
 	return found
 }

@@ -6,6 +6,8 @@ import (
 	"math"
 
 	"github.com/spf13/cobra"
+
+	"github.com/overcast-fs/overcast/fs/tree"
 )
 
 func newCatCmd() *cobra.Command {
@@ -30,20 +32,20 @@ func newCatCmd() *cobra.Command {
 }
 
 // printFile copies one file to standard output.
-func printFile(cmd *cobra.Command, t tree, name string) error {
-	at, e, err := resolve(t, name)
+func printFile(cmd *cobra.Command, t tree.Tree, name string) error {
+	at, e, err := tree.Resolve(t, name)
 	if err != nil {
 		return err
 	}
-	if e.kind() != "file" {
-		return errors.New("is no file but a " + e.kind())
+	if e.Kind() != "file" {
+		return errors.New("is no file but a " + e.Kind())
 	}
 	in, err := t.Open(at)
 	if err != nil {
 		return err
 	}
 	content := io.NewSectionReader(in, 0, math.MaxInt64)
-	_, err = io.CopyBuffer(onlyWriter{cmd.OutOrStdout()}, onlyReader{content}, make([]byte, copyBuffer))
+	_, err = io.CopyBuffer(onlyWriter{cmd.OutOrStdout()}, onlyReader{content}, make([]byte, tree.BufferSize))
 	return errors.Join(err, in.Close())
 }
 

@@ -4,12 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
+	"github.com/overcast-fs/overcast/fs/exchange"
 )
 
 const decryptLong = `Decrypts one file in the layout that PyCrypto scripts use: a 16-byte IV, then AES-CBC. IN and OUT may be "-", standard
@@ -84,7 +83,7 @@ func (f *decryptFlags) check(cmd *cobra.Command, args []string) (pycrypto.Decryp
 }
 
 func (f *decryptFlags) run(cmd *cobra.Command, in, out string, o pycrypto.DecryptOptions) (err error) {
-	key, err := readKey(f.key)
+	key, err := readKey(cmd, f.key)
 	if err != nil {
 		return err
 	}
@@ -99,49 +98,34 @@ func (f *decryptFlags) run(cmd *cobra.Command, in, out string, o pycrypto.Decryp
 			return fmt.Errorf("%s: %w", in, err)
 		}
 	}
-	if o.Tag, err = readTag(in, f.hmac); err != nil {
-		return err
+	if in != stdio {
+		if o.Tag, err = exchange.ReadTag(in, f.hmac); err != nil {
+			return err
+		}
 	}
 	if o.Tag != nil && out == stdio {
 		if err := verifyFirst(cmd, src, key, *o.Tag); err != nil {
 			return fmt.Errorf("%s: %w", in, err)
 		}
 	}
-	var files outSet
-	defer func() { files.discard() }()
-	dst, err := files.create(out, f.force, cmd.OutOrStdout())
-	if err != nil {
-		return err
+	var files exchange.Outputs
+	defer func() { files.Discard() }()
+	dst := cmd.OutOrStdout()
+	if out != stdio {
+		if dst, err = files.Create(out, f.force); err != nil {
+			return err
+		}
 	}
 	if err := decryptStream(cmd, src, dst, key, o); err != nil {
 		return fmt.Errorf("%s: %w", in, err)
 	}
-	if err := files.commit(); err != nil {
+	if err := files.Commit(); err != nil {
 		return err
 	}
 	if o.Tag == nil {
 		noteIntegrity(cmd, "only encrypt --hmac shows it")
 	}
 	return nil
-}
-
-// readTag finds the HMAC of a file; nil if there is none and none is demanded.
-func readTag(in string, demanded bool) (*pycrypto.Tag, error) {
-	if in == stdio {
-		return nil, nil
-	}
-	text, err := os.ReadFile(in + tagSuffix)
-	if errors.Is(err, fs.ErrNotExist) && !demanded {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	tag := new(pycrypto.Tag)
-	if err := tag.UnmarshalText(text); err != nil {
-		return nil, fmt.Errorf("%s: %w", in+tagSuffix, err)
-	}
-	return tag, nil
 }
 
 // verifyFirst reads the whole file before a byte of it goes down a pipe, from which nothing can be taken back.

@@ -4,21 +4,14 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-)
 
-// check is one line of the doctor's report. Fix is the command that helps, empty where nothing has to be done.
-type check struct {
-	Name     string `json:"name"`
-	OK       bool   `json:"ok"`
-	Required bool   `json:"required"`
-	Detail   string `json:"detail"`
-	Fix      string `json:"fix,omitempty"`
-}
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/machine"
+)
 
 // examination is the doctor's whole report. OK says that nothing required is missing.
 type examination struct {
-	OK     bool    `json:"ok"`
-	Checks []check `json:"checks"`
+	OK     bool            `json:"ok"`
+	Checks []machine.Check `json:"checks"`
 }
 
 func newDoctorCmd() *cobra.Command {
@@ -28,7 +21,7 @@ func newDoctorCmd() *cobra.Command {
 		Short: "Look for what this machine lacks, and say how to get it",
 		Args:  exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runDoctor(cmd, thisMachine(), asJSON)
+			return runDoctor(cmd, machine.This(), asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -36,7 +29,7 @@ func newDoctorCmd() *cobra.Command {
 }
 
 // runDoctor prints the report. Its error, if something required is missing, is that of a mount that was tried.
-func runDoctor(cmd *cobra.Command, m *machine, asJSON bool) error {
+func runDoctor(cmd *cobra.Command, m *machine.Machine, asJSON bool) error {
 	x := examine(m)
 	var err error
 	if asJSON {
@@ -47,12 +40,11 @@ func runDoctor(cmd *cobra.Command, m *machine, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	return m.fuseProblem()
+	return m.FUSEProblem()
 }
 
-func examine(m *machine) examination {
-	x := examination{OK: true, Checks: m.fuseChecks()}
-	x.Checks = append(x.Checks, m.checkAllowOther(), m.checkRclone(), m.checkCPU(), m.checkClock())
+func examine(m *machine.Machine) examination {
+	x := examination{OK: true, Checks: m.Examine()}
 	for _, c := range x.Checks {
 		x.OK = x.OK && (c.OK || !c.Required)
 	}

@@ -3,13 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
+	"github.com/overcast-fs/overcast/fs/exchange"
 )
 
 const encryptLong = `Encrypts one file in the layout that PyCrypto scripts use: a random 16-byte IV, then AES-CBC. openssl opens it with
@@ -66,7 +64,7 @@ func (f *encryptFlags) check(args []string) (pycrypto.Padding, []string, error) 
 	case len(f.keys) == 0:
 		return 0, nil, errors.New("--key is missing")
 	case len(outputs) == 0 && len(f.keys) == 1:
-		outputs = []string{prefixed(encryptedPrefix, args[0])}
+		outputs = []string{prefixed(exchange.EncryptedPrefix, args[0])}
 	case len(outputs) != len(f.keys):
 		return 0, nil, fmt.Errorf("%d keys and %d outputs: each key needs an OUT of its own", len(f.keys), len(outputs))
 	}
@@ -85,90 +83,49 @@ func (f *encryptFlags) files(outputs []string) []string {
 	files := append([]string(nil), outputs...)
 	for _, out := range outputs {
 		if out != stdio {
-			files = append(files, out+tagSuffix)
+			files = append(files, out+exchange.TagSuffix)
 		}
 	}
 	return files
 }
 
-func (f *encryptFlags) run(cmd *cobra.Command, in string, outputs []string, padding pycrypto.Padding) (err error) {
+func (f *encryptFlags) run(cmd *cobra.Command, in string, outputs []string, padding pycrypto.Padding) (failed error) {
 	src, err := openSource(cmd, in)
 	if err != nil {
 		return err
 	}
 	defer src.close()
-	var files outSet
-	defer func() { files.discard() }()
-	sinks := make([]pycrypto.Output, len(outputs))
-	tags := make([]pycrypto.Tag, len(outputs))
+	enc := exchange.NewEncryption(exchange.Options{Padding: padding, HMAC: f.hmac, Force: f.force})
+	defer enc.Discard()
 	for i, path := range outputs {
-		var key *pycrypto.Key
-		if key, err = readKey(f.keys[i]); err != nil {
+		key, err := readKey(cmd, f.keys[i])
+		if err != nil {
 			return err
 		}
-		defer func() { wipe(err, key) }()
-		sinks[i].Key = key
-		if sinks[i].W, err = f.createOutput(cmd, &files, path); err != nil {
+		defer func() { wipe(failed, key) }()
+		if err := f.add(cmd, enc, path, key); err != nil {
 			return err
-		}
-		if f.hmac {
-			sinks[i].Tag = &tags[i]
 		}
 	}
 	_, err = interruptible(cmd.Context(), func() (int64, error) {
 		r, finish := src.observed(cmd)
 		defer finish()
-		return pycrypto.Encrypt(r, pycrypto.EncryptOptions{Padding: padding}, sinks...)
+		return enc.Encrypt(r)
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", in, err)
 	}
-	return f.commit(files, outputs, tags)
+	return enc.Commit()
 }
 
-// createOutput begins one output. The HMAC of an earlier file of that name must not stay: decrypt would demand it.
-func (f *encryptFlags) createOutput(cmd *cobra.Command, files *outSet, path string) (io.Writer, error) {
-	if path == stdio {
-		if isTerminal(cmd.OutOrStdout()) {
-			return nil, errors.New("standard output is a terminal, which ciphertext would upset")
-		}
-	} else if err := checkFree(path+tagSuffix, f.force); err != nil {
-		return nil, err
+// add adds one output.
+func (f *encryptFlags) add(cmd *cobra.Command, enc *exchange.Encryption, path string, key *pycrypto.Key) error {
+	if path != stdio {
+		return enc.Add(path, key)
 	}
-	return files.create(path, f.force, cmd.OutOrStdout())
-}
-
-// commit names the tags first, so that an output is never without its own.
-func (f *encryptFlags) commit(files outSet, outputs []string, tags []pycrypto.Tag) error {
-	for i, path := range outputs {
-		if path == stdio {
-			continue
-		}
-		if err := f.commitTag(path+tagSuffix, tags[i]); err != nil {
-			return err
-		}
+	if isTerminal(cmd.OutOrStdout()) {
+		return errors.New("standard output is a terminal, which ciphertext would upset")
 	}
-	return files.commit()
-}
-
-func (f *encryptFlags) commitTag(path string, tag pycrypto.Tag) error {
-	if !f.hmac {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
-	}
-	text, err := tag.MarshalText()
-	if err != nil {
-		return err
-	}
-	file, err := createOut(path, 0o666, f.force)
-	if err != nil {
-		return err
-	}
-	defer file.discard()
-	if _, err := file.Write(text); err != nil {
-		return err
-	}
-	return file.commit()
+	enc.AddWriter(cmd.OutOrStdout(), key)
+	return nil
 }

@@ -6,9 +6,15 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/machine"
+	"github.com/overcast-fs/overcast/fs/mount"
+	"github.com/overcast-fs/overcast/fs/vault"
+	"github.com/overcast-fs/overcast/fs/volume"
 )
 
 // The exit codes; docs/cli.md describes them.
@@ -76,7 +82,47 @@ func classify(err error) *failure {
 		}
 		return &failure{code: f.code, err: err, next: f.next}
 	}
+	if f := vaultFailure(err); f != nil {
+		return f
+	}
+	missing, ok := errors.AsType[*machine.NoFUSEError](err)
+	switch {
+	case ok:
+		return failf(exitNoFUSE, "%w", err).advise("%s", missing.Check.Fix)
+	case errors.Is(err, mount.ErrNoFUSE):
+		return failf(exitNoFUSE, "%w", err).advise("overcast doctor tells what is missing")
+	case errors.Is(err, mount.ErrMountpoint):
+		return failf(exitMountpoint, "%w", err)
+	case errors.Is(err, mount.ErrOption):
+		return failf(exitUsage, "mount: %w", err).advise("overcast mount --help shows how it is used")
+	}
 	return &failure{code: exitFailure, err: err}
+}
+
+// vaultFailure is nil unless the error is about a vault or its clouds.
+func vaultFailure(err error) *failure {
+	if locked, ok := errors.AsType[*volume.LockedError](err); ok {
+		if locked.Mountpoint == "" {
+			return failf(exitUnusable, "%w", err).advise("wait until that process has ended")
+		}
+		return failf(exitUnusable, "%w", err).advise("overcast unmount %s", quoteName(locked.Mountpoint))
+	}
+	bad, ok := errors.AsType[*volume.Error](err)
+	if !ok {
+		return nil
+	}
+	f := failf(exitUnusable, "%w", err)
+	switch {
+	case errors.Is(err, volume.ErrNoCloud):
+		return f.advise("overcast status %s tells about each", quoteName(bad.Dir))
+	case errors.Is(err, vault.ErrWrongCloud):
+		return f.advise("put each folder back, or correct the directories in %s", quoteName(filepath.Join(bad.Dir, "vault.toml")))
+	case errors.Is(err, vault.ErrSetting):
+		return f.advise("correct it in %s", quoteName(filepath.Join(bad.Dir, "vault.toml")))
+	case errors.Is(err, vault.ErrIsCloud):
+		return f.advise("name the vault's own directory, which holds vault.toml and keys.age")
+	}
+	return f
 }
 
 // warn prints one line on stderr for something that does not stop the command.

@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/overcast-fs/overcast/fs/tree"
+)
 
 const getLong = `Copy files out of a vault. Modes, times, symlinks, hard links and holes are
 kept, and by root the owners. DEST is a directory or the name of the copy;
@@ -18,7 +22,7 @@ func newGetCmd() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sources, dest := splitDest(args[1:], ".")
 			return withVault(cmd, args[0], &f.pass, func(v *openVault) error {
-				return f.transfer(cmd, transfer{src: vaultSide{v.tree}, dst: localSide{}, sources: sources, dest: dest})
+				return f.transfer(cmd, tree.Transfer{Src: tree.VaultSide{Tree: v.tree}, Dst: tree.LocalSide{}, Sources: sources, Dest: dest})
 			})
 		},
 	}

@@ -9,8 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
-	"github.com/overcast-fs/overcast/fs/mirror"
-	"github.com/overcast-fs/overcast/fs/mirror/audit"
+	"github.com/overcast-fs/overcast/fs/exchange"
+	"github.com/overcast-fs/overcast/fs/tree"
+	"github.com/overcast-fs/overcast/fs/volume"
 )
 
 const importLong = `Decrypt files and trees in the layout of PyCrypto scripts straight into a vault. DEST is a directory of the vault and is made
@@ -45,19 +46,12 @@ func newImportCmd() *cobra.Command {
 			"  overcast import ~/vault --key old.key --manifest list.tsv ~/Dropbox/old/ /",
 		Args: minArgs("VAULT", "SRC", "DEST"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			im, err := f.check(cmd)
+			o, err := f.check(cmd)
 			if err != nil {
 				return err
 			}
-			defer im.key.Wipe()
-			sources, dest := args[1:len(args)-1], cleanPath(args[len(args)-1])
-			for _, typed := range sources {
-				im.plan.add(typed, dest)
-			}
-			if im.manifest != nil {
-				im.plan.hold(im.manifest)
-			}
-			return f.run(im, args[0], dest)
+			defer o.Key.Wipe()
+			return f.run(cmd, o, args)
 		},
 	}
 	cmd.Flags().StringVar(&f.key, "key", "", "read the raw AES key from `FILE`")
@@ -70,82 +64,95 @@ func newImportCmd() *cobra.Command {
 }
 
 // check reads the command line, the key and the manifest.
-func (f *importFlags) check(cmd *cobra.Command) (*importer, error) {
-	im := &importer{cmd: cmd, force: f.force, bar: &progress{}}
-	im.plan = importPlan{targets: make(map[string]string), failed: im.fail}
-	var err error
-	im.options.Padding, err = pycrypto.ParsePadding(f.pad)
+func (f *importFlags) check(cmd *cobra.Command) (o exchange.ImportOptions, err error) {
+	o.Force = f.force
+	o.Padding, err = pycrypto.ParsePadding(f.pad)
 	switch {
 	case err != nil:
-		return nil, usageError(cmd, fmt.Errorf("--pad %s: pkcs7, space or none", f.pad))
+		return o, usageError(cmd, fmt.Errorf("--pad %s: pkcs7, space or none", f.pad))
 	case f.key == "":
-		return nil, usageError(cmd, errors.New("--key is missing"))
+		return o, usageError(cmd, errors.New("--key is missing"))
 	case f.manifest != "" && cmd.Flags().Changed("pad"):
-		return nil, usageError(cmd, errors.New("--pad and --manifest exclude each other: the manifest has the sizes"))
+		return o, usageError(cmd, errors.New("--pad and --manifest exclude each other: the manifest has the sizes"))
 	}
 	if f.manifest != "" {
-		if im.manifest, err = readManifest(f.manifest); err != nil {
-			return nil, fmt.Errorf("import: %w", err)
+		if o.Manifest, err = exchange.ReadManifest(f.manifest); err != nil {
+			return o, fmt.Errorf("import: %w", err)
 		}
 	}
-	if im.key, err = readKey(f.key); err != nil {
-		return nil, fmt.Errorf("import: %w", err)
+	if o.Key, err = readKey(cmd, f.key); err != nil {
+		return o, fmt.Errorf("import: %w", err)
 	}
-	return im, nil
+	return o, nil
 }
 
-func (f *importFlags) run(im *importer, dir, dest string) error {
-	return withAuditedVault(im.cmd, dir, &f.pass, func(v *auditedVault) error {
-		im.vault = v
-		if err := im.copyAll(dest); err != nil {
+// run imports; args are the vault, the sources and the destination.
+func (f *importFlags) run(cmd *cobra.Command, o exchange.ImportOptions, args []string) error {
+	dest := tree.Clean(args[len(args)-1])
+	bar := &progress{}
+	o.Progress, o.Complain = bar.add, bar.complain(cmd)
+	im := exchange.NewImporter(o, args[1:len(args)-1], dest)
+	return withAuditedVault(cmd, args[0], &f.pass, func(v *auditedVault) error {
+		*bar = *newProgress(cmd.ErrOrStderr(), im.Total(len(v.copies)))
+		defer bar.clear()
+		err := im.Copy(cmd.Context(), v.tree, dest)
+		bar.clear()
+		switch {
+		case errors.Is(err, errInterrupted):
 			return err
+		case err != nil:
+			return pathFailure("import", dest, err)
 		}
 		lines, err := v.lacking()
 		if err != nil {
 			return fmt.Errorf("import: %w", err)
 		}
-		if err := im.verify(); err != nil {
+		if err := im.Verify(cmd.Context(), v.copies, v.patience); err != nil {
 			return err
 		}
-		if f.asJSON {
-			err = printJSON(im.cmd, im.done)
-		} else {
-			_, err = fmt.Fprintln(im.cmd.OutOrStdout(), im.done)
-		}
-		if err != nil {
-			return err
-		}
-		if im.unproven {
-			noteIntegrity(im.cmd, "a manifest or .hmac files would show it")
-		}
-		return im.outcome(lines)
+		bar.clear()
+		return f.report(cmd, im, lines)
 	})
 }
 
-// outcome is the error of an import that went to its end. lacking has a line for each cloud that got nothing.
-func (im *importer) outcome(lacking []string) error {
-	if im.done.Failed > 0 {
-		return fmt.Errorf("import: %d could not be imported", im.done.Failed)
+// report prints what an import that went to its end did. lacking has a line for each cloud that got nothing.
+func (f *importFlags) report(cmd *cobra.Command, im *exchange.Importer, lacking []string) (err error) {
+	if f.asJSON {
+		err = printJSON(cmd, im.Done)
+	} else {
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d files imported, %d there already, %s in all\n",
+			im.Done.Files, im.Done.Already, humanSize(im.Done.Bytes))
 	}
-	if im.done.Unverified > 0 {
-		return failf(exitPartial, "import: done, but %d could not be read back from every cloud", im.done.Unverified)
+	if err != nil {
+		return err
 	}
-	if len(lacking) > 0 {
+	if im.Unproven() {
+		noteIntegrity(cmd, "a manifest or .hmac files would show it")
+	}
+	return importOutcome(im.Done, lacking)
+}
+
+// importOutcome is the error of an import that went to its end.
+func importOutcome(done exchange.Imported, lacking []string) error {
+	switch {
+	case done.Failed > 0:
+		return fmt.Errorf("import: %d could not be imported", done.Failed)
+	case done.Unverified > 0:
+		return failf(exitPartial, "import: done, but %d could not be read back from every cloud", done.Unverified)
+	case len(lacking) > 0:
 		return failf(exitPartial, "import: done, but not on every cloud: %s", strings.Join(lacking, "; "))
 	}
 	return nil
 }
 
+// auditPatience is how long a mount may take to bring what was synced to its further clouds.
+const auditPatience = time.Minute
+
 // auditedVault is an open vault of which every available cloud can also be read by itself.
 type auditedVault struct {
 	*openVault
-	clouds   []auditedCloud
+	copies   []exchange.Copy
 	patience time.Duration // how long what was written may take to reach all of them
-}
-
-type auditedCloud struct {
-	name string
-	*audit.Cloud
 }
 
 // withAuditedVault is withVault for a command that reads each cloud by itself, too, and so always needs the passphrase.
@@ -154,17 +161,16 @@ func withAuditedVault(cmd *cobra.Command, dir string, pass *passphraseFlags, f f
 	if err != nil {
 		return err
 	}
-	mounts, err := readMounts()
+	m, mounted, err := volume.MountOf(v)
 	if err != nil {
 		return err
 	}
-	m, mounted := mountOf(mounts, v.Dir)
-	if !mounted {
-		if err := checkUnlocked(v); err != nil {
-			return err
-		}
+	if mounted {
+		err = volume.CheckClouds(v)
+	} else {
+		err = checkUsable(v)
 	}
-	if err := checkClouds(v); err != nil {
+	if err != nil {
 		return err
 	}
 	keys, err := unlock(cmd, v, pass)
@@ -172,25 +178,18 @@ func withAuditedVault(cmd *cobra.Command, dir string, pass *passphraseFlags, f f
 		return err
 	}
 	defer keys.Wipe()
-	configs, err := openClouds(v, keys)
+	copies, err := volume.OpenCopies(v, keys)
 	if err != nil {
 		return err
 	}
-	clouds := auditedClouds(configs)
+	var list []exchange.Copy
+	for _, c := range copies.List {
+		list = append(list, exchange.Copy{Cloud: c.Name, Sum: c.Sum})
+	}
 	if mounted {
-		err = f(&auditedVault{mountedVault(v, m.Mountpoint), clouds, auditPatience})
+		err = f(&auditedVault{mountedVault(v, m.Mountpoint), list, auditPatience})
 	} else {
-		err = withKeys(cmd, v, keys, func(o *openVault) error { return f(&auditedVault{o, clouds, 0}) })
+		err = withKeys(cmd, v, keys, func(o *openVault) error { return f(&auditedVault{o, list, 0}) })
 	}
-	return errors.Join(err, closeClouds(configs))
-}
-
-// auditedClouds are those that are there.
-func auditedClouds(configs []mirror.CloudConfig) (clouds []auditedCloud) {
-	for _, c := range configs {
-		if c.Dir != nil {
-			clouds = append(clouds, auditedCloud{c.Name, audit.New(c.Dir, c.Cipher)})
-		}
-	}
-	return clouds
+	return errors.Join(err, copies.Close())
 }

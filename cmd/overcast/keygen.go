@@ -1,11 +1,12 @@
 package main
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/overcast-fs/overcast/fs/exchange"
 )
 
 const keygenLong = `Writes a new random AES key to FILE: 16, 24 or 32 raw bytes, readable by nobody else. An existing FILE stays as it is.
@@ -27,27 +28,12 @@ func newKeygenCmd() *cobra.Command {
 			case args[0] == stdio:
 				return usageError(cmd, errors.New("a key goes to a file, not to standard output"))
 			}
-			return writeKey(args[0], bits/8)
+			if err := exchange.WriteKey(args[0], bits/8); err != nil {
+				return fmt.Errorf("keygen: %w", err)
+			}
+			return nil
 		},
 	}
 	cmd.Flags().IntVar(&bits, "bits", 128, "size of the key: 128, 192 or 256")
 	return cmd
-}
-
-func writeKey(path string, size int) error {
-	f, err := createOut(path, 0o600, false)
-	if err != nil {
-		return fmt.Errorf("keygen: %w", err)
-	}
-	defer f.discard()
-	raw := make([]byte, size)
-	defer clear(raw)
-	rand.Read(raw)
-	if _, err := f.Write(raw); err != nil {
-		return fmt.Errorf("keygen: %w", err)
-	}
-	if err := f.commit(); err != nil {
-		return fmt.Errorf("keygen: %w", err)
-	}
-	return nil
 }

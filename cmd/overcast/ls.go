@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/fs/tree"
 )
 
 type lsFlags struct {
@@ -86,17 +88,17 @@ func heading(w io.Writer, name string, i int) {
 }
 
 // list lists a directory, or describes anything else. A symlink to a directory is followed, as ls does it, except with -l.
-func (f *lsFlags) list(t tree, name string) ([]listed, error) {
-	clean, e, err := resolveDir(t, name)
-	if err == nil && e.isSymlink() && !f.long {
-		if dir, target, err := resolve(t, clean); err == nil && target.isDir() {
+func (f *lsFlags) list(t tree.Tree, name string) ([]listed, error) {
+	clean, e, err := tree.ResolveDir(t, name)
+	if err == nil && e.IsSymlink() && !f.long {
+		if dir, target, err := tree.Resolve(t, clean); err == nil && target.IsDir() {
 			clean, e = dir, target
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	if !e.isDir() {
+	if !e.IsDir() {
 		l, err := describe(t, clean, e)
 		return []listed{l}, err
 	}
@@ -115,12 +117,12 @@ func (f *lsFlags) list(t tree, name string) ([]listed, error) {
 	return list, nil
 }
 
-func describe(t tree, name string, e entry) (l listed, err error) {
+func describe(t tree.Tree, name string, e tree.Entry) (l listed, err error) {
 	l = listed{
-		Path: "/" + name, Type: e.kind(), Size: e.Size, Mode: fmt.Sprintf("%04o", e.Mode&0o7777), Mtime: e.Mtime,
+		Path: "/" + name, Type: e.Kind(), Size: e.Size, Mode: fmt.Sprintf("%04o", e.Mode&0o7777), Mtime: e.Mtime,
 		UID: e.UID, GID: e.GID, Links: e.Nlink, mode: e.Mode,
 	}
-	if e.isSymlink() {
+	if e.IsSymlink() {
 		l.Target, err = t.Readlink(name)
 	}
 	return l, err

@@ -12,8 +12,16 @@ import (
 )
 
 func main() {
+	keepMemoryPrivate()
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	err := newRootCmd().ExecuteContext(ctx)
 	stop()
 	os.Exit(report(os.Stderr, err))
+}
+
+// keepMemoryPrivate keeps keys and passphrases out of core dumps, and this process from being looked into by others of its
+// user. Where the kernel refuses, nothing is lost that was there before.
+func keepMemoryPrivate() {
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 }

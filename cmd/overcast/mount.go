@@ -3,14 +3,17 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
-	"github.com/overcast-fs/overcast/fs/mount"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/machine"
 	"github.com/overcast-fs/overcast/fs/vault"
+	"github.com/overcast-fs/overcast/fs/volume"
 )
 
 const mountLong = `Mount a vault on an empty directory, and return when the mount can be used.
@@ -43,20 +46,20 @@ func newMountCmd() *cobra.Command {
 		Args:    exactArgs("VAULT", "MOUNTPOINT"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) },
 	}
-	fs := cmd.Flags()
-	fs.BoolVarP(&f.foreground, "foreground", "f", false, "stay in the foreground and log to standard error")
-	fs.BoolVar(&f.readOnly, "read-only", false, "refuse every change")
-	fs.BoolVar(&f.allowOther, "allow-other", false, "let other users in, as far as modes allow")
-	fs.DurationVar(&f.idle, "idle", 0, "unmount after this `TIME` of no use, such as 30m")
-	fs.StringArrayVarP(&f.options, "options", "o", nil, "options as of mount(8): `OPT,...` such as ro,noexec,fsname=X")
-	fs.StringVar(&f.fsync, "fsync", "", "`WHEN` fsync returns: one (safe here or in one cloud) or\nall (in every available cloud); else as vault.toml says")
-	fs.BoolVar(&f.debug, "debug", false, "log every request, with names; only with --foreground")
-	fs.BoolVar(&f.asJSON, "json", false, "print JSON")
-	fs.BoolVar(&f.child, childFlag, false, "")
-	if err := fs.MarkHidden(childFlag); err != nil {
+	flags := cmd.Flags()
+	flags.BoolVarP(&f.foreground, "foreground", "f", false, "stay in the foreground and log to standard error")
+	flags.BoolVar(&f.readOnly, "read-only", false, "refuse every change")
+	flags.BoolVar(&f.allowOther, "allow-other", false, "let other users in, as far as modes allow")
+	flags.DurationVar(&f.idle, "idle", 0, "unmount after this `TIME` of no use, such as 30m")
+	flags.StringArrayVarP(&f.options, "options", "o", nil, "options as of mount(8): `OPT,...` such as ro,noexec,fsname=X")
+	flags.StringVar(&f.fsync, "fsync", "", "`WHEN` fsync returns: one (safe here or in one cloud) or\nall (in every available cloud); else as vault.toml says")
+	flags.BoolVar(&f.debug, "debug", false, "log every request, with names; only with --foreground")
+	flags.BoolVar(&f.asJSON, "json", false, "print JSON")
+	flags.BoolVar(&f.child, childFlag, false, "")
+	if err := flags.MarkHidden(childFlag); err != nil {
 		panic(err) // the flag was added one line above
 	}
-	f.pass.register(fs)
+	f.pass.register(flags)
 	return cmd
 }
 
@@ -99,29 +102,46 @@ func (f *mountFlags) check(cmd *cobra.Command) error {
 func (f *mountFlags) prepare(vaultDir, mountpoint string) (*vault.Vault, string, error) {
 	v, err := loadVault(vaultDir)
 	if err != nil {
+		if _, swapped := volume.Load(mountpoint); swapped == nil && errors.Is(err, fs.ErrNotExist) {
+			err = failf(exitUnusable, "vault: %s is no vault, and %s is one", quoteName(vaultDir), quoteName(mountpoint)).
+				advise("the vault comes first: overcast mount %s %s", quoteName(mountpoint), quoteName(vaultDir))
+		}
 		return nil, "", err
 	}
-	if err := checkUnlocked(v); err != nil {
+	if err := volume.CheckFree(v); err != nil {
 		return nil, "", err
 	}
-	at, err := canonical(mountpoint)
+	at, err := volume.Canonical(mountpoint)
 	if err != nil {
-		return nil, "", failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), reason(err))
+		return nil, "", mountpointFailure(failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), reason(err)), mountpoint)
 	}
 	if err := v.CheckMountpoint(at); err != nil {
-		return nil, "", failf(exitMountpoint, "%w", err)
+		return nil, "", mountpointFailure(failf(exitMountpoint, "%w", err), mountpoint)
 	}
-	if err := checkClouds(v); err != nil {
+	if err := volume.CheckClouds(v); err != nil {
 		return nil, "", err
 	}
-	return v, at, f.checkMachine(thisMachine())
+	return v, at, f.checkMachine(machine.This())
 }
 
-func (f *mountFlags) checkMachine(m *machine) error {
-	if err := m.fuseProblem(); err != nil {
+// mountpointFailure adds what makes a mountpoint usable.
+func mountpointFailure(f *failure, mountpoint string) error {
+	switch {
+	case errors.Is(f, fs.ErrNotExist):
+		return f.advise("mkdir -p %s makes it", quoteName(mountpoint))
+	case errors.Is(f, unix.ENOTEMPTY):
+		return f.advise("a mount would hide what is in it; name an empty directory")
+	case errors.Is(f, unix.ENOTCONN):
+		return f.advise("overcast unmount --lazy %s takes it away", quoteName(mountpoint))
+	}
+	return f
+}
+
+func (f *mountFlags) checkMachine(m *machine.Machine) error {
+	if err := m.FUSEProblem(); err != nil {
 		return err
 	}
-	if c := m.checkAllowOther(); !c.OK && (f.allowOther || f.hasOption("allow_other")) {
+	if c := m.AllowOther(); !c.OK && (f.allowOther || f.hasOption("allow_other")) {
 		return failf(exitFailure, "mount: allow_other: %s", c.Detail).advise("%s", c.Fix)
 	}
 	return nil
@@ -140,17 +160,4 @@ func (f *mountFlags) fsyncAll(v *vault.Vault) bool {
 		return v.Settings.FsyncAll
 	}
 	return f.fsync == "all"
-}
-
-// mountFailure gives an error of package mount its exit code.
-func mountFailure(err error) error {
-	switch {
-	case errors.Is(err, mount.ErrNoFUSE):
-		return failf(exitNoFUSE, "%w", err).advise("overcast doctor tells what is missing")
-	case errors.Is(err, mount.ErrMountpoint):
-		return failf(exitMountpoint, "%w", err)
-	case errors.Is(err, mount.ErrOption):
-		return failf(exitUsage, "mount: %w", err).advise("overcast mount --help shows how it is used")
-	}
-	return err
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,40 +11,38 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
+	"github.com/overcast-fs/overcast/fs/exchange"
 )
 
 // This file holds what keygen, encrypt and decrypt share.
 
-const (
-	tagSuffix       = ".hmac"
-	encryptedPrefix = "encrypted_"
-	decryptedPrefix = "decrypted_"
-)
+// stdio is the file name that stands for standard input or standard output.
+const stdio = "-"
+
+const decryptedPrefix = "decrypted_"
 
 // progressFrom is the size in bytes from which a file is worth a progress bar.
 const progressFrom = 64 << 20
 
-// readKey reads a raw key from a file, or from a pipe that a shell names like one.
-func readKey(path string) (*pycrypto.Key, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("key: %w", err)
-	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, 4096))
-	defer clear(raw)
-	if err != nil {
-		return nil, fmt.Errorf("key: %w", err)
-	}
-	key, err := pycrypto.NewKey(raw)
-	if err != nil {
+// readKey reads a raw key from a file.
+func readKey(cmd *cobra.Command, path string) (*pycrypto.Key, error) {
+	key, err := exchange.ReadKey(path, func(f *os.File) { warnOpenToAll(cmd, f) })
+	if bad, ok := errors.AsType[*exchange.KeyError](err); ok {
 		next := "overcast keygen makes one"
-		if text := bytes.TrimSpace(raw); len(text) < len(raw) || len(raw) == 48 || len(raw) == 64 {
+		if bad.Text {
 			next = "a key file holds the raw bytes: no newline, no hexadecimal"
 		}
-		return nil, failf(exitFailure, "key %s: %w", path, err).advise("%s", next)
+		return nil, failf(exitFailure, "%w", err).advise("%s", next)
 	}
-	return key, nil
+	return key, err
+}
+
+// adviseForce adds the way out for a command that has a --force.
+func adviseForce(err error) error {
+	if errors.Is(err, exchange.ErrTaken) {
+		return failf(exitFailure, "%w", err).advise("choose another name, or --force replaces it")
+	}
+	return err
 }
 
 // wipe forgets keys, unless err tells that work was left behind with them.
@@ -111,22 +108,7 @@ func (s *source) observed(cmd *cobra.Command) (r io.Reader, finish func()) {
 	if !s.seekable() || s.size >= progressFrom {
 		bar = newProgress(cmd.ErrOrStderr(), s.size)
 	}
-	return &observedReader{ctx: cmd.Context(), r: s.Reader, bar: bar}, bar.clear
-}
-
-type observedReader struct {
-	ctx context.Context
-	r   io.Reader
-	bar *progress
-}
-
-func (o *observedReader) Read(p []byte) (int, error) {
-	if o.ctx.Err() != nil {
-		return 0, errInterrupted
-	}
-	n, err := o.r.Read(p)
-	o.bar.add(int64(n))
-	return n, err
+	return exchange.Observe(cmd.Context(), s.Reader, bar.add), bar.clear
 }
 
 // interruptible runs work that may wait in a pipe for ever. When a signal comes it no longer waits for work to return, which

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/overcast-fs/overcast/fs/exchange"
 )
 
 // names lists a directory.
@@ -30,100 +32,6 @@ func writeFile(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func demandFile(t *testing.T, path, content string) {
-	t.Helper()
-	if got, err := os.ReadFile(path); err != nil || string(got) != content {
-		t.Errorf("%s holds %q, %v; want %q", path, got, err, content)
-	}
-}
-
-func TestOutFileIsWholeOrAbsent(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "out")
-	o, err := createOut(path, 0o666, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(o, "half"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("before commit: %v", err)
-	}
-	o.discard()
-	if left := names(t, dir); len(left) != 0 {
-		t.Errorf("discard leaves %q", left)
-	}
-}
-
-// TestOutFileRace takes the name between create and commit.
-func TestOutFileRace(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "out")
-	o, err := createOut(path, 0o666, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	writeFile(t, path, "somebody else's")
-	if err := o.commit(); !errors.Is(err, errTaken) {
-		t.Errorf("commit over a new file: %v", err)
-	}
-	o.discard()
-	demandFile(t, path, "somebody else's")
-	if left := names(t, dir); len(left) != 1 {
-		t.Errorf("left: %q", left)
-	}
-}
-
-// TestOutFileReplacesLink replaces a symlink itself and leaves what it points to.
-func TestOutFileReplacesLink(t *testing.T) {
-	dir := t.TempDir()
-	path, target := filepath.Join(dir, "out"), filepath.Join(dir, "target")
-	writeFile(t, target, "precious")
-	if err := os.Symlink("target", path); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := createOut(path, 0o666, false); !errors.Is(err, errTaken) {
-		t.Errorf("create over a symlink: %v", err)
-	}
-	o, err := createOut(path, 0o666, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer o.discard()
-	if _, err := io.WriteString(o, "new"); err != nil {
-		t.Fatal(err)
-	}
-	if err := o.commit(); err != nil {
-		t.Fatal(err)
-	}
-	demandFile(t, target, "precious")
-	demandFile(t, path, "new")
-}
-
-// TestOutSet commits nothing where one file cannot be complete.
-func TestOutSet(t *testing.T) {
-	dir := t.TempDir()
-	var files outSet
-	for _, name := range []string{"a", "b"} {
-		w, err := files.create(filepath.Join(dir, name), false, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(w, name); err != nil {
-			t.Fatal(err)
-		}
-	}
-	files[0].File.Close()
-	if err := files.commit(); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("commit of a closed file: %v", err)
-	}
-	files.discard()
-	if left := names(t, dir); len(left) != 0 {
-		t.Errorf("left: %q", left)
 	}
 }
 
@@ -183,7 +91,7 @@ func TestPrefixed(t *testing.T) {
 	for in, want := range map[string]string{
 		"a": "encrypted_a", "d/a": "d/encrypted_a", "/a": "/encrypted_a", "-": "-", "./-": "encrypted_-", "../a": "../encrypted_a",
 	} {
-		if got := prefixed(encryptedPrefix, in); got != want {
+		if got := prefixed(exchange.EncryptedPrefix, in); got != want {
 			t.Errorf("prefixed(%q) = %q, want %q", in, got, want)
 		}
 	}

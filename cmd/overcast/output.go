@@ -8,36 +8,26 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/overcast-fs/overcast/fs/tree"
 )
 
-// isControl reports whether a rune could steer a terminal or hide what follows: control and format characters (the
-// bidirectional overrides are format characters), line separators and bytes that are no UTF-8.
-func isControl(r rune) bool {
-	return r == utf8.RuneError || unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
-}
-
 // quoteName gives a file name as it is, or quoted like a Go string if a terminal or a reader could misunderstand it.
-func quoteName(name string) string {
-	if name == "" || strings.ContainsFunc(name, isControl) {
-		return strconv.QuoteToGraphic(name)
-	}
-	return name
-}
+func quoteName(name string) string { return tree.Quote(name) }
 
 // printable escapes what quoteName would have quoted, in a message that is already put together.
 func printable(msg string) string {
-	if !strings.ContainsFunc(msg, isControl) {
+	if !strings.ContainsFunc(msg, tree.IsControl) {
 		return msg
 	}
 	var b strings.Builder
 	for len(msg) > 0 {
 		r, size := utf8.DecodeRuneInString(msg)
-		if isControl(r) {
+		if tree.IsControl(r) {
 			quoted := strconv.Quote(msg[:size])
 			b.WriteString(quoted[1 : len(quoted)-1])
 		} else {

@@ -7,24 +7,6 @@ import (
 	"testing"
 )
 
-func TestQuoteName(t *testing.T) {
-	for name, want := range map[string]string{
-		"":                  `""`,
-		"plain name.txt":    "plain name.txt",
-		"naïve 文件":          "naïve 文件",
-		"a\nb":              `"a\nb"`,
-		"\x1b[31mred":       `"\x1b[31mred"`,
-		"bad\xff":           `"bad\xff"`,
-		"txt\u202efdp.exe":  `"txt\u202efdp.exe"`,
-		"line\u2028break":   `"line\u2028break"`,
-		`quo"te\and 'other`: `quo"te\and 'other`,
-	} {
-		if got := quoteName(name); got != want {
-			t.Errorf("quoteName(%q) = %s, want %s", name, got, want)
-		}
-	}
-}
-
 func TestPrintable(t *testing.T) {
 	for msg, want := range map[string]string{
 		`open "x": no such file`:   `open "x": no such file`,

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/fs/tree"
 )
 
 // maxPassphrase bounds a passphrase in bytes, so that its buffer never grows and leaves no copies behind.
@@ -51,6 +53,7 @@ func (p *passphraseFlags) source(cmd *cobra.Command, prompt string, twice bool) 
 			return nil, fmt.Errorf("passphrase: %w", err)
 		}
 		defer f.Close()
+		warnOpenToAll(cmd, f)
 		return readLine(f)
 	case p.command != "":
 		return commandLine(cmd, p.command)
@@ -65,6 +68,15 @@ func (p *passphraseFlags) source(cmd *cobra.Command, prompt string, twice bool) 
 	}
 	pass, err := t.ask(cmd.Context(), prompt, twice)
 	return pass, errors.Join(err, t.restore())
+}
+
+// warnOpenToAll warns of a file with a secret that every user of this machine can read. What a pipe holds is gone when it was
+// read.
+func warnOpenToAll(cmd *cobra.Command, f *os.File) {
+	const others = 0o004
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&others != 0 {
+		warn(cmd.ErrOrStderr(), "%s can be read by every user of this machine; chmod 600 closes it", quoteName(f.Name()))
+	}
 }
 
 // commandLine runs a shell command and takes the first line of its output. Its standard error is the user's.
@@ -177,4 +189,4 @@ func (t *terminal) line(ctx context.Context, prompt string) ([]byte, error) {
 }
 
 // errInterrupted ends a command that a signal stopped.
-var errInterrupted = errors.New("interrupted")
+var errInterrupted = tree.ErrInterrupted

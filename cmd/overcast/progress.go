@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
 )
 
 // progress shows how far a long copy is: a bar on a terminal, nothing anywhere else.
@@ -39,5 +41,13 @@ func (p *progress) add(n int64) {
 func (p *progress) clear() {
 	if p.bar != nil {
 		_ = p.bar.Clear()
+	}
+}
+
+// complain returns what tells of a name that a command could not deal with, and goes on.
+func (p *progress) complain(cmd *cobra.Command) func(name string, err error) {
+	return func(name string, err error) {
+		p.clear()
+		fmt.Fprintf(cmd.ErrOrStderr(), "overcast: %s\n", printable(pathFailure(cmd.Name(), name, err).Error()))
 	}
 }

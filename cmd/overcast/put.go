@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/overcast-fs/overcast/fs/tree"
 )
 
 const putLong = `Copy files into a vault. Modes, times, symlinks, hard links and holes are
@@ -36,7 +38,7 @@ func newPutCmd() *cobra.Command {
 
 // put copies, and fails if not every cloud has what was copied.
 func (f *transferFlags) put(cmd *cobra.Command, v *openVault, sources []string, dest string) error {
-	err := f.transfer(cmd, transfer{src: localSide{stdin: cmd.InOrStdin()}, dst: vaultSide{v.tree}, sources: sources, dest: dest})
+	err := f.transfer(cmd, tree.Transfer{Src: tree.LocalSide{Stdin: cmd.InOrStdin()}, Dst: tree.VaultSide{Tree: v.tree}, Sources: sources, Dest: dest})
 	if err != nil {
 		return err
 	}

@@ -3,178 +3,158 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
-	"os"
-	"reflect"
-	"runtime"
-	"runtime/debug"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/daemon"
 	"github.com/overcast-fs/overcast/fs/mount"
 	"github.com/overcast-fs/overcast/fs/vault"
+	"github.com/overcast-fs/overcast/fs/volume"
 )
 
-const (
-	// memoryLimit is where the garbage collector begins to work hard. With what it does not count a mount stays below
-	// 256 MiB.
-	memoryLimit = 192 << 20
+// This file is the rest of mount: the process that serves.
 
-	// minThreads is how many threads run Go code at once at the least. Some wait for requests in read(2) and count as
-	// running. Were they all that may, the runtime would take the right to run away from them after 20 µs, and each
-	// would have to get it back before it answers.
-	minThreads = 4
-
-	// refreshInterval is how old the summary for status may be.
-	refreshInterval = time.Second
-
-	// lazyGrace is how long programs that still use a filesystem that was unmounted under them are served.
-	lazyGrace = 3 * time.Second
-)
-
-// server is a vault that is mounted, from the lock to the last commit.
-type server struct {
-	flags      *mountFlags
-	vault      *vault.Vault
-	mountpoint string
-	logger     *slog.Logger
-	warn       func(line string)         // tells the user who waits for the mount
-	ready      func(vault.Summary) error // called once, when the mount can be used
-}
-
-// run mounts, serves until the mount is gone or ctx is done, and commits everything. It wipes the keys.
-func (s *server) run(ctx context.Context, lock *vault.Lock, keys *vault.Keys) error {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
+// serveOptions makes of the flags what package volume needs. This process is one that serves a mount from now on.
+func (f *mountFlags) serveOptions(v *vault.Vault, mountpoint string, logger *slog.Logger) volume.ServeOptions {
+	daemon.LimitMemory()
+	return volume.ServeOptions{
+		Options: volume.Options{
+			Logger: logger, ReadOnly: f.readOnly || f.hasOption("ro"), FsyncAll: f.fsyncAll(v),
+		},
+		Mount: mount.Options{
+			Mountpoint: mountpoint, AllowOther: f.allowOther, ReadOnly: f.readOnly, Debug: f.debug, Idle: f.idle, Extra: f.options,
+		},
+		Mounted: func() {
+			daemon.RaiseThreads()
+			logger.Info("mounted", "vault", v.Dir, "mountpoint", mountpoint, "version", buildVersion().Version)
+		},
 	}
-	session, err := openSession(s.vault, lock, keys, sessionOptions{
-		readOnly: s.flags.readOnly || s.flags.hasOption("ro"), fsyncAll: s.flags.fsyncAll(s.vault), logger: s.logger,
-	})
-	if err != nil {
-		return err
-	}
-	err = ctx.Err()
-	if err == nil {
-		err = s.mount(ctx, session)
-	}
-	if closeErr := session.Close(); closeErr != nil {
-		s.logger.Error("not everything was committed; the next mount will do it", "error", closeErr)
-		err = errors.Join(err, closeErr)
-	}
-	s.logger.Info("ended", "vault", s.vault.Dir)
-	return err
-}
-
-func (s *server) mount(ctx context.Context, session *session) error {
-	for _, line := range append(session.state.Warnings(), lacking(session.summary())...) {
-		s.warn(line)
-		s.logger.Warn(line)
-	}
-	mounted, err := mount.Mount(session.mirror, mount.Options{
-		Mountpoint: s.mountpoint,
-		FsName:     s.vault.Dir,
-		AllowOther: s.flags.allowOther,
-		ReadOnly:   s.flags.readOnly,
-		Debug:      s.flags.debug,
-		Idle:       s.flags.idle,
-		Extra:      s.flags.options,
-		Logger:     s.logger,
-	})
-	if err != nil {
-		return mountFailure(err)
-	}
-	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < minThreads {
-		runtime.GOMAXPROCS(minThreads) // after mounting, by which go-fuse has settled for fewer readers
-	}
-	s.logger.Info("mounted", "vault", s.vault.Dir, "mountpoint", s.mountpoint, "version", buildVersion().Version)
-	summaries := newSummaryWriter(session, s.mountpoint)
-	err = summaries.refresh()
-	if err == nil {
-		err = s.ready(summaries.last)
-	}
-	if err != nil {
-		return errors.Join(err, mounted.Unmount(), mounted.Wait())
-	}
-	return s.serve(ctx, mounted, summaries)
-}
-
-// serve waits for the end of the mount: somebody unmounts it, it is idle for too long, or a signal asks for it.
-func (s *server) serve(ctx context.Context, mounted *mount.Server, summaries *summaryWriter) error {
-	done := make(chan error, 1)
-	go func() { done <- mounted.Wait() }()
-	tick := time.NewTicker(refreshInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case err := <-done:
-			return err
-		case <-tick.C:
-			if err := summaries.refresh(); err != nil {
-				s.logger.Warn("the summary for status cannot be written", "error", err)
-			}
-		case <-ctx.Done():
-			s.logger.Info("asked to end")
-			return s.unmount(mounted, done)
-		}
-	}
-}
-
-// unmount takes the mount out of the tree. Programs that still use it are served a little longer, and then no more.
-func (s *server) unmount(mounted *mount.Server, done <-chan error) error {
-	if err := mounted.Unmount(); err != nil {
-		return err
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(lazyGrace):
-		s.logger.Warn("programs still use files of the mount; they will see errors")
-		return nil
-	}
-}
-
-// summaryWriter keeps the summary for status right.
-type summaryWriter struct {
-	session    *session
-	mountpoint string
-	started    time.Time
-	last       vault.Summary
-}
-
-func newSummaryWriter(s *session, mountpoint string) *summaryWriter {
-	return &summaryWriter{session: s, mountpoint: mountpoint, started: time.Now().UTC().Truncate(time.Second)}
-}
-
-// refresh writes the summary if something in it has changed.
-func (w *summaryWriter) refresh() error {
-	sum := w.session.summary()
-	sum.PID, sum.Mountpoint, sum.Started = os.Getpid(), w.mountpoint, w.started
-	if reflect.DeepEqual(sum, w.last) {
-		return nil
-	}
-	if err := w.session.vault.WriteSummary(sum); err != nil {
-		return err
-	}
-	w.last = sum
-	return nil
 }
 
 // runForeground serves in this process and logs to its standard error.
 func (f *mountFlags) runForeground(cmd *cobra.Command, v *vault.Vault, mountpoint string, keys *vault.Keys) error {
-	lock, err := lockVault(v)
-	if err != nil {
-		return err
-	}
 	level := slog.LevelInfo
 	if f.debug {
 		level = slog.LevelDebug
 	}
-	s := &server{
-		flags: f, vault: v, mountpoint: mountpoint,
-		logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level})),
-		warn:   func(string) {}, // the log says it
-		ready:  func(sum vault.Summary) error { return f.printMounted(cmd, v, sum) },
+	logger := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
+	o := f.serveOptions(v, mountpoint, logger)
+	o.Warn = func(string) {} // the log says it
+	o.Ready = func(sum vault.Summary) error { return f.printMounted(cmd, v, sum) }
+	return volume.Serve(cmd.Context(), v, keys, o)
+}
+
+// childFlag tells the program that it is the background process of a mount.
+const childFlag = "background-process"
+
+// runBackground starts the process that mounts, hands it the keys, and waits until the mount can be used.
+func (f *mountFlags) runBackground(cmd *cobra.Command, v *vault.Vault, mountpoint string, keys *vault.Keys) error {
+	sum, err := daemon.Start(cmd.Context(), daemon.Spec{
+		Args: f.childArgs(v.Dir, mountpoint), Keys: keys, Stderr: cmd.ErrOrStderr(),
+		Warn: func(line string) { warn(cmd.ErrOrStderr(), "%s", line) },
+	})
+	said, ok := errors.AsType[*daemon.Failure](err)
+	switch {
+	case cmd.Context().Err() != nil:
+		return errInterrupted
+	case ok:
+		return &failure{code: said.Code, err: said, next: said.Next}
+	case err != nil:
+		return fmt.Errorf("mount: %w", err)
 	}
-	return s.run(cmd.Context(), lock, keys)
+	if _, ok, err := mount.At(mountpoint); err != nil {
+		return err
+	} else if !ok {
+		return failf(exitMountpoint, "mountpoint %s: nothing is mounted on it", quoteName(mountpoint)).
+			advise("see %s", quoteName(v.LogPath()))
+	}
+	return f.printMounted(cmd, v, sum)
+}
+
+// childArgs are the flags that concern the mount itself.
+func (f *mountFlags) childArgs(vaultDir, mountpoint string) []string {
+	args := []string{"mount", "--" + childFlag}
+	for flag, set := range map[string]bool{"--read-only": f.readOnly, "--allow-other": f.allowOther} {
+		if set {
+			args = append(args, flag)
+		}
+	}
+	if f.idle != 0 {
+		args = append(args, "--idle="+f.idle.String())
+	}
+	if f.fsync != "" {
+		args = append(args, "--fsync="+f.fsync)
+	}
+	for _, o := range f.options {
+		args = append(args, "-o", o)
+	}
+	return append(args, "--", vaultDir, mountpoint)
+}
+
+// runChild is the background process. It reports how it came up to the one that started it, and afterwards only to its log.
+func (f *mountFlags) runChild(cmd *cobra.Command, vaultDir, mountpoint string) error {
+	child, err := daemon.Inherit()
+	if err != nil {
+		return usageError(cmd, fmt.Errorf("--%s is not for users", childFlag))
+	}
+	if err := f.serveChild(cmd.Context(), child, vaultDir, mountpoint); err != nil {
+		failed := classify(err)
+		child.Fail(daemon.Failure{Code: failed.code, Message: failed.Error(), Next: failed.next})
+		return &failure{code: failed.code} // what went wrong is said there, or in the log
+	}
+	return nil
+}
+
+func (f *mountFlags) serveChild(ctx context.Context, child *daemon.Child, vaultDir, mountpoint string) error {
+	v, err := loadVault(vaultDir)
+	if err != nil {
+		return err
+	}
+	keys, err := child.Keys(v)
+	if err != nil {
+		return err
+	}
+	defer keys.Wipe()
+	lock, err := volume.Lock(v) // before the log is touched, which is the holder's
+	if err != nil {
+		return err
+	}
+	log, err := daemon.OpenLog(v.LogPath())
+	if err != nil {
+		return errors.Join(failf(exitUnusable, "vault: %w", err), lock.Release())
+	}
+	defer log.Close()
+	o := f.serveOptions(v, mountpoint, slog.New(slog.NewTextHandler(log, nil)))
+	o.Lock, o.Warn = lock, child.Warn
+	o.Ready = func(sum vault.Summary) error {
+		if err := log.TakeStderr(); err != nil {
+			return err
+		}
+		child.Ready(sum)
+		return nil
+	}
+	return volume.Serve(ctx, v, keys, o)
+}
+
+// mountResult is what mount prints as JSON.
+type mountResult struct {
+	Vault      string               `json:"vault"`
+	Mountpoint string               `json:"mountpoint"`
+	PID        int                  `json:"pid"`
+	ReadOnly   bool                 `json:"read_only"`
+	Lead       string               `json:"lead"`
+	Clouds     []volume.CloudStatus `json:"clouds"`
+}
+
+// printMounted says that the mount can be used.
+func (f *mountFlags) printMounted(cmd *cobra.Command, v *vault.Vault, sum vault.Summary) error {
+	if !f.asJSON {
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is mounted on %s\n", quoteName(v.Dir), quoteName(sum.Mountpoint))
+		return err
+	}
+	return printJSON(cmd, mountResult{
+		Vault: v.Dir, Mountpoint: sum.Mountpoint, PID: sum.PID, ReadOnly: sum.ReadOnly, Lead: sum.Lead, Clouds: volume.CloudStatuses(v, &sum, true),
+	})
 }

@@ -1,12 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"path"
-	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/overcast-fs/overcast/fs/tree"
 )
 
 // transferFlags are what get and put have in common.
@@ -22,13 +21,6 @@ func (f *transferFlags) register(cmd *cobra.Command) {
 	f.pass.register(cmd.Flags())
 }
 
-// transfer is what get or put was asked to copy, as the user typed it.
-type transfer struct {
-	src, dst side
-	sources  []string
-	dest     string
-}
-
 // splitDest takes the last of several arguments as the destination.
 func splitDest(args []string, otherwise string) (sources []string, dest string) {
 	if len(args) == 1 {
@@ -37,73 +29,36 @@ func splitDest(args []string, otherwise string) (sources []string, dest string) 
 	return args[:len(args)-1], args[len(args)-1]
 }
 
-// job is one name to copy, as the trees know it.
-type job struct {
-	src      tree
-	from, to string
-}
-
 // transfer copies everything that can be copied, and fails if that was not all.
-func (f *transferFlags) transfer(cmd *cobra.Command, t transfer) error {
-	c := &copier{
-		dst: t.dst.files(), recursive: f.recursive, bar: &progress{},
-		failed: func(name string, err error) {
-			fmt.Fprintf(cmd.ErrOrStderr(), "overcast: %s\n", printable(pathFailure(cmd.Name(), name, err).Error()))
-		},
+func (f *transferFlags) transfer(cmd *cobra.Command, t tree.Transfer) error {
+	t.Recursive = f.recursive
+	bar := &progress{}
+	c := &tree.Copier{
+		Dst: t.Target(), Recursive: f.recursive,
+		Progress: bar.add, Failed: bar.complain(cmd),
 	}
-	jobs, err := t.plan(f.recursive, c.fail)
+	jobs, err := t.Plan(c.Fail)
 	if err != nil {
-		return pathFailure(cmd.Name(), t.dest, err)
+		return pathFailure(cmd.Name(), t.Dest, err)
 	}
 	if isTerminal(cmd.ErrOrStderr()) {
 		total := int64(0)
 		for _, j := range jobs {
-			total += measure(cmd.Context(), j.src, j.from)
+			total += tree.Measure(cmd.Context(), j.Src, j.From)
 		}
-		c.bar = newProgress(cmd.ErrOrStderr(), total)
+		*bar = *newProgress(cmd.ErrOrStderr(), total)
 	}
 	for _, j := range jobs {
-		if c.src = j.src; err == nil {
-			err = c.copy(cmd.Context(), j.from, j.to)
+		if c.Src = j.Src; err == nil {
+			err = c.Copy(cmd.Context(), j.From, j.To)
 		}
 	}
-	c.bar.clear()
+	bar.clear()
 	if err == nil && f.asJSON {
-		err = printJSON(cmd, c.done)
+		err = printJSON(cmd, c.Done)
 	}
-	if err == nil && c.done.Failed > 0 {
-		err = fmt.Errorf("%s: %d could not be copied", cmd.Name(), c.done.Failed)
+	if err == nil && c.Done.Failed > 0 {
+		err = fmt.Errorf("%s: %d could not be copied", cmd.Name(), c.Done.Failed)
 	}
 	return err
-}
-
-// plan turns what the user typed into jobs. A source that cannot be copied is told to failed; only an impossible
-// destination is an error.
-func (t transfer) plan(recursive bool, failed func(string, error)) (jobs []job, err error) {
-	where, e, err := t.dst.find(t.dest, true)
-	intoDir := err == nil && e.isDir()
-	if !intoDir {
-		where = t.dst.clean(t.dest)
-	}
-	if !intoDir && (len(t.sources) > 1 || strings.HasSuffix(t.dest, "/")) {
-		return nil, errors.New("is no directory")
-	}
-	for _, typed := range t.sources {
-		j, err := t.src.job(typed, recursive)
-		base := t.src.base(typed)
-		switch {
-		case err != nil:
-			failed(typed, err)
-			continue
-		case intoDir && base == "-":
-			failed(typed, errors.New("standard input needs a name to be copied to"))
-			continue
-		case intoDir:
-			j.to = path.Join(where, base)
-		default:
-			j.to = where
-		}
-		jobs = append(jobs, j)
-	}
-	return jobs, nil
 }

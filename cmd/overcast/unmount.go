@@ -1,18 +1,14 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"github.com/overcast-fs/overcast/fs/vault"
+	"github.com/overcast-fs/overcast/fs/mount"
+	"github.com/overcast-fs/overcast/fs/volume"
 )
 
 const unmountLong = `Unmount a vault, and return when its last change is committed and another
@@ -39,124 +35,60 @@ func newUnmountCmd() *cobra.Command {
 
 // overcastMountpoints lists what can be unmounted, for the shell.
 func overcastMountpoints() []string {
-	mounts, err := readMounts()
+	mounts, err := mount.Table()
 	if err != nil {
 		return nil
 	}
 	var points []string
 	for _, m := range mounts {
-		if m.FSType == fsType {
-			points = append(points, m.Mountpoint)
-		}
+		points = append(points, m.Mountpoint)
 	}
 	return points
 }
 
 func runUnmount(cmd *cobra.Command, mountpoint string, lazy bool) error {
-	at, err := canonical(mountpoint)
+	at, err := volume.Canonical(mountpoint)
 	if err != nil {
 		return failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), reason(err))
 	}
-	mounts, err := readMounts()
-	if err != nil {
-		return err
-	}
-	m, ok := mountAt(mounts, at)
-	if !ok {
-		return failf(exitMountpoint, "mountpoint %s: no vault is mounted on it", quoteName(mountpoint))
-	}
-	v, vaultErr := vault.Load(m.Source)
-	if lazy && vaultErr == nil {
-		err = endProcess(v)
-	} else {
-		err = detach(cmd.Context(), at)
-	}
-	if err != nil {
-		return err
-	}
-	if vaultErr != nil {
-		warn(cmd.ErrOrStderr(), "%s is unmounted; its vault is not known, so it may still be committing changes", quoteName(at))
-		return nil
-	}
-	return awaitRelease(cmd, v)
-}
-
-// endProcess asks the process of a mount to end; it unmounts by itself, in use or not.
-func endProcess(v *vault.Vault) error {
-	pid, locked, err := v.Mounted()
-	if err != nil || !locked || pid == 0 {
-		return err
-	}
-	if err := unix.Kill(pid, unix.SIGTERM); err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("unmount: process %d: %w", pid, err)
-	}
-	return nil
-}
-
-// A program that is just closing its last file gets some time before the mount counts as busy.
-const (
-	busyTries = 6
-	busyPause = 50 * time.Millisecond
-)
-
-func detach(ctx context.Context, mountpoint string) error {
-	err := unmountOnce(ctx, mountpoint)
-	for try := 1; try < busyTries && errors.Is(err, unix.EBUSY) && ctx.Err() == nil; try++ {
-		time.Sleep(busyPause)
-		err = unmountOnce(ctx, mountpoint)
-	}
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, unix.EBUSY):
-		return failf(exitMountpoint, "mountpoint %s: in use by a program", quoteName(mountpoint)).
-			advise("close what uses it (fuser -vm %s lists it), or end it with overcast unmount --lazy %[1]s", quoteName(mountpoint))
-	}
-	return failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), err)
-}
-
-// unmountOnce unmounts as root by itself, as another user by the helper that mounted.
-func unmountOnce(ctx context.Context, mountpoint string) error {
-	if os.Geteuid() == 0 {
-		return unix.Unmount(mountpoint, unix.UMOUNT_NOFOLLOW)
-	}
-	helper, err := exec.LookPath("fusermount3")
-	if err != nil {
-		if helper, err = exec.LookPath("fusermount"); err != nil {
-			return thisMachine().fuseProblem()
-		}
-	}
-	helperCmd := exec.CommandContext(ctx, helper, "-u", "--", mountpoint)
-	helperCmd.Env = append(os.Environ(), "LC_ALL=C")
-	said, err := helperCmd.CombinedOutput()
-	if err != nil && strings.Contains(string(said), "busy") {
-		return unix.EBUSY // the helper tells it in words only
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(said)))
-	}
-	return nil
-}
-
-// patience is how long a wait goes on before it says what it waits for.
-const patience = 2 * time.Second
-
-// awaitRelease waits until the process of the mount has committed everything and let go of the vault.
-func awaitRelease(cmd *cobra.Command, v *vault.Vault) error {
-	hint := time.AfterFunc(patience, func() {
-		fmt.Fprintf(cmd.ErrOrStderr(), "overcast: waiting until the last changes are committed\n")
+	waited, err := volume.Unmount(cmd.Context(), at, volume.UnmountOptions{
+		Lazy: lazy,
+		Waiting: func() {
+			fmt.Fprintf(cmd.ErrOrStderr(), "overcast: waiting until the last changes are committed\n")
+		},
 	})
-	defer hint.Stop()
-	const firstPause, longestPause = time.Millisecond, 20 * time.Millisecond
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		_, locked, err := v.Mounted()
-		if err != nil || !locked {
-			return err
-		}
-		select {
-		case <-cmd.Context().Done():
-			return errInterrupted
-		case <-time.After(pause):
-		}
+	held, isHeld := errors.AsType[*volume.HeldError](err)
+	switch {
+	case cmd.Context().Err() != nil:
+		return errInterrupted
+	case errors.Is(err, unix.EBUSY):
+		return failf(exitMountpoint, "mountpoint %s: in use by a program", quoteName(at)).
+			advise("close what uses it (fuser -vm %s lists it), or end it with overcast unmount --lazy %[1]s", quoteName(at))
+	case errors.Is(err, volume.ErrNotMounted):
+		return notMounted(mountpoint)
+	case isHeld:
+		return failf(exitMountpoint, "mountpoint %s: %w", quoteName(at), held).
+			advise("end what holds it, or cut it off with overcast unmount --lazy %s", quoteName(at))
+	case errors.Is(err, mount.ErrNoFUSE):
+		return err
+	case err != nil:
+		return failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), err)
+	case !waited:
+		warn(cmd.ErrOrStderr(), "%s is unmounted; its vault is not known, so it may still be committing changes", quoteName(at))
 	}
+	return nil
+}
+
+// notMounted knows a vault that was named instead of its mountpoint.
+func notMounted(mountpoint string) error {
+	f := failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), volume.ErrNotMounted)
+	v, err := volume.Load(mountpoint)
+	if err != nil {
+		return f
+	}
+	m, ok, err := volume.MountOf(v)
+	if err != nil || !ok {
+		return f.advise("it is a vault, and not mounted")
+	}
+	return f.advise("it is the vault itself: overcast unmount %s", quoteName(m.Mountpoint))
 }

@@ -2,105 +2,106 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"path/filepath"
+	"log/slog"
 
+	"github.com/spf13/cobra"
+
+	"github.com/overcast-fs/overcast/fs/tree"
 	"github.com/overcast-fs/overcast/fs/vault"
+	"github.com/overcast-fs/overcast/fs/volume"
 )
 
 // loadVault reads what a vault's directory says without its passphrase.
 func loadVault(dir string) (*vault.Vault, error) {
-	real, err := canonical(dir)
-	if err != nil {
-		return nil, failf(exitUnusable, "vault %s: %w", quoteName(dir), reason(err))
+	v, err := volume.Load(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, failf(exitUnusable, "%w", err).advise("overcast init %s --cloud NAME=DIR makes one", quoteName(dir))
 	}
-	v, err := vault.Load(real)
-	if err != nil {
-		f := failf(exitUnusable, "vault: %w", err)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, f.advise("overcast init %s --cloud NAME=DIR makes one", quoteName(dir))
-		}
-		return nil, f
-	}
-	return v, nil
+	return v, err
 }
 
-// lockVault takes the vault's lock. Where another process has it, the failure says which, and where the vault is mounted.
-func lockVault(v *vault.Vault) (*vault.Lock, error) {
-	lock, err := v.Lock()
-	if errors.Is(err, vault.ErrLocked) {
-		return nil, lockedFailure(v, err)
-	}
+// unlock asks for the passphrase and derives the keys, which the caller wipes.
+func unlock(cmd *cobra.Command, v *vault.Vault, from *passphraseFlags) (*vault.Keys, error) {
+	pass, err := from.read(cmd, "Passphrase for "+quoteName(v.Dir)+": ", false)
 	if err != nil {
-		return nil, failf(exitUnusable, "vault: %w", err)
+		return nil, err
 	}
-	return lock, nil
-}
-
-// checkUnlocked looks at the lock without taking it.
-func checkUnlocked(v *vault.Vault) error {
-	switch pid, locked, err := v.Mounted(); {
+	defer clear(pass)
+	keys, err := v.Unlock(pass)
+	switch {
+	case errors.Is(err, vault.ErrWrongPassphrase):
+		return nil, failf(exitPassphrase, "%w", err)
 	case err != nil:
-		return failf(exitUnusable, "vault: %w", err)
-	case locked:
-		return lockedFailure(v, fmt.Errorf("%s: %w by process %d", v.Dir, vault.ErrLocked, pid))
+		return nil, failf(exitUnusable, "vault: %w", err)
+	case cmd.Context().Err() != nil:
+		keys.Wipe()
+		return nil, errInterrupted
 	}
-	return nil
+	return keys, nil
 }
 
-// lockedFailure adds to the error of a locked vault what the mount wrote down about itself.
-func lockedFailure(v *vault.Vault, err error) error {
-	summary, readErr := v.ReadSummary()
-	pid, locked, mountedErr := v.Mounted()
-	if readErr != nil || mountedErr != nil || !locked || summary.PID != pid || summary.Mountpoint == "" {
-		return failf(exitUnusable, "vault: %w", err).advise("wait until that process has ended")
-	}
-	return failf(exitUnusable, "vault: %w at %s", err, quoteName(summary.Mountpoint)).
-		advise("overcast unmount %s", quoteName(summary.Mountpoint))
+// openVault is a vault whose files can be used, mounted or not.
+type openVault struct {
+	tree    tree.Tree
+	lacking func() ([]string, error) // a line for each cloud that does not get what is written
 }
 
-// lacking lists the clouds that do not get what is written, with the reason.
-func lacking(sum vault.Summary) []string {
-	var lines []string
-	for _, c := range sum.Clouds {
-		if c.State != vault.CloudOK {
-			lines = append(lines, describeCloud(c))
-		}
+// withVault runs f on the files of a vault: through its mount if it is mounted, since the mount has the lock, or else by
+// opening it with the passphrase.
+func withVault(cmd *cobra.Command, dir string, pass *passphraseFlags, f func(*openVault) error) error {
+	v, err := loadVault(dir)
+	if err != nil {
+		return err
 	}
-	return lines
+	m, ok, err := volume.MountOf(v)
+	if err != nil {
+		return err
+	}
+	if ok {
+		return f(mountedVault(v, m.Mountpoint))
+	}
+	if err := checkUsable(v); err != nil {
+		return err
+	}
+	keys, err := unlock(cmd, v, pass)
+	if err != nil {
+		return err
+	}
+	return withKeys(cmd, v, keys, f)
 }
 
-func describeCloud(c vault.SummaryCloud) string {
-	line := fmt.Sprintf("cloud %s is %s", c.Name, c.State)
-	if c.Reason != "" {
-		line += ": " + c.Reason
+// checkUsable finds everything that would keep a vault from being opened and needs no passphrase, so that nobody types one
+// in vain.
+func checkUsable(v *vault.Vault) error {
+	if err := volume.CheckFree(v); err != nil {
+		return err
 	}
-	return line
+	return volume.CheckClouds(v)
 }
 
-// checkClouds looks at every cloud's directory as far as that needs no key, so that a hopeless command ends before it asks
-// for the passphrase.
-func checkClouds(v *vault.Vault) error {
-	var reasons []error
-	for _, c := range v.Clouds {
-		err := v.CheckMarker(c.Dir, c.ID, nil)
-		if errors.Is(err, vault.ErrWrongCloud) {
-			return wrongCloud(v, c, err)
-		}
-		if err != nil {
-			reasons = append(reasons, fmt.Errorf("%s: %w", c.Name, err))
-		}
+// mountedVault reaches a vault through its mount. What is written is synced file by file: there is no other way to know
+// that the mount has it all.
+func mountedVault(v *vault.Vault, mountpoint string) *openVault {
+	return &openVault{
+		tree: tree.Local{Root: mountpoint, Sync: true},
+		lacking: func() ([]string, error) {
+			sum, err := v.ReadSummary()
+			return volume.Lacking(sum), err
+		},
 	}
-	if len(reasons) == len(v.Clouds) {
-		return failf(exitUnusable, "vault %s: no cloud is available (%w)", quoteName(v.Dir), reasons[0]).
-			advise("overcast status %s tells about each", quoteName(v.Dir))
-	}
-	return nil
 }
 
-// wrongCloud: the folders were swapped, and using either would spoil it.
-func wrongCloud(v *vault.Vault, c vault.Cloud, err error) error {
-	return failf(exitUnusable, "cloud %s: %w", c.Name, err).
-		advise("put each folder back, or correct the directories in %s", quoteName(filepath.Join(v.Dir, "vault.toml")))
+// withKeys opens a vault that is not mounted, runs f and closes it again. It wipes the keys. It never opens the mirror
+// read-only: what the redo log holds has to reach the clouds before anything of it can be read.
+func withKeys(cmd *cobra.Command, v *vault.Vault, keys *vault.Keys, f func(*openVault) error) error {
+	vol, err := volume.Open(v, keys, volume.Options{Logger: slog.New(&warnings{w: cmd.ErrOrStderr()})})
+	if err != nil {
+		return err
+	}
+	for _, line := range vol.Warnings() {
+		warn(cmd.ErrOrStderr(), "%s", line)
+	}
+	err = f(&openVault{tree: tree.OfMirror(vol.Mirror()), lacking: vol.Sync})
+	return errors.Join(err, vol.Close())
 }

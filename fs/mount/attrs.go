@@ -2,6 +2,7 @@ package mount
 
 import (
 	"errors"
+	"syscall"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -13,11 +14,15 @@ import (
 const permBits = 0o7777
 
 // GetAttr answers stat. The handle that may come along tells nothing that the
-// node does not.
+// node does not. A stat of the root does not count as use: df asks for it, and
+// whoever wants to know whether something is mounted.
 func (f *filesystem) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
-	n, status := f.node(in.NodeId)
-	if !status.Ok() {
-		return status
+	n := f.nodes.get(in.NodeId)
+	if n == nil {
+		return fuse.Status(syscall.ESTALE)
+	}
+	if in.NodeId != fuse.FUSE_ROOT_ID {
+		f.requests.Add(1)
 	}
 	a, err := n.Attr()
 	if err != nil {

@@ -5,7 +5,9 @@
 // are the mirror's; checking modes and owners is the kernel's
 // (default_permissions); what is left is translation, and the kernel's caches:
 //
-//	mount.go      Mount, Server: mounting, serving, unmounting, idleness
+//	mount.go      Mount, Server: mounting and serving
+//	unmount.go    unmounting, in use or not; idleness
+//	table.go      the kernel's table of mounts, as far as it is about us
 //	options.go    from Options to what the kernel and fusermount3 are told
 //	filesystem.go the FUSE requests' common ground: attributes, entries, errors
 //	nodes.go      node ids: what the kernel knows, and what it forgot

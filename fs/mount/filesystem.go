@@ -37,7 +37,7 @@ type filesystem struct {
 	nodes    nodes
 	files    handles[*file]
 	dirs     handles[*dir]
-	requests atomic.Uint64 // that found a node or a handle; what is still is idle
+	requests atomic.Uint64 // that are use of the mount; where it is still, the mount is idle
 	evict    func([]*node) // makes the kernel forget nodes that are not in use
 
 	mu     sync.Mutex

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -63,8 +64,8 @@ func TestMain(m *testing.M) {
 	os.Chmod(base, 0o755) // other users are to reach the mounts in it
 	os.Setenv("TMPDIR", base)
 	code := m.Run()
-	if table, err := os.ReadFile("/proc/self/mountinfo"); err != nil || bytes.Contains(table, []byte(base)) {
-		fmt.Fprintf(os.Stderr, "a test leaked a mount (%v):\n%s", err, table)
+	if left, err := mountinfo.GetMounts(mountinfo.PrefixFilter(base)); err != nil || len(left) > 0 {
+		fmt.Fprintf(os.Stderr, "tests leaked mounts (%v): %v\n", err, left)
 		code = 1
 	} else {
 		os.RemoveAll(base)
@@ -143,6 +144,12 @@ func serveVault(c helperConfig, report *helperReport) error {
 		}
 	}
 	return err
+}
+
+func (t *nodes) count() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.byID)
 }
 
 // leftOver returns the goroutines that outlived the mount, of which there may be

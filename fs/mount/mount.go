@@ -1,6 +1,7 @@
 package mount
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -33,7 +34,6 @@ type Server struct {
 	fs         *filesystem
 	fuse       *fuse.Server
 	mountpoint string
-	direct     bool
 	device     uint64 // st_dev of everything in it
 	idle       time.Duration
 	done       chan struct{} // closed when the last request has been answered
@@ -71,6 +71,10 @@ func Mount(m *mirror.Mirror, o Options) (*Server, error) {
 	return s, nil
 }
 
+// Device is the st_dev of everything in the mount, by which a table of mounts
+// tells it from any other.
+func (s *Server) Device() uint64 { return s.device }
+
 // checkMountpoint returns the absolute path of a directory to mount on.
 func checkMountpoint(path string) (string, error) {
 	abs, err := filepath.Abs(path)
@@ -97,7 +101,6 @@ func (s *Server) mount(o Options) error {
 	var direct error
 	if os.Geteuid() == 0 {
 		if s.fuse, direct = fuse.NewServer(s.fs, o.Mountpoint, s.options(o, true)); direct == nil {
-			s.direct = true
 			return nil
 		}
 	}
@@ -166,7 +169,7 @@ func (s *Server) serve() {
 	// A connection that was cut, instead of unmounted, leaves a dead mount
 	// behind. Nothing else answers like that.
 	if dead(s.mountpoint) {
-		_ = s.detach(true)
+		_ = Detach(context.Background(), s.mountpoint, true)
 	}
 }
 
@@ -175,115 +178,4 @@ func (s *Server) serve() {
 func (s *Server) Wait() error {
 	<-s.done
 	return nil
-}
-
-// Tries of Unmount before it becomes lazy: programs that are just closing their
-// last file get a third of a second.
-const (
-	unmountTries = 7
-	firstPause   = 5 * time.Millisecond
-)
-
-// Unmount unmounts the filesystem and returns when it has been served to the
-// end. If programs go on using it, it disappears from the tree at once, what
-// they wrote so far has reached the mirror, and Unmount returns without waiting
-// for them; Wait does wait. A filesystem that is not mounted any more is no
-// error.
-func (s *Server) Unmount() error {
-	s.unmounting.Lock()
-	defer s.unmounting.Unlock()
-	for try := range unmountTries {
-		if !s.mounted() {
-			return nil
-		}
-		if s.detach(false) == nil {
-			return s.Wait()
-		}
-		select {
-		case <-s.done:
-		case <-time.After(firstPause << try):
-		}
-	}
-	s.flush()
-	return s.detach(true)
-}
-
-// mounted reports whether what is at the mountpoint is this filesystem, and not
-// what is under it or what somebody has put there since.
-func (s *Server) mounted() bool {
-	select {
-	case <-s.done:
-		return false
-	default:
-	}
-	device, err := deviceAt(s.mountpoint)
-	return err == nil && (device == s.device || s.device == 0)
-}
-
-// flush makes the kernel pass on what it holds back. What fails here fails, and
-// is said, again when the files are closed.
-func (s *Server) flush() {
-	fd, err := unix.Open(s.mountpoint, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return
-	}
-	defer unix.Close(fd)
-	_ = unix.Syncfs(fd)
-}
-
-// detach unmounts once.
-func (s *Server) detach(lazy bool) error {
-	if s.direct {
-		flags := unix.UMOUNT_NOFOLLOW
-		if lazy {
-			flags |= unix.MNT_DETACH
-		}
-		if err := unix.Unmount(s.mountpoint, flags); err != nil {
-			return fmt.Errorf("unmount %s: %w", s.mountpoint, err)
-		}
-		return nil
-	}
-	program, err := fusermount()
-	if err != nil {
-		return fmt.Errorf("unmount %s: %w", s.mountpoint, err)
-	}
-	args := []string{"-u", s.mountpoint}
-	if lazy {
-		args = []string{"-u", "-z", s.mountpoint}
-	}
-	if said, err := exec.Command(program, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("unmount %s: %w: %s", s.mountpoint, err, said)
-	}
-	return nil
-}
-
-// unmountIdle unmounts when nothing was open and nothing was asked for as long
-// as the options say. A program that merely stands in a directory keeps the
-// mount.
-func (s *Server) unmountIdle() {
-	const looks = 4
-	tick := time.NewTicker(max(s.idle/looks, time.Millisecond))
-	defer tick.Stop()
-	var last uint64
-	quiet := 0
-	for {
-		select {
-		case <-s.done:
-			return
-		case <-tick.C:
-		}
-		now := s.fs.requests.Load()
-		if now != last || s.fs.files.count() > 0 || s.fs.dirs.count() > 0 {
-			last, quiet = now, 0
-			continue
-		}
-		if quiet++; quiet < looks {
-			continue
-		}
-		quiet = 0
-		if s.mounted() && s.detach(false) == nil {
-			s.fs.logger.Info("unmounted, idle", "after", s.idle)
-			return
-		}
-	}
 }

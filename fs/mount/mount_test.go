@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -80,26 +81,20 @@ func TestReadOnly(t *testing.T) {
 // The mount table shows what is mounted and how.
 func TestMountTable(t *testing.T) {
 	m := start(t, helperConfig{Extra: []string{"noexec,x-gvfs-hide"}})
-	table, err := os.ReadFile("/proc/self/mountinfo")
+	at, err := mountinfo.GetMounts(mountinfo.SingleEntryFilter(m.dir))
 	check(t, err)
-	for line := range strings.Lines(string(table)) {
-		f := strings.Fields(line)
-		if f[4] != m.dir {
-			continue
-		}
-		before, after, _ := strings.Cut(line, " - ")
-		for _, word := range []string{"nosuid", "nodev", "noexec"} {
-			if !strings.Contains(before, word) {
-				t.Errorf("no %s in %s", word, line)
-			}
-		}
-		if !strings.HasPrefix(after, "fuse.overcast "+m.config.Vault+" ") || !strings.Contains(after, "default_permissions") {
-			t.Errorf("mounted as %s", after)
-		}
-		m.stop()
-		return
+	if len(at) != 1 {
+		t.Fatalf("%s is in the mount table %d times", m.dir, len(at))
 	}
-	t.Errorf("%s is not in the mount table", m.dir)
+	for _, word := range []string{"nosuid", "nodev", "noexec"} {
+		if !strings.Contains(at[0].Options, word) {
+			t.Errorf("no %s in %s", word, at[0].Options)
+		}
+	}
+	if at[0].FSType != "fuse.overcast" || at[0].Source != m.config.Vault || !strings.Contains(at[0].VFSOptions, "default_permissions") {
+		t.Errorf("mounted as %+v", at[0])
+	}
+	m.stop()
 }
 
 // While a program stands in the mount or has a file open, it is unmounted
@@ -163,6 +158,21 @@ func TestIdle(t *testing.T) {
 	if entries, err := os.ReadDir(m.dir); err != nil || len(entries) != 0 {
 		t.Errorf("the mountpoint has entries %v, %v", entries, err)
 	}
+}
+
+// What desktops and df ask for all the time, the space and the root's own
+// attributes, keeps no mount.
+func TestIdleUnderDf(t *testing.T) {
+	m := start(t, helperConfig{Idle: 200 * time.Millisecond})
+	device := lstat(t, m.dir).Dev
+	eventually(t, "unmounted under df", func() bool {
+		var space unix.Statfs_t
+		check(t, unix.Statfs(m.dir, &space))
+		var st unix.Statx_t
+		check(t, unix.Statx(unix.AT_FDCWD, m.dir, unix.AT_STATX_FORCE_SYNC, unix.STATX_BASIC_STATS, &st))
+		return unix.Mkdev(st.Dev_major, st.Dev_minor) != device
+	})
+	m.leave()
 }
 
 // However many files a program looks at, the kernel does not know them all for

@@ -105,12 +105,6 @@ func (t *nodes) forget(id, lookups uint64) {
 	}
 }
 
-func (t *nodes) count() int {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return len(t.byID)
-}
-
 // drop forgets everything but the root: the kernel does not when it unmounts.
 func (t *nodes) drop() {
 	t.mu.Lock()

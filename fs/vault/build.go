@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/durable"
 )
 
 // A builder makes a vault, step by step, and knows how to take each step back.
@@ -120,7 +121,7 @@ func (b *builder) clearRemains() error {
 			}
 		}
 	}
-	if err := removeTemps(b.disk, b.plan.dir); err != nil {
+	if err := durable.RemoveTemps(b.disk, b.plan.dir); err != nil {
 		return err
 	}
 	for _, name := range []string{keysName, pendingName} {
@@ -147,7 +148,7 @@ func (b *builder) clearCloud(c Cloud) error {
 			return err
 		}
 	}
-	if err := removeTemps(b.disk, c.Dir); err != nil {
+	if err := durable.RemoveTemps(b.disk, c.Dir); err != nil {
 		return err
 	}
 	return b.disk.SyncDir(c.Dir)
@@ -167,7 +168,7 @@ func (b *builder) write(path string, data []byte) error {
 		}
 		return b.disk.SyncDir(filepath.Dir(path))
 	})
-	return writeFileAtomic(b.disk, path, data, filePerm)
+	return durable.Replace(b.disk, path, data, filePerm)
 }
 
 // makeDirs makes a directory and whatever is missing above it, durably.

@@ -51,8 +51,8 @@ const (
 	fsyncAll = "all"
 )
 
-// parseConfig reads and checks vault.toml. The errors wrap [ErrDamaged] or
-// [ErrUnknownFormat].
+// parseConfig reads and checks vault.toml. The errors wrap [ErrDamaged],
+// [ErrSetting] or [ErrUnknownFormat].
 func parseConfig(data []byte) (*config, error) {
 	if !utf8.Valid(data) {
 		return nil, fmt.Errorf("%w: not UTF-8", ErrDamaged)
@@ -73,7 +73,8 @@ func parseConfig(data []byte) (*config, error) {
 	c := config{Settings: configSettings{MinCopies: 1, Fsync: fsyncOne}}
 	decoder := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
 	if err := decoder.Decode(&c); err != nil {
-		return nil, fmt.Errorf("%w: %s", ErrDamaged, tomlReason(err))
+		// What is TOML and has a format, a user has edited.
+		return nil, fmt.Errorf("%w: %s", ErrSetting, tomlReason(err))
 	}
 	if err := c.check(); err != nil {
 		return nil, err
@@ -86,7 +87,7 @@ func tomlReason(err error) string {
 	if missing, ok := errors.AsType[*toml.StrictMissingError](err); ok && len(missing.Errors) > 0 {
 		first := &missing.Errors[0]
 		line, _ := first.Position()
-		return oneLine(fmt.Sprintf("line %d: unknown setting %q", line, strings.Join(first.Key(), ".")))
+		return oneLine(fmt.Sprintf("line %d: %q is unknown: mistyped, or of a later program", line, strings.Join(first.Key(), ".")))
 	}
 	if decode, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := decode.Position()
@@ -104,9 +105,9 @@ func (c *config) check() error {
 	case len(c.Clouds) == 0:
 		return fmt.Errorf("%w: it names no cloud", ErrDamaged)
 	case c.Settings.MinCopies < 1 || c.Settings.MinCopies > int64(len(c.Clouds)):
-		return fmt.Errorf("%w: min_copies %d, want 1 to the number of clouds, %d", ErrDamaged, c.Settings.MinCopies, len(c.Clouds))
+		return fmt.Errorf("%w: min_copies %d, want 1 to the number of clouds, %d", ErrSetting, c.Settings.MinCopies, len(c.Clouds))
 	case c.Settings.Fsync != fsyncOne && c.Settings.Fsync != fsyncAll:
-		return fmt.Errorf("%w: fsync %q, want %q or %q", ErrDamaged, c.Settings.Fsync, fsyncOne, fsyncAll)
+		return fmt.Errorf("%w: fsync %q, want %q or %q", ErrSetting, c.Settings.Fsync, fsyncOne, fsyncAll)
 	}
 	if sum, err := hex.DecodeString(c.KeysSHA256); err != nil || len(sum) != sha256.Size {
 		return fmt.Errorf("%w: keys_sha256 is not %d hexadecimal digits", ErrDamaged, 2*sha256.Size)
@@ -115,16 +116,16 @@ func (c *config) check() error {
 	ids, dirs := map[cipher.ID]bool{}, map[string]bool{}
 	for _, cloud := range c.Clouds {
 		if err := names.add(cloud.Name); err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
+			return fmt.Errorf("%w: %w", ErrSetting, err)
 		}
 		dir := filepath.Clean(cloud.Dir)
 		switch {
 		case !filepath.IsAbs(cloud.Dir) || strings.ContainsRune(cloud.Dir, 0):
-			return fmt.Errorf("%w: cloud %s: directory %q is not an absolute path", ErrDamaged, cloud.Name, cloud.Dir)
+			return fmt.Errorf("%w: cloud %s: directory %q is not an absolute path", ErrSetting, cloud.Name, cloud.Dir)
 		case cloud.ID.IsZero() || ids[cloud.ID]:
 			return fmt.Errorf("%w: cloud %s: its id is missing or another cloud's", ErrDamaged, cloud.Name)
 		case dirs[dir]:
-			return fmt.Errorf("%w: cloud %s: directory %q is another cloud's", ErrDamaged, cloud.Name, dir)
+			return fmt.Errorf("%w: cloud %s: directory %q is another cloud's", ErrSetting, cloud.Name, dir)
 		}
 		ids[cloud.ID], dirs[dir] = true, true
 	}

@@ -95,9 +95,9 @@ func TestLoadRefuses(t *testing.T) {
 		{"newer format", good("format = 1", "format = 2"), ErrUnknownFormat, "format 2"},
 		{"newer format with news", good("format = 1", "format = 2\nnews = true"), ErrUnknownFormat, "format 2"},
 		{"format 0", good("format = 1", "format = 0"), ErrUnknownFormat, "format 0"},
-		{"unknown setting", good("min_copies", "min_copys"), ErrDamaged, `line 8: unknown setting "settings.min_copys"`},
+		{"unknown setting", good("min_copies", "min_copys"), ErrSetting, `line 8: "settings.min_copys" is unknown`},
 		{"no vault id", good(`vault_id = "000102030405060708090a0b0c0d0e0f"`, ""), ErrDamaged, "vault_id"},
-		{"short id", good("000102", "0001"), ErrDamaged, "line"},
+		{"short id", good("000102", "0001"), ErrSetting, "line"},
 		{"zero id", good("000102030405060708090a0b0c0d0e0f", strings.Repeat("0", 32)), ErrDamaged, "vault_id"},
 		{"chunk size too small", good("chunk_log2 = 12", "chunk_log2 = 11"), ErrUnknownFormat, "chunk_log2 11"},
 		{"chunk size too large", good("chunk_log2 = 12", "chunk_log2 = 21"), ErrUnknownFormat, "chunk_log2 21"},
@@ -105,15 +105,15 @@ func TestLoadRefuses(t *testing.T) {
 		{"no checksum", good("keys_sha256", "#"), ErrDamaged, "keys_sha256"},
 		{"bad checksum", good("e3b0", "zzzz"), ErrDamaged, "keys_sha256"},
 		{"no clouds", goodConfig[:strings.Index(goodConfig, "[[cloud]]")], ErrDamaged, "no cloud"},
-		{"no copies", good("min_copies = 2", "min_copies = 0"), ErrDamaged, "min_copies"},
-		{"more copies than clouds", good("min_copies = 2", "min_copies = 3"), ErrDamaged, "min_copies"},
-		{"unknown fsync", good(`"all"`, `"some"`), ErrDamaged, "fsync"},
-		{"names alike", good("beta", "Alpha"), ErrDamaged, "differ only in case"},
-		{"odd name", good(`"beta"`, `"be/ta"`), ErrDamaged, "cloud name"},
-		{"no name", good(`name = "beta"`, ""), ErrDamaged, "cloud name"},
-		{"relative directory", good("/srv/beta", "srv/beta"), ErrDamaged, "absolute"},
-		{"directory with NUL", good("/srv/beta", `/srv\u0000beta`), ErrDamaged, "absolute"},
-		{"directories alike", good("/srv/beta", "/srv/./alpha"), ErrDamaged, "another cloud's"},
+		{"no copies", good("min_copies = 2", "min_copies = 0"), ErrSetting, "min_copies"},
+		{"more copies than clouds", good("min_copies = 2", "min_copies = 3"), ErrSetting, "min_copies"},
+		{"unknown fsync", good(`"all"`, `"some"`), ErrSetting, "fsync"},
+		{"names alike", good("beta", "Alpha"), ErrSetting, "differ only in case"},
+		{"odd name", good(`"beta"`, `"be/ta"`), ErrSetting, "cloud name"},
+		{"no name", good(`name = "beta"`, ""), ErrSetting, "cloud name"},
+		{"relative directory", good("/srv/beta", "srv/beta"), ErrSetting, "absolute"},
+		{"directory with NUL", good("/srv/beta", `/srv\u0000beta`), ErrSetting, "absolute"},
+		{"directories alike", good("/srv/beta", "/srv/./alpha"), ErrSetting, "another cloud's"},
 		{"ids alike", good("202122232425262728292a2b2c2d2e2f", "101112131415161718191a1b1c1d1e1f"), ErrDamaged, "another cloud's"},
 		{"no id", good(`id = "202122232425262728292a2b2c2d2e2f"`, ""), ErrDamaged, "missing"},
 		{"huge", goodConfig + strings.Repeat("#", maxFileSize), ErrDamaged, "larger"},
@@ -177,7 +177,7 @@ func FuzzConfig(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := parseConfig(data)
 		if err != nil {
-			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrUnknownFormat) {
+			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrSetting) && !errors.Is(err, ErrUnknownFormat) {
 				t.Errorf("%v is no error of this package", err)
 			}
 			if strings.ContainsAny(err.Error(), "\n\r") {

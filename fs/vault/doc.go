@@ -12,6 +12,23 @@
 //	state/summary.json  a plain summary for status, without names of files
 //	state/log           the log of the last mount
 //
+// # Where things are
+//
+//	vault.go       Load: vault.toml, and small files of the vault
+//	config.go      the text of vault.toml
+//	init.go        Init; plan.go what it looks at; build.go what it does and undoes
+//	keys.go        keys.age
+//	marker.go      the marker in a cloud's root
+//	place.go       where a path really is, so that none lies in another
+//	mountpoint.go  which directories must not be mounted on
+//	lock.go        state/lock
+//	state.go       the state: writer, counters, clouds that are behind, boot
+//	ledger.go      state/ledger
+//	stamp.go       the state's small files, authenticated
+//	summary.go     state/summary.json
+//	disk.go        everything that changes files, for tests to fail
+//	errors.go      the sentinels
+//
 // It promises: whatever must outlive a power cut is on disk before the call
 // returns; a counter is never issued twice; an init that refuses changed
 // nothing, and one that was interrupted at any instant can be run again; nothing

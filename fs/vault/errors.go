@@ -21,6 +21,13 @@ var (
 	// ErrInvalid: an option of init that no vault can have.
 	ErrInvalid = errors.New("invalid option")
 
+	// ErrSetting: vault.toml says something that a user may have written and that
+	// no vault can have; it is to be corrected there.
+	ErrSetting = errors.New("wrong setting")
+
+	// ErrIsCloud: a directory is a cloud's, where the vault's was wanted.
+	ErrIsCloud = errors.New("a cloud, not a vault")
+
 	// ErrUnusable: a directory that init must not make a vault or a cloud of.
 	ErrUnusable = errors.New("unusable directory")
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/durable/durabletest"
 )
 
 var testPassphrase = []byte("correct horse")
@@ -40,7 +41,7 @@ func newVault(t testing.TB) *Vault {
 // quickInit is Init without waiting for the real disk.
 func quickInit(t testing.TB, dir string, o InitOptions) {
 	t.Helper()
-	check(t, initVault(testSystem(&testDisk{}), dir, o))
+	check(t, initVault(testSystem(&durabletest.Disk{}), dir, o))
 }
 
 // tree lists everything below root with its mode and content.
@@ -282,7 +283,7 @@ func testSystem(d disk) system {
 // Every step fails once: what there was is there again, and nothing else.
 func TestInitFailures(t *testing.T) {
 	for _, existing := range []bool{false, true} {
-		runs := eachFailure(t, false, func(t *testing.T, d *testDisk) error {
+		runs := durabletest.EachFailure(t, false, func(t *testing.T, d *durabletest.Disk) error {
 			root := t.TempDir()
 			if existing {
 				check(t, os.MkdirAll(root+"/clouds/b", 0o755))
@@ -292,8 +293,8 @@ func TestInitFailures(t *testing.T) {
 			err := initVault(testSystem(d), root+"/vault", options(root))
 			if err == nil {
 				wantWhole(t, root+"/vault")
-				if len(d.journal) != 0 || len(d.unsynced) != 0 {
-					t.Errorf("not durable: %v, %v", d.journal, d.unsynced)
+				if left := d.Unsynced(); len(left) != 0 {
+					t.Errorf("not durable: %v", left)
 				}
 			} else if after := tree(t, root); !reflect.DeepEqual(before, after) {
 				t.Errorf("something changed:\n%v\n%v", before, after)
@@ -311,12 +312,12 @@ func TestInitFailures(t *testing.T) {
 func TestInitCrashes(t *testing.T) {
 	for seed := range uint64(3) {
 		rng := rand.New(rand.NewPCG(seed, 2))
-		eachFailure(t, true, func(t *testing.T, d *testDisk) error {
+		durabletest.EachFailure(t, true, func(t *testing.T, d *durabletest.Disk) error {
 			root := t.TempDir()
 			dir := root + "/vault"
 			err := initVault(testSystem(d), dir, options(root))
 			if seed > 0 { // 0: only the process dies
-				d.powerCut(t, rng)
+				d.PowerCut(t, rng)
 			}
 			if _, loading := Load(dir); loading == nil {
 				// A vault that init could not confirm may be there, but then whole.
@@ -337,11 +338,11 @@ func TestInitCrashes(t *testing.T) {
 // A step fails, and when all is taken back the power does: init can be run again.
 func TestInitFailuresThenPowerCut(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 5))
-	eachFailure(t, false, func(t *testing.T, d *testDisk) error {
+	durabletest.EachFailure(t, false, func(t *testing.T, d *durabletest.Disk) error {
 		root := t.TempDir()
 		dir := root + "/vault"
 		err := initVault(testSystem(d), dir, options(root))
-		d.powerCut(t, rng)
+		d.PowerCut(t, rng)
 		if err != nil {
 			quickInit(t, dir, options(root))
 		}
@@ -354,10 +355,10 @@ func TestInitFailuresThenPowerCut(t *testing.T) {
 func TestInitCrashesTwice(t *testing.T) {
 	for seed := range uint64(2) {
 		rng := rand.New(rand.NewPCG(seed, 3))
-		eachFailure(t, true, func(t *testing.T, d *testDisk) error {
+		durabletest.EachFailure(t, true, func(t *testing.T, d *durabletest.Disk) error {
 			root := t.TempDir()
 			dir := root + "/vault"
-			first := &testDisk{failAt: 36, dies: true} // markers and keys are there
+			first := &durabletest.Disk{FailAt: 36, Dies: true} // markers and keys are there
 			if err := initVault(testSystem(first), dir, options(root)); err == nil {
 				t.Fatal("the first init came through")
 			}
@@ -365,7 +366,7 @@ func TestInitCrashesTwice(t *testing.T) {
 				t.Fatalf("the first init got as far as %v", tree(t, root))
 			}
 			err := initVault(testSystem(d), dir, options(root))
-			d.powerCut(t, rng)
+			d.PowerCut(t, rng)
 			if _, loading := Load(dir); loading != nil {
 				quickInit(t, dir, options(root))
 			}
@@ -378,7 +379,7 @@ func TestInitCrashesTwice(t *testing.T) {
 // What appears in a cloud's directory after an interrupted init is not ours.
 func TestInitKeepsStrangers(t *testing.T) {
 	root := t.TempDir()
-	d := &testDisk{failAt: 36, dies: true}
+	d := &durabletest.Disk{FailAt: 36, Dies: true}
 	if err := initVault(testSystem(d), root+"/vault", options(root)); err == nil {
 		t.Fatal("the first init came through")
 	}

@@ -17,6 +17,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 )
@@ -152,7 +153,7 @@ func openBolt(path string) (db *bolt.DB, err error) {
 		// The vault's lock comes before bbolt's own, which is then free; the time
 		// only keeps a broken rule from waiting forever.
 		var err error
-		db, err = bolt.Open(path, filePerm, &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistMapType})
+		db, err = bolt.Open(path, filePerm, &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistMapType, OpenFile: openRegular})
 		if errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) || errors.Is(err, bolterrors.ErrVersionMismatch) {
 			return fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
@@ -168,6 +169,11 @@ func openBolt(path string) (db *bolt.DB, err error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return db, nil
+}
+
+// openRegular opens the ledger, and nothing that a symlink in its place leads to.
+func openRegular(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	return os.OpenFile(name, flag|unix.O_NOFOLLOW, perm)
 }
 
 // guard turns what bbolt does on a damaged file, which is to panic or to fault

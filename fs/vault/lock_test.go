@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // lockHelper, when set, makes the test binary hold the lock of that vault until
@@ -136,4 +138,44 @@ func TestLockAmongProbers(t *testing.T) {
 	}
 	close(done)
 	probers.Wait()
+}
+
+// Whatever a lock file says, only the kernel knows who has the lock.
+func TestHeldBy(t *testing.T) {
+	v := newVault(t)
+	lock, err := v.Lock()
+	check(t, err)
+	other := os.Getppid()
+	check(t, os.WriteFile(v.statePath(lockName), []byte(fmt.Sprintln(other)), 0o600))
+	if pid, _, err := v.Mounted(); pid != other || err != nil {
+		t.Errorf("the file tells of process %d, %v", pid, err)
+	}
+	for pid, want := range map[int]bool{os.Getpid(): true, other: false, 0: false} {
+		if got, err := v.HeldBy(pid); got != want || err != nil {
+			t.Errorf("held by process %d: %v, %v", pid, got, err)
+		}
+	}
+	check(t, lock.Release())
+	if got, err := v.HeldBy(os.Getpid()); got || err != nil {
+		t.Errorf("released: %v, %v", got, err)
+	}
+}
+
+func TestHolds(t *testing.T) {
+	const table = `1: FLOCK  ADVISORY  WRITE 100 fe:01:77 0 EOF
+1: -> FLOCK  ADVISORY  WRITE 101 fe:01:77 0 EOF
+2: POSIX  ADVISORY  WRITE 102 fe:01:77 0 EOF
+3: FLOCK  ADVISORY  READ 103 fe:01:77 0 EOF
+4: FLOCK  ADVISORY  WRITE 104 fe:01:770 0 EOF
+5: FLOCK  ADVISORY  WRITE 105 00:2f:77 0 EOF
+`
+	disk, volume := unix.Stat_t{Dev: unix.Mkdev(0xfe, 1), Ino: 77}, unix.Stat_t{Dev: unix.Mkdev(0, 0x31), Ino: 77}
+	for pid := 99; pid < 107; pid++ {
+		if got := holds(table, pid, &disk); got != (pid == 100) {
+			t.Errorf("process %d: %v", pid, got)
+		}
+	}
+	if !holds(table, 105, &volume) || holds(table, 104, &volume) {
+		t.Error("on a volume of a filesystem of several")
+	}
 }

@@ -41,7 +41,7 @@ func checkEmptyDir(path string) error {
 	dir, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	switch {
 	case errors.Is(err, syscall.ENOTCONN), errors.Is(err, syscall.ESTALE):
-		return fmt.Errorf("a mount whose process died is still on it; detach it with: fusermount3 -uz %s", path)
+		return fmt.Errorf("a mount whose process died is still on it: %w", syscall.ENOTCONN)
 	case err != nil:
 		return withoutPath(err)
 	}

@@ -130,7 +130,7 @@ func TestDeadMountpoint(t *testing.T) {
 	if _, err := os.Stat(dead); err == nil {
 		t.Fatal("the mount answers")
 	}
-	wantError(t, v.CheckMountpoint(dead), ErrMountpoint, "fusermount3 -uz "+dead)
+	wantError(t, v.CheckMountpoint(dead), ErrMountpoint, "a mount whose process died is still on it")
 	// The same under a cloud: it is absent, and every path beside it is judged.
 	v.Clouds[1].Dir = dead
 	free := t.TempDir()

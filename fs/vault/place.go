@@ -1,11 +1,13 @@
 package vault
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/moby/sys/mountinfo"
 )
 
 // A place is where a path really is, so that no symlink, second mount, bind
@@ -27,7 +29,7 @@ type ancestor struct {
 // dirID is a directory, whatever path leads to it.
 type dirID struct{ dev, ino uint64 }
 
-// A mountPoint is one line of mountinfo.
+// A mountPoint is one line of the table of mounts.
 type mountPoint struct {
 	device string // of the whole filesystem, the same for all its mounts
 	root   string // which directory of the filesystem is mounted
@@ -39,8 +41,8 @@ type surveyor struct{ mounts []mountPoint }
 
 func newSurveyor() surveyor {
 	// Without /proc only bind mounts from inside a directory go unseen.
-	data, _ := os.ReadFile("/proc/self/mountinfo")
-	return surveyor{parseMounts(string(data))}
+	table, _ := mountinfo.GetMounts(nil)
+	return surveyor{mountsOf(table)}
 }
 
 func (s surveyor) place(path string) place {
@@ -127,35 +129,14 @@ func realPath(path string) string {
 	return resolved
 }
 
-// parseMounts reads mountinfo as proc_pid_mountinfo(5) describes it; lines it
-// does not understand are left out.
-func parseMounts(text string) []mountPoint {
+// mountsOf takes from a table of mounts what tells where they lie. A mount of
+// what has no path, such as a namespace, holds no directory.
+func mountsOf(table []*mountinfo.Info) []mountPoint {
 	var mounts []mountPoint
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) < 5 {
-			continue
-		}
-		m := mountPoint{device: fields[2], root: unescape(fields[3]), path: unescape(fields[4])}
-		if filepath.IsAbs(m.root) && filepath.IsAbs(m.path) {
-			mounts = append(mounts, m)
+	for _, m := range table {
+		if filepath.IsAbs(m.Root) && filepath.IsAbs(m.Mountpoint) {
+			mounts = append(mounts, mountPoint{device: fmt.Sprintf("%d:%d", m.Major, m.Minor), root: m.Root, path: m.Mountpoint})
 		}
 	}
 	return mounts
-}
-
-// unescape replaces the octal escapes of blanks and backslashes in mountinfo.
-func unescape(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) {
-			if code, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-				b.WriteByte(byte(code))
-				i += 3
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/durable"
 )
 
 // A plan is what init has looked at and found usable. Making one changes nothing.
@@ -78,7 +79,7 @@ func (p *plan) checkVaultDir() error {
 	}
 	for name := range found {
 		switch {
-		case name == pendingName, name == keysName, isTemp(name):
+		case name == pendingName, name == keysName, durable.IsTemp(name):
 		case name == stateName && p.onlyLock():
 		default:
 			return fmt.Errorf("%w: %s is not empty; name a new or an empty directory for the vault", ErrUnusable, p.dir)
@@ -154,7 +155,7 @@ func (p *plan) checkCloudDir(c CloudSpec) error {
 		switch {
 		case name == cipher.MarkerName:
 			marked = true
-		case begun && isTemp(name):
+		case begun && durable.IsTemp(name):
 		default:
 			foreign++
 		}

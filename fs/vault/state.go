@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/durable"
 )
 
 // The files of the state.
@@ -80,7 +81,7 @@ func (v *Vault) OpenState(k *Keys) (*State, error) {
 			return nil, err
 		}
 	}
-	if err := removeTemps(v.sys.disk, filepath.Join(v.Dir, stateName)); err != nil {
+	if err := durable.RemoveTemps(v.sys.disk, filepath.Join(v.Dir, stateName)); err != nil {
 		return nil, err
 	}
 	if err := s.openWriter(); err != nil {
@@ -180,7 +181,7 @@ func (s *State) storeWriter(next writerRecord) error {
 func (s *State) store(name string, stamp stamp, v any) error {
 	data, err := stamp.seal(v)
 	if err == nil {
-		err = writeFileAtomic(s.vault.sys.disk, s.vault.statePath(name), data, filePerm)
+		err = durable.Replace(s.vault.sys.disk, s.vault.statePath(name), data, filePerm)
 	}
 	if err != nil {
 		return fmt.Errorf("writing state/%s: %w", name, err)
@@ -311,7 +312,7 @@ func (s *State) SameBoot() bool { return s.sameBoot }
 // is added to it.
 func (s *State) MarkBoot() error {
 	path := s.vault.statePath(bootName)
-	return writeFileAtomic(s.vault.sys.disk, path, []byte(s.vault.sys.bootID+"\n"), filePerm)
+	return durable.Replace(s.vault.sys.disk, path, []byte(s.vault.sys.bootID+"\n"), filePerm)
 }
 
 // Warnings returns what was found damaged and set aside so far, a line each.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/durable/durabletest"
 )
 
 // testKeys are fixed keys for a vault that is made of nothing but a state.
@@ -142,14 +143,14 @@ func TestStateFailures(t *testing.T) {
 		dies := seed > 0
 		rng := rand.New(rand.NewPCG(seed, 4))
 		cloud := cipher.ID{7}
-		eachFailure(t, dies, func(t *testing.T, d *testDisk) error {
+		durabletest.EachFailure(t, dies, func(t *testing.T, d *durabletest.Disk) error {
 			v := stateVault(t, d)
 			issued := map[cipher.Version]bool{}
 			marked, err := useState(v, cloud, issued)
 			if seed > 1 {
-				d.powerCut(t, rng)
+				d.PowerCut(t, rng)
 			}
-			v.sys.disk = &testDisk{}
+			v.sys.disk = &durabletest.Disk{}
 			s, opening := v.OpenState(testKeys(v))
 			check(t, opening)
 			defer s.Close()

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/overcast-fs/overcast/fs/durable"
 )
 
 const summaryName = "summary.json"
@@ -23,6 +25,7 @@ const (
 type Summary struct {
 	PID        int            `json:"pid"`        // of the mount; 0 after it ended
 	Mountpoint string         `json:"mountpoint"` // "" after it ended
+	Device     uint64         `json:"device"`     // st_dev of everything in the mount; 0 in summaries of earlier programs
 	Started    time.Time      `json:"started"`
 	ReadOnly   bool           `json:"read_only"`
 	Lead       string         `json:"lead"` // a cloud's name
@@ -47,7 +50,7 @@ func (v *Vault) WriteSummary(s Summary) error {
 	if err != nil {
 		return err
 	}
-	return writeFileAtomic(v.sys.disk, v.statePath(summaryName), append(data, '\n'), filePerm)
+	return durable.Replace(v.sys.disk, v.statePath(summaryName), append(data, '\n'), filePerm)
 }
 
 // ReadSummary returns the summary of the last mount. The error wraps

@@ -82,8 +82,8 @@ func readWord(path string) string {
 }
 
 // Load reads vault.toml. It needs no passphrase and touches no cloud. The error
-// wraps [fs.ErrNotExist] where there is no vault, [ErrDamaged] or
-// [ErrUnknownFormat].
+// wraps [fs.ErrNotExist] where there is no vault, [ErrIsCloud], [ErrDamaged],
+// [ErrSetting] or [ErrUnknownFormat].
 func Load(dir string) (*Vault, error) {
 	return load(realSystem(), dir, configName)
 }
@@ -98,6 +98,9 @@ func load(sys system, dir, name string) (*Vault, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, pending := os.Lstat(filepath.Join(dir, pendingName)); pending == nil && name == configName {
 			return nil, fmt.Errorf("%s is an unfinished vault, its init was interrupted; run init again: %w", dir, fs.ErrNotExist)
+		}
+		if id := markedFor(dir); id != "" {
+			return nil, fmt.Errorf("%s is %w: it belongs to the vault%s", dir, ErrIsCloud, id)
 		}
 		return nil, fmt.Errorf("%s is no vault: %w", dir, err)
 	}

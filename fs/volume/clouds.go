@@ -1,0 +1,117 @@
+package volume
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror"
+	"github.com/overcast-fs/overcast/fs/mirror/audit"
+	"github.com/overcast-fs/overcast/fs/vault"
+)
+
+// CheckClouds looks at every cloud's directory as far as that needs no key, so
+// that a hopeless command ends before it asks for the passphrase. The error is
+// an [*Error].
+func CheckClouds(v *vault.Vault) error {
+	var reasons []error
+	for _, c := range v.Clouds {
+		err := v.CheckMarker(c.Dir, c.ID, nil)
+		if errors.Is(err, vault.ErrWrongCloud) {
+			return cloudError(v, c, err)
+		}
+		if err != nil {
+			reasons = append(reasons, fmt.Errorf("%s: %w", c.Name, err))
+		}
+	}
+	if len(reasons) == len(v.Clouds) {
+		return &Error{What: "vault " + v.Dir, Dir: v.Dir, Err: fmt.Errorf("%w (%w)", ErrNoCloud, reasons[0])}
+	}
+	return nil
+}
+
+func cloudError(v *vault.Vault, c vault.Cloud, err error) error {
+	return &Error{What: "cloud " + c.Name, Dir: v.Dir, Err: err}
+}
+
+// openClouds opens the directory of every cloud. One that is missing or holds no
+// valid marker is absent, with the reason; were folders swapped, using either
+// would spoil it.
+func openClouds(v *vault.Vault, keys *vault.Keys) (clouds []mirror.CloudConfig, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeClouds(clouds))
+		}
+	}()
+	for i, c := range v.Clouds {
+		k, err := keys.Cipher(i)
+		if err != nil {
+			return clouds, cloudError(v, c, err)
+		}
+		config := mirror.CloudConfig{Name: c.Name, ID: c.ID, Cipher: k}
+		config.Dir, err = openCloud(v, c, k)
+		if err != nil {
+			config.Dir, config.Reason = nil, err.Error()
+		}
+		clouds = append(clouds, config)
+		if errors.Is(err, vault.ErrWrongCloud) {
+			return clouds, cloudError(v, c, err)
+		}
+	}
+	return clouds, nil
+}
+
+func closeClouds(clouds []mirror.CloudConfig) error {
+	var errs []error
+	for _, c := range clouds {
+		if c.Dir != nil {
+			errs = append(errs, c.Dir.Close())
+		}
+		c.Cipher.Wipe()
+	}
+	return errors.Join(errs...)
+}
+
+// openCloud opens one directory and checks its marker under the cloud's key.
+func openCloud(v *vault.Vault, c vault.Cloud, key *cipher.Cloud) (cloud.Dir, error) {
+	dir, err := cloud.OpenDir(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.CheckMarker(c.Dir, c.ID, key); err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return dir, nil
+}
+
+// Copies are the clouds of a vault that are there, each to be read by itself,
+// beside a mount or an open volume.
+type Copies struct {
+	List   []Copy
+	opened []mirror.CloudConfig
+}
+
+// A Copy is one cloud, to be read by itself.
+type Copy struct {
+	Name string
+	*audit.Cloud
+}
+
+// OpenCopies opens them. The keys stay the caller's.
+func OpenCopies(v *vault.Vault, keys *vault.Keys) (*Copies, error) {
+	opened, err := openClouds(v, keys)
+	if err != nil {
+		return nil, err
+	}
+	c := &Copies{opened: opened}
+	for _, o := range opened {
+		if o.Dir != nil {
+			c.List = append(c.List, Copy{o.Name, audit.New(o.Dir, o.Cipher)})
+		}
+	}
+	return c, nil
+}
+
+// Close closes the directories and forgets the keys.
+func (c *Copies) Close() error { return closeClouds(c.opened) }

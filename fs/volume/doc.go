@@ -1,0 +1,16 @@
+// Package volume is a vault, open: its lock, keys, state, clouds, redo log and
+// mirror, put together in the one order that is right and taken apart in the
+// other. Commands and tests stand on it.
+//
+//	volume.go   Open and Close: the parts put together
+//	clouds.go   the directories of the clouds, and each cloud by itself
+//	serve.go    a volume that is mounted, from the lock to the last commit
+//	find.go     a vault by its directory; where it is mounted, and by whom
+//	unmount.go  from the other side: the end of a mount that another process serves
+//	status.go   what can be told of a vault without its passphrase
+//	errors.go   why a vault cannot be used
+//
+// It promises that whatever Open took is given back by Close, or by Open itself
+// when it fails; and that a mount has committed everything when the vault's lock
+// is free. It asks for no passphrase, prints nothing and ends no process.
+package volume

@@ -1,0 +1,137 @@
+package volume
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"reflect"
+	"time"
+
+	"github.com/overcast-fs/overcast/fs/mount"
+	"github.com/overcast-fs/overcast/fs/vault"
+)
+
+const (
+	// refreshInterval is how old the summary for status may be.
+	refreshInterval = time.Second
+
+	// lazyGrace is how long programs that still use a filesystem that was
+	// unmounted under them are served.
+	lazyGrace = 3 * time.Second
+)
+
+// ServeOptions say how a vault is opened and mounted.
+type ServeOptions struct {
+	Options               // its Logger is not nil
+	Mount   mount.Options // FsName and Logger are set by Serve
+
+	Warn    func(line string)         // tells the user who waits for the mount
+	Mounted func()                    // called once, when the kernel has the mount
+	Ready   func(vault.Summary) error // called once, when the mount can be used; its error ends the mount
+}
+
+// A server is a vault that is mounted, from the lock to the last commit.
+type server struct {
+	*Volume
+	options ServeOptions
+	logger  *slog.Logger
+	started time.Time
+	device  uint64
+	last    vault.Summary // as it was written
+}
+
+// Serve opens a vault, mounts it, serves until the mount is gone or ctx is done,
+// and commits everything. It wipes the keys. The error is one of [Open], of
+// [mount.Mount], or of the last commit.
+func Serve(ctx context.Context, v *vault.Vault, keys *vault.Keys, o ServeOptions) error {
+	vol, err := Open(v, keys, o.Options)
+	if err != nil {
+		return err
+	}
+	s := &server{Volume: vol, options: o, logger: o.Logger, started: time.Now().UTC().Truncate(time.Second)}
+	err = ctx.Err()
+	if err == nil {
+		err = s.mount(ctx)
+	}
+	if closeErr := vol.Close(); closeErr != nil {
+		s.logger.Error("not everything was committed; the next mount will do it", "error", closeErr)
+		err = errors.Join(err, closeErr)
+	}
+	s.logger.Info("ended", "vault", v.Dir)
+	return err
+}
+
+func (s *server) mount(ctx context.Context) error {
+	for _, line := range s.Warnings() {
+		s.options.Warn(line)
+		s.logger.Warn(line)
+	}
+	o := s.options.Mount
+	o.FsName, o.Logger = s.vault.Dir, s.logger
+	mounted, err := mount.Mount(s.mirror, o)
+	if err != nil {
+		return err
+	}
+	s.options.Mounted()
+	s.device = mounted.Device()
+	err = s.refresh()
+	if err == nil {
+		err = s.options.Ready(s.last)
+	}
+	if err != nil {
+		return errors.Join(err, mounted.Unmount(), mounted.Wait())
+	}
+	return s.serve(ctx, mounted)
+}
+
+// serve waits for the end of the mount: somebody unmounts it, it is idle for too
+// long, or a signal asks for it.
+func (s *server) serve(ctx context.Context, mounted *mount.Server) error {
+	done := make(chan error, 1)
+	go func() { done <- mounted.Wait() }()
+	tick := time.NewTicker(refreshInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-tick.C:
+			if err := s.refresh(); err != nil {
+				s.logger.Warn("the summary for status cannot be written", "error", err)
+			}
+		case <-ctx.Done():
+			s.logger.Info("asked to end")
+			return s.unmount(mounted, done)
+		}
+	}
+}
+
+// unmount takes the mount out of the tree. Programs that still use it are served
+// a little longer, and then no more.
+func (s *server) unmount(mounted *mount.Server, done <-chan error) error {
+	if err := mounted.Unmount(); err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(lazyGrace):
+		s.logger.Warn("programs still use files of the mount; they will see errors")
+		return nil
+	}
+}
+
+// refresh writes the summary for status if something in it has changed.
+func (s *server) refresh() error {
+	sum := s.summary()
+	sum.PID, sum.Mountpoint, sum.Device, sum.Started = os.Getpid(), s.options.Mount.Mountpoint, s.device, s.started
+	if reflect.DeepEqual(sum, s.last) {
+		return nil
+	}
+	if err := s.vault.WriteSummary(sum); err != nil {
+		return err
+	}
+	s.last = sum
+	return nil
+}

@@ -1,0 +1,148 @@
+package volume
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/overcast-fs/overcast/fs/mirror"
+	"github.com/overcast-fs/overcast/fs/redo"
+	"github.com/overcast-fs/overcast/fs/vault"
+)
+
+// Options say how a vault is opened.
+type Options struct {
+	Lock     *vault.Lock  // the vault's, which Open takes over; nil: Open takes it
+	Logger   *slog.Logger // nil discards
+	ReadOnly bool         // every change is refused
+	FsyncAll bool         // fsync waits for every available cloud
+}
+
+// A Volume is a vault in use: locked, unlocked and with its mirror open.
+type Volume struct {
+	vault  *vault.Vault
+	lock   *vault.Lock
+	state  *vault.State
+	mirror *mirror.Mirror
+}
+
+// Open opens the state and every cloud that is there, and replays the redo log.
+// It wipes the keys, whatever happens. The error is an [*Error], a
+// [*LockedError], or the mirror's.
+func Open(v *vault.Vault, keys *vault.Keys, o Options) (*Volume, error) {
+	defer keys.Wipe()
+	vol := &Volume{vault: v, lock: o.Lock}
+	if err := vol.open(keys, o); err != nil {
+		return nil, errors.Join(err, vol.Close())
+	}
+	return vol, nil
+}
+
+func (vol *Volume) open(keys *vault.Keys, o Options) (err error) {
+	if vol.lock == nil {
+		if vol.lock, err = Lock(vol.vault); err != nil {
+			return err
+		}
+	}
+	if vol.state, err = vol.vault.OpenState(keys); err != nil {
+		return unusable(vol.vault, err)
+	}
+	vol.mirror, err = vol.openMirror(keys, o)
+	return err
+}
+
+// openMirror opens the clouds, then the redo log, then the mirror over them,
+// which replays the log.
+func (vol *Volume) openMirror(keys *vault.Keys, o Options) (*mirror.Mirror, error) {
+	clouds, err := openClouds(vol.vault, keys)
+	if err != nil {
+		return nil, err
+	}
+	log, err := redo.Open(redo.DirStore(vol.state.RedoDir()), (*[32]byte)(&keys.StateKey))
+	if err != nil {
+		return nil, errors.Join(unusable(vol.vault, fmt.Errorf("redo log: %w", err)), closeClouds(clouds))
+	}
+	m, err := mirror.New(mirror.Config{
+		Clouds:    clouds,
+		State:     vol.state,
+		Log:       log,
+		Logger:    o.Logger,
+		Owners:    os.Geteuid() == 0,
+		ReadOnly:  o.ReadOnly,
+		FsyncAll:  o.FsyncAll,
+		MinCopies: vol.vault.Settings.MinCopies,
+	})
+	if errors.Is(err, mirror.ErrNoCloud) {
+		err = &Error{What: "vault " + vol.vault.Dir, Dir: vol.vault.Dir, Err: ErrNoCloud}
+	}
+	if err != nil {
+		return nil, errors.Join(err, log.Close(), closeClouds(clouds))
+	}
+	return m, nil
+}
+
+// Mirror is the filesystem, which lives until Close.
+func (vol *Volume) Mirror() *mirror.Mirror { return vol.mirror }
+
+// Close commits everything, leaves the summary for status, and gives the vault
+// back.
+func (vol *Volume) Close() error {
+	var errs []error
+	if vol.mirror != nil {
+		errs = append(errs, vol.mirror.Close(), vol.vault.WriteSummary(vol.summary()))
+	}
+	if vol.state != nil {
+		errs = append(errs, vol.state.Close())
+	}
+	if vol.lock != nil {
+		errs = append(errs, vol.lock.Release())
+	}
+	return errors.Join(errs...)
+}
+
+// Warnings has a line for everything that is amiss and does not keep the vault
+// from being used: what was damaged and set aside, and the clouds that do not
+// get what is written.
+func (vol *Volume) Warnings() []string {
+	return append(vol.state.Warnings(), Lacking(vol.summary())...)
+}
+
+// Sync commits everything and returns a line for each cloud that lacks it.
+func (vol *Volume) Sync() (lacking []string, err error) {
+	err = vol.mirror.Sync() // a cloud may fail only now
+	return Lacking(vol.summary()), err
+}
+
+// summary is what status tells about this volume when no passphrase is at hand.
+// A cloud that is marked behind stays so whether it is there or not: that
+// outlives the volume.
+func (vol *Volume) summary() vault.Summary {
+	status, behind := vol.mirror.Status(), vol.state.Behind()
+	sum := vault.Summary{ReadOnly: status.ReadOnly, Lead: status.Lead}
+	for i, c := range vol.vault.Clouds {
+		line := vault.SummaryCloud{Name: c.Name, Dir: c.Dir, State: vault.CloudState(status.Clouds[i].State), Reason: status.Clouds[i].Reason}
+		if b, ok := behind[c.ID]; ok {
+			line.State, line.Reason = vault.CloudBehind, b.Reason
+		}
+		sum.Clouds = append(sum.Clouds, line)
+	}
+	return sum
+}
+
+// Lacking has a line for each cloud of a summary that does not get what is
+// written, with the reason.
+func Lacking(sum vault.Summary) []string {
+	var lines []string
+	for _, c := range sum.Clouds {
+		if c.State == vault.CloudOK {
+			continue
+		}
+		line := fmt.Sprintf("cloud %s is %s", c.Name, c.State)
+		if c.Reason != "" {
+			line += ": " + c.Reason
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}

@@ -1,0 +1,123 @@
+package volume
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/overcast-fs/overcast/fs/mirror"
+	"github.com/overcast-fs/overcast/fs/vault"
+)
+
+const passphrase = "of a test"
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newVault makes a vault with the clouds alpha and beta beside it.
+func newVault(t *testing.T) *vault.Vault {
+	t.Helper()
+	base := t.TempDir()
+	dir := filepath.Join(base, "vault")
+	check(t, vault.Init(dir, vault.InitOptions{
+		Clouds:     []vault.CloudSpec{{Name: "alpha", Dir: filepath.Join(base, "alpha")}, {Name: "beta", Dir: filepath.Join(base, "beta")}},
+		WorkFactor: vault.MinWorkFactor,
+		Passphrase: []byte(passphrase),
+	}))
+	v, err := Load(dir)
+	check(t, err)
+	return v
+}
+
+func unlock(t *testing.T, v *vault.Vault) *vault.Keys {
+	t.Helper()
+	keys, err := v.Unlock([]byte(passphrase))
+	check(t, err)
+	return keys
+}
+
+func TestOpenClose(t *testing.T) {
+	v := newVault(t)
+	keys := unlock(t, v)
+	vol, err := Open(v, keys, Options{})
+	check(t, err)
+	if keys.StateKey != (vault.Keys{}).StateKey {
+		t.Error("the keys are still there")
+	}
+	n, h, err := vol.Mirror().Root().Create("file", 0o600, mirror.Owner{})
+	check(t, err)
+	n.Forget()
+	_, err = h.WriteAt([]byte("content"), 0)
+	check(t, errors.Join(err, h.Close()))
+	lacking, err := vol.Sync()
+	check(t, err)
+	if len(lacking) > 0 || len(vol.Warnings()) > 0 {
+		t.Errorf("lacking %q, warnings %q", lacking, vol.Warnings())
+	}
+	_, err = Open(v, unlock(t, v), Options{})
+	if locked, ok := errors.AsType[*LockedError](err); !ok || locked.Mountpoint != "" || !errors.Is(err, vault.ErrLocked) {
+		t.Errorf("a second Open: %v", err)
+	}
+	check(t, vol.Close())
+	check(t, CheckFree(v))
+
+	copies, err := OpenCopies(v, unlock(t, v))
+	check(t, err)
+	for _, c := range copies.List {
+		if sum, err := c.Sum("file"); err != nil || sum.Size != 7 {
+			t.Errorf("cloud %s: %d bytes, %v", c.Name, sum.Size, err)
+		}
+	}
+	check(t, copies.Close())
+}
+
+// Whatever keeps a vault from being opened leaves it free, and says what it is about.
+func TestOpenRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(v *vault.Vault) error
+		what  string
+		is    error
+	}{
+		"all clouds away": {func(v *vault.Vault) error {
+			return errors.Join(os.Rename(v.Clouds[0].Dir, v.Dir+".a"), os.Rename(v.Clouds[1].Dir, v.Dir+".b"))
+		}, "vault ", ErrNoCloud},
+		"swapped": {func(v *vault.Vault) error {
+			a, b := v.Clouds[0].Dir, v.Clouds[1].Dir
+			return errors.Join(os.Rename(a, a+".x"), os.Rename(b, a), os.Rename(a+".x", b))
+		}, "cloud alpha", vault.ErrWrongCloud},
+		"damaged state": {func(v *vault.Vault) error {
+			return os.WriteFile(filepath.Join(v.Dir, "state", "behind"), []byte("x"), 0o600)
+		}, "vault", vault.ErrDamaged},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := newVault(t)
+			keys := unlock(t, v)
+			check(t, c.spoil(v))
+			_, err := Open(v, keys, Options{})
+			bad, ok := errors.AsType[*Error](err)
+			if !ok || !strings.HasPrefix(bad.What, c.what) || bad.Dir != v.Dir || !errors.Is(err, c.is) {
+				t.Errorf("refused with %v", err)
+			}
+			if keys.StateKey != (vault.Keys{}).StateKey {
+				t.Error("the keys are still there")
+			}
+			check(t, CheckFree(v))
+		})
+	}
+}
+
+func TestStatusOf(t *testing.T) {
+	v := newVault(t)
+	check(t, os.Rename(v.Clouds[0].Dir, v.Dir+".a"))
+	s, err := StatusOf(v)
+	check(t, err)
+	if s.Mounted || s.Lead != "beta" || s.Clouds[0].State != vault.CloudAbsent || s.Clouds[1].State != vault.CloudOK {
+		t.Errorf("status %+v", s)
+	}
+}
