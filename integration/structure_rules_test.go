@@ -22,13 +22,14 @@ var parts = []struct {
 }{
 	{"cipher", 0, nil},
 	{"fs/cloud", 1, []string{"cipher"}},
+	{"fs/index", 1, []string{"cipher"}},
 	{"fs/redo", 1, []string{"cipher"}},
 	{"fs/vault", 1, []string{"cipher"}},
-	{"fs/mirror", 2, []string{"fs/cloud", "fs/redo", "fs/vault", "cipher"}},
+	{"fs/mirror", 2, []string{"fs/cloud", "fs/index", "fs/redo", "fs/vault", "cipher"}},
 	{"fs/mount", 3, []string{"fs/mirror", "fs/cloud", "cipher"}},
 	{"fs", 0, nil}, // the map: no code
-	{"cmd", 4, []string{"fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
-	{"integration", 5, []string{"cmd", "fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
+	{"cmd", 4, []string{"fs/mount", "fs/mirror", "fs/cloud", "fs/index", "fs/redo", "fs/vault", "cipher"}},
+	{"integration", 5, []string{"cmd", "fs/mount", "fs/mirror", "fs/cloud", "fs/index", "fs/redo", "fs/vault", "cipher"}},
 }
 
 // partOf returns the index of the part that a package belongs to, or -1.
