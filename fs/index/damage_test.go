@@ -210,7 +210,7 @@ func TestWholeSample(t *testing.T) {
 }
 
 func TestTruncatedAtEachPage(t *testing.T) {
-	s := newSample(t, 150)
+	s := newSample(t, 80)
 	for n := 0; n < len(s.file); n += pageSize / 2 {
 		ix, told := s.open(t, s.file[:n])
 		right, all := s.judge(t, ix)
@@ -226,7 +226,7 @@ func TestTruncatedAtEachPage(t *testing.T) {
 
 // Flipped bits in what a page says of itself are found when the file is opened; elsewhere at the latest when they are read.
 func TestFlippedBitsInEachPage(t *testing.T) {
-	s := newSample(t, 60)
+	s := newSample(t, 40)
 	rng := rand.New(rand.NewPCG(3, 4))
 	for page := range len(s.file) / pageSize {
 		offsets := []int{0, 8, 9, 10, 11, 12, 15}
@@ -254,7 +254,7 @@ func TestFlippedBitsInEachPage(t *testing.T) {
 
 // Wiped, torn and exchanged pages.
 func TestDamagedPages(t *testing.T) {
-	s := newSample(t, 100)
+	s := newSample(t, 50)
 	pages := len(s.file) / pageSize
 	rng := rand.New(rand.NewPCG(5, 6))
 	for page := range pages {

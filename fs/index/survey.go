@@ -22,7 +22,6 @@ const (
 
 	branchFlag   = 0x01
 	leafFlag     = 0x02
-	metaFlag     = 0x04
 	freelistFlag = 0x10
 	bucketFlag   = 0x01 // of a leaf element
 
@@ -96,10 +95,10 @@ func (s *surveyor) metas(size int64) (root, freelist uint64, err error) {
 		if _, err := s.file.ReadAt(b, id*pageSize); err != nil {
 			return 0, 0, fmt.Errorf("meta %d: %w", id, err)
 		}
-		flags, m := native.Uint16(b[8:]), b[pageHeader:]
+		m := b[pageHeader:]
 		sum := fnv.New64a()
 		sum.Write(m[:56])
-		if flags&metaFlag == 0 || native.Uint32(m) != boltMagic || native.Uint32(m[4:]) != boltVersion ||
+		if native.Uint32(m) != boltMagic || native.Uint32(m[4:]) != boltVersion ||
 			native.Uint32(m[8:]) != pageSize || sum.Sum64() != native.Uint64(m[56:]) {
 			continue
 		}
@@ -182,7 +181,7 @@ func (s *surveyor) page(b []byte, t subtree) (below []subtree, err error) {
 	if flags != branchFlag && flags != leafFlag || flags == branchFlag && count == 0 {
 		return nil, fmt.Errorf("flags %x with %d elements", flags, count)
 	}
-	if pageHeader+count*elementLen > len(b) {
+	if pageHeader+count*elementLen > len(b) || count == 0 && t.low != nil {
 		return nil, fmt.Errorf("%d elements", count)
 	}
 	low := t.low
@@ -196,8 +195,9 @@ func (s *surveyor) page(b []byte, t subtree) (below []subtree, err error) {
 		} else {
 			key, value, ok = within(b, uint64(at)+uint64(native.Uint32(e[4:])), native.Uint32(e[8:]), native.Uint32(e[12:]))
 		}
-		first := i == 0 && bytes.Equal(key, low)
-		if !ok || !first && low != nil && bytes.Compare(key, low) <= 0 || t.high != nil && bytes.Compare(key, t.high) >= 0 {
+		// The page above has a page's first key, and bbolt counts on it: it finds there by that key what to replace.
+		inOrder := i == 0 && (t.low == nil || bytes.Equal(key, t.low)) || i > 0 && bytes.Compare(key, low) > 0
+		if !ok || !inOrder || t.high != nil && bytes.Compare(key, t.high) >= 0 {
 			return nil, fmt.Errorf("element %d is out of place", i)
 		}
 		low = bytes.Clone(key)
