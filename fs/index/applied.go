@@ -308,8 +308,8 @@ func (t *txn) applyRest(b *Batch) error {
 			continue
 		}
 		e := newRow(t.plain)
-		e.fixed(uint64(writer))
-		if err := t.put(inRest, key, e.b); err != nil {
+		e.Fixed(uint64(writer))
+		if err := t.put(inRest, key, e.B); err != nil {
 			return err
 		}
 	}

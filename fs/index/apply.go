@@ -18,12 +18,13 @@ func (ix *Index) Apply(b *Batch) error {
 	defer ix.writing.Unlock()
 	apply := func() error { return ix.write(func(t *txn) error { return t.apply(b) }) }
 	err := apply()
-	if err != nil && ix.reserve.full(err) && ix.reserve.release() {
+	ours := errors.Is(err, ErrLost) || errors.Is(err, ErrInvalid) || errors.Is(err, ErrClosed)
+	if err != nil && !ours && ix.reserve.Full(err) && ix.reserve.Release() {
 		err = apply()
 	}
 	switch {
 	case err == nil:
-		ix.reserve.restore()
+		ix.reserve.Restore()
 		return nil
 	case errors.Is(err, ErrClosed):
 		return err

@@ -254,15 +254,3 @@ func (c *nameChange) check(p Place) error {
 	}
 	return checkKnown(*c.known)
 }
-
-func checkVectors(list []cipher.Vector) error {
-	for _, v := range list {
-		if len(v) == 0 {
-			return errors.New("a record without a vector")
-		}
-		if err := checkVector(v); err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index/internal/survey"
 )
 
 const benchNames = 100_000
@@ -192,7 +193,7 @@ func BenchmarkOpen(b *testing.B) {
 		must(b, x.Close())
 	}
 	begin := time.Now()
-	_, err := survey(x.conf.Path)
+	_, err := survey.File(x.conf.Path)
 	must(b, err)
 	b.ReportMetric(float64(time.Since(begin).Nanoseconds())/1e6, "ms-survey")
 	b.StopTimer()

@@ -11,12 +11,13 @@
 //	scan.go     what a snapshot iterates: directories, debts, sightings
 //	ledger.go   what was committed and checked
 //	index.go    Index: open, close, lose
-//	survey.go   is the file a sound database? asked before bbolt reads it
 //	upkeep.go   Check, which reads every row, and Prune, which forgets old ones
-//	reserve.go  the space that is kept free for a transaction
 //	keys.go     keys of rows, and their sealing
 //	rows.go     rows as bytes
-//	codec.go    the small parts of rows as bytes
+//	codec.go    the parts of rows as bytes, and what they may be
+//	internal/pack    numbers, ids, vectors … as bytes
+//	internal/reserve the space that is kept free for a transaction
+//	internal/survey  is the file a sound database? asked before bbolt reads it
 //
 // # What it promises
 //

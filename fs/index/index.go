@@ -17,6 +17,8 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index/internal/reserve"
+	"github.com/overcast-fs/overcast/fs/index/internal/survey"
 )
 
 var (
@@ -33,7 +35,6 @@ var (
 
 const (
 	filePerm    = 0o600
-	pageSize    = 4096
 	growth      = 4 << 20
 	mapSize     = 1 << 30 // a smaller file never waits for readers to be mapped anew
 	birthFormat = 1
@@ -60,8 +61,8 @@ type Index struct {
 	lost     func(string)
 
 	writing sync.Mutex
-	reserve reserve // guarded by writing
-	pruned  sweep   // guarded by writing
+	reserve reserve.Reserve // guarded by writing
+	pruned  sweep           // guarded by writing
 
 	mu     sync.RWMutex // guards all below
 	db     *bolt.DB     // nil where replacing a damaged one has failed so far
@@ -86,7 +87,7 @@ func Open(c Config) (*Index, error) {
 	if ix.lost == nil {
 		ix.lost = func(string) {}
 	}
-	ix.reserve = reserve{path: c.Path + ".reserve", none: c.bare}
+	ix.reserve = reserve.Reserve{Path: c.Path + ".reserve", None: c.bare}
 	err := ix.open()
 	var damage *damageError
 	if errors.As(err, &damage) {
@@ -95,7 +96,7 @@ func Open(c Config) (*Index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
-	ix.reserve.restore()
+	ix.reserve.Restore()
 	return ix, nil
 }
 
@@ -127,7 +128,10 @@ func guard(fn func() error) (err error) {
 
 // open opens or creates the database. The error is a damageError only where opening it again could not help.
 func (ix *Index) open() error {
-	counts, err := survey(ix.path)
+	counts, err := survey.File(ix.path)
+	if errors.Is(err, survey.ErrUnsound) {
+		return damaged(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -137,7 +141,7 @@ func (ix *Index) open() error {
 	err = guard(func() (err error) {
 		// The vault's lock comes before bbolt's own, which is then free; the time only keeps a broken rule from waiting forever.
 		db, err = bolt.Open(ix.path, filePerm, &bolt.Options{
-			Timeout: time.Second, FreelistType: bolt.FreelistMapType, PageSize: pageSize, InitialMmapSize: mapSize,
+			Timeout: time.Second, FreelistType: bolt.FreelistMapType, PageSize: survey.PageSize, InitialMmapSize: mapSize,
 		})
 		if errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) || errors.Is(err, bolterrors.ErrVersionMismatch) {
 			return damaged(err)

@@ -25,9 +25,9 @@ type Checked struct {
 // Committed says what was committed.
 func (b *Batch) Committed(c Committed) {
 	e := newRow(nil)
-	e.fixed(uint64(c.Version.Writer))
-	e.fixed(c.Version.Counter)
-	b.addRest(restRow{domain: committedDomain, text: string(c.FileID[:]), row: e.b})
+	e.Fixed(uint64(c.Version.Writer))
+	e.Fixed(c.Version.Counter)
+	b.addRest(restRow{domain: committedDomain, text: string(c.FileID[:]), row: e.B})
 }
 
 // Checked says what was checked.
@@ -42,9 +42,9 @@ func (b *Batch) addRest(r restRow) {
 
 func (c Checked) row() []byte {
 	e := newRow(nil)
-	e.id(c.CommitID)
-	e.time(c.Ctime)
-	return e.b
+	e.ID(c.CommitID)
+	e.Time(c.Ctime)
+	return e.B
 }
 
 // CommittedBy returns the last version of a file that this machine committed and recorded, if the index knows it.
@@ -56,9 +56,9 @@ func (ix *Index) CommittedBy(file cipher.ID) (last cipher.Version, ok bool) {
 				return err
 			}
 			d := openRow(b)
-			last = cipher.Version{Writer: uint32(d.fixed()), Counter: d.fixed()}
-			ok = d.done() == nil
-			return damaged(d.done())
+			last = cipher.Version{Writer: uint32(d.Fixed()), Counter: d.Fixed()}
+			ok = d.Done() == nil
+			return damaged(d.Done())
 		})
 	})
 	return last, ok && err == nil

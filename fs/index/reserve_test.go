@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/fs/index/internal/reserve"
 )
 
 // insideNamespace, when set, says that the test runs where it may mount.
@@ -66,7 +68,7 @@ func TestFullDisk(t *testing.T) {
 	held := func(want bool) {
 		t.Helper()
 		info, err := os.Stat(b.conf.Path + ".reserve")
-		if got := err == nil && info.Size() == reserveSize; got != want {
+		if got := err == nil && info.Size() == reserve.Size; got != want {
 			t.Errorf("the reserve is held: %v (%v)", got, err)
 		}
 	}

@@ -10,18 +10,6 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 )
 
-// newRow begins the encoding of a row.
-func newRow(b []byte) encoder { return encoder{append(b[:0], rowVersion)} }
-
-// openRow begins to take a row apart.
-func openRow(b []byte) decoder {
-	d := decoder{b: b}
-	if d.byte() != rowVersion {
-		d.fail()
-	}
-	return d
-}
-
 // What a copy has, as bits of one byte. Most copies have in place what the name has, which costs nothing.
 const (
 	copyInPlace   = 1 << iota // a version of its own
@@ -37,58 +25,58 @@ func appendName(b []byte, r *Row) []byte {
 	e := newRow(b)
 	e.place(r.Place)
 	e.known(r.Known)
-	e.uint(uint64(len(r.Copies)))
+	e.Uint(uint64(len(r.Copies)))
 	for i := range r.Copies {
 		e.copy(&r.Copies[i], r.Known.Version)
 	}
-	return e.b
+	return e.B
 }
 
 func parseName(b []byte) (Row, error) {
 	d := openRow(b)
 	r := Row{Place: d.place(), Known: d.known()}
-	n := int(d.uint(maxCopies))
+	n := int(d.Uint(maxCopies))
 	for i := range n {
 		c := d.copy(r.Known.Version)
-		if d.bad || i > 0 && bytes.Compare(r.Copies[i-1].Cloud[:], c.Cloud[:]) >= 0 {
+		if d.Bad || i > 0 && bytes.Compare(r.Copies[i-1].Cloud[:], c.Cloud[:]) >= 0 {
 			return Row{}, errRow
 		}
 		r.Copies = append(r.Copies, c)
 	}
-	return r, d.done()
+	return r, d.Done()
 }
 
 func (e *encoder) known(k Known) {
-	e.byte(byte(k.Kind))
+	e.Byte(byte(k.Kind))
 	switch k.Kind {
 	case IsDir:
-		e.fixed(uint64(k.Dir))
+		e.Fixed(uint64(k.Dir))
 	case IsFile, Gone, Vanished:
 		e.file(k.File)
 		e.version(k.Version)
 	}
 	if k.Kind == Gone || k.Kind == Vanished {
-		e.int(k.Since.Unix())
+		e.Int(k.Since.Unix())
 	}
 }
 
 func (d *decoder) known() Known {
-	k := Known{Kind: Kind(d.byte())}
+	k := Known{Kind: Kind(d.Byte())}
 	switch k.Kind {
 	case Unknown:
 	case IsDir:
-		k.Dir = Dir(d.fixed())
+		k.Dir = Dir(d.Fixed())
 	case IsFile, Gone, Vanished:
 		k.File = d.file()
 		k.Version = d.version()
 	default:
-		d.fail()
+		d.Fail()
 	}
 	if k.Kind == Gone || k.Kind == Vanished {
-		k.Since = time.Unix(d.int(), 0).UTC()
+		k.Since = time.Unix(d.Int(), 0).UTC()
 	}
-	if !d.bad && checkKnown(k) != nil {
-		d.fail()
+	if !d.Bad && checkKnown(k) != nil {
+		d.Fail()
 	}
 	return k
 }
@@ -127,8 +115,8 @@ func (e *encoder) copy(c *Copy, name Version) {
 	if c.Repair != (Repair{}) {
 		bits |= copyRepair
 	}
-	e.id(c.Cloud)
-	e.byte(bits)
+	e.ID(c.Cloud)
+	e.Byte(bits)
 	if bits&copyInPlace != 0 {
 		e.version(c.InPlace)
 	}
@@ -136,19 +124,19 @@ func (e *encoder) copy(c *Copy, name Version) {
 		e.stat(&c.Stat)
 	}
 	if bits&copyUnchanged != 0 {
-		e.time(c.Unchanged)
+		e.Time(c.Unchanged)
 	}
 	if bits&copyRepair != 0 {
-		e.uint(c.Repair.Step)
-		e.uint(uint64(c.Repair.Times))
+		e.Uint(c.Repair.Step)
+		e.Uint(uint64(c.Repair.Times))
 	}
 }
 
 func (d *decoder) copy(name Version) Copy {
-	c := Copy{Cloud: d.id()}
-	bits := d.byte()
+	c := Copy{Cloud: d.ID()}
+	bits := d.Byte()
 	if bits > copyBits {
-		d.fail()
+		d.Fail()
 	}
 	if bits&copySame != 0 {
 		c.InPlace = name
@@ -160,74 +148,74 @@ func (d *decoder) copy(name Version) Copy {
 		c.Stat = d.stat()
 	}
 	if bits&copyUnchanged != 0 {
-		c.Unchanged = d.time()
+		c.Unchanged = d.Time()
 	}
 	if bits&copyRepair != 0 {
-		c.Repair = Repair{Step: d.uint(1<<64 - 1), Times: uint32(d.uint(1<<32 - 1))}
+		c.Repair = Repair{Step: d.Uint(1<<64 - 1), Times: uint32(d.Uint(1<<32 - 1))}
 	}
 	return c
 }
 
 func (e *encoder) stat(s *Stat) {
-	e.uint(s.Ino)
-	e.time(s.Ctime)
-	e.int(s.Size)
-	e.uint(uint64(s.Mode))
-	e.uint(uint64(s.UID))
-	e.uint(uint64(s.GID))
+	e.Uint(s.Ino)
+	e.Time(s.Ctime)
+	e.Int(s.Size)
+	e.Uint(uint64(s.Mode))
+	e.Uint(uint64(s.UID))
+	e.Uint(uint64(s.GID))
 }
 
 func (d *decoder) stat() Stat {
 	const u32 = 1<<32 - 1
 	return Stat{
-		Ino: d.uint(1<<64 - 1), Ctime: d.time(), Size: d.int(),
-		Mode: uint32(d.uint(u32)), UID: uint32(d.uint(u32)), GID: uint32(d.uint(u32)),
+		Ino: d.Uint(1<<64 - 1), Ctime: d.Time(), Size: d.Int(),
+		Mode: uint32(d.Uint(u32)), UID: uint32(d.Uint(u32)), GID: uint32(d.Uint(u32)),
 	}
 }
 
 // appendDir encodes the row of a directory. The root has no place.
 func appendDir(b []byte, n Dir, dir *Directory) []byte {
 	e := newRow(b)
-	e.fixed(uint64(n))
+	e.Fixed(uint64(n))
 	placed := dir.Place != Place{}
-	e.flag(placed)
+	e.Flag(placed)
 	if placed {
 		e.place(dir.Place)
 	}
-	e.flag(dir.Owner != nil)
+	e.Flag(dir.Owner != nil)
 	if dir.Owner != nil {
-		e.uint(uint64(dir.Owner.Mode))
-		e.uint(uint64(dir.Owner.UID))
-		e.uint(uint64(dir.Owner.GID))
+		e.Uint(uint64(dir.Owner.Mode))
+		e.Uint(uint64(dir.Owner.UID))
+		e.Uint(uint64(dir.Owner.GID))
 	}
-	e.uint(uint64(len(dir.Handles)))
+	e.Uint(uint64(len(dir.Handles)))
 	for _, h := range dir.Handles {
-		e.id(h.Cloud)
-		e.int(int64(h.Type))
-		e.text(string(h.Bytes))
+		e.ID(h.Cloud)
+		e.Int(int64(h.Type))
+		e.Text(string(h.Bytes))
 	}
-	return e.b
+	return e.B
 }
 
 func parseDir(b []byte) (n Dir, dir Directory, err error) {
 	const u32 = 1<<32 - 1
 	d := openRow(b)
-	n = Dir(d.fixed())
-	if d.flag() {
+	n = Dir(d.Fixed())
+	if d.Flag() {
 		dir.Place = d.place()
 	}
-	if d.flag() {
-		dir.Owner = &Owner{Mode: uint32(d.uint(u32)), UID: uint32(d.uint(u32)), GID: uint32(d.uint(u32))}
+	if d.Flag() {
+		dir.Owner = &Owner{Mode: uint32(d.Uint(u32)), UID: uint32(d.Uint(u32)), GID: uint32(d.Uint(u32))}
 	}
-	count := int(d.uint(maxHandles))
+	count := int(d.Uint(maxHandles))
 	for i := range count {
-		h := Handle{Cloud: d.id(), Type: int32(d.int()), Bytes: []byte(d.text(maxHandle))}
-		if d.bad || i > 0 && bytes.Compare(dir.Handles[i-1].Cloud[:], h.Cloud[:]) >= 0 {
+		h := Handle{Cloud: d.ID(), Type: int32(d.Int()), Bytes: []byte(d.Text(maxHandle))}
+		if d.Bad || i > 0 && bytes.Compare(dir.Handles[i-1].Cloud[:], h.Cloud[:]) >= 0 {
 			return 0, Directory{}, errRow
 		}
 		dir.Handles = append(dir.Handles, h)
 	}
-	return n, dir, d.done()
+	return n, dir, d.Done()
 }
 
 // A record is what is known of a file and follows from no name of it.
@@ -242,17 +230,17 @@ func appendRecord(b []byte, r *record) []byte {
 	e := newRow(b)
 	e.file(r.file)
 	e.version(r.accepted)
-	e.vectors(r.ended)
-	e.vectors(r.moved)
-	e.int(r.since.Unix())
-	return e.b
+	e.Vectors(r.ended)
+	e.Vectors(r.moved)
+	e.Int(r.since.Unix())
+	return e.B
 }
 
 func parseRecord(b []byte) (record, error) {
 	d := openRow(b)
 	r := record{file: d.file(), accepted: d.version(), ended: d.vectors(), moved: d.vectors()}
-	r.since = time.Unix(d.int(), 0).UTC()
-	return r, d.done()
+	r.since = time.Unix(d.Int(), 0).UTC()
+	return r, d.Done()
 }
 
 // addVector adds a record's vector to those that are known: only the greatest are kept. Their maximum would say more than
@@ -279,62 +267,62 @@ type ended struct {
 
 func appendEnded(b []byte, r *ended) []byte {
 	e := newRow(b)
-	e.text(r.path)
-	e.vectors(r.vectors)
-	e.int(r.since.Unix())
-	return e.b
+	e.Text(r.path)
+	e.Vectors(r.vectors)
+	e.Int(r.since.Unix())
+	return e.B
 }
 
 func parseEnded(b []byte) (ended, error) {
 	d := openRow(b)
-	r := ended{path: d.text(maxPath), vectors: d.vectors()}
-	r.since = time.Unix(d.int(), 0).UTC()
-	return r, d.done()
+	r := ended{path: d.Text(maxPath), vectors: d.vectors()}
+	r.since = time.Unix(d.Int(), 0).UTC()
+	return r, d.Done()
 }
 
 func appendPlace(b []byte, p Place) []byte {
 	e := newRow(b)
 	e.place(p)
-	return e.b
+	return e.B
 }
 
 func parsePlace(b []byte) (Place, error) {
 	d := openRow(b)
 	p := d.place()
-	return p, d.done()
+	return p, d.Done()
 }
 
 func appendDebt(b []byte, o *Owed) []byte {
 	e := newRow(b)
 	e.place(o.Place)
-	e.byte(byte(o.Debt.Why))
-	e.time(o.Debt.Since)
+	e.Byte(byte(o.Debt.Why))
+	e.Time(o.Debt.Since)
 	e.known(o.Debt.Had)
-	return e.b
+	return e.B
 }
 
 func parseDebt(b []byte) (Owed, error) {
 	d := openRow(b)
-	o := Owed{Place: d.place(), Debt: Debt{Why: Reason(d.byte()), Since: d.time(), Had: d.known()}}
-	return o, d.done()
+	o := Owed{Place: d.place(), Debt: Debt{Why: Reason(d.Byte()), Since: d.Time(), Had: d.known()}}
+	return o, d.Done()
 }
 
 func appendSighting(b []byte, s *Sighting) []byte {
 	e := newRow(b)
-	e.id(s.Cloud)
+	e.ID(s.Cloud)
 	e.place(s.Place)
-	e.text(string(s.Entry))
+	e.Text(string(s.Entry))
 	e.file(s.File)
 	e.version(s.Version)
-	e.time(s.Since)
-	return e.b
+	e.Time(s.Since)
+	return e.B
 }
 
 func parseSighting(b []byte) (Sighting, error) {
 	d := openRow(b)
 	s := Sighting{
-		Cloud: d.id(), Place: d.place(), Entry: cipher.EntryName(d.text(maxName)),
-		File: d.file(), Version: d.version(), Since: d.time(),
+		Cloud: d.ID(), Place: d.place(), Entry: cipher.EntryName(d.Text(maxName)),
+		File: d.file(), Version: d.version(), Since: d.Time(),
 	}
-	return s, d.done()
+	return s, d.Done()
 }

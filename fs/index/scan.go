@@ -183,8 +183,8 @@ func (v *View) Writers() (writers []uint32, err error) {
 	w := &walk{v: v, in: inRest, prefix: []byte{writerDomain}, size: 1 + 16}
 	for writer, err := range rows(w, func(_, b []byte) (uint32, error) {
 		d := openRow(b)
-		n := d.fixed()
-		return uint32(n), d.done()
+		n := d.Fixed()
+		return uint32(n), d.Done()
 	}) {
 		if err != nil {
 			return nil, err

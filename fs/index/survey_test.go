@@ -2,11 +2,24 @@ package index
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/overcast-fs/overcast/fs/index/internal/survey"
 )
+
+// What the tests need to know of bbolt's pages.
+const (
+	pageSize   = survey.PageSize
+	pageHeader = 16
+	elementLen = 16
+	branchFlag = 0x01
+)
+
+var native = binary.NativeEndian
 
 // A key in a branch that is a little less than the first one below it leads every search where it should, and yet bbolt would
 // not find there what to replace, and keep the old page beside the new one.
@@ -28,10 +41,10 @@ func TestSurveyWantsTheFirstKeyAbove(t *testing.T) {
 			data[last]--
 			path := filepath.Join(t.TempDir(), "index")
 			must(t, os.WriteFile(path, data, 0o600))
-			if _, err := survey(path); err == nil {
+			if _, err := survey.File(path); err == nil {
 				// It may be a free page, which nothing leads to.
 				continue
-			} else if !errors.As(err, new(*damageError)) {
+			} else if !errors.Is(err, survey.ErrUnsound) {
 				t.Fatal(err)
 			}
 			branches++
@@ -45,7 +58,7 @@ func TestSurveyWantsTheFirstKeyAbove(t *testing.T) {
 // What is counted is what was written, and a missing file has nothing.
 func TestSurveyCounts(t *testing.T) {
 	s := newSample(t, 100)
-	counts, err := survey(s.conf.Path)
+	counts, err := survey.File(s.conf.Path)
 	must(t, err)
 	if n := counts[inNames.String()]; n < uint64(len(s.last().names)) {
 		t.Errorf("%d names, wrote %d", n, len(s.last().names))
@@ -53,7 +66,7 @@ func TestSurveyCounts(t *testing.T) {
 	if n := counts[inDebts.String()]; n != uint64(len(s.last().debts)) {
 		t.Errorf("%d debts, wrote %d", n, len(s.last().debts))
 	}
-	counts, err = survey(s.conf.Path + ".none")
+	counts, err = survey.File(s.conf.Path + ".none")
 	if must(t, err); len(counts) != 0 {
 		t.Errorf("counts %v", counts)
 	}

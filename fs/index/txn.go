@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index/internal/pack"
 )
 
 // A bucket is one of the database's.
@@ -115,12 +116,12 @@ func (s *snapshot) birth() (time.Time, error) {
 	if err != nil || b == nil {
 		return time.Time{}, damaged(errors.Join(err, errors.New("no birth")))
 	}
-	d := decoder{b: b}
-	if format := d.byte(); format != birthFormat {
+	d := decoder{pack.Decoder{B: b}}
+	if format := d.Byte(); format != birthFormat {
 		return time.Time{}, fmt.Errorf("format %d: %w", format, ErrNewer)
 	}
-	born := d.time()
-	return born, damaged(d.done())
+	born := d.Time()
+	return born, damaged(d.Done())
 }
 
 func (s *snapshot) appliedRow() (Applied, error) {
@@ -129,8 +130,8 @@ func (s *snapshot) appliedRow() (Applied, error) {
 		return Applied{}, err
 	}
 	d := openRow(b)
-	a := Applied{Log: d.id(), Below: d.fixed()}
-	return a, damaged(d.done())
+	a := Applied{Log: d.ID(), Below: d.Fixed()}
+	return a, damaged(d.Done())
 }
 
 // owed returns how many names a cloud owes.
@@ -140,8 +141,8 @@ func (s *snapshot) owed(cloud cipher.ID) (uint64, error) {
 		return 0, err
 	}
 	d := openRow(b)
-	n := d.fixed()
-	return n, damaged(d.done())
+	n := d.Fixed()
+	return n, damaged(d.Done())
 }
 
 // A tally is how many rows there are in each bucket but the head, and their tags, added up without carry: the tags are
@@ -166,10 +167,10 @@ func (s *snapshot) tally() (t tally, err error) {
 	}
 	d := openRow(b)
 	for in := range buckets {
-		t.count[in] = d.fixed()
-		copy(t.tags[in][:], d.take(tagSize))
+		t.count[in] = d.Fixed()
+		copy(t.tags[in][:], d.Take(tagSize))
 	}
-	return t, damaged(d.done())
+	return t, damaged(d.Done())
 }
 
 // A txn is a snapshot that is written.
@@ -245,16 +246,16 @@ func (t *txn) strike(in bucket, key []byte) error {
 }
 
 func (t *txn) setBirth() error {
-	e := encoder{append(t.plain[:0], birthFormat)}
-	e.time(t.now)
-	return t.put(inHead, birthKey, e.b)
+	e := encoder{pack.Encoder{B: append(t.plain[:0], birthFormat)}}
+	e.Time(t.now)
+	return t.put(inHead, birthKey, e.B)
 }
 
 func (t *txn) setApplied(a Applied) error {
 	e := newRow(t.plain)
-	e.id(a.Log)
-	e.fixed(a.Below)
-	return t.put(inHead, appliedKey, e.b)
+	e.ID(a.Log)
+	e.Fixed(a.Below)
+	return t.put(inHead, appliedKey, e.B)
 }
 
 // end writes what follows from all that was written.
@@ -266,10 +267,10 @@ func (t *txn) end() error {
 	}
 	e := newRow(t.plain)
 	for in := range buckets {
-		e.fixed(t.sum.count[in])
-		e.b = append(e.b, t.sum.tags[in][:]...)
+		e.Fixed(t.sum.count[in])
+		e.B = append(e.B, t.sum.tags[in][:]...)
 	}
-	return t.put(inHead, tallyKey, e.b)
+	return t.put(inHead, tallyKey, e.B)
 }
 
 // count changes the number of names that a cloud owes.

@@ -1,4 +1,10 @@
-package index
+// Package survey reads a bbolt file's structure before bbolt does, page by page: bbolt believes what pages say of themselves,
+// and a flipped bit in one can make it recurse without end, or ask for more memory than there is, which no recover survives.
+// What it accepts is a tree: each page is met once or free, each key is where the pages above say, each part lies within its
+// page. It is pure but for reading, and all in survey.go.
+//
+// The format is bbolt's, version 2, in the byte order of the machine, with pages of 4 KiB.
+package survey
 
 import (
 	"bytes"
@@ -10,11 +16,12 @@ import (
 	"os"
 )
 
-// The survey reads a bbolt file's structure before bbolt does, page by page: bbolt believes what pages say of themselves, and a
-// flipped bit in one can make it recurse without end, or ask for more memory than there is, which no recover survives. What it
-// accepts is a tree: each page is met once or free, each key is where the pages above say, each part lies within its page.
-//
-// The format is bbolt's, version 2, in the byte order of the machine.
+// ErrUnsound is wrapped by the error about a file that bbolt must not read.
+var ErrUnsound = errors.New("not a sound database")
+
+// PageSize is that of the databases it reads.
+const PageSize = 4096
+
 const (
 	pageHeader = 16 // id u64, flags u16, count u16, overflow u32
 	elementLen = 16 // branch: pos u32, ksize u32, page u64; leaf: flags u32, pos u32, ksize u32, vsize u32
@@ -46,9 +53,9 @@ type subtree struct {
 	bucket    string // "" in the tree of buckets
 }
 
-// survey returns how many rows each bucket has. The error is a damageError if the file is not sound. A missing or empty file
-// is sound, and has none.
-func survey(path string) (map[string]uint64, error) {
+// File returns how many rows each bucket of a database has. The error wraps [ErrUnsound] if it is not sound. A missing or empty
+// file is sound, and has none. Nobody may write to the file meanwhile.
+func File(path string) (map[string]uint64, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -70,21 +77,23 @@ func survey(path string) (map[string]uint64, error) {
 	s := &surveyor{file: file, counts: map[string]uint64{}}
 	root, freelist, err := s.metas(info.Size())
 	if err != nil {
-		return nil, damaged(err)
+		return nil, unsound(err)
 	}
 	if err := s.tree(subtree{page: root}); err != nil {
-		return nil, damaged(err)
+		return nil, unsound(err)
 	}
 	if err := s.freelist(freelist); err != nil {
-		return nil, damaged(err)
+		return nil, unsound(err)
 	}
 	for id, met := range s.met {
 		if !met {
-			return nil, damaged(fmt.Errorf("page %d is neither in use nor free", id))
+			return nil, unsound(fmt.Errorf("page %d is neither in use nor free", id))
 		}
 	}
 	return s.counts, nil
 }
+
+func unsound(err error) error { return fmt.Errorf("%w: %w", ErrUnsound, err) }
 
 // metas reads both metas and takes the newer of those that are whole, as bbolt does.
 func (s *surveyor) metas(size int64) (root, freelist uint64, err error) {
@@ -92,14 +101,14 @@ func (s *surveyor) metas(size int64) (root, freelist uint64, err error) {
 	found := false
 	for id := range int64(2) {
 		b := make([]byte, pageHeader+64)
-		if _, err := s.file.ReadAt(b, id*pageSize); err != nil {
+		if _, err := s.file.ReadAt(b, id*PageSize); err != nil {
 			return 0, 0, fmt.Errorf("meta %d: %w", id, err)
 		}
 		m := b[pageHeader:]
 		sum := fnv.New64a()
 		sum.Write(m[:56])
 		if native.Uint32(m) != boltMagic || native.Uint32(m[4:]) != boltVersion ||
-			native.Uint32(m[8:]) != pageSize || sum.Sum64() != native.Uint64(m[56:]) {
+			native.Uint32(m[8:]) != PageSize || sum.Sum64() != native.Uint64(m[56:]) {
 			continue
 		}
 		if txid := native.Uint64(m[48:]); !found || txid > newest {
@@ -110,7 +119,7 @@ func (s *surveyor) metas(size int64) (root, freelist uint64, err error) {
 	if !found {
 		return 0, 0, errors.New("no whole meta page")
 	}
-	if s.pages < 2 || s.pages > uint64(size)/pageSize {
+	if s.pages < 2 || s.pages > uint64(size)/PageSize {
 		return 0, 0, fmt.Errorf("%d pages in %d bytes", s.pages, size)
 	}
 	s.met = make([]bool, s.pages)
@@ -137,8 +146,8 @@ func (s *surveyor) load(id uint64) ([]byte, error) {
 	if id >= s.pages {
 		return nil, fmt.Errorf("page %d of %d", id, s.pages)
 	}
-	b := make([]byte, pageSize)
-	if _, err := s.file.ReadAt(b, int64(id)*pageSize); err != nil {
+	b := make([]byte, PageSize)
+	if _, err := s.file.ReadAt(b, int64(id)*PageSize); err != nil {
 		return nil, fmt.Errorf("page %d: %w", id, err)
 	}
 	if got := native.Uint64(b); got != id {
@@ -151,8 +160,8 @@ func (s *surveyor) load(id uint64) ([]byte, error) {
 	if more == 0 {
 		return b, nil
 	}
-	b = append(b, make([]byte, more*pageSize)...)
-	_, err := s.file.ReadAt(b[pageSize:], int64(id+1)*pageSize)
+	b = append(b, make([]byte, more*PageSize)...)
+	_, err := s.file.ReadAt(b[PageSize:], int64(id+1)*PageSize)
 	return b, err
 }
 
