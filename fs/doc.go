@@ -25,11 +25,12 @@
 //	           reads a cloud back by the format alone, to check what was written
 //	fs/cloud   one backing directory: the contract, the real one, and doubles
 //	           that inject errors, tear writes and crash at any operation
+//	fs/index   what this machine knows: names, places, debts, what was checked
 //	fs/redo    the redo log: what is on its way to the clouds, sealed
 //	fs/vault   the vault directory: settings, keys, the lock, and the state
 //	           that makes versions and rollbacks tell themselves apart
 //	fs/durable one file outside of the clouds, replaced whole or not at all
 //
-// fs/cloud, fs/redo and fs/vault know nothing of each other. All of them stand
-// on package cipher, which knows the format and does no I/O.
+// fs/cloud, fs/index, fs/redo and fs/vault know nothing of each other. All of
+// them stand on package cipher, which knows the format and does no I/O.
 package fs

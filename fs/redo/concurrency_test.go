@@ -99,7 +99,7 @@ func TestConcurrentUse(t *testing.T) {
 	must(t, l.Close())
 
 	l = open(t, DirStore(dir))
-	next := l.retired()
+	next := l.Mark()
 	must(t, l.Replay(func(seq uint64, _ []byte) error {
 		if seq != next {
 			t.Errorf("entry %d, want %d", seq, next)

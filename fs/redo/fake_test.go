@@ -30,10 +30,14 @@ type fakeDisk struct {
 	syncs int
 }
 
+// After a failed sync the kernel takes the pages for clean, whether they arrived or not: they may, and no later sync tells.
 type fakeFile struct {
 	data   []byte
 	synced int
+	unsure []span // of data that a sync has failed on
 }
+
+type span struct{ from, to int }
 
 func newFakeDisk() *fakeDisk {
 	d := &fakeDisk{files: map[string]*fakeFile{}}
@@ -128,10 +132,14 @@ func (d *fakeDisk) Sync() error {
 	return nil
 }
 
-// kill is what the death of the process leaves: everything that was written.
+// kill is what the death of the process leaves: everything that was written. What a sync failed on has arrived by then: that
+// it did not, a later process has no way to know.
 func (d *fakeDisk) kill() *fakeDisk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	for _, f := range d.files {
+		f.unsure = nil
+	}
 	d.down, d.fault, d.ops = false, nil, 0
 	return d
 }
@@ -156,6 +164,13 @@ func (d *fakeDisk) powerCut(rng *rand.Rand) *fakeDisk {
 				if rng.IntN(2) == 0 {
 					end := min(len(data), (i/fakePage+1)*fakePage)
 					copy(data[i:end], f.data[i:end])
+				}
+			}
+		}
+		for _, u := range f.unsure {
+			for i := u.from; i < min(u.to, len(data)); i++ {
+				if (i == u.from || i%fakePage == 0) && rng.IntN(2) == 0 {
+					clear(data[i:min(u.to, len(data), (i/fakePage+1)*fakePage)])
 				}
 			}
 		}
@@ -190,6 +205,10 @@ func (s *fakeSegment) Sync() error {
 	s.d.mu.Lock()
 	defer s.d.mu.Unlock()
 	if err := s.d.step("sync " + s.name); err != nil {
+		if !errors.Is(err, errCrashed) {
+			s.f.unsure = append(s.f.unsure, span{s.f.synced, len(s.f.data)})
+			s.f.synced = len(s.f.data)
+		}
 		return err
 	}
 	s.f.synced = len(s.f.data)

@@ -22,6 +22,9 @@ const (
 	kindSize   = 1
 	tagSize    = 16
 	headSize   = 3 * 8
+	idSize     = 16
+	startSize  = 4*8 + idSize // without the boot
+	maxBoot    = 64
 	markSize   = 8
 
 	// partSize bounds what one entry carries, and so the memory that sealing takes and that a damaged length can ask for.
@@ -34,10 +37,11 @@ const (
 type kind byte
 
 const (
-	kindHead   kind = 1
+	kindHead   kind = 1 // of earlier versions
 	kindData   kind = 2
 	kindPart   kind = 3
 	kindRetire kind = 4
+	kindStart  kind = 5
 )
 
 var (
@@ -61,24 +65,35 @@ func segmentNumber(name string) (uint64, bool) {
 	return n, err == nil && segmentName(n) == name
 }
 
-// A head is the body of entry 0. The package's doc says what it means.
-type head struct{ after, first, mark uint64 }
-
-func (h head) append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint64(b, h.after)
-	b = binary.BigEndian.AppendUint64(b, h.first)
-	return binary.BigEndian.AppendUint64(b, h.mark)
+// A head is the body of entry 0. The package's doc says what it means. One of an earlier version has no id and no boot.
+type head struct {
+	after, first, mark, until uint64
+	id                        [idSize]byte
+	boot                      string
 }
 
-func parseHead(b []byte) (h head, ok bool) {
-	if len(b) != headSize {
+func (h head) append(b []byte) []byte {
+	for _, n := range []uint64{h.after, h.first, h.mark, h.until} {
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	b = append(b, h.id[:]...)
+	return append(b, h.boot...)
+}
+
+func parseHead(k kind, b []byte) (h head, ok bool) {
+	switch {
+	case k == kindHead && len(b) == headSize:
+	case k == kindStart && startSize <= len(b) && len(b) <= startSize+maxBoot:
+		h.until = binary.BigEndian.Uint64(b[headSize:])
+		copy(h.id[:], b[headSize+8:])
+		h.boot = string(b[startSize:])
+	default:
 		return head{}, false
 	}
-	h = head{
-		after: binary.BigEndian.Uint64(b),
-		first: binary.BigEndian.Uint64(b[8:]),
-		mark:  binary.BigEndian.Uint64(b[16:]),
-	}
+	h.after = binary.BigEndian.Uint64(b)
+	h.first = binary.BigEndian.Uint64(b[8:])
+	h.mark = binary.BigEndian.Uint64(b[16:])
+	h.until = max(h.until, h.first)
 	return h, 1 <= h.after && h.after <= h.first && 1 <= h.mark && h.mark <= h.first
 }
 
@@ -137,7 +152,7 @@ func createSegment(store Store, stateKey *[32]byte, number uint64, h head) (*wri
 		return nil, err
 	}
 	w := &writer{sealing: *s, segment: segment, number: number, first: h.first}
-	if err := w.write(salt, kindHead, h.append(nil)); err != nil {
+	if err := w.write(salt, kindStart, h.append(nil)); err != nil {
 		// The first error is the one to tell; a file that stays behind has no head that opens, and is ignored.
 		_ = segment.Close()
 		_ = store.Remove(segmentName(number))

@@ -82,7 +82,7 @@ func TestEntriesCannotBeReordered(t *testing.T) {
 
 func TestPlan(t *testing.T) {
 	seg := func(number, after, first, end, mark uint64) found {
-		return found{number: number, headed: true, head: head{after, first, mark}, end: end, mark: mark}
+		return found{number: number, headed: true, head: head{after: after, first: first, mark: mark, until: first}, end: end, mark: mark}
 	}
 	for _, c := range []struct {
 		name     string
@@ -92,16 +92,16 @@ func TestPlan(t *testing.T) {
 		next     uint64
 	}{
 		{"nothing", nil, nil, 1, 1},
-		{"one run, rotated", []found{seg(1, 1, 1, 4, 1), seg(2, 4, 4, 6, 1)}, []piece{{1, 1, 4}, {2, 4, 6}}, 6, 6},
-		{"a hole", []found{seg(1, 1, 1, 3, 1), seg(2, 4, 4, 6, 1)}, []piece{{1, 1, 3}}, 3, 6},
+		{"one run, rotated", []found{seg(1, 1, 1, 4, 1), seg(2, 4, 4, 6, 1)}, []piece{{1, 1, 4, ""}, {2, 4, 6, ""}}, 6, 6},
+		{"a hole", []found{seg(1, 1, 1, 3, 1), seg(2, 4, 4, 6, 1)}, []piece{{1, 1, 3, ""}}, 3, 6},
 		{"a hole, and a run after it", []found{seg(1, 1, 1, 3, 1), seg(2, 4, 4, 6, 1), seg(3, 3, 6, 8, 1)},
-			[]piece{{1, 1, 3}, {3, 6, 8}}, 8, 8},
-		{"a hole before a run", []found{seg(1, 1, 1, 2, 1), seg(3, 3, 6, 8, 1)}, []piece{{1, 1, 2}}, 2, 8},
-		{"a failed append landed", []found{seg(1, 1, 1, 5, 1), seg(2, 4, 4, 6, 1)}, []piece{{1, 1, 4}, {2, 4, 6}}, 6, 6},
-		{"the beginning retired and gone", []found{seg(4, 9, 9, 12, 9)}, []piece{{4, 9, 12}}, 12, 12},
+			[]piece{{1, 1, 3, ""}, {3, 6, 8, ""}}, 8, 8},
+		{"a hole before a run", []found{seg(1, 1, 1, 2, 1), seg(3, 3, 6, 8, 1)}, []piece{{1, 1, 2, ""}}, 2, 8},
+		{"a failed append landed", []found{seg(1, 1, 1, 5, 1), seg(2, 4, 4, 6, 1)}, []piece{{1, 1, 4, ""}, {2, 4, 6, ""}}, 6, 6},
+		{"the beginning retired and gone", []found{seg(4, 9, 9, 12, 9)}, []piece{{4, 9, 12, ""}}, 12, 12},
 		{"the beginning gone", []found{seg(4, 9, 9, 12, 1)}, nil, 1, 12},
-		{"a mark beyond a hole", []found{seg(1, 1, 1, 3, 1), seg(2, 4, 4, 6, 4)}, []piece{{1, 1, 3}, {2, 4, 6}}, 6, 6},
-		{"no head", []found{{number: 1}, seg(2, 1, 1, 3, 1)}, []piece{{2, 1, 3}}, 3, 3},
+		{"a mark beyond a hole", []found{seg(1, 1, 1, 3, 1), seg(2, 4, 4, 6, 4)}, []piece{{1, 1, 3, ""}, {2, 4, 6, ""}}, 6, 6},
+		{"no head", []found{{number: 1}, seg(2, 1, 1, 3, 1)}, []piece{{2, 1, 3, ""}}, 3, 3},
 	} {
 		got := plan(c.segments)
 		same := len(got.pieces) == len(c.pieces)

@@ -26,13 +26,14 @@ func FuzzSegment(f *testing.F) {
 
 // FuzzEntries reads any sequence of authentic entries: each byte of kinds is one, with a piece of body.
 func FuzzEntries(f *testing.F) {
+	f.Add([]byte{5, 2, 2}, bytes.Repeat([]byte{0, 0, 0, 0, 0, 0, 0, 1}, 8))
 	f.Add([]byte{1, 2, 2, 4}, []byte("body"))
 	f.Add([]byte{1, 3, 3, 2}, []byte{0, 0, 0, 0, 0, 0, 0, 1})
 	f.Add([]byte{2, 1, 99}, []byte{})
 	f.Add([]byte{1, 4, 4, 2}, bytes.Repeat([]byte{0xff}, 8))
 	f.Fuzz(func(t *testing.T, kinds, body []byte) {
 		d := newFakeDisk()
-		w, err := createSegment(d, &testKey, 1, head{1, 1, 1})
+		w, err := createSegment(d, &testKey, 1, head{after: 1, first: 1, mark: 1})
 		must(t, err)
 		for _, k := range kinds[:min(len(kinds), 64)] {
 			must(t, w.write(nil, kind(k), body[:min(len(body), partSize)]))

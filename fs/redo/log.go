@@ -1,6 +1,7 @@
 package redo
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,14 +21,14 @@ var (
 // A Log appends to one directory of segments. All methods may be called at the same time as any other, except Close.
 //
 // Lock order: syncing, then mu. Neither is held while a caller's function runs, and mu never during an fdatasync, so an
-// Append waits for other Appends only.
+// Append waits for other Appends only, and for the copy that follows on a failed fdatasync.
 type Log struct {
-	store  Store
-	course course // what earlier runs left; fixed by Open
-	losses []error
+	store Store
+	past  past // fixed by Open
 
 	syncing sync.Mutex // one fdatasync at a time, which serves all who wait for it
 	durable uint64     // every entry up to this position is on the disk; guarded by syncing
+	safe    uint64     // every payload below is on the disk; guarded by syncing
 
 	mu       sync.Mutex // guards all below
 	key      [32]byte
@@ -41,42 +42,86 @@ type Log struct {
 	written  uint64    // the highest mark that a segment of this run holds
 	position uint64    // entries written by this run, retire entries included
 	unnamed  bool      // segments were created since the last sync of the store
-	doubtful uint64    // payloads below this may be lost: a sync failed
-	doubt    error     // why
+	doubt    doubt
 	closed   bool
 }
 
-// A resting segment is not written any more; end is above every number in it.
-type resting struct {
-	number, end uint64
-	size        int64
+// The past is what earlier runs left, and what this one is known by.
+type past struct {
+	course
+	losses []error
+	boot   string
+	number uint64 // of the newest segment that there was: those of this run are above
 }
 
-// Open finds the segments of earlier runs and makes them durable, and changes nothing. It copies the key.
+// A doubt is over payloads that may not be on the disk although they were to be: those below, because a sync failed.
+type doubt struct {
+	below uint64
+	cause error
+}
+
+// A resting segment is not written any more. Its payloads are those from first to before end, of which end is all that counts
+// in one of an earlier run.
+type resting struct {
+	number, first, end uint64
+	size               int64
+	blank              bool // no payloads, and a mark that retires all before it: enough to remember the numbers
+}
+
+// Options are what a caller knows of the log from elsewhere.
+type Options struct {
+	// Boot names this boot of the machine, "" where that is not known. Up to 64 bytes of it count.
+	Boot string
+	// ID and Below are what the caller has applied: everything below, of the log of that id. If it is this one, that is
+	// retired, and numbers begin there at the least; a directory without segments goes on as that log.
+	ID    [16]byte
+	Below uint64
+}
+
+// Open is OpenWith without options.
 func Open(store Store, stateKey *[32]byte) (*Log, error) {
+	return OpenWith(store, stateKey, Options{})
+}
+
+// OpenWith finds the segments of earlier runs and makes them durable, and changes nothing. It copies the key.
+func OpenWith(store Store, stateKey *[32]byte, o Options) (*Log, error) {
 	segments, err := survey(store, stateKey)
 	if err != nil {
 		return nil, err
 	}
 	c := plan(segments)
 	l := &Log{
-		store:  store,
-		course: c,
-		losses: losses(segments, c),
-		key:    *stateKey,
-		after:  c.end,
-		next:   c.next,
-		mark:   c.mark,
+		store: store,
+		past:  past{course: c, losses: losses(segments, c), boot: o.Boot[:min(len(o.Boot), maxBoot)]},
+		key:   *stateKey,
+		after: c.end,
+		next:  c.next,
+		mark:  c.mark,
 	}
-	l.raiseMark(c.mark)
+	none := [idSize]byte{}
+	switch {
+	case c.id != none:
+	case o.ID != none: // nothing says otherwise: there are no segments, or those of an earlier version
+		l.past.id = o.ID
+	default:
+		rand.Read(l.past.id[:])
+	}
+	if l.past.id == o.ID {
+		l.mark = max(l.mark, o.Below)
+	}
+	l.raiseMark(l.mark)
+	l.next = max(l.next, l.mark)
+	l.safe = l.next
 	for _, s := range segments {
-		r := resting{number: s.number, end: c.next, size: s.size}
+		r := resting{number: s.number, first: s.head.first, end: c.next, size: s.size}
+		r.blank = s.headed && s.head.first == s.end && s.mark >= s.end
 		if i := slices.IndexFunc(c.pieces, func(p piece) bool { return p.number == s.number }); i >= 0 {
 			r.end = c.pieces[i].end
 		}
 		l.resting = append(l.resting, r)
 		l.number = s.number
 	}
+	l.past.number = l.number
 	return l, nil
 }
 
@@ -126,7 +171,7 @@ func (l *Log) AppendV(parts ...[]byte) (seq uint64, err error) {
 // begin creates the next segment. The caller holds mu.
 func (l *Log) begin() error {
 	l.number++
-	w, err := createSegment(l.store, &l.key, l.number, head{after: l.after, first: l.next, mark: l.mark})
+	w, err := createSegment(l.store, &l.key, l.number, l.head(l.after, l.next))
 	if err != nil {
 		return err
 	}
@@ -137,11 +182,16 @@ func (l *Log) begin() error {
 	return nil
 }
 
+// head is that of a segment whose first payload is first. The caller holds mu.
+func (l *Log) head(after, first uint64) head {
+	return head{after: after, first: first, mark: l.mark, until: first, id: l.past.id, boot: l.past.boot}
+}
+
 // finish ends the current segment. The caller holds mu.
 func (l *Log) finish() {
 	w := l.current
 	l.current = nil
-	l.resting = append(l.resting, resting{w.number, l.next, w.size})
+	l.resting = append(l.resting, resting{w.number, w.first, l.next, w.size, w.first == l.next && l.written >= l.next})
 	l.unsynced = append(l.unsynced, w)
 }
 
@@ -157,82 +207,8 @@ func (l *Log) poison() {
 	l.written = 0
 	_ = w.segment.Close()
 	if l.store.Remove(segmentName(w.number)) != nil {
-		l.resting = append(l.resting, resting{w.number, l.next, w.size})
+		l.resting = append(l.resting, resting{number: w.number, first: w.first, end: l.next, size: w.size})
 	}
-}
-
-// Sync returns when everything appended before the call is durable. Callers that wait at the same time share one
-// fdatasync. After it has failed, it goes on failing until all entries that may be lost are retired.
-func (l *Log) Sync() error {
-	l.mu.Lock()
-	position, closed := l.position, l.closed
-	l.mu.Unlock()
-	if closed {
-		return ErrClosed
-	}
-	return l.syncTo(position)
-}
-
-func (l *Log) syncTo(position uint64) error {
-	l.syncing.Lock()
-	defer l.syncing.Unlock()
-
-	l.mu.Lock()
-	if l.mark < l.doubtful {
-		defer l.mu.Unlock()
-		return fmt.Errorf("redo: entries before %d may be lost: %w", l.doubtful, l.doubt)
-	}
-	if l.durable >= position {
-		l.mu.Unlock()
-		return nil
-	}
-	position = l.position
-	ended, current, unnamed := l.unsynced, l.current, l.unnamed
-	l.unsynced, l.unnamed = nil, false
-	l.mu.Unlock()
-
-	err := l.syncFiles(ended, current, unnamed)
-	for _, w := range ended {
-		_ = w.segment.Close() // synced or condemned: nothing is left for it to say
-	}
-	if err != nil {
-		l.condemn(err)
-		return fmt.Errorf("redo: sync: %w", err)
-	}
-	l.durable = position
-	return nil
-}
-
-func (l *Log) syncFiles(ended []*writer, current *writer, names bool) error {
-	if current != nil {
-		ended = append(ended[:len(ended):len(ended)], current)
-	}
-	for _, w := range ended {
-		if err := w.segment.Sync(); err != nil {
-			return fmt.Errorf("segment %s: %w", segmentName(w.number), err)
-		}
-	}
-	if names {
-		return l.store.Sync()
-	}
-	return nil
-}
-
-// condemn gives up what is written and not durable: after a failed fsync the kernel may have dropped the pages, and a second
-// one would claim success. The caller holds syncing.
-func (l *Log) condemn(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.current != nil {
-		l.finish()
-	}
-	for _, w := range l.unsynced {
-		_ = w.segment.Close()
-	}
-	l.unsynced = nil
-	l.unnamed = true
-	l.written = 0
-	l.doubtful, l.doubt = l.next, err
 }
 
 // Retire declares that everything below is done everywhere. Replay will not yield it, and segments that hold nothing else are
@@ -269,12 +245,13 @@ func (l *Log) Retire(below uint64) error {
 // that no entry has. The caller holds mu.
 func (l *Log) raiseMark(below uint64) {
 	l.mark = max(l.mark, below)
-	if l.mark >= l.course.end {
-		l.mark = max(l.mark, l.course.next)
+	if l.mark >= l.past.end {
+		l.mark = max(l.mark, l.past.next)
 	}
 }
 
-func (l *Log) retired() uint64 {
+// Mark returns the number below which everything is retired.
+func (l *Log) Mark() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.mark
@@ -297,12 +274,17 @@ func (l *Log) writeMark() error {
 	return nil
 }
 
-// drop removes the resting segments that hold only numbers below mark.
+// drop removes the resting segments that hold only numbers below mark. One that remembers the numbers stays, or a new one takes
+// its place, except on a disk that is too full even for that: so that it does not stay full.
 func (l *Log) drop(mark uint64) error {
 	l.mu.Lock()
 	n := 0
 	for n < len(l.resting) && l.resting[n].end <= mark {
 		n++
+	}
+	last := l.current == nil && n == len(l.resting) && n > 0
+	if last {
+		n--
 	}
 	done := slices.Clone(l.resting[:n])
 	l.resting = slices.Delete(l.resting, 0, n)
@@ -315,6 +297,28 @@ func (l *Log) drop(mark uint64) error {
 			return fmt.Errorf("redo: remove a retired segment: %w", err)
 		}
 	}
+	if !last {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dropLast(mark)
+}
+
+// dropLast is drop where nothing else is left than one segment with payloads. The caller holds mu.
+func (l *Log) dropLast(mark uint64) error {
+	if l.current != nil || len(l.resting) != 1 || l.resting[0].end > mark || l.resting[0].blank {
+		return nil
+	}
+	r := l.resting[0]
+	if l.begin() == nil {
+		return nil // the next Retire, or Close, removes the other, once the new one is on the disk
+	}
+	if err := l.store.Remove(segmentName(r.number)); err != nil {
+		return fmt.Errorf("redo: remove a retired segment: %w", err)
+	}
+	l.resting = nil
+	_ = l.begin() // there may be room now; without it, numbers go on from what the caller has applied
 	return nil
 }
 
@@ -339,7 +343,11 @@ func (l *Log) Size() int64 {
 	return n
 }
 
-// Close syncs the log and wipes the key. If everything is retired it leaves an empty directory. A second Close does nothing.
+// ID returns what names the log for as long as its numbers go on: random, and kept in every segment.
+func (l *Log) ID() [16]byte { return l.past.id }
+
+// Close syncs the log and wipes the key. If everything is retired it leaves one small segment, which remembers the numbers, or
+// none where there was never an entry. A second Close does nothing.
 func (l *Log) Close() error {
 	err := l.Sync()
 	if err == ErrClosed {
@@ -348,7 +356,11 @@ func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
-	clear(l.key[:])
+	defer clear(l.key[:])
+	empty := l.mark == l.next
+	if empty {
+		err = errors.Join(err, l.remember())
+	}
 	if l.current != nil {
 		l.finish()
 	}
@@ -356,15 +368,36 @@ func (l *Log) Close() error {
 		err = errors.Join(err, w.segment.Close())
 	}
 	l.unsynced = nil
-	if l.mark < l.next || len(l.resting) == 0 {
+	if !empty || err != nil {
 		return err
 	}
-	return errors.Join(err, l.clear())
+	return l.clear()
 }
 
-// clear removes every segment, the one with the mark last. The caller holds mu.
+// remember makes a segment without payloads, on the disk, unless the newest one is. The caller holds mu.
+func (l *Log) remember() error {
+	if l.current != nil {
+		l.finish()
+	}
+	n := len(l.resting)
+	if n == 0 && l.next == 1 || n > 0 && l.resting[n-1].blank && l.resting[n-1].first == l.next {
+		return nil
+	}
+	if err := l.begin(); err != nil {
+		return fmt.Errorf("redo: close: %w", err)
+	}
+	if err := l.syncFiles(nil, l.current, true); err != nil {
+		return fmt.Errorf("redo: close: %w", err)
+	}
+	return nil
+}
+
+// clear removes every segment but the newest. The caller holds mu.
 func (l *Log) clear() error {
-	for len(l.resting) > 0 {
+	if len(l.resting) < 2 {
+		return nil
+	}
+	for len(l.resting) > 1 {
 		if err := l.store.Remove(segmentName(l.resting[0].number)); err != nil {
 			return fmt.Errorf("redo: close: %w", err)
 		}

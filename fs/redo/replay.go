@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 )
 
@@ -20,7 +21,10 @@ type found struct {
 }
 
 // A piece is a run of sequence numbers, from first to before end, that one segment holds and that counts.
-type piece struct{ number, first, end uint64 }
+type piece struct {
+	number, first, end uint64
+	boot               string
+}
 
 // A course is what the segments of earlier runs amount to.
 type course struct {
@@ -28,6 +32,7 @@ type course struct {
 	end    uint64 // the number after the last payload that counts
 	next   uint64 // above every number that any segment shows
 	mark   uint64 // everything below is retired
+	id     [idSize]byte
 	lost   []uint64
 }
 
@@ -40,7 +45,7 @@ func plan(segments []found) course {
 	}
 	c.end = c.mark
 	for _, s := range segments {
-		if !s.headed || s.head.after > c.end {
+		if !s.headed || s.head.after > c.end || s.head.until > s.end {
 			c.lost = append(c.lost, s.number)
 			continue
 		}
@@ -48,8 +53,9 @@ func plan(segments []found) course {
 			p := &c.pieces[i]
 			p.end = max(p.first, min(p.end, s.head.after))
 		}
-		c.pieces = append(c.pieces, piece{s.number, s.head.first, s.end})
+		c.pieces = append(c.pieces, piece{s.number, s.head.first, s.end, s.head.boot})
 		c.end = max(c.mark, s.end)
+		c.id = s.head.id
 	}
 	return c
 }
@@ -143,8 +149,8 @@ func (f *found) read(r *reader, visit func(uint64, []byte) error) error {
 		}
 		switch {
 		case !f.headed:
-			h, ok := parseHead(body)
-			if k != kindHead || !ok {
+			h, ok := parseHead(k, body)
+			if !ok {
 				return f.misplaced(k)
 			}
 			f.headed, f.head, f.end, f.mark = true, h, h.first, h.mark
@@ -186,43 +192,78 @@ func (f *found) misplaced(k kind) error {
 	return fmt.Errorf("an entry of kind %d: %w", k, ErrNewer)
 }
 
-// Replay passes the entries of earlier runs that are not retired to fn, in order; seq is the entry's number, and payload is
-// valid during the call. It ends at the first entry that is missing or does not open. fn may call Append and Retire; what it
-// retires is not yielded any more. An error of fn ends the replay and is returned as it is.
-func (l *Log) Replay(fn func(seq uint64, payload []byte) error) error {
-	for _, p := range l.course.pieces {
-		if p.end <= l.retired() {
-			continue
-		}
-		_, err := scan(l.store, &l.key, p.number, func(seq uint64, payload []byte) error {
-			if seq >= p.end {
-				return errPieceDone
+// An Entry is one entry of an earlier run.
+type Entry struct {
+	Seq      uint64
+	Boot     string // in which it was written, "" where that is not known
+	SameBoot bool   // that is this boot: what was written to files before it is still there
+	Payload  []byte // valid until the next entry
+}
+
+// Entries yields the entries of earlier runs that are not retired, in order. It ends at the first entry that is missing or does
+// not open, and after an error. Append and Retire may be called meanwhile; what is retired is not yielded any more.
+func (l *Log) Entries() iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		for _, p := range l.past.pieces {
+			if p.end <= l.Mark() {
+				continue
 			}
-			if seq < l.retired() {
+			e := Entry{Boot: p.boot, SameBoot: p.boot != "" && p.boot == l.past.boot}
+			_, err := scan(l.store, &l.key, p.number, func(seq uint64, payload []byte) error {
+				switch {
+				case seq >= p.end:
+					return errPieceDone
+				case seq < l.Mark():
+					return nil
+				}
+				e.Seq, e.Payload = seq, payload
+				if !yield(e, nil) {
+					return errEnough
+				}
 				return nil
+			})
+			switch {
+			case err == errEnough:
+				return
+			case err != nil && err != errPieceDone:
+				yield(Entry{}, err)
+				return
 			}
-			return fn(seq, payload)
-		})
-		if err != nil && err != errPieceDone {
+		}
+	}
+}
+
+// Replay passes what Entries yields to fn. An error of fn ends the replay and is returned as it is.
+func (l *Log) Replay(fn func(seq uint64, payload []byte) error) error {
+	for e, err := range l.Entries() {
+		if err == nil {
+			err = fn(e.Seq, e.Payload)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// errPieceDone ends a scan early; it never leaves Replay.
-var errPieceDone = errors.New("redo: end of piece")
+// What ends a scan early; neither leaves Entries.
+var (
+	errPieceDone = errors.New("redo: end of piece")
+	errEnough    = errors.New("redo: enough")
+)
 
 // Losses tells where the log of earlier runs ends before its bytes do: one error, wrapping ErrTorn, for each segment that is
 // torn and for each that Replay cannot reach. After a kill or a power cut both are to be expected, and what Sync promised
 // is not among them.
-func (l *Log) Losses() []error { return slices.Clone(l.losses) }
+func (l *Log) Losses() []error { return slices.Clone(l.past.losses) }
 
 func losses(segments []found, c course) []error {
 	var errs []error
 	for _, s := range segments {
 		name := segmentName(s.number)
 		switch {
+		case s.headed && s.head.until > s.end:
+			// A copy that was not finished: what it was to be a copy of is there, or is lost by itself.
 		case slices.Contains(c.lost, s.number) && s.headed:
 			errs = append(errs, fmt.Errorf("redo: segment %s: what it builds on %w", name, ErrTorn))
 		case s.torn || !s.headed:

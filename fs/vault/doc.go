@@ -5,7 +5,8 @@
 //	keys.age            every key, in an age file under a passphrase
 //	state/lock          held by the one mount of this vault on this machine
 //	state/writer        the machine's writer number and the counters reserved
-//	state/behind        the clouds that lack changes
+//	state/owes          the clouds that lack changes or have some wrongly
+//	state/index         what this machine knows (package index)
 //	state/boot          the boot in which the state was last used
 //	state/ledger        what this machine committed and checked (bbolt, sealed)
 //	state/redo/         the segments of the redo log
@@ -23,6 +24,7 @@
 //	mountpoint.go  which directories must not be mounted on
 //	lock.go        state/lock
 //	state.go       the state: writer, counters, clouds that are behind, boot
+//	owes.go        state/owes, which clouds lack something
 //	ledger.go      state/ledger
 //	stamp.go       the state's small files, authenticated
 //	summary.go     state/summary.json

@@ -8,12 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/durable"
@@ -22,9 +20,11 @@ import (
 // The files of the state.
 const (
 	writerName = "writer"
-	behindName = "behind"
+	owesName   = "owes"
+	behindName = "behind" // of earlier versions
 	bootName   = "boot"
 	redoName   = "redo"
+	indexName  = "index"
 )
 
 // counterStep is how many counters are reserved on disk at a time. A crash
@@ -40,6 +40,7 @@ const counterStep = 1 << 20
 type State struct {
 	vault       *Vault
 	writerStamp stamp
+	owesStamp   stamp
 	behindStamp stamp
 	ledger      *ledger
 	sameBoot    bool
@@ -47,7 +48,7 @@ type State struct {
 	mu       sync.Mutex
 	writer   writerRecord
 	last     uint64 // the greatest counter that may have been issued
-	behind   map[cipher.ID]Behind
+	owes     map[cipher.ID]Owes
 	warnings []string
 }
 
@@ -58,19 +59,16 @@ type writerRecord struct {
 	Place    string `json:"place"`    // where the state was when the writer was drawn
 }
 
-// Behind says why a cloud lacks changes, and since when.
-type Behind struct {
-	Reason string    `json:"reason"` // one line; it shows in status and must not name a file
-	Since  time.Time `json:"since"`
-}
-
 // OpenState opens the state, or makes a new one where there is none. What is
 // damaged and only a cache is set aside and told by [State.Warnings]; where the
-// marks of the clouds that are behind are damaged the error wraps [ErrDamaged].
+// marks of the clouds that owe are damaged the error wraps [ErrDamaged].
 func (v *Vault) OpenState(k *Keys) (*State, error) {
 	s := &State{vault: v}
 	var err error
 	if s.writerStamp, err = newStamp(k, writerName); err != nil {
+		return nil, err
+	}
+	if s.owesStamp, err = newStamp(k, owesName); err != nil {
 		return nil, err
 	}
 	if s.behindStamp, err = newStamp(k, behindName); err != nil {
@@ -95,11 +93,11 @@ func (v *Vault) OpenState(k *Keys) (*State, error) {
 	return s, nil
 }
 
-// openWriter reads the writer and the marks of the clouds that are behind. The
-// marks are written first in a new state, so that where there is a writer and no
-// marks, they were lost.
+// openWriter reads the writer and what clouds owe. That is written first in a
+// new state, so that where there is a writer and nothing that says what clouds
+// owe, it was lost.
 func (s *State) openWriter() error {
-	marks, err := s.readBehind()
+	marks, err := s.openOwes()
 	if err != nil {
 		return err
 	}
@@ -109,13 +107,13 @@ func (s *State) openWriter() error {
 	}
 	if !marks {
 		if known {
-			s.warn("state/behind was missing: which clouds lack changes is not known; verify the vault")
+			s.warn("state/owes was missing: which clouds lack changes is not known; verify the vault")
 		}
-		if err := s.storeBehind(map[cipher.ID]Behind{}); err != nil {
+		if err := s.storeOwes(map[cipher.ID]Owes{}); err != nil {
 			return err
 		}
 	}
-	place, err := s.place()
+	place, err := s.vault.statePlace()
 	if err != nil {
 		return err
 	}
@@ -145,16 +143,16 @@ func (s *State) readWriter() (known bool, err error) {
 	return err == nil, err
 }
 
-// place names the machine and the state directory on it, without telling either.
+// statePlace names the machine and the state directory on it, without telling either.
 // A state that was copied or restored is in another place.
-func (s *State) place() (string, error) {
+func (v *Vault) statePlace() (string, error) {
 	var st syscall.Stat_t
-	dir := filepath.Join(s.vault.Dir, stateName)
+	dir := filepath.Join(v.Dir, stateName)
 	if err := syscall.Stat(dir, &st); err != nil {
 		return "", &os.PathError{Op: "stat", Path: dir, Err: err}
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "overcast place v1\n%s\n%s\n%d\n", s.vault.ID, s.vault.sys.machineID, st.Ino)
+	fmt.Fprintf(h, "overcast place v1\n%s\n%s\n%d\n", v.ID, v.sys.machineID, st.Ino)
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
@@ -171,17 +169,18 @@ func (s *State) drawWriter(place string) error {
 }
 
 func (s *State) storeWriter(next writerRecord) error {
-	if err := s.store(writerName, s.writerStamp, next); err != nil {
+	if err := s.vault.store(writerName, s.writerStamp, next); err != nil {
 		return err
 	}
 	s.writer = next
 	return nil
 }
 
-func (s *State) store(name string, stamp stamp, v any) error {
-	data, err := stamp.seal(v)
+// store writes one of the state's small files.
+func (v *Vault) store(name string, stamp stamp, what any) error {
+	data, err := stamp.seal(what)
 	if err == nil {
-		err = durable.Replace(s.vault.sys.disk, s.vault.statePath(name), data, filePerm)
+		err = durable.Replace(v.sys.disk, v.statePath(name), data, filePerm)
 	}
 	if err != nil {
 		return fmt.Errorf("writing state/%s: %w", name, err)
@@ -239,63 +238,8 @@ func (s *State) Observed(vec cipher.Vector) error {
 	return s.drawWriter(s.writer.Place)
 }
 
-// Behind returns the clouds that lack changes.
-func (s *State) Behind() map[cipher.ID]Behind {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return maps.Clone(s.behind)
-}
-
-// MarkBehind records durably that a cloud lacks changes, before the first of
-// them is made. A cloud that already does keeps its reason and time. The reason
-// shows in status without the passphrase: it must not name a file.
-func (s *State) MarkBehind(id cipher.ID, reason string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.behind[id]; ok {
-		return nil
-	}
-	next := maps.Clone(s.behind)
-	next[id] = Behind{Reason: oneLine(reason), Since: s.vault.sys.now().UTC().Truncate(time.Second)}
-	return s.storeBehind(next)
-}
-
-// ClearBehind records durably that a cloud lacks nothing any more.
-func (s *State) ClearBehind(id cipher.ID) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.behind[id]; !ok {
-		return nil
-	}
-	next := maps.Clone(s.behind)
-	delete(next, id)
-	return s.storeBehind(next)
-}
-
-func (s *State) storeBehind(next map[cipher.ID]Behind) error {
-	if err := s.store(behindName, s.behindStamp, next); err != nil {
-		return err
-	}
-	s.behind = next
-	return nil
-}
-
-// readBehind reports whether there was a file.
-func (s *State) readBehind() (found bool, err error) {
-	path := s.vault.statePath(behindName)
-	data, err := readFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	s.behind = map[cipher.ID]Behind{}
-	if err := s.behindStamp.open(data, &s.behind); err != nil {
-		return false, fmt.Errorf("%s: %w; which clouds lack changes is not known: to go on, remove it and then verify the vault", path, err)
-	}
-	return true, nil
-}
+// IndexPath is where package index keeps what this machine knows.
+func (s *State) IndexPath() string { return s.vault.statePath(indexName) }
 
 // RedoDir is the directory of the redo log's segments.
 func (s *State) RedoDir() string { return s.vault.statePath(redoName) }
@@ -334,6 +278,7 @@ func (s *State) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.writerStamp.key)
+	clear(s.owesStamp.key)
 	clear(s.behindStamp.key)
 	return s.ledger.close()
 }

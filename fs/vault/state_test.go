@@ -317,13 +317,13 @@ func TestStateDamaged(t *testing.T) {
 			if s.Writer() == writer || len(s.Warnings()) != 1 || !strings.Contains(s.Warnings()[0], "state/writer was damaged") {
 				t.Errorf("writer: %d after %d, warnings %v", s.Writer(), writer, s.Warnings())
 			}
-			restore := damageFile(t, v.statePath(behindName), tt.damage)
+			restore := damageFile(t, v.statePath(owesName), tt.damage)
 			_, err := v.OpenState(testKeys(v))
-			wantError(t, err, ErrDamaged, v.statePath(behindName))
+			wantError(t, err, ErrDamaged, v.statePath(owesName))
 			restore()
 		})
 	}
-	check(t, os.Remove(v.statePath(behindName)))
+	check(t, os.Remove(v.statePath(owesName)))
 	s = reopen(t, s)
 	if len(s.Behind()) != 0 || len(s.Warnings()) != 1 || !strings.Contains(s.Warnings()[0], "was missing") {
 		t.Errorf("without marks: behind %v, warnings %v", s.Behind(), s.Warnings())
@@ -352,7 +352,7 @@ func TestStateOfAnotherVault(t *testing.T) {
 	if _, err := v.OpenState(other); !errors.Is(err, ErrDamaged) {
 		t.Errorf("opened with another key: %v", err)
 	}
-	marks, err := os.ReadFile(v.statePath(behindName))
+	marks, err := os.ReadFile(v.statePath(owesName))
 	check(t, err)
 	check(t, os.WriteFile(v.statePath(writerName), marks, 0o600))
 	if s = reopen(t, s); len(s.Warnings()) != 1 {

@@ -46,6 +46,9 @@ func (d *Disk) String() string {
 	return fmt.Sprintf("operation %d (%s) fails, all after it: %v", d.FailAt, d.last, d.Dies)
 }
 
+// Count is how many operations there were.
+func (d *Disk) Count() int { return d.count }
+
 // Failed names the operation that failed, "" if none has yet.
 func (d *Disk) Failed() string { return d.last }
 

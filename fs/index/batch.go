@@ -1,0 +1,256 @@
+package index
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/overcast-fs/overcast/cipher"
+)
+
+// A Batch is the changes of one transaction, gathered in memory; the zero Batch is empty. Of what is set twice the later
+// counts. It is a value: it can be applied again after an error, and applying it twice does no harm. It is not safe for
+// concurrent use.
+type Batch struct {
+	names    map[Place]*nameChange
+	dirs     map[Dir]*dirChange
+	files    map[File]*fileChange
+	ended    map[string][]cipher.Vector
+	debts    map[debtor]*debtChange
+	cleared  map[cipher.ID]struct{} // clouds whose debts all go first
+	sightnow map[debtor][]Sighting  // all that a cloud shows at a name
+	writers  map[uint32]struct{}
+	rest     map[string]restRow
+	applied  *Applied
+}
+
+// A debtor is a cloud at a place.
+type debtor struct {
+	cloud cipher.ID
+	place Place
+}
+
+type nameChange struct {
+	known  *Known
+	copies map[cipher.ID]*Copy // nil: forgotten
+}
+
+type dirChange struct {
+	owner   *Owner
+	handles map[cipher.ID]Handle
+}
+
+type fileChange struct {
+	accepted     Version
+	ended, moved []cipher.Vector
+}
+
+// A debtChange: what was owed before may be paid, and then something may be owed.
+type debtChange struct {
+	paid bool
+	owed *Debt
+}
+
+// A restRow is a row of what was committed or checked.
+type restRow struct {
+	domain byte
+	text   string
+	number uint64
+	row    []byte
+}
+
+// at returns the change at a key, made if it is the first.
+func at[K comparable, V any](m *map[K]*V, key K) *V {
+	if *m == nil {
+		*m = map[K]*V{}
+	}
+	v := (*m)[key]
+	if v == nil {
+		v = new(V)
+		(*m)[key] = v
+	}
+	return v
+}
+
+func put[K comparable, V any](m *map[K]V, key K, v V) {
+	if *m == nil {
+		*m = map[K]V{}
+	}
+	(*m)[key] = v
+}
+
+// Len returns how many rows the batch is about to write, roughly.
+func (b *Batch) Len() int {
+	return len(b.names) + len(b.dirs) + len(b.files) + len(b.ended) + len(b.debts) + len(b.sightnow) + len(b.writers) + len(b.rest)
+}
+
+// SetName says what should be at a name. What the clouds have there stays known, unless the name is Unknown now.
+//
+// The live names of a file, and a directory's place, follow from this: a directory stands where it was named last, its
+// earlier name, if it still has it, becomes Unknown, and a directory that is named nowhere any more is forgotten with all that
+// was known of the names in it. Naming one directory at two names in a batch is refused by Apply.
+func (b *Batch) SetName(p Place, k Known) {
+	k.Version.Vector = slices.Clone(k.Version.Vector)
+	at(&b.names, p).known = &k
+}
+
+// SetCopy says what one cloud has at a name.
+func (b *Batch) SetCopy(p Place, c Copy) {
+	c.InPlace.Vector = slices.Clone(c.InPlace.Vector)
+	put(&at(&b.names, p).copies, c.Cloud, &c)
+}
+
+// DropCopy forgets what one cloud has at a name.
+func (b *Batch) DropCopy(p Place, cloud cipher.ID) { put(&at(&b.names, p).copies, cloud, nil) }
+
+// SetOwner says a directory's mode and owner.
+func (b *Batch) SetOwner(d Dir, o Owner) { at(&b.dirs, d).owner = &o }
+
+// SetHandle says a directory's handle in a cloud; one without bytes is forgotten.
+func (b *Batch) SetHandle(d Dir, h Handle) {
+	h.Bytes = slices.Clone(h.Bytes)
+	put(&at(&b.dirs, d).handles, h.Cloud, h)
+}
+
+// Accept says that a version of a file was accepted wherever it was seen. What SetName says need not be said again.
+func (b *Batch) Accept(f File, v Version) {
+	c := at(&b.files, f)
+	c.accepted = c.accepted.Join(v)
+}
+
+// End adds a record that a file ended at a version. Records are only ever added.
+func (b *Batch) End(f File, v cipher.Vector) {
+	c := at(&b.files, f)
+	c.ended = addVector(c.ended, slices.Clone(v))
+}
+
+// Move adds a record that a version of a file moved away from where it was.
+func (b *Batch) Move(f File, v cipher.Vector) {
+	c := at(&b.files, f)
+	c.moved = addVector(c.moved, slices.Clone(v))
+}
+
+// EndDirectory adds a record that the directory at a path ended; the path is from the root, without a slash at either end.
+func (b *Batch) EndDirectory(path string, v cipher.Vector) {
+	put(&b.ended, path, addVector(b.ended[path], slices.Clone(v)))
+}
+
+// Owe says that a cloud owes a name. A debt that is there stays as it is: it knows what the cloud had when it began.
+func (b *Batch) Owe(cloud cipher.ID, p Place, d Debt) {
+	d.Had.Version.Vector = slices.Clone(d.Had.Version.Vector)
+	if c := at(&b.debts, debtor{cloud, p}); c.owed == nil {
+		c.owed = &d
+	}
+}
+
+// Pay says that a cloud owes a name no more.
+func (b *Batch) Pay(cloud cipher.ID, p Place) {
+	*at(&b.debts, debtor{cloud, p}) = debtChange{paid: true}
+}
+
+// PayAll says that a cloud owes nothing but what this batch says after it.
+func (b *Batch) PayAll(cloud cipher.ID) {
+	put(&b.cleared, cloud, struct{}{})
+	for key := range b.debts {
+		if key.cloud == cloud {
+			delete(b.debts, key)
+		}
+	}
+}
+
+// SetSightings says what a cloud shows at a name that is not accepted there: all of it, none for nothing. Cloud and Place of
+// each are set.
+func (b *Batch) SetSightings(cloud cipher.ID, p Place, all ...Sighting) {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].Cloud, all[i].Place = cloud, p
+		all[i].Version.Vector = slices.Clone(all[i].Version.Vector)
+	}
+	put(&b.sightnow, debtor{cloud, p}, all)
+}
+
+// AddWriter says that a writer was seen.
+func (b *Batch) AddWriter(writer uint32) { put(&b.writers, writer, struct{}{}) }
+
+// SetApplied says how far the index has taken in a log, with this batch.
+func (b *Batch) SetApplied(a Applied) { b.applied = &a }
+
+// check refuses what no row can hold. Its errors tell no names.
+func (b *Batch) check() error {
+	for p, c := range b.names {
+		if err := c.check(p); err != nil {
+			return err
+		}
+	}
+	for d, c := range b.dirs {
+		if d == 0 {
+			return errors.New("directory 0")
+		}
+		for _, h := range c.handles {
+			if len(h.Bytes) > maxHandle {
+				return fmt.Errorf("a handle of %d bytes", len(h.Bytes))
+			}
+		}
+	}
+	for _, c := range b.files {
+		if err := errors.Join(checkVersion(c.accepted), checkVectors(c.ended), checkVectors(c.moved)); err != nil {
+			return err
+		}
+	}
+	for path, list := range b.ended {
+		if len(path) > maxPath {
+			return fmt.Errorf("a path of %d bytes", len(path))
+		}
+		if err := checkVectors(list); err != nil {
+			return err
+		}
+	}
+	return b.checkDebts()
+}
+
+func (b *Batch) checkDebts() error {
+	for key, c := range b.debts {
+		if err := checkPlace(key.place); err != nil {
+			return err
+		}
+		if c.owed != nil {
+			if err := checkKnown(c.owed.Had); err != nil {
+				return err
+			}
+		}
+	}
+	for key, all := range b.sightnow {
+		if err := checkPlace(key.place); err != nil {
+			return err
+		}
+		for i := range all {
+			if len(all[i].Entry) > maxName {
+				return fmt.Errorf("an entry of %d bytes", len(all[i].Entry))
+			}
+			if err := checkVersion(all[i].Version); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *nameChange) check(p Place) error {
+	if err := checkPlace(p); err != nil {
+		return err
+	}
+	if len(c.copies) > maxCopies {
+		return fmt.Errorf("%d copies of a name", len(c.copies))
+	}
+	for _, copied := range c.copies {
+		if copied != nil {
+			if err := checkVersion(copied.InPlace); err != nil {
+				return err
+			}
+		}
+	}
+	if c.known == nil {
+		return nil
+	}
+	return checkKnown(*c.known)
+}

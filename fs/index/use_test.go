@@ -1,0 +1,124 @@
+package index
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/overcast-fs/overcast/cipher"
+)
+
+// The file tells no name, and no id.
+func TestFileTellsNothing(t *testing.T) {
+	b := newBench(t)
+	f := File{cipher.NewID(), cipher.TypeFile}
+	cloud := cipher.NewID()
+	b.apply(func(c *Batch) {
+		p := at1(Root, "a very secret name")
+		c.SetName(p, Known{Kind: IsFile, File: f, Version: version(1)})
+		c.SetCopy(p, Copy{Cloud: cloud, InPlace: version(1)})
+		c.Owe(cloud, p, Debt{Why: Away, Had: isGone(1, 1)})
+		c.SetSightings(cloud, p, Sighting{Entry: "a secret entry", File: f, Version: version(1)})
+		c.EndDirectory("secret/path", vector(1))
+		c.AddWriter(0x73656372)
+	})
+	must(t, b.Close())
+	data, err := os.ReadFile(b.conf.Path)
+	must(t, err)
+	for _, secret := range [][]byte{[]byte("secr"), f.ID[:], cloud[:]} {
+		if bytes.Contains(data, secret) {
+			t.Errorf("the file holds %q", secret)
+		}
+	}
+	info, err := os.Stat(b.conf.Path)
+	must(t, err)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v", info.Mode())
+	}
+}
+
+func TestPrune(t *testing.T) {
+	b := newBench(t)
+	keep, old := at1(Root, "keep"), at1(Root, "old")
+	b.apply(func(c *Batch) {
+		c.SetName(old, isGone(1, 1))
+		c.End(fileN(1), vector(1))
+		c.End(fileN(2), vector(1)) // it lives again below
+		c.EndDirectory("old", vector(1))
+		c.SetName(keep, isFile(2, 2))
+		for i := range 2 * stride {
+			c.SetName(at1(Root, fmt.Sprint(i)), isGone(100+i, 1))
+		}
+	})
+	b.clock.pass(time.Hour)
+	before := b.clock.Now()
+	b.apply(func(c *Batch) { c.SetName(at1(Root, "young"), isGone(3, 1)); c.End(fileN(3), vector(1)) })
+	total := 0
+	for done := false; !done; {
+		n, end, err := b.Prune(before)
+		must(t, err)
+		total, done = total+n, end
+	}
+	equal(t, "forgotten", total, 2*stride+3)
+	equal(t, "old", b.known(old), Known{})
+	equal(t, "young", b.known(at1(Root, "young")).Kind, Gone)
+	equal(t, "an ended id", b.id(fileN(1)), ID{})
+	equal(t, "one that lives", len(b.id(fileN(2)).Ended), 1)
+	equal(t, "a young one", len(b.id(fileN(3)).Ended), 1)
+	must(t, b.Check(t.Context()))
+}
+
+func TestViewsSeeOneState(t *testing.T) {
+	b := newBench(t)
+	x, y := at1(Root, "x"), at1(Root, "y")
+	b.apply(func(c *Batch) { c.SetName(x, isFile(1, 1)); c.SetName(y, isFile(2, 1)) })
+	var group sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		group.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				b.look(func(v *View) {
+					one, err := v.Name(x)
+					must(t, err)
+					two, err := v.Name(y)
+					must(t, err)
+					if one.Known.Version.Sec != two.Known.Version.Sec {
+						t.Errorf("versions %d and %d", one.Known.Version.Sec, two.Known.Version.Sec)
+					}
+				})
+			}
+		})
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	for i := range 40 {
+		b.apply(func(c *Batch) {
+			c.SetName(x, isFile(1, i+2))
+			c.SetName(y, isFile(2, i+2))
+			for range 50 {
+				c.SetName(at1(Root, fmt.Sprint(rng.IntN(1000))), isFile(rng.IntN(1000)+10, i+1))
+			}
+		})
+	}
+	close(stop)
+	group.Wait()
+}
+
+func TestNewDir(t *testing.T) {
+	seen := map[Dir]bool{}
+	for range 1000 {
+		d := NewDir()
+		if d <= Root || seen[d] {
+			t.Fatalf("directory %x", d)
+		}
+		seen[d] = true
+	}
+}

@@ -1,0 +1,162 @@
+package vault
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"time"
+
+	"github.com/overcast-fs/overcast/cipher"
+)
+
+// Owes says that a cloud lacks changes or has some wrongly. What exactly, the
+// index has in rows, and the redo log from an entry on; this outlives both.
+type Owes struct {
+	Since  time.Time `json:"since"`
+	Entry  uint64    `json:"entry"`  // changes from this entry of the redo log on may be owed
+	Reason string    `json:"reason"` // one line; it shows in status and must not name a file
+	Whole  bool      `json:"whole"`  // the rest is not known: the cloud is to be compared whole
+}
+
+// Behind says why a cloud lacks changes, and since when.
+type Behind struct {
+	Reason string
+	Since  time.Time
+}
+
+// Owes returns the clouds that owe anything.
+func (s *State) Owes() map[cipher.ID]Owes {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.owes)
+}
+
+// MarkOwes records durably that a cloud owes, before the first change that it
+// misses is made. One that does already keeps its time and reason, and the
+// earlier entry; to be compared whole is never taken back. It costs nothing
+// where it says nothing new. A zero Since is now.
+func (s *State) MarkOwes(id cipher.ID, o Owes) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	had, ok := s.owes[id]
+	if !ok {
+		return s.setOwes(id, o)
+	}
+	next := had
+	next.Whole = had.Whole || o.Whole
+	next.Entry = min(had.Entry, o.Entry)
+	if next == had {
+		return nil
+	}
+	return s.setOwes(id, next)
+}
+
+// SetOwes records durably what a cloud owes now, whatever it owed before: what
+// follows when it was compared whole.
+func (s *State) SetOwes(id cipher.ID, o Owes) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.setOwes(id, o)
+}
+
+func (s *State) setOwes(id cipher.ID, o Owes) error {
+	if o.Since.IsZero() {
+		o.Since = s.vault.sys.now()
+	}
+	o.Since = o.Since.UTC().Truncate(time.Second)
+	o.Reason = oneLine(o.Reason)
+	next := maps.Clone(s.owes)
+	next[id] = o
+	return s.storeOwes(next)
+}
+
+// ClearOwes records durably that a cloud owes nothing any more.
+func (s *State) ClearOwes(id cipher.ID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.owes[id]; !ok {
+		return nil
+	}
+	next := maps.Clone(s.owes)
+	delete(next, id)
+	return s.storeOwes(next)
+}
+
+// Behind returns the clouds that owe anything, for who treats them as wholes.
+func (s *State) Behind() map[cipher.ID]Behind {
+	behind := map[cipher.ID]Behind{}
+	for id, o := range s.Owes() {
+		behind[id] = Behind{Reason: o.Reason, Since: o.Since}
+	}
+	return behind
+}
+
+// MarkBehind is [State.MarkOwes] of a cloud that is to be compared whole.
+func (s *State) MarkBehind(id cipher.ID, reason string) error {
+	return s.MarkOwes(id, Owes{Reason: reason, Whole: true})
+}
+
+// ClearBehind is [State.ClearOwes].
+func (s *State) ClearBehind(id cipher.ID) error { return s.ClearOwes(id) }
+
+func (s *State) storeOwes(next map[cipher.ID]Owes) error {
+	if err := s.vault.store(owesName, s.owesStamp, next); err != nil {
+		return err
+	}
+	s.owes = next
+	return nil
+}
+
+// openOwes reads what clouds owe, and reports whether there was anything to
+// read. What earlier versions wrote into state/behind is taken over: it goes
+// only after state/owes has it, so that a crash between the two leaves both,
+// which say the same.
+func (s *State) openOwes() (found bool, err error) {
+	s.owes = map[cipher.ID]Owes{}
+	found, err = s.vault.readMarks(owesName, s.owesStamp, &s.owes)
+	if err != nil {
+		return false, err
+	}
+	behind := map[cipher.ID]Owes{}
+	old, err := s.vault.readMarks(behindName, s.behindStamp, &behind)
+	if err != nil || !old {
+		return found, err
+	}
+	next := maps.Clone(s.owes)
+	for id, o := range behind {
+		had, ok := next[id]
+		if !ok {
+			had = o
+		}
+		had.Entry, had.Whole = 0, true
+		next[id] = had
+	}
+	if err := s.storeOwes(next); err != nil {
+		return false, err
+	}
+	if err := s.vault.sys.disk.Remove(s.vault.statePath(behindName)); err != nil {
+		return false, err
+	}
+	return true, s.vault.sys.disk.SyncDir(filepath.Join(s.vault.Dir, stateName))
+}
+
+// readMarks reads the marks of clouds in a file, and reports whether it exists.
+func (v *Vault) readMarks(name string, stamp stamp, marks *map[cipher.ID]Owes) (found bool, err error) {
+	path := v.statePath(name)
+	data, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := stamp.open(data, marks); err != nil {
+		return false, fmt.Errorf("%s: %w; which clouds lack changes is not known: to go on, remove it and then verify the vault", path, err)
+	}
+	if *marks == nil { // as JSON has it, null is a map, too
+		*marks = map[cipher.ID]Owes{}
+	}
+	return true, nil
+}
