@@ -166,7 +166,7 @@ func (j *judgement) outdone(s *sight) bool {
 
 func (j *judgement) isWanted(s *sight) bool {
 	w := j.v.Want
-	return w.Is == WantFile && s.Identity == w.Version.Identity && s.Commit == w.Version.Commit &&
+	return w.Is == WantFile && !s.pending && s.Identity == w.Version.Identity && s.Commit == w.Version.Commit &&
 		cipher.Compare(s.Vector, w.Version.Vector) == cipher.Equal
 }
 
@@ -221,16 +221,13 @@ func (j *judgement) perhapsMoved(c *Claim) bool {
 	return j.place.Writers > 1 && j.showsElsewhere(c)
 }
 
-// showsElsewhere reports whether a cloud shows the wanted id at another name. A
-// concurrent version there goes on under an id of its own.
+// showsElsewhere reports whether a cloud shows the wanted id at another name, at
+// the wanted commit: a lesser version is no move, and a concurrent one goes on
+// there under an id of its own.
 func (j *judgement) showsElsewhere(c *Claim) bool {
 	w := j.v.Want.Version
-	f := j.file(w.Identity)
-	return f.any(func(s *sight) bool {
-		parted := slices.ContainsFunc(f.heads.all, func(h head) bool {
-			return h.Commit == s.Commit && h.Commit != w.Commit
-		})
-		return s.home() && !parted && &j.claims[s.at.Cloud] == c
+	return j.file(w.Identity).any(func(s *sight) bool {
+		return s.home() && s.Commit == w.Commit && &j.claims[s.at.Cloud] == c
 	})
 }
 
@@ -253,7 +250,7 @@ func (j *judgement) outdated(c *Claim, s *sight) Finding {
 	kept := slices.ContainsFunc(j.v.Copies, func(o Copy) bool {
 		return o.Loser.Identity == s.Identity && o.Loser.Commit == s.Commit
 	})
-	split := s.Commit == j.v.Want.Version.Commit && s.Identity != j.v.Want.Version.Identity
+	split := s.pending || s.Commit == j.v.Want.Version.Commit && s.Identity != j.v.Want.Version.Identity
 	f := j.file(s.Identity)
 	had := f.facts.Version.Vector
 	if f == j.own {

@@ -21,11 +21,12 @@ const (
 // A sight is one version of a file that verifies, here or elsewhere.
 type sight struct {
 	Version
-	at    Source
-	here  bool // at the name that is judged
-	taken bool
-	dead  bool
-	proof proof
+	at      Source
+	here    bool // at the name that is judged
+	taken   bool
+	dead    bool
+	pending bool // the header still has the id that the index has split this file from
+	proof   proof
 }
 
 // named reports whether the sight is at a name of its own, so that it goes on
@@ -84,6 +85,9 @@ func (f *file) activeMoves() []cipher.Vector {
 // DIRTY, or is in a cloud that does not answer, is a claim.
 func (j *judgement) gather(seen []Sighting) {
 	add := func(s sight) *sight {
+		if s.pending = s.here && j.splitFrom(s.Version); s.pending {
+			s.Identity = j.known.Version.Identity
+		}
 		f := j.file(s.Identity)
 		if f == nil {
 			f = &file{Identity: s.Identity, facts: j.ids[s.Identity]}
@@ -113,6 +117,15 @@ func (j *judgement) gather(seen []Sighting) {
 	slices.SortFunc(j.files, func(a, b *file) int {
 		return cmp.Or(bytes.Compare(a.ID[:], b.ID[:]), cmp.Compare(a.Type, b.Type))
 	})
+}
+
+// splitFrom reports whether the index has this very commit here under a derived
+// id: the split is decided, and not carried out in every cloud. Under its old id
+// the version may be covered by its winner's vector by now.
+func (j *judgement) splitFrom(v Version) bool {
+	k := j.known
+	return (k.Has == File || k.Has == Vanished) && v.Commit == k.Version.Commit && v.Type == k.Version.Type &&
+		v.ID != k.Version.ID && j.place.Derive(v.ID, v.Commit) == k.Version.ID
 }
 
 // weigh holds every sight against the records.

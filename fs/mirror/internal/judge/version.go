@@ -77,9 +77,8 @@ var versionRows = []versionRow{
 			return o
 		},
 	}, {
-		"concurrent, the greatest only where it does not live, or none here",
-		"the greatest; it is served from there, and every one stays where it is",
-		func(h *heads) bool { return len(h.all) > 1 && !h.winner().here() && !h.splits() },
+		"concurrent, and none of them here", "the greatest; it is served from there, and every one stays where it is",
+		func(h *heads) bool { return len(h.all) > 1 && len(h.here) == 0 },
 		func(_ *judgement, h *heads) outcome { return h.joined(nil) },
 	},
 }
@@ -93,9 +92,9 @@ type heads struct {
 
 func (h *heads) winner() head { return h.all[0] }
 
-func (h *heads) splits() bool {
-	return !h.winner().here() && h.winner().goesOn() && len(h.here) > 0
-}
+// splits reports whether what is here must go on under another id. Wherever the
+// winner is, its vector will cover what is here as soon as it is joined.
+func (h *heads) splits() bool { return !h.winner().here() && len(h.here) > 0 }
 
 // joined is the winner with the maximum of all vectors: no counter is drawn, so
 // every machine makes the same bytes.

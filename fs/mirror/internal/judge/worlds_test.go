@@ -1,0 +1,231 @@
+package judge
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/overcast-fs/overcast/cipher"
+)
+
+// made returns a version of the small worlds.
+func made(id, commit string, mtime int64, vector cipher.Vector) Version {
+	return Version{Identity: identity(id), Vector: vector, MtimeSec: mtime, Commit: symbol(commit)}
+}
+
+// The versions of the small worlds: two files, one of which was edited on two
+// machines, so that its last two versions are concurrent.
+var (
+	f1 = made("F", "f1", 1, cipher.Vector{{Writer: 'a', Counter: 1}})
+	f2 = made("F", "f2", 2, cipher.Vector{{Writer: 'a', Counter: 2}})
+	fb = made("F", "fb", 5, cipher.Vector{{Writer: 'a', Counter: 1}, {Writer: 'b', Counter: 1}})
+	g1 = made("G", "g1", 4, cipher.Vector{{Writer: 'a', Counter: 1}})
+	h0 = made("H", "h0", 0, cipher.Vector{{Writer: 'a', Counter: 1}})
+
+	everything = newHistory(f1, f2, fb, g1, h0)
+)
+
+func file1(v Version) entry { return entry{shows: ShowsFile, file: v} }
+
+func row(v Version) Known { return Known{File, v} }
+
+func gone(v Version) Known { return Known{Gone, Version{Identity: v.Identity, Vector: v.Vector}} }
+
+// A worldSet is all worlds that its parts can be combined to.
+type worldSet struct {
+	name    string
+	clouds  int
+	n, m    []Known // the index's rows
+	entries []entry // at n and at m, in each cloud
+	away    bool    // also with each cloud away
+	records [][]Record
+	inDead  bool // n lies in a directory that has ended
+}
+
+var ended1 = Record{RecordEnded, f1.Identity, f1.Vector}
+var moved1 = Record{RecordMoved, f1.Identity, f1.Vector}
+
+// each calls check with every world of the set, or with one in every step.
+func (s worldSet) each(step int, check func(w *world, x *indexModel)) int {
+	slots := 2 * s.clouds
+	shapes := 1
+	for range slots {
+		shapes *= len(s.entries)
+	}
+	awayCases := 1
+	if s.away {
+		awayCases = 1 + s.clouds
+	}
+	total := shapes * awayCases * len(s.n) * len(s.m) * len(s.records)
+	count := 0
+	for number := 0; number < total; number += step {
+		rest := number
+		pick := func(n int) int {
+			i := rest % n
+			rest /= n
+			return i
+		}
+		w, x := &world{}, newIndex()
+		known := map[Name]Known{"n": s.n[pick(len(s.n))], "m": s.m[pick(len(s.m))]}
+		records := s.records[pick(len(s.records))]
+		away := pick(awayCases) - 1
+		for i := range s.clouds {
+			c := &cloudModel{away: i == away, entries: map[Name]entry{}, records: slices.Clone(records)}
+			for _, n := range []Name{"m", "n"} {
+				c.put(n, s.entries[pick(len(s.entries))])
+			}
+			w.clouds = append(w.clouds, c)
+		}
+		for _, n := range slices.Sorted(maps.Keys(known)) {
+			x.learn(n, known[n])
+		}
+		if s.inDead {
+			x.inDead = func(n Name) bool { return n == "n" }
+		}
+		check(w, x)
+		count++
+	}
+	return count
+}
+
+// settle repairs a world until nothing is wanted any more, and returns what is
+// wrong with that: I2, I3 and I4.
+func settle(w *world, x *indexModel, passes int) error {
+	var last plan
+	for pass := range passes + 2 {
+		p := w.judge(x)
+		quiet := w.quiet(p)
+		switch {
+		case pass >= passes && !quiet:
+			return fmt.Errorf("pass %d still wants something:\n%v", pass+1, p)
+		case pass > passes && p.String() != last.String():
+			return fmt.Errorf("judging again gives\n%vafter\n%v", p, last)
+		}
+		last = p
+		before, records := w.commits(), w.allRecords(x)
+		for i, stage := range stages {
+			stage(w, x, p)
+			if i == 1 || i == 2 {
+				continue // nothing changes in a cloud that anybody sees
+			}
+			if v, ok := everything.lost(before, w.commits(), records); ok {
+				return fmt.Errorf("pass %d, stage %d loses %s:\n%v", pass+1, i, versionText(v), p)
+			}
+		}
+	}
+	return nil
+}
+
+// quiet reports whether a plan asks for nothing that is not there.
+func (w *world) quiet(p plan) bool {
+	for i, v := range p.verdicts {
+		if !v.Quiet() {
+			return false
+		}
+		for _, c := range v.Copies {
+			for _, cloud := range w.clouds {
+				if !cloud.away && cloud.entries[conflictName(p.names[i], c.Loser)].shows == "" {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// symmetric holds the verdicts of a world to I2, and its tables to exactly one
+// line.
+func symmetric(t *testing.T, w *world, x *indexModel) error {
+	ids := w.ids(x)
+	for _, n := range w.names(x) {
+		q := w.question(x, n, ids)
+		first := q.judge()
+		for _, order := range permutations(len(q.claims))[1:] {
+			if again := unpermuted(q.permuted(order).judge(), order); text(again) != text(first) {
+				return fmt.Errorf("%s with the clouds in the order %v:\n%s\nwant\n%s", n, order, text(again), text(first))
+			}
+		}
+		checkRows(t, q)
+	}
+	return nil
+}
+
+func worldSets() []worldSet {
+	nothing, dir, bad := entry{}, entry{shows: ShowsDir}, entry{shows: ShowsBad}
+	copied := func(at entry, v Version) entry { at.copies = []Version{v}; return at }
+	noRecord := [][]Record{nil}
+	return []worldSet{
+		{
+			name: "two clouds", clouds: 2,
+			n:       []Known{{Has: Unknown}, gone(f1), {Vanished, f1}, row(f1), row(f2), row(g1), {Has: Dir}},
+			m:       []Known{{Has: Unknown}, row(f1), row(f2), row(g1)},
+			entries: []entry{nothing, file1(f1), file1(f2), file1(fb), file1(g1), dir, bad},
+			records: [][]Record{nil, {ended1}, {moved1}},
+		}, {
+			name: "two clouds, one away", clouds: 2, away: true,
+			n:       []Known{{Has: Unknown}, gone(f1), {Vanished, f1}, row(f1), row(g1), {Has: Dir}},
+			m:       []Known{{Has: Unknown}, row(f2), row(g1)},
+			entries: []entry{nothing, file1(f1), file1(f2), file1(fb), file1(g1)},
+			records: [][]Record{nil, {ended1}, {moved1}},
+		}, {
+			name: "two clouds, concurrent by the index", clouds: 2,
+			n:       []Known{{Has: Unknown}, gone(f2), row(f2), row(fb)},
+			m:       []Known{{Has: Unknown}, row(f2), row(fb)},
+			entries: []entry{nothing, file1(f1), file1(f2), file1(fb), file1(h0)},
+			records: [][]Record{nil, {moved1}},
+		}, {
+			name: "tool copies", clouds: 2,
+			n: []Known{{Has: Unknown}, gone(f1), row(f1), row(g1)},
+			m: []Known{{Has: Unknown}, row(f1)},
+			entries: []entry{
+				nothing, file1(f1), file1(f2), copied(nothing, f2), copied(nothing, fb),
+				copied(file1(f1), f2), copied(file1(f1), g1), copied(file1(g1), fb),
+			},
+			records: noRecord,
+		}, {
+			name: "an ended directory", clouds: 2, inDead: true,
+			n:       []Known{{Has: Unknown}, gone(f1), row(f1), row(f2), row(g1)},
+			m:       []Known{{Has: Unknown}, row(f1), row(f2)},
+			entries: []entry{nothing, file1(f1), file1(f2), file1(fb), file1(g1)},
+			records: [][]Record{nil, {moved1}},
+		}, {
+			name: "three clouds", clouds: 3,
+			n:       []Known{{Has: Unknown}, {Vanished, f1}, row(f1), row(g1)},
+			m:       []Known{{Has: Unknown}, row(f1)},
+			entries: []entry{nothing, file1(f2), file1(fb), file1(g1)},
+			records: noRecord,
+		}, {
+			name: "three clouds, lesser versions", clouds: 3,
+			n:       []Known{{Has: Unknown}, gone(f1), row(f2)},
+			m:       []Known{{Has: Unknown}, row(f1)},
+			entries: []entry{nothing, file1(f1), file1(f2), file1(h0)},
+			records: [][]Record{nil, {moved1}},
+		},
+	}
+}
+
+// TestSmallWorlds repairs every small world: I2, I3 and I4.
+func TestSmallWorlds(t *testing.T) {
+	for _, s := range worldSets() {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			failures := 0
+			count := s.each(worldStep, func(w *world, x *indexModel) {
+				if failures > 3 {
+					return
+				}
+				given := fmt.Sprintf("%v%v", w, x)
+				err := symmetric(t, w, x)
+				if err == nil {
+					err = settle(w, x, 4)
+				}
+				if err != nil {
+					failures++
+					t.Errorf("%v\nin the world\n%s\nwhich became\n%v%v", err, given, w, x)
+				}
+			})
+			t.Logf("%d worlds", count)
+		})
+	}
+}
