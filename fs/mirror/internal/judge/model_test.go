@@ -231,7 +231,7 @@ func (w *world) ids(x *indexModel) map[Identity]Facts {
 }
 
 // question asks for one name.
-func (w *world) question(x *indexModel, n Name, ids map[Identity]Facts) question {
+func (w *world) question(x *indexModel, n Name, names []Name, ids map[Identity]Facts) question {
 	q := question{
 		known: x.row(n), ids: ids,
 		place: Place{Name: n, Writers: x.writers, InDead: x.inDead(n), Derive: deriveModel},
@@ -247,7 +247,8 @@ func (w *world) question(x *indexModel, n Name, ids map[Identity]Facts) question
 			claim.Shows = ShowsNothing
 		}
 		q.claims = append(q.claims, claim)
-		for other, e := range c.entries {
+		for _, other := range names {
+			e := c.entries[other]
 			if other == n {
 				continue
 			}
@@ -266,7 +267,6 @@ func (w *world) question(x *indexModel, n Name, ids map[Identity]Facts) question
 			}
 		}
 	}
-	slices.SortFunc(q.seen, func(a, b Sighting) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	return q
 }
 
@@ -280,7 +280,7 @@ func (w *world) judge(x *indexModel) plan {
 	p := plan{names: w.names(x)}
 	ids := w.ids(x)
 	for _, n := range p.names {
-		p.verdicts = append(p.verdicts, w.question(x, n, ids).judge())
+		p.verdicts = append(p.verdicts, w.question(x, n, p.names, ids).judge())
 	}
 	return p
 }

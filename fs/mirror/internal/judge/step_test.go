@@ -1,3 +1,4 @@
 package judge
 
 const worldStep = 31
+const liarStep = 11

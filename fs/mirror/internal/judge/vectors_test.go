@@ -235,10 +235,18 @@ func unpermuted(v Verdict, order []int) Verdict {
 	return v
 }
 
-// text is everything in a verdict, for comparison; its records are a set.
+// sortedRecords gives the records of a verdict, which are a set, one order.
+func sortedRecords(v Verdict) Verdict {
+	if len(v.Records) > 1 {
+		v.Records = slices.Clone(v.Records)
+		slices.SortFunc(v.Records, func(a, b Record) int { return strings.Compare(a.String(), b.String()) })
+	}
+	return v
+}
+
+// text is everything in a verdict, for comparison.
 func text(v Verdict) string {
-	v.Records = slices.Clone(v.Records)
-	slices.SortFunc(v.Records, func(a, b Record) int { return strings.Compare(a.String(), b.String()) })
+	v = sortedRecords(v)
 	return fmt.Sprintf("%v\n  served %v, source %v, copies %v", v, v.Served, v.Source, v.Copies)
 }
 

@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -22,6 +23,10 @@ var (
 	fb = made("F", "fb", 5, cipher.Vector{{Writer: 'a', Counter: 1}, {Writer: 'b', Counter: 1}})
 	g1 = made("G", "g1", 4, cipher.Vector{{Writer: 'a', Counter: 1}})
 	h0 = made("H", "h0", 0, cipher.Vector{{Writer: 'a', Counter: 1}})
+
+	// The winner of their conflict as it is after its resolution, and the loser.
+	fj = made("F", "fb", 5, cipher.Vector{{Writer: 'a', Counter: 2}, {Writer: 'b', Counter: 1}})
+	fl = made("F~f2", "f2", 2, cipher.Vector{{Writer: 'a', Counter: 2}})
 
 	everything = newHistory(f1, f2, fb, g1, h0)
 )
@@ -89,29 +94,35 @@ func (s worldSet) each(step int, check func(w *world, x *indexModel)) int {
 	return count
 }
 
-// settle repairs a world until nothing is wanted any more, and returns what is
-// wrong with that: I2, I3 and I4.
+// settle repairs a world until nothing is wanted any more, in so many passes,
+// and returns what is wrong with that: I3 and I4.
 func settle(w *world, x *indexModel, passes int) error {
 	var last plan
-	for pass := range passes + 2 {
+	for pass := 0; ; pass++ {
 		p := w.judge(x)
 		quiet := w.quiet(p)
 		switch {
-		case pass >= passes && !quiet:
-			return fmt.Errorf("pass %d still wants something:\n%v", pass+1, p)
-		case pass > passes && p.String() != last.String():
+		case quiet && reflect.DeepEqual(p, last):
+			return nil
+		case pass > passes:
 			return fmt.Errorf("judging again gives\n%vafter\n%v", p, last)
+		case pass == passes && !quiet:
+			return fmt.Errorf("pass %d still wants something:\n%v", pass+1, p)
 		}
 		last = p
-		before, records := w.commits(), w.allRecords(x)
-		for i, stage := range stages {
-			stage(w, x, p)
-			if i == 1 || i == 2 {
-				continue // nothing changes in a cloud that anybody sees
-			}
-			if v, ok := everything.lost(before, w.commits(), records); ok {
-				return fmt.Errorf("pass %d, stage %d loses %s:\n%v", pass+1, i, versionText(v), p)
-			}
+		if err := w.repair(x, p); err != nil {
+			return fmt.Errorf("pass %d: %w", pass+1, err)
+		}
+	}
+}
+
+// repair carries out a plan, and looks after each stage whether content is lost.
+func (w *world) repair(x *indexModel, p plan) error {
+	before, records := w.commits(), w.allRecords(x)
+	for i, stage := range stages {
+		stage(w, x, p)
+		if v, ok := everything.lost(before, w.commits(), records); ok {
+			return fmt.Errorf("stage %d loses %s:\n%v", i, versionText(v), p)
 		}
 	}
 	return nil
@@ -134,15 +145,19 @@ func (w *world) quiet(p plan) bool {
 	return true
 }
 
+// orders are the orders of so many clouds.
+var orders = [][][]int{permutations(0), permutations(1), permutations(2), permutations(3)}
+
 // symmetric holds the verdicts of a world to I2, and its tables to exactly one
 // line.
 func symmetric(t *testing.T, w *world, x *indexModel) error {
-	ids := w.ids(x)
-	for _, n := range w.names(x) {
-		q := w.question(x, n, ids)
-		first := q.judge()
-		for _, order := range permutations(len(q.claims))[1:] {
-			if again := unpermuted(q.permuted(order).judge(), order); text(again) != text(first) {
+	ids, names := w.ids(x), w.names(x)
+	for _, n := range names {
+		q := w.question(x, n, names, ids)
+		first := sortedRecords(q.judge())
+		for _, order := range orders[len(q.claims)][1:] {
+			again := sortedRecords(unpermuted(q.permuted(order).judge(), order))
+			if !reflect.DeepEqual(again, first) {
 				return fmt.Errorf("%s with the clouds in the order %v:\n%s\nwant\n%s", n, order, text(again), text(first))
 			}
 		}
@@ -205,7 +220,9 @@ func worldSets() []worldSet {
 	}
 }
 
-// TestSmallWorlds repairs every small world: I2, I3 and I4.
+// TestSmallWorlds repairs every small world, whatever its clouds and its index
+// claim: I2, I3 (which such worlds may need more than two passes for, since a
+// row that was wrong may have hidden another), and I4.
 func TestSmallWorlds(t *testing.T) {
 	for _, s := range worldSets() {
 		t.Run(s.name, func(t *testing.T) {
@@ -215,14 +232,14 @@ func TestSmallWorlds(t *testing.T) {
 				if failures > 3 {
 					return
 				}
-				given := fmt.Sprintf("%v%v", w, x)
+				givenWorld, givenIndex := w.clone(), x.clone()
 				err := symmetric(t, w, x)
 				if err == nil {
 					err = settle(w, x, 4)
 				}
 				if err != nil {
 					failures++
-					t.Errorf("%v\nin the world\n%s\nwhich became\n%v%v", err, given, w, x)
+					t.Errorf("%v\nin the world\n%v%v\nwhich became\n%v%v", err, givenWorld, givenIndex, w, x)
 				}
 			})
 			t.Logf("%d worlds", count)
