@@ -295,6 +295,9 @@ func (p plan) String() string {
 
 func conflictName(n Name, loser Version) Name { return n + Name("!"+symbolOf(loser.Commit)) }
 
+// firstWrite is the first stage that changes files in place.
+const firstWrite = 3
+
 // The stages of a repair, in their order. A crash may fall between any two.
 var stages = []func(w *world, x *indexModel, p plan){
 	(*world).makeCopies, (*world).leaveRecords, (*world).index, (*world).writeSplits, (*world).writeRest, (*world).remove,
@@ -425,21 +428,24 @@ func newHistory(versions ...Version) history {
 
 // lost returns a content that was there and is not, though neither a greater
 // version of it is there nor a record of its end was.
-func (h history) lost(before map[cipher.ID]bool, after map[cipher.ID]bool, records []Record) (Version, bool) {
+func (h history) lost(before, after map[cipher.ID]bool, records []Record) (Version, bool) {
 	for commit := range before {
-		old := h[commit]
-		kept := after[commit]
-		for other := range after {
-			kept = kept || h[other].supersedes(old)
-		}
-		for _, r := range records {
-			kept = kept || r.Kind == RecordEnded && r.File == old.Identity && atMost(old.Vector, r.Vector)
-		}
-		if !kept {
-			return old, true
+		if !after[commit] && !h.superseded(h[commit], after, records) {
+			return h[commit], true
 		}
 	}
 	return Version{}, false
+}
+
+func (h history) superseded(v Version, by map[cipher.ID]bool, records []Record) bool {
+	for other := range by {
+		if h[other].supersedes(v) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(records, func(r Record) bool {
+		return r.Kind == RecordEnded && r.File == v.Identity && atMost(v.Vector, r.Vector)
+	})
 }
 
 // allRecords returns the records that the machine can know.

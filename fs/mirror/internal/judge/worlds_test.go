@@ -2,8 +2,8 @@ package judge
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"testing"
 
@@ -51,52 +51,59 @@ type worldSet struct {
 var ended1 = Record{RecordEnded, f1.Identity, f1.Vector}
 var moved1 = Record{RecordMoved, f1.Identity, f1.Vector}
 
-// each calls check with every world of the set, or with one in every step.
-func (s worldSet) each(step int, check func(w *world, x *indexModel)) int {
-	slots := 2 * s.clouds
-	shapes := 1
-	for range slots {
-		shapes *= len(s.entries)
+// size is how many worlds there are in the set.
+func (s worldSet) size() int {
+	total := s.awayCases() * len(s.n) * len(s.m) * len(s.records)
+	for range 2 * s.clouds {
+		total *= len(s.entries)
 	}
-	awayCases := 1
-	if s.away {
-		awayCases = 1 + s.clouds
-	}
-	total := shapes * awayCases * len(s.n) * len(s.m) * len(s.records)
-	count := 0
-	for number := 0; number < total; number += step {
-		rest := number
-		pick := func(n int) int {
-			i := rest % n
-			rest /= n
-			return i
-		}
-		w, x := &world{}, newIndex()
-		known := map[Name]Known{"n": s.n[pick(len(s.n))], "m": s.m[pick(len(s.m))]}
-		records := s.records[pick(len(s.records))]
-		away := pick(awayCases) - 1
-		for i := range s.clouds {
-			c := &cloudModel{away: i == away, entries: map[Name]entry{}, records: slices.Clone(records)}
-			for _, n := range []Name{"m", "n"} {
-				c.put(n, s.entries[pick(len(s.entries))])
-			}
-			w.clouds = append(w.clouds, c)
-		}
-		for _, n := range slices.Sorted(maps.Keys(known)) {
-			x.learn(n, known[n])
-		}
-		if s.inDead {
-			x.inDead = func(n Name) bool { return n == "n" }
-		}
-		check(w, x)
-		count++
-	}
-	return count
+	return total
 }
+
+func (s worldSet) awayCases() int {
+	if s.away {
+		return 1 + s.clouds
+	}
+	return 1
+}
+
+// world builds one world of the set.
+func (s worldSet) world(number int) (*world, *indexModel) {
+	pick := func(n int) int {
+		i := number % n
+		number /= n
+		return i
+	}
+	w, x := &world{}, newIndex()
+	x.learn("m", s.m[pick(len(s.m))])
+	x.learn("n", s.n[pick(len(s.n))])
+	records := s.records[pick(len(s.records))]
+	away := pick(s.awayCases()) - 1
+	for i := range s.clouds {
+		c := &cloudModel{away: i == away, entries: map[Name]entry{}, records: slices.Clone(records)}
+		for _, n := range []Name{"m", "n"} {
+			c.put(n, s.entries[pick(len(s.entries))])
+		}
+		w.clouds = append(w.clouds, c)
+	}
+	if s.inDead {
+		x.inDead = func(n Name) bool { return n == "n" }
+	}
+	return w, x
+}
+
+// A watch holds repairs to I4: of what was there at its start nothing may be
+// lost but what a greater version or a record of that time supersedes.
+type watch struct {
+	before  map[cipher.ID]bool
+	records []Record
+}
+
+func (w *world) watch(x *indexModel) watch { return watch{w.commits(), w.allRecords(x)} }
 
 // settle repairs a world until nothing is wanted any more, in so many passes,
 // and returns what is wrong with that: I3 and I4.
-func settle(w *world, x *indexModel, passes int) error {
+func (w *world) settle(x *indexModel, passes int, begun watch) error {
 	var last plan
 	for pass := 0; ; pass++ {
 		p := w.judge(x)
@@ -110,22 +117,41 @@ func settle(w *world, x *indexModel, passes int) error {
 			return fmt.Errorf("pass %d still wants something:\n%v", pass+1, p)
 		}
 		last = p
-		if err := w.repair(x, p); err != nil {
+		if quiet {
+			w.index(x, p)
+			continue
+		}
+		if err := w.repair(x, p, begun, nil); err != nil {
 			return fmt.Errorf("pass %d: %w", pass+1, err)
 		}
 	}
 }
 
-// repair carries out a plan, and looks after each stage whether content is lost.
-func (w *world) repair(x *indexModel, p plan) error {
-	before, records := w.commits(), w.allRecords(x)
+// repair carries out a plan. It looks after each stage that changes files
+// whether content is lost, and calls crash, if any, with what a crash would
+// leave there.
+func (w *world) repair(x *indexModel, p plan, begun watch, crash func(*world, *indexModel) error) error {
 	for i, stage := range stages {
 		stage(w, x, p)
-		if v, ok := everything.lost(before, w.commits(), records); ok {
-			return fmt.Errorf("stage %d loses %s:\n%v", i, versionText(v), p)
+		if i == 0 || i >= firstWrite {
+			if v, ok := everything.lost(begun.before, w.commits(), begun.records); ok {
+				return fmt.Errorf("stage %d loses %s:\n%v", i, versionText(v), p)
+			}
+		}
+		if crash != nil {
+			if err := crash(w.clone(), x.clone()); err != nil {
+				return fmt.Errorf("after a crash behind stage %d of\n%v%w", i, p, err)
+			}
 		}
 	}
 	return nil
+}
+
+// crashes repairs a world once for each stage that a crash can end, and settles
+// what that leaves.
+func (w *world) crashes(x *indexModel, passes int) error {
+	begun := w.watch(x)
+	return w.repair(x, w.judge(x), begun, func(w *world, x *indexModel) error { return w.settle(x, passes, begun) })
 }
 
 // quiet reports whether a plan asks for nothing that is not there.
@@ -220,6 +246,21 @@ func worldSets() []worldSet {
 	}
 }
 
+// tried picks one number in so many, spread so that it has nothing to do with
+// how worlds are numbered.
+func tried(number, step int) bool {
+	if testing.Short() {
+		step *= 16
+	}
+	return uint64(number)*0x9e3779b97f4a7c15>>33%uint64(step) == 0
+}
+
+// TestMain collects garbage less often: the worlds are small, and many.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(800)
+	m.Run()
+}
+
 // TestSmallWorlds repairs every small world, whatever its clouds and its index
 // claim: I2, I3 (which such worlds may need more than two passes for, since a
 // row that was wrong may have hidden another), and I4.
@@ -227,22 +268,30 @@ func TestSmallWorlds(t *testing.T) {
 	for _, s := range worldSets() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			failures := 0
-			count := s.each(worldStep, func(w *world, x *indexModel) {
-				if failures > 3 {
-					return
+			count, failures := 0, 0
+			for number := 0; number < s.size() && failures < 3; number++ {
+				if !tried(number, worldStep) {
+					continue
 				}
-				givenWorld, givenIndex := w.clone(), x.clone()
-				err := symmetric(t, w, x)
+				w, x := s.world(number)
+				count++
+				var err error
+				if count%8 == 0 {
+					err = symmetric(t, w, x)
+				}
+				if err == nil && count%8 == 1 {
+					err = w.clone().crashes(x.clone(), 4)
+				}
 				if err == nil {
-					err = settle(w, x, 4)
+					err = w.settle(x, 4, w.watch(x))
 				}
 				if err != nil {
 					failures++
-					t.Errorf("%v\nin the world\n%v%v\nwhich became\n%v%v", err, givenWorld, givenIndex, w, x)
+					given, index := s.world(number)
+					t.Errorf("world %d: %v\ngiven\n%v%v\nit became\n%v%v", number, err, given, index, w, x)
 				}
-			})
-			t.Logf("%d worlds", count)
+			}
+			t.Logf("%d of %d worlds", count, s.size())
 		})
 	}
 }

@@ -1,0 +1,9 @@
+//go:build long && !race
+
+package judge
+
+// With the tag long, every small world is tried.
+const (
+	worldStep = 1
+	liarStep  = 1
+)
