@@ -119,7 +119,8 @@ func (j *judgement) cloud(c *Claim, s *sight) Do {
 func (j *judgement) hidden() {
 	for _, f := range j.files {
 		for _, s := range f.sights {
-			if s.here && s.at.Copy && (s.proof != alive || f.fate == fateWanted || f.fate == fateStrange) {
+			hiding := s.proof != alive || !f.here() || f.fate == fateWanted || f.fate == fateStrange
+			if s.here && s.at.Copy && hiding {
 				j.finding(Duplicate)
 			}
 		}

@@ -51,9 +51,12 @@ func (f *file) any(is func(*sight) bool) bool {
 	return f != nil && slices.ContainsFunc(f.sights, func(s *sight) bool { return s.proof == alive && is(s) })
 }
 
-// here reports whether some cloud shows the file at the name, as itself or as a
-// tool's copy.
-func (f *file) here() bool { return f.any(func(s *sight) bool { return s.here }) }
+// here reports whether some cloud shows the file at the name, as itself, or its
+// wanted version as a tool's copy: a lesser copy is a duplicate, and proves
+// nothing.
+func (f *file) here() bool {
+	return f.any(func(s *sight) bool { return s.here && !s.at.Copy }) || !f.wanted.none && f.wanted.content.here()
+}
 
 // inPlaceAtItsOwnName reports whether v or a later version is seen at another
 // name that is the file's by the index.
@@ -117,6 +120,27 @@ func (j *judgement) gather(seen []Sighting) {
 	slices.SortFunc(j.files, func(a, b *file) int {
 		return cmp.Or(bytes.Compare(a.ID[:], b.ID[:]), cmp.Compare(a.Type, b.Type))
 	})
+}
+
+// adoptSplit takes the index's file under its derived id, if another machine has
+// split it off: some cloud shows this very commit here under that id, and a
+// version that is not lesser goes on under the old id elsewhere.
+func (j *judgement) adoptSplit(seen []Sighting) {
+	k := j.known.Version
+	if j.known.Has != File {
+		return
+	}
+	derived := Identity{j.place.Derive(k.ID, k.Commit), k.Type}
+	split := slices.ContainsFunc(j.claims, func(c Claim) bool {
+		return c.Shows == ShowsFile && !c.Dirty && c.Version.Identity == derived && c.Version.Commit == k.Commit
+	})
+	goesOn := slices.ContainsFunc(seen, func(s Sighting) bool {
+		return s.Version.Identity == k.Identity && s.Version.Commit != k.Commit &&
+			cipher.Compare(s.Version.Vector, k.Vector) != cipher.Less
+	})
+	if split && goesOn {
+		j.known.Version.Identity = derived
+	}
 }
 
 // splitFrom reports whether the index has this very commit here under a derived

@@ -12,7 +12,8 @@ import (
 // of, with those that conflicts of the case would derive.
 func Judge(known Known, claims []Claim, ids map[Identity]Facts, seen []Sighting, place Place) Verdict {
 	j := &judgement{known: known, claims: claims, ids: ids, place: place}
-	j.v.Changes, j.v.Known = Free, known
+	j.adoptSplit(seen)
+	j.v.Changes, j.v.Known = Free, j.known
 	j.gather(seen)
 	j.weigh()
 	j.decide()
@@ -287,6 +288,8 @@ func (j *judgement) directory(newcomer fate) {
 		case !f.here():
 		case j.strange(f):
 			f.fate = fateStrange
+		case f.forked():
+			f.fate = fateAside
 		default:
 			f.fate = newcomer
 		}

@@ -40,22 +40,27 @@ var otherRows = []otherRow{
 		func(j *judgement, h *file) bool { return j.strange(h) && h.outgrown() },
 		fateStrange,
 	}, {
+		"concurrent with what is seen of it elsewhere",
+		"put aside: once the two are joined there, this one would count as left over",
+		func(j *judgement, h *file) bool { return !j.strange(h) && h.forked() },
+		fateAside,
+	}, {
 		"new, and lesser than F by (mtime, commit id)",
 		"put aside at once",
-		func(j *judgement, h *file) bool { return !j.strange(h) && !j.beatsOwn(h) },
+		func(j *judgement, h *file) bool { return !j.strange(h) && !h.forked() && !j.beatsOwn(h) },
 		fateAside,
 	}, {
 		"new, greater, and every cloud (none away) shows it, as itself or as a tool copy",
 		"H wins, F is put aside if it is here",
 		func(j *judgement, h *file) bool {
-			return !j.strange(h) && j.beatsOwn(h) && j.showing(h) == len(j.claims)
+			return !j.strange(h) && !h.forked() && j.beatsOwn(h) && j.showing(h) == len(j.claims)
 		},
 		fateWins,
 	}, {
 		"new, greater, some cloud does not show it",
 		"disputed: F is served, H stays untouched",
 		func(j *judgement, h *file) bool {
-			return !j.strange(h) && j.beatsOwn(h) && j.showing(h) < len(j.claims)
+			return !j.strange(h) && !h.forked() && j.beatsOwn(h) && j.showing(h) < len(j.claims)
 		},
 		fateDisputed,
 	},
@@ -173,7 +178,7 @@ func (j *judgement) putAside() {
 			j.keepCopy(h)
 			end.Vector = end.Vector.Max(h.Vector)
 		}
-		if !elsewhere && !f.livesElsewhere(j.place.Name) {
+		if !elsewhere && (!f.livesElsewhere(j.place.Name) || j.movedHere(f)) {
 			j.record(end)
 		}
 	}

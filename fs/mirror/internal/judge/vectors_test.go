@@ -409,6 +409,7 @@ func (c caseJSON) check(t *testing.T) {
 func checkRows(t *testing.T, q question) {
 	t.Helper()
 	j := &judgement{known: q.known, claims: q.claims, ids: q.ids, place: q.place}
+	j.adoptSplit(q.seen)
 	j.gather(q.seen)
 	j.weigh()
 	for _, f := range j.files {

@@ -17,10 +17,6 @@ func (h head) any(is func(*sight) bool) bool { return slices.ContainsFunc(h.at, 
 
 func (h head) here() bool { return h.any(func(s *sight) bool { return s.here }) }
 
-// goesOn reports whether the head is at another name of its own, where it lives
-// on whatever becomes of this one.
-func (h head) goesOn() bool { return h.any(func(s *sight) bool { return !s.here && s.named() }) }
-
 // sources returns where the content is found, in the order of the clouds.
 func (h head) sources() []Source {
 	var out []Source
@@ -66,13 +62,13 @@ var versionRows = []versionRow{
 		"concurrent, or equal with other commit ids",
 		"the greatest (mtime, commit id), with its commit id and the maximum of all vectors",
 		func(h *heads) bool { return len(h.all) > 1 && h.winner().here() },
-		func(_ *judgement, h *heads) outcome { return h.joined(h.kept(h.winner(), true)) },
+		func(_ *judgement, h *heads) outcome { return h.joined(h.kept(h.winner())) },
 	}, {
 		"concurrent at two different names", "both keep their names; the lesser goes on under a derived id",
 		func(h *heads) bool { return len(h.all) > 1 && h.splits() },
 		func(j *judgement, h *heads) outcome {
 			best := h.here[0]
-			o := outcome{want: best.Version, content: best, conflict: true, losers: h.kept(best, false)}
+			o := outcome{want: best.Version, content: best, conflict: true, losers: h.kept(best)}
 			o.want.ID = j.place.Derive(best.ID, best.Commit)
 			return o
 		},
@@ -106,16 +102,10 @@ func (h *heads) joined(losers []head) outcome {
 	return o
 }
 
-// kept returns the losers that have no name to go on at: those that are seen
-// here, and, where their vectors are joined, strays elsewhere.
-func (h *heads) kept(winner head, strays bool) []head {
-	var out []head
-	for _, o := range h.all {
-		if o.Commit != winner.Commit && (o.here() || strays && !o.goesOn()) {
-			out = append(out, o)
-		}
-	}
-	return out
+// kept returns the losers that are seen here. What is seen elsewhere is kept
+// there, whatever it is there: see [versionRows] and [otherRows].
+func (h *heads) kept(winner head) []head {
+	return slices.DeleteFunc(slices.Clone(h.here), func(o head) bool { return o.Commit == winner.Commit })
 }
 
 // headsOf finds the greatest of what is seen of a file and has not ended.
