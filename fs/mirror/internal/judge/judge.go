@@ -67,7 +67,7 @@ var knownRows = []knownRow{
 		func(j *judgement) bool { return !j.own.here() && j.ended() },
 		(*judgement).ends,
 	}, {
-		[]Has{File}, "a moved record, and F greater elsewhere; or F outside of its ended directory",
+		[]Has{File}, "a moved record, and F greater elsewhere; or F outside of its ended directory, or put aside",
 		"moved: F here is left over; another id here is new",
 		func(j *judgement) bool { return !j.own.here() && !j.ended() && j.moved() },
 		(*judgement).moves,
@@ -120,9 +120,18 @@ var knownRows = []knownRow{
 func (j *judgement) ended() bool { return covered(j.known.Version.Vector, j.own.facts.Ended) }
 
 // moved reports whether a record says that what the index has here is
-// elsewhere, and it is.
+// elsewhere, and it is, or whether another machine has put it aside.
 func (j *judgement) moved() bool {
-	return covered(j.known.Version.Vector, j.own.activeMoves()) || j.movedOut(j.own, j.known.Version)
+	return covered(j.known.Version.Vector, j.own.activeMoves()) || j.movedOut(j.own, j.known.Version) || j.wasPutAside()
+}
+
+// wasPutAside reports whether the index's very commit is at another name under
+// the id of a conflict's loser. Nobody can make that but a machine that judged.
+func (j *judgement) wasPutAside() bool {
+	k := j.known.Version
+	return j.file(Identity{j.place.Derive(k.ID, k.Commit), k.Type}).any(func(s *sight) bool {
+		return s.home() && s.Commit == k.Commit
+	})
 }
 
 // left reports whether the file is at another name, at no lesser version, and

@@ -185,13 +185,26 @@ func (f *fleet) commit(m *machine, n Name, id Identity, vector cipher.Vector, fr
 // program's change looks before it writes, as every step does.
 func (m *machine) put(n Name, e entry) {
 	for i, do := range m.verdict(n).Clouds {
-		switch do.State {
-		case Disputed, Planted, LeftOver, Conflict:
-		default:
+		if !do.disputed() {
 			c := m.local.clouds[i]
 			c.put(n, entry{e.shows, e.file, c.entries[n].copies})
 		}
 	}
+}
+
+func (d Do) disputed() bool {
+	return d.State == Disputed || d.State == Planted || d.State == LeftOver || d.State == Conflict
+}
+
+// disputes counts the clouds in which a name may not be changed.
+func (v Verdict) disputes() int {
+	n := 0
+	for _, do := range v.Clouds {
+		if do.disputed() {
+			n++
+		}
+	}
+	return n
 }
 
 // record leaves a record in every cloud of a machine.
@@ -212,7 +225,7 @@ func (f *fleet) write(m *machine, n Name) {
 	f.repair(m)
 	v := m.verdict(n)
 	switch {
-	case v.Changes == RemoveOnly:
+	case v.Changes == RemoveOnly || v.disputes() == len(v.Clouds):
 		return
 	case v.Changes == NewWriter:
 		m.writer += 100
@@ -246,7 +259,7 @@ func (f *fleet) unlink(m *machine, n Name) {
 func (f *fleet) rename(m *machine, from, to Name) {
 	f.repair(m)
 	v, over := m.verdict(from), m.verdict(to)
-	if from == to || v.Want.Is != WantFile || v.Changes != Free || over.Changes != Free {
+	if from == to || v.disputes()+over.disputes() > 0 || v.Want.Is != WantFile || v.Changes != Free || over.Changes != Free {
 		return
 	}
 	old := v.Want.Version
@@ -257,10 +270,32 @@ func (f *fleet) rename(m *machine, from, to Name) {
 		f.say("%s renames %s to %s: %s", m.name, from, to, versionText(made))
 		return
 	}
-	made := f.commit(m, to, over.Want.Version.Identity, over.Want.Version.Vector.Max(old.Vector), old, over.Want.Version)
+	replaced := over.Want.Version
+	if !atMost(others(old.Vector, m.writer), replaced.Vector) {
+		made := f.commit(m, to, old.Identity, old.Vector, old, replaced)
+		m.clear(from, Known{Has: Unknown})
+		f.record(m, Record{RecordEnded, replaced.Identity, replaced.Vector})
+		f.record(m, Record{RecordMoved, old.Identity, old.Vector})
+		f.say("%s renames %s over %s without taking over: %s", m.name, from, to, versionText(made))
+		return
+	}
+	made := f.commit(m, to, replaced.Identity, replaced.Vector.Max(old.Vector), old, replaced)
 	m.clear(from, gone(old))
 	f.record(m, Record{RecordEnded, old.Identity, old.Vector})
 	f.say("%s renames %s over %s: %s", m.name, from, to, versionText(made))
+}
+
+// others is what a vector says of all writers but one. A file that is renamed
+// over another takes over its id only where this is nothing new to it: else the
+// maximum of both vectors would cover versions of the replaced file that nobody
+// here has seen, since a writer counts all of its files together.
+func others(v cipher.Vector, writer uint32) (out cipher.Vector) {
+	for _, e := range v {
+		if e.Writer != writer {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // settle delivers and repairs until nothing changes any more.

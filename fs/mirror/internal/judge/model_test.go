@@ -92,11 +92,15 @@ func (x *indexModel) learn(n Name, k Known) {
 	if k.Has == Gone && len(k.Version.Vector) > 0 {
 		x.records = addRecord(x.records, Record{RecordEnded, k.Version.Identity, k.Version.Vector})
 	}
-	if k.Has != File && k.Has != Vanished {
-		return
+	if k.Has == File || k.Has == Vanished {
+		x.accept(k.Version)
 	}
-	if old, ok := x.version[k.Version.Identity]; !ok || k.Version.supersedes(old) {
-		x.version[k.Version.Identity] = k.Version
+}
+
+// accept remembers the greatest version of an id.
+func (x *indexModel) accept(v Version) {
+	if old, ok := x.version[v.Identity]; !ok || v.supersedes(old) {
+		x.version[v.Identity] = v
 	}
 }
 
@@ -317,6 +321,7 @@ func (w *world) makeCopies(x *indexModel, p plan) {
 				}
 			}
 			x.learn(name, Known{File, kept})
+			x.accept(c.Loser)
 		}
 	}
 }

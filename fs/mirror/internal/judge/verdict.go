@@ -88,7 +88,8 @@ type Source struct {
 
 // A Copy is the loser of a conflict, to be kept in every cloud, before anything
 // else is done. The caller derives its name from mtime and commit id, and its
-// id from id and commit id.
+// id from id and commit id; the index then knows the loser's version as one that
+// it has accepted, so that records about lesser ones hold.
 type Copy struct {
 	Loser Version
 	From  []Source // any of them will do
