@@ -66,6 +66,7 @@ type indexModel struct {
 	version map[Identity]Version // the greatest accepted
 	records []Record             // own and read
 	writers int
+	mass    bool            // so many names are missing in some cloud that none is restored unasked
 	inDead  func(Name) bool // whether a name lies in a directory that a record ends
 }
 
@@ -184,7 +185,11 @@ func deriveModel(id, commit cipher.ID) cipher.ID {
 // conflicts of it would derive.
 func (w *world) ids(x *indexModel) map[Identity]Facts {
 	ids := map[Identity]Facts{}
-	touch := func(id Identity) { ids[id] = ids[id] }
+	touch := func(id Identity) {
+		if _, ok := ids[id]; !ok {
+			ids[id] = Facts{}
+		}
+	}
 	see := func(v Version) {
 		touch(v.Identity)
 		touch(Identity{deriveModel(v.ID, v.Commit), v.Type})
@@ -238,7 +243,7 @@ func (w *world) ids(x *indexModel) map[Identity]Facts {
 func (w *world) question(x *indexModel, n Name, names []Name, ids map[Identity]Facts) question {
 	q := question{
 		known: x.row(n), ids: ids,
-		place: Place{Name: n, Writers: x.writers, InDead: x.inDead(n), Derive: deriveModel},
+		place: Place{Name: n, Writers: x.writers, Mass: x.mass, InDead: x.inDead(n), Derive: deriveModel},
 	}
 	for i, c := range w.clouds {
 		if c.away {

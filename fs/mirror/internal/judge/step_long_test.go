@@ -6,4 +6,6 @@ package judge
 const (
 	worldStep = 1
 	liarStep  = 1
+
+	histories = 20000 // of two machines, for each property
 )

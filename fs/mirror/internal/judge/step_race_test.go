@@ -6,4 +6,6 @@ package judge
 const (
 	worldStep = 61
 	liarStep  = 47
+
+	histories = 100 // of two machines, for each property
 )

@@ -6,4 +6,6 @@ package judge
 const (
 	worldStep = 4
 	liarStep  = 2
+
+	histories = 1500 // of two machines, for each property
 )

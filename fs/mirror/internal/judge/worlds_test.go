@@ -1,10 +1,12 @@
 package judge
 
 import (
+	"flag"
 	"fmt"
 	"reflect"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -255,9 +257,16 @@ func tried(number, step int) bool {
 	return uint64(number)*0x9e3779b97f4a7c15>>33%uint64(step) == 0
 }
 
-// TestMain collects garbage less often: the worlds are small, and many.
+// TestMain collects garbage less often, since the worlds are small, and many;
+// and it lets rapid try more than its default, unless it was told how much.
 func TestMain(m *testing.M) {
+	flag.Parse()
 	debug.SetGCPercent(800)
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue && !testing.Short() {
+		if err := checks.Value.Set(strconv.Itoa(histories)); err != nil {
+			panic(err)
+		}
+	}
 	m.Run()
 }
 
