@@ -251,7 +251,7 @@ func (j *judgement) outdated(c *Claim, s *sight) Finding {
 	kept := slices.ContainsFunc(j.v.Copies, func(o Copy) bool {
 		return o.Loser.Identity == s.Identity && o.Loser.Commit == s.Commit
 	})
-	split := s.pending || s.Commit == j.v.Want.Version.Commit && s.Identity != j.v.Want.Version.Identity
+	split := s.Commit == j.v.Want.Version.Commit && (s.pending || s.Identity != j.v.Want.Version.Identity)
 	f := j.file(s.Identity)
 	had := f.facts.Version.Vector
 	if f == j.own {

@@ -143,13 +143,14 @@ func (j *judgement) adoptSplit(seen []Sighting) {
 	}
 }
 
-// splitFrom reports whether the index has this very commit here under a derived
-// id: the split is decided, and not carried out in every cloud. Under its old id
-// the version may be covered by its winner's vector by now.
+// splitFrom reports whether the index's file was split off from the version's,
+// and this is what it was at that time, or before: the split is decided, and not
+// carried out in every cloud. Under its old id, the version may be covered by its
+// winner's vector by now.
 func (j *judgement) splitFrom(v Version) bool {
 	k := j.known
-	return (k.Has == File || k.Has == Vanished) && v.Commit == k.Version.Commit && v.Type == k.Version.Type &&
-		v.ID != k.Version.ID && j.place.Derive(v.ID, v.Commit) == k.Version.ID
+	return (k.Has == File || k.Has == Vanished) && v.Type == k.Version.Type && v.ID != k.Version.ID &&
+		j.place.Derive(v.ID, k.Version.Commit) == k.Version.ID && atMost(v.Vector, k.Version.Vector)
 }
 
 // weigh holds every sight against the records.

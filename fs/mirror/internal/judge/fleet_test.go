@@ -405,4 +405,3 @@ func (f *fleet) some(t *rapid.T) {
 		f.repair(rapid.SampledFrom(f.machines).Draw(t, "who repairs"))
 	}
 }
-
