@@ -77,9 +77,13 @@ func TestDeletedStaysDeleted(t *testing.T) {
 func TestRenameIsARename(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := shared(t)
+		old := f.remote[0].entries["n"]
 		f.rename(rapid.SampledFrom(f.machines).Draw(t, "who renames"), "n", "m")
 		for range rapid.IntRange(0, 6).Draw(t, "rounds") {
 			f.some(t)
+			if rapid.IntRange(0, 3).Draw(t, "old name shown again") == 0 {
+				f.remote[rapid.IntRange(0, len(f.remote)-1).Draw(t, "by")].put("n", old)
+			}
 		}
 		f.settle(t)
 		f.check(t)
