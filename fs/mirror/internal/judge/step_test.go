@@ -4,7 +4,7 @@ package judge
 
 // Of all small worlds, one in so many is tried.
 const (
-	worldStep = 4
+	worldStep = 5
 	liarStep  = 2
 
 	histories = 1500 // of two machines, for each property

@@ -389,6 +389,9 @@ func (c caseJSON) check(t *testing.T) {
 		}
 	}
 	first := q.judge()
+	if again := c.Given.question(t); fmt.Sprint(q.known, q.claims, q.ids, q.seen) != fmt.Sprint(again.known, again.claims, again.ids, again.seen) {
+		t.Error("Judge changed its arguments")
+	}
 	for _, difference := range c.Expect.differences(t, first) {
 		t.Error(difference)
 	}
