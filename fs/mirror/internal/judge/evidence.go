@@ -1,0 +1,226 @@
+package judge
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/overcast-fs/overcast/cipher"
+)
+
+// A proof is what speaks against a sighting. A missing name never does.
+type proof int
+
+const (
+	alive      proof = iota
+	hasEnded         // an ended record is at least this version
+	hasMoved         // a moved record is, and a version beyond the record is seen
+	leftBehind       // the directory has ended, and the file is seen outside of it
+)
+
+// A sight is one version of a file that verifies, here or elsewhere.
+type sight struct {
+	Version
+	at      Source
+	here    bool // at the name that is judged
+	taken   bool
+	dead    bool
+	pending bool // the header still has the id that the index has split this file from
+	proof   proof
+}
+
+// named reports whether the sight is at a name of its own, so that it goes on
+// there: not a tool's copy, and not in the place of another live file.
+func (s *sight) named() bool { return !s.at.Copy && !s.taken }
+
+// home reports whether the sight may be where the file has moved to.
+func (s *sight) home() bool { return !s.here && s.named() && !s.dead && s.proof == alive }
+
+// A file is one identity of the case, with all that is known and seen of it.
+type file struct {
+	Identity
+	facts  Facts
+	sights []*sight
+	heads  *heads
+	wanted outcome
+	fate   fate
+}
+
+// any reports whether some living sight is as asked for.
+func (f *file) any(is func(*sight) bool) bool {
+	return f != nil && slices.ContainsFunc(f.sights, func(s *sight) bool { return s.proof == alive && is(s) })
+}
+
+// here reports whether some cloud shows the file at the name, as itself, or its
+// wanted version as a tool's copy: a lesser copy is a duplicate, and proves
+// nothing.
+func (f *file) here() bool {
+	return f.any(func(s *sight) bool { return s.here && !s.at.Copy }) || !f.wanted.none && f.wanted.content.here()
+}
+
+// inPlaceAtItsOwnName reports whether v or a later version is seen at another
+// name that is the file's by the index.
+func (f *file) inPlaceAtItsOwnName(v Version) bool {
+	return f.any(func(s *sight) bool {
+		return !s.here && !s.at.Copy && s.supersedes(v) && slices.Contains(f.facts.Live, s.at.Name)
+	})
+}
+
+// beyond reports whether a version is known that a record does not cover.
+func (f *file) beyond(record cipher.Vector) bool {
+	return !atMost(f.facts.Version.Vector, record) ||
+		slices.ContainsFunc(f.sights, func(s *sight) bool { return !atMost(s.Vector, record) })
+}
+
+// activeMoves returns the moved records that a version beyond them makes as
+// good as ended ones.
+func (f *file) activeMoves() []cipher.Vector {
+	var out []cipher.Vector
+	for _, m := range f.facts.Moved {
+		if f.beyond(m) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// gather sorts what is seen by identity. Nothing that does not verify, is
+// DIRTY, or is in a cloud that does not answer, is a claim.
+func (j *judgement) gather(seen []Sighting) {
+	add := func(s sight) *sight {
+		if s.pending = s.here && j.splitFrom(s.Version); s.pending {
+			s.Identity = j.known.Version.Identity
+		}
+		f := j.file(s.Identity)
+		if f == nil {
+			f = &file{Identity: s.Identity, facts: j.ids[s.Identity]}
+			j.files = append(j.files, f)
+		}
+		f.sights = append(f.sights, &s)
+		return &s
+	}
+	j.shown = make([]*sight, len(j.claims))
+	for i, c := range j.claims {
+		if c.Shows == ShowsFile && !c.Dirty {
+			j.shown[i] = add(sight{Version: c.Version, here: true, at: Source{Cloud: i, Name: j.place.Name}})
+		}
+		for _, v := range c.Copies {
+			add(sight{Version: v, here: true, at: Source{Cloud: i, Name: j.place.Name, Copy: true}})
+		}
+	}
+	for _, s := range seen {
+		add(sight{Version: s.Version, taken: s.Taken, dead: s.Dead, at: Source{s.Cloud, s.Name, s.Copy}})
+	}
+	if j.known.Has == File || j.known.Has == Vanished {
+		if j.own = j.file(j.known.Version.Identity); j.own == nil {
+			j.own = &file{Identity: j.known.Version.Identity, facts: j.ids[j.known.Version.Identity]}
+			j.files = append(j.files, j.own)
+		}
+	}
+	slices.SortFunc(j.files, func(a, b *file) int {
+		return cmp.Or(bytes.Compare(a.ID[:], b.ID[:]), cmp.Compare(a.Type, b.Type))
+	})
+}
+
+// adoptSplit takes the index's file under its derived id, if another machine has
+// split it off: some cloud shows this very commit here under that id, and a
+// version that is not lesser goes on under the old id elsewhere.
+func (j *judgement) adoptSplit(seen []Sighting) {
+	k := j.known.Version
+	if j.known.Has != File {
+		return
+	}
+	derived := Identity{j.place.Derive(k.ID, k.Commit), k.Type}
+	split := slices.ContainsFunc(j.claims, func(c Claim) bool {
+		return c.Shows == ShowsFile && !c.Dirty && c.Version.Identity == derived && c.Version.Commit == k.Commit
+	})
+	goesOn := slices.ContainsFunc(seen, func(s Sighting) bool {
+		return s.Version.Identity == k.Identity && s.Version.Commit != k.Commit &&
+			cipher.Compare(s.Version.Vector, k.Vector) != cipher.Less
+	})
+	if split && goesOn {
+		j.known.Version.Identity = derived
+	}
+}
+
+// splitFrom reports whether the index's file was split off from the version's,
+// and this is what it was at that time, or before: the split is decided, and not
+// carried out in every cloud. Under its old id, the version may be covered by its
+// winner's vector by now.
+func (j *judgement) splitFrom(v Version) bool {
+	k := j.known
+	return (k.Has == File || k.Has == Vanished) && v.Type == k.Version.Type && v.ID != k.Version.ID &&
+		j.place.Derive(v.ID, k.Version.Commit) == k.Version.ID && atMost(v.Vector, k.Version.Vector)
+}
+
+// weigh holds every sight against the records.
+func (j *judgement) weigh() {
+	for _, f := range j.files {
+		if j.known.Has == Gone && j.known.Version.Identity == f.Identity && !covered(j.known.Version.Vector, f.facts.Ended) {
+			f.facts.Ended = append(slices.Clone(f.facts.Ended), j.known.Version.Vector)
+		}
+		moves := f.activeMoves()
+		for _, s := range f.sights {
+			switch {
+			case covered(s.Vector, f.facts.Ended):
+				s.proof = hasEnded
+			case covered(s.Vector, moves):
+				s.proof = hasMoved
+			}
+		}
+		for _, s := range f.sights {
+			if s.here && s.proof == alive && j.movedOut(f, s.Version) {
+				s.proof = leftBehind
+			}
+		}
+	}
+}
+
+// movedOut reports whether this directory has ended, and the file is seen
+// outside of it at v or a later version.
+func (j *judgement) movedOut(f *file, v Version) bool {
+	return j.place.InDead && f.any(func(s *sight) bool {
+		return s.home() && s.supersedes(v) &&
+			(f != j.own || cipher.Compare(s.Vector, j.known.Version.Vector) != cipher.Less)
+	})
+}
+
+// file returns the identity's file, nil if nothing is seen of it.
+func (j *judgement) file(id Identity) *file {
+	for _, f := range j.files {
+		if f.Identity == id {
+			return f
+		}
+	}
+	return nil
+}
+
+// records returns the records to leave again: those that prove that what some
+// cloud shows here has ended or moved.
+func (j *judgement) records() {
+	for _, s := range j.shown {
+		if s == nil || s.proof != hasEnded && s.proof != hasMoved {
+			continue
+		}
+		f := j.file(s.Identity)
+		for _, v := range f.facts.Ended {
+			if atMost(s.Vector, v) {
+				j.record(Record{RecordEnded, f.Identity, v})
+			}
+		}
+		for _, v := range f.activeMoves() {
+			if atMost(s.Vector, v) {
+				j.record(Record{RecordMoved, f.Identity, v})
+			}
+		}
+	}
+}
+
+// record adds a record, once.
+func (j *judgement) record(r Record) {
+	if !slices.ContainsFunc(j.v.Records, func(o Record) bool {
+		return o.Kind == r.Kind && o.File == r.File && slices.Equal(o.Vector, r.Vector)
+	}) {
+		j.v.Records = append(j.v.Records, r)
+	}
+}
