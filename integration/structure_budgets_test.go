@@ -32,6 +32,7 @@ var exceptions = []string{
 	"type fs/mirror.Node has",
 	"type fs/mirror.file has",
 	"type fs/mirror/internal/journal.Entry has",
+	"type fs/mirror/internal/judge.judgement has",
 	"type fs/redo.Log has",
 	"fs/mirror/doc.go does not name",
 
