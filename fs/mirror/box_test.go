@@ -45,8 +45,9 @@ const theLog = -1
 
 // A layout tells what the box's disk is like.
 type layout struct {
-	together bool // one filesystem for clouds and log, instead of a disk for each
-	reuse    bool // numbers of inodes are given again
+	together bool                // one filesystem for clouds and log, instead of a disk for each
+	reuse    bool                // numbers of inodes are given again
+	lacks    []cloudtest.Feature // by every cloud
 }
 
 // locked is a writer for many.
@@ -94,6 +95,7 @@ func newBoxOn(t *testing.T, n int, on layout) *box {
 		b.disk.Together()
 	}
 	for k := range n {
+		b.lack(k, on.lacks...)
 		// The same in every run, so that entries come in the same order.
 		b.keys, b.ids = append(b.keys, &cipher.Key{byte(k + 1)}), append(b.ids, cipher.ID{byte(k + 2)})
 		d := b.disk.Dir(cloudName(k))
@@ -151,6 +153,23 @@ func (b *box) mend() {
 		f.Clear()
 	}
 	b.state.rules.Clear()
+}
+
+// lack takes features from cloud k for good: clones lack them, too.
+func (b *box) lack(k int, features ...cloudtest.Feature) {
+	if len(features) == 0 {
+		return
+	}
+	before := b.wrap
+	b.wrap = func(i int, d cloud.Dir) cloud.Dir {
+		if before != nil {
+			d = before(i, d)
+		}
+		if i != k {
+			return d
+		}
+		return cloudtest.NewFaulty(d, cloudtest.Without(features...)...)
+	}
 }
 
 // dir is a volume under the rules of cloud k.

@@ -8,5 +8,6 @@ const (
 	crashesPerHistory = 6
 	someHistories     = 12500 // of 24 stories each
 	faultSeeds        = 1000  // of each kind
+	attackSeeds       = 1000
 	closeRounds       = 200
 )

@@ -8,5 +8,6 @@ const (
 	crashesPerHistory = 6
 	someHistories     = 12
 	faultSeeds        = 8 // of each kind
+	attackSeeds       = 12
 	closeRounds       = 20
 )

@@ -29,6 +29,8 @@ type committer struct {
 	ledger []vault.Committed
 	found  []vault.Checked
 
+	pin uint64 // the log is kept from here on for what a replay could not finish; 0 for nothing
+
 	kick chan struct{}
 	quit chan struct{}
 	wg   sync.WaitGroup
@@ -327,10 +329,11 @@ func (m *Mirror) retire() error {
 		}
 	}
 	m.durable.Store(low)
-	if err := m.log.Retire(low); err != nil {
+	keep := m.kept(low)
+	if err := m.log.Retire(keep); err != nil {
 		return err
 	}
-	m.forgetRevoked(low)
+	m.forgetRevoked(keep)
 	// What is retired must not come back by a power cut: the names may go on
 	// without it before the log is synced again.
 	return m.log.Sync()
@@ -342,6 +345,25 @@ func (m *Mirror) syncClouds() error {
 	c := change{what: "sync", undo: harmless, do: func(mb *member) error { return errors.Join(mb.dir.Check(), mb.dir.Syncfs()) }}
 	_, err := m.each(c)
 	return err
+}
+
+// maxKept bounds the log, in bytes, that is kept for what a replay could not
+// finish.
+const maxKept = 128 << 20
+
+// kept is the first entry that must stay in the log when all below low is in
+// the clouds.
+func (m *Mirror) kept(low uint64) uint64 {
+	m.commits.mu.Lock()
+	defer m.commits.mu.Unlock()
+	if m.commits.pin > 0 && m.log.Size() > maxKept {
+		m.commits.pin = 0
+		m.logger.Error("the redo log has grown too long to be kept for a file that could not be finished")
+	}
+	if m.commits.pin == 0 {
+		return low
+	}
+	return min(low, m.commits.pin)
 }
 
 // Sync commits everything and makes it durable in every cloud that is up.

@@ -298,11 +298,11 @@ func (n *Node) Link(name string, target *Node) error {
 	if !ok {
 		return fs.ErrNotExist
 	}
-	id, _, err := m.identify(target)
+	id, had, err := m.identify(target)
 	if err != nil {
 		return err
 	}
-	seq, err := m.append(&journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Kind: target.kind})
+	seq, err := m.append(&journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Had: had, Kind: target.kind})
 	if err != nil {
 		return err
 	}

@@ -105,16 +105,26 @@ func readOnlyAfterCut(s *scene) {
 func refusedIsNotDone(s *scene, op string, st step) {
 	s.put("f", "f", true)
 	s.put("g", "g", true)
+	s.steps(step{op: opMkdir, path: "e", mode: 0o755})
 	s.remount()
+	before := look(s.m)
 	s.inject(0, cloudtest.Rule{Op: op, Err: syscall.EIO})
 	if err := s.do(st); !errors.Is(err, syscall.EIO) {
 		s.failf("%v: %v", st, err)
 	}
 	s.mend()
 	s.crash()
-	s.holds("f", "f")
-	s.holds("g", "g")
-	s.missing("d")
+	after := look(s.m)
+	for path, was := range before {
+		if g, there := after[path]; !there || g.data != was.data || g.err != nil {
+			s.failf("%q was %v, and is %v (%v)", path, was, g, there)
+		}
+	}
+	for path, g := range after {
+		if _, was := before[path]; !was {
+			s.failf("%q is there: %v", path, g)
+		}
+	}
 	s.honest(0)
 }
 
@@ -175,10 +185,11 @@ type crashNow struct{ disk *cloudtest.Disk }
 func (c crashNow) Act()           { c.disk.CrashAfter(c.disk.Ops()) }
 func (c crashNow) String() string { return "crash" }
 
-// elsewhere lets another machine go on with the same clouds.
-func (s *scene) elsewhere(edit func(other *scene)) {
+// elsewhere lets another machine go on with the same clouds, of which some are
+// absent there.
+func (s *scene) elsewhere(edit func(other *scene), absent ...int) {
 	other := &scene{box: s.machine(8)}
-	other.mount()
+	other.mount(absent...)
 	edit(other)
 	other.unmount()
 }

@@ -159,7 +159,8 @@ func tell(steps []step) *history {
 		affected := []*thing{before, w.find(s.path), w.find(s.to)}
 		err := w.apply(s)
 		h.note(w, i+1)
-		if err == nil {
+		// What is refused may have been committed on the way to the refusal.
+		if err == nil || slices.Contains([]string{opRmdir, opUnlink, opRename, opExchange, opLink}, s.op) {
 			h.mark(w, s, i+1, affected)
 		}
 	}
@@ -218,7 +219,7 @@ func (h *history) mark(w *model, s step, at int, affected []*thing) {
 		for id := range h.things {
 			commit(id)
 		}
-	case opClose, opChmod, opUtimens, opRename, opExchange, opUnlink, opLink:
+	case opClose, opChmod, opUtimens, opRename, opExchange, opUnlink, opRmdir, opLink:
 		for _, t := range affected {
 			if t != nil {
 				commit(t.id)
@@ -332,6 +333,9 @@ func (h *history) afterCut(got map[string]seen, done int) error {
 				return was == there
 			}
 			err := h.things[id].afterCut(g, done, last)
+			if err != nil && g.err != nil && h.remains(got, path, id, [2]int{since, done}) {
+				err = nil
+			}
 			if err != nil && !slices.Contains(why, err.Error()) {
 				why = append(why, err.Error())
 			}
@@ -347,6 +351,22 @@ func (h *history) afterCut(got map[string]seen, done int) error {
 		return fmt.Errorf("%q is not what it was at any step from %d to %d: %s (%s)", path, since, last, state, strings.Join(why, "; "))
 	}
 	return nil
+}
+
+// remains reports whether a thing can be read under a name that was durable
+// since a step. Then a later name of it may be that of an entry of which the
+// power cut left no more.
+func (h *history) remains(got map[string]seen, path string, id int, span [2]int) bool {
+	durable := h.paths[span[0]]
+	if durable[path] == id {
+		return false
+	}
+	for other, is := range durable {
+		if g, there := got[other]; is == id && there && g.err == nil && h.things[id].afterCut(g, span[1], min(span[1]+1, len(h.steps))) == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // afterCut holds what is found against the versions of one thing.

@@ -32,7 +32,7 @@ func losing(t *testing.T, name string, run func(t *testing.T, name string) error
 // TestKnownLosses wants each to be the name of a test, once.
 func TestKnownLosses(t *testing.T) {
 	var names []string
-	for _, list := range [][]finding{crashFindings, syncFindings, cloudFindings} {
+	for _, list := range [][]finding{crashFindings, syncFindings, cloudFindings, attacks} {
 		for _, f := range list {
 			names = append(names, f.name)
 		}
@@ -109,6 +109,8 @@ var hardSeeds = map[string][]uint64{
 	"foreign: rolled back":                   {1014},
 	"foreign: all rolled back":               {1010},
 
+	storiesWithFaultsName: {12},
+
 	"recovery: killed, a cloud fails":      {1023},
 	"recovery: killed, all clouds fail":    {1000},
 	"recovery: killed, the log fails":      {1237},
@@ -154,7 +156,6 @@ var knownLosses = []string{
 
 	"left over sidecars after a kill",
 
-
 	"faults: the process is at its limits",
 	"faults: the state fails",
 	"faults: a cloud lacks features",
@@ -178,11 +179,44 @@ var knownLosses = []string{
 
 	"faults: a cloud cannot be read",
 
-	"recovery: killed, a cloud fails",
 	"recovery: killed, all clouds fail",
 	"recovery: killed, the state fails",
 
 	"story: seed 97",
-	"story: seed 129",
-	"story: seed 185",
+
+	"R3 concurrent versions, ours truncated",
+	"R3 concurrent versions, ours in place",
+	"R4 pending changes of another version",
+	"R7 an edit of what was removed",
+	"R10 removed elsewhere",
+	"R10 renamed elsewhere",
+	"R13 an older version",
+	"R17 a fault in a replay, one cloud, killed",
+	"R17 a fault in a replay, one cloud, power cut",
+	"R17 a fault in a replay, two clouds, power cut",
+	"R18 a file whose open fails, fsynced",
+	"R18 a file whose open fails, pending",
+	"R18 a file whose readat fails, fsynced",
+	"R18 a file whose readat fails, pending",
+	"R18 a file whose writeat fails, pending",
+	"R18 a file whose sync fails, pending",
+	"R18 a file whose chtimes fails, pending",
+	"R21 all clouds fail alike",
+	"R22 a read fails once",
+	storiesWithFaultsName,
+	"R24 a directory made anew, no handles",
+	"R25 over an empty directory, no handles",
+	"R26 exchange of directories, no handles",
+	"R26 exchange of directories, no handles in one cloud",
+	"R28 a directory moved elsewhere",
+	"R29 a foreign file in a directory made anew",
+	"R30 a directory made elsewhere",
+	"R31 what is damaged is removed",
+	"R33 the lead away, a new file",
+	"R34 clouds together after a power cut, file not in the log",
+	"R34 clouds together after a power cut, file in the log",
+	"R38 an old log after a kill, two clouds",
+	"R43 the only cloud is full",
+	"R44 a large hole, same boot",
+	"R44 a large hole, another boot",
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
@@ -349,31 +350,46 @@ func (r *replayer) commitRecovered(f *recovered) error {
 
 // clearStray cuts what lies beyond the recovered length, and clears records
 // that were written in part, or that a change removed after they were written.
+// A record that a change made shorter stays whole until its commit is in the
+// log: should this recovery be killed, the next one begins with it.
 func (f *recovered) clearStray() error {
 	if f.pending.cut != uncut {
 		return nil // the commit cuts all that it does not write
 	}
 	layout := f.m.layout
-	size, err := layout.CipherSize(max(f.length, f.disk.Head.Length))
-	if err != nil {
-		return err
-	}
-	records := layout.Records(f.length)
+	end := layout.RecordOffset(layout.Records(max(f.length, f.disk.Head.Length)))
 	return f.each("truncate", func(c *copyOf) error {
 		f.touched(c, 0, 0)
-		if err := c.cut(size); err != nil {
+		before, err := c.file.Stat()
+		if err != nil {
 			return err
 		}
-		for _, s := range f.strays {
-			for i := max(s.Lo, f.covered); i < min(s.Hi, records); i++ {
-				if _, where := f.find(i); where != inHole {
-					continue
-				}
-				if _, err := c.file.WriteAt(make([]byte, layout.RecordSize(i, f.length)), layout.RecordOffset(i)); err != nil {
-					return err
-				}
+		if err := c.cut(end); err != nil {
+			return err
+		}
+		if err := f.clearRecords(c); err != nil || !f.disk.Committed() || cipher.HeaderDecides(before.Mode) {
+			return err
+		}
+		// What was written directly has moved the mtime, and no commit may follow.
+		mtime := time.Unix(f.disk.Head.MtimeSec, int64(f.disk.Head.MtimeNsec))
+		return c.file.Chtimes(cloud.Times{Mtime: &mtime})
+	})
+}
+
+// clearRecords makes holes, in one copy, of records that are in no layer and in
+// no version.
+func (f *recovered) clearRecords(c *copyOf) error {
+	layout := f.m.layout
+	records := layout.Records(f.length)
+	for _, s := range f.strays {
+		for i := max(s.Lo, f.covered); i < min(s.Hi, records); i++ {
+			if _, where := f.find(i); where != inHole {
+				continue
+			}
+			if _, err := c.file.WriteAt(make([]byte, layout.RecordSize(i, f.length)), layout.RecordOffset(i)); err != nil {
+				return err
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }

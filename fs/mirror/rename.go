@@ -264,11 +264,11 @@ func (m *Mirror) logMove(mv *move) (seq uint64, err error) {
 		e.Handles = m.handles(mv.src)
 		return m.appendDurably(e)
 	}
-	id, _, err := m.identify(mv.src)
+	id, had, err := m.identify(mv.src)
 	if err != nil {
 		id = cipher.ID{}
 	}
-	e.File = &id
+	e.File, e.Had = &id, had
 	if mv.sourceFile != nil && mv.dst != nil && mv.dstAt.info().Nlink == 1 && mv.srcAt.info().Nlink == 1 {
 		if err := m.planTakeover(mv, e); err != nil {
 			return 0, err

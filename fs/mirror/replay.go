@@ -1,8 +1,6 @@
 package mirror
 
 import (
-	"fmt"
-
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/repair"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -67,7 +65,7 @@ func (r *replayer) survey() error {
 		if err != nil {
 			return err
 		}
-		e.Data = nil
+		e.Data, e.Seq = nil, seq
 		r.entries, r.seqs = append(r.entries, e), append(r.seqs, seq)
 		r.m.refs.Store(max(r.m.refs.Load(), e.Ref))
 		if e.Op == journal.OpRevoke {
@@ -122,8 +120,8 @@ func (r *replayer) each(do func(at int, e *journal.Entry) error) error {
 	})
 }
 
-// repair makes the clouds that are up what the log says, and puts those behind
-// that miss what another one has.
+// repair makes the clouds that are up what the log says. A cloud that failed is
+// put behind; what one misses is that one name's matter.
 func (r *replayer) repair() error {
 	m := r.m
 	clouds := make([]*replica.Cloud, len(m.members))
@@ -132,17 +130,12 @@ func (r *replayer) repair() error {
 	}
 	work := repair.Replay{Clouds: clouds, Fold: r.fold, Log: r.each, SameBoot: m.state.SameBoot(), Owners: m.owners, Clock: m.clock, Logger: m.logger}
 	out := work.Run()
-	least := -1
-	for _, mb := range m.ups() {
-		if n := out.Missing[mb.index]; out.Errors[mb.index] == nil && (least < 0 || n < least) {
-			least = n
-		}
+	if out.Keep {
+		m.logger.Error("a file cannot be finished in any cloud: the redo log keeps it for the next mount")
+		m.commits.pin = r.seqs[0]
 	}
 	for _, mb := range m.ups() {
-		err, missing := out.Errors[mb.index], out.Missing[mb.index]
-		if err == nil && missing > least {
-			err = fmt.Errorf("%d changes could not be finished", missing)
-		}
+		err := out.Errors[mb.index]
 		if err == nil {
 			continue
 		}

@@ -205,11 +205,11 @@ func (b *box) entry(k int, names ...string) string {
 	return strings.Join(parts, "/")
 }
 
-// exists tells which clouds have a name in the root.
-func (b *box) exists(name string) []bool {
+// exists tells which clouds have something at a path.
+func (b *box) exists(path string) []bool {
 	list := make([]bool, b.n)
 	for k := range list {
-		_, err := b.disk.Dir(cloudName(k)).Stat(b.entry(k, name))
+		_, err := b.disk.Dir(cloudName(k)).Stat(b.entryAt(k, path))
 		list[k] = err == nil
 	}
 	return list

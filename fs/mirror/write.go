@@ -55,7 +55,7 @@ func (f *file) bindLocked() error {
 		return err
 	}
 	id := f.base.Head.FileID
-	return f.record(&journal.Entry{Op: journal.OpBind, Path: []byte(path), File: &id, Kind: f.n.kind, Salts: salts(f.copies)})
+	return f.record(&journal.Entry{Op: journal.OpBind, Path: []byte(path), File: &id, Had: f.base.Head.Version, Kind: f.n.kind, Salts: salts(f.copies)})
 }
 
 // record appends an entry of this file to the log. The first one binds its

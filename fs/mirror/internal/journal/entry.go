@@ -54,12 +54,14 @@ type Entry struct {
 	Inodes  []uint64      `json:"i,omitempty"` // of a directory, by cloud
 	Handles [][]byte      `json:"h,omitempty"` // of a directory, by cloud; what finds it wherever it is
 	Seen    cipher.Vector `json:"w,omitempty"` // the version of a file that goes, where it is known
+	Had     cipher.Vector `json:"z,omitempty"` // the version of the file at Path, where it is known
 	Other   *Identity     `json:"g,omitempty"` // of To
 	Temps   []string      `json:"e,omitempty"` // by cloud
 	Commit  *Commit       `json:"v,omitempty"`
 	Revokes uint64        `json:"q,omitempty"` // the number of an entry that came to nothing
 
 	Data []byte `json:"-"` // what stands behind the head
+	Seq  uint64 `json:"-"` // its number in the log; never given again
 }
 
 // Identity is a file's id, or a directory's inodes and handles by cloud.

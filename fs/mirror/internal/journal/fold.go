@@ -2,6 +2,7 @@ package journal
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +18,8 @@ const rootKey = 1
 type Fold struct {
 	Root   *Thing
 	Things []*Thing // in the order in which the log names them, the root first
+
+	LastMade *Thing // the last file that the log made, or nil
 
 	byID   map[cipher.ID][]*Thing
 	bySalt map[saltKey]*Thing
@@ -39,7 +42,7 @@ func NewFold(entries []*Entry) *Fold {
 		if e == nil {
 			continue
 		}
-		f.at, f.keys = at, 0
+		f.at, f.keys = at, (max(e.Seq, uint64(at))+1)<<16
 		f.entry(e)
 	}
 	return f
@@ -49,6 +52,7 @@ func (f *Fold) entry(e *Entry) {
 	switch e.Op {
 	case OpBind:
 		t := f.fileAt(f.slot(e.Path), e)
+		t.Known = t.Known.Max(e.Had)
 		f.refs[e.Ref] = t
 		f.backing(t, e.Salts)
 	case OpCreate:
@@ -73,6 +77,7 @@ func (f *Fold) entry(e *Entry) {
 		f.exchange(e)
 	case OpLink:
 		t, to := f.fileAt(f.slot(e.Path), e), f.slot(e.To)
+		t.Known = t.Known.Max(e.Had)
 		f.vacate(to)
 		t.enter(to)
 	case OpUnlink:
@@ -85,7 +90,11 @@ func (f *Fold) entry(e *Entry) {
 		t.learn(e.Handles)
 		t.leave(s)
 	case OpDirAttr:
-		f.dirAt(f.slot(e.Path)).setAttrs(e.Attrs)
+		dir := f.Root
+		if len(e.Path) > 0 {
+			dir = f.dirAt(f.slot(e.Path))
+		}
+		dir.setAttrs(e.Attrs)
 	}
 }
 
@@ -93,13 +102,18 @@ func (f *Fold) entry(e *Entry) {
 func (f *Fold) Ref(number uint64) *Thing { return f.refs[number] }
 
 // Who tells which file a backing file in cloud k is, by its header: one with its
-// salt, else the first that had its id and is in no backing file of which the
+// salt, else one of which it is a version that the log holds, else the first that had its id and is in no backing file of which the
 // log knows another salt.
 func (f *Fold) Who(k int, h *cipher.Header) *Thing {
 	if t := f.bySalt[saltKey{k, string(h.Salt[:])}]; t != nil {
 		return t
 	}
 	list := f.byID[h.FileID]
+	for _, t := range list {
+		if slices.ContainsFunc(t.Backings, func(b *Backing) bool { return b.Has(h.CommitID) }) {
+			return t
+		}
+	}
 	for _, t := range list {
 		if len(t.Backings) == 0 || t.Backings[0].Salt(k) == nil {
 			return t
@@ -131,7 +145,7 @@ func (t *Thing) backingOf(k int, salt []byte) *Backing {
 
 func (f *Fold) newThing(kind uint32, made bool) *Thing {
 	f.keys++
-	t := &Thing{Key: uint64(f.at+1)<<16 | f.keys, Kind: kind, Made: made}
+	t := &Thing{Key: f.keys, Kind: kind, Made: made}
 	f.Things = append(f.Things, t)
 	return t
 }
@@ -155,25 +169,33 @@ func (f *Fold) dirAt(s *Slot) *Thing {
 		return s.Now
 	}
 	t := f.newThing(unix.S_IFDIR, false)
-	f.vacate(s)
-	t.enter(s)
+	f.found(t, s)
 	return t
 }
 
-// fileAt is the file at a slot, by the entry that names it there.
+// fileAt is the file at a slot, by the entry that names it there. One with
+// another id than the log has seen there is another file, which somebody else
+// put in its place: only a commit or a rename in the log gives a file an id.
 func (f *Fold) fileAt(s *Slot, e *Entry) *Thing {
-	if s.Now != nil && !s.Now.IsDir() {
-		f.identify(s.Now, e.File)
-		return s.Now
+	if t := s.Now; t != nil && !t.IsDir() && (t.ID().IsZero() || e.File == nil || e.File.IsZero() || slices.Contains(t.IDs, *e.File)) {
+		f.identify(t, e.File)
+		return t
 	}
 	t := f.known(e.File)
 	if t == nil || t.Kind != e.Kind {
 		t = f.newThing(e.Kind, false)
 		f.identify(t, e.File)
 	}
+	f.found(t, s)
+	return t
+}
+
+// found puts a thing where the log finds it, which is no change.
+func (f *Fold) found(t *Thing, s *Slot) {
+	mtime := s.Dir.Attrs.Mtime
 	f.vacate(s)
 	t.enter(s)
-	return t
+	s.Dir.Attrs.Mtime = mtime
 }
 
 // known is the file that has an id, or had it when the log took the last of its
@@ -212,7 +234,7 @@ func (f *Fold) end(s *Slot, e *Entry) {
 	if t == nil {
 		return
 	}
-	t.Ended = t.Ended.Max(e.Seen)
+	t.Known = t.Known.Max(e.Seen)
 	t.leave(s)
 	if len(e.Also) == 0 || t.IsDir() {
 		return
@@ -236,6 +258,7 @@ func (f *Fold) create(e *Entry) *Thing {
 		t.Attrs.Mtime = nil
 		return t
 	}
+	f.LastMade = t
 	f.identify(t, e.File)
 	f.backing(t, e.Salts)
 	if e.Ref != 0 {
@@ -307,6 +330,7 @@ func (f *Fold) rename(e *Entry) {
 		f.vacate(to)
 	}
 	t.learn(e.Handles)
+	t.Known = t.Known.Max(e.Had)
 	t.leave(from)
 	t.enter(to)
 	if e.Commit != nil {

@@ -27,7 +27,7 @@ type Thing struct {
 	// Of anything else.
 	IDs      []cipher.ID   // every id that it had, the latest last
 	Backings []*Backing    // every backing file that it had, the latest last
-	Ended    cipher.Vector // the version at which it was removed, as far as that is known
+	Known    cipher.Vector // the greatest version that it had when the log named it, as far as that was known
 
 	names map[string]*Slot
 }
@@ -93,7 +93,7 @@ func (t *Thing) Committed() *Backing {
 // Covers reports whether a version is one that the log knows of the thing, or
 // an older one. Where the log does not tell, it is taken for one.
 func (t *Thing) Covers(v cipher.Vector) bool {
-	known := t.Ended
+	known := t.Known
 	for _, b := range t.Backings {
 		for _, h := range append(b.Versions, b.Base) {
 			if h != nil {
@@ -101,7 +101,7 @@ func (t *Thing) Covers(v cipher.Vector) bool {
 			}
 		}
 	}
-	if len(known) == 0 || len(v) == 0 {
+	if len(v) == 0 || len(known) == 0 && !t.Made {
 		return true
 	}
 	order := cipher.Compare(v, known)
@@ -183,7 +183,10 @@ func (b *Backing) Has(commit cipher.ID) bool {
 
 // Latest reports whether the entry at index at is the last one that has chunk
 // i, and no later one removes it.
-func (b *Backing) Latest(at int, i int64) bool { return b.last[i] == at }
+func (b *Backing) Latest(at int, i int64) bool {
+	last, ok := b.last[i]
+	return ok && last == at
+}
 
 // Ours is the first chunk of the last version from which on only what the log
 // names can be a record.

@@ -7,8 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/overcast-fs/overcast/cipher"
 	"pgregory.net/rapid"
+
+	"github.com/overcast-fs/overcast/cipher"
 )
 
 // String keeps what rapid draws readable.

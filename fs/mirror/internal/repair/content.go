@@ -84,6 +84,15 @@ func (j *job) find() *node {
 			return n
 		}
 	}
+	last := j.backing.Head()
+	for _, n := range j.t.of[j.thing] {
+		if n.head == nil || n.head.Flags&cipher.Dirty != 0 {
+			continue
+		}
+		if n.head.CommitID == last.Commit || cipher.Compare(n.head.Version, last.Version) == cipher.Greater {
+			return n // a whole copy that a repair made, or a later version
+		}
+	}
 	entry := ""
 	if j.backing.Temps != nil {
 		entry = j.backing.Temps[j.t.Index]
@@ -136,29 +145,30 @@ func (j *job) begin(r *Replay) error {
 // log. Where its records are the ones that the log tells of, it is finished like
 // that one.
 func (j *job) beyond(c *replica.Copy) error {
-	if c.Head.Flags&cipher.Dirty != 0 {
+	if c.Head.Flags&cipher.Dirty == 0 {
+		acc, bad, err := c.Check(c.Head)
+		if j.done = err == nil && len(bad) == 0 && acc == c.Head.Acc; j.done {
+			return nil
+		}
+	}
+	if c.Head.Acc != j.head.Acc || c.Head.Length != j.head.Length || c.Head.Acc == (cipher.Acc{}) {
 		return errNewer
 	}
-	acc, bad, err := c.Check(c.Head)
-	switch {
-	case err == nil && len(bad) == 0 && acc == c.Head.Acc:
-		j.done = true
-	case c.Head.Acc == j.head.Acc && c.Head.Length == j.head.Length:
-		j.head, j.writes = *c.Head, true
-	default:
-		return errNewer
-	}
+	j.head, j.writes = *c.Head, true
+	j.head.Flags &^= cipher.Dirty
 	return nil
 }
 
 // show puts right what the entry shows of a version that is there.
 func (j *job) show(c *replica.Copy, r *Replay) error {
 	info, err := c.File.Stat()
-	if err != nil || cipher.HeaderDecides(info.Mode) {
+	if err != nil {
 		return err
 	}
-	if info.Mode == cipher.BackingMode(j.head.Mode, false) && info.Mtime.Equal(time.Unix(j.head.MtimeSec, int64(j.head.MtimeNsec))) &&
-		(!r.Owners || info.UID == j.head.UID && info.GID == j.head.GID) {
+	want := cipher.BackingMode(j.head.Mode, false)
+	mtime := time.Unix(j.head.MtimeSec, int64(j.head.MtimeNsec))
+	shown := info.Mode == want && info.Mtime.Equal(mtime) || info.Mode == cipher.BackingMode(j.head.Mode, true)
+	if shown && (!r.Owners || info.UID == j.head.UID && info.GID == j.head.GID) {
 		return nil
 	}
 	return c.Show(j.prev, r.Owners, r.Clock())
@@ -432,6 +442,9 @@ func (j *job) putInPlace(r *Replay) error {
 		if old.thing != j.thing {
 			return errOther
 		}
+		if !old.yieldsTo(&j.head) {
+			return errNewer
+		}
 		if err := t.CopyXattrs(old.path(), j.path()); err != nil {
 			return err
 		}
@@ -458,10 +471,16 @@ func (j *job) relink() error {
 		}
 		_, entry := p.spell(s, j.thing.Special())
 		n := parent.children[entry]
-		if n == nil || n.thing != j.thing || n == j.node || n.head != nil && n.head.Salt == j.node.head.Salt {
+		if n == nil || n.thing != j.thing || n == j.node || n.head != nil && (n.head.Salt == j.node.head.Salt || !j.thing.Covers(n.head.Version)) {
 			continue
 		}
-		temp := replica.Join(parent.path(), string(cipher.NewTempName()))
+		if !n.yieldsTo(j.node.head) {
+			continue
+		}
+		temp := replica.Join(parent.path(), copyName(j.thing))
+		if err := j.t.Dir.Remove(temp); err != nil && !replica.Missing(err) {
+			return err
+		}
 		if err := j.t.Dir.Link(j.path(), temp); err != nil {
 			return err
 		}

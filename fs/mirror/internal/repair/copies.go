@@ -2,6 +2,9 @@ package repair
 
 import (
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
@@ -25,7 +28,13 @@ func (r *Replay) copies(k int) error {
 		if j.err == nil && !r.outdone(j) {
 			continue
 		}
-		if err := r.replace(p, j); err != nil {
+		err := r.replace(p, j)
+		if err != nil {
+			err = r.revive(j)
+		}
+		if err == nil {
+			j.err, j.done = nil, true
+		} else {
 			r.miss(k, j.thing, errors.Join(j.err, err))
 		}
 	}
@@ -69,6 +78,30 @@ func (r *Replay) supply(p *planner, s *journal.Slot) error {
 func (r *Replay) outdone(j *job) bool {
 	_, n := r.source(j.t.Index, j.thing)
 	return n != nil && cipher.Compare(n.head.Version, j.node.head.Version) == cipher.Greater
+}
+
+// revive finishes a file that would otherwise be lost in an entry without a
+// header, which after a power cut is what is left of it under a later name.
+func (r *Replay) revive(j *job) error {
+	special := func(n *node) bool { return strings.HasSuffix(n.entry, "w") }
+	i := slices.IndexFunc(j.t.blanks, func(n *node) bool { return special(n) == j.thing.Special() })
+	if i < 0 || !errors.Is(j.err, errLacking) || !j.thing.Made || len(j.t.of[j.thing]) > 0 {
+		return errLacking
+	}
+	j.node = j.t.blanks[i]
+	if err := j.begin(r); err != nil {
+		return err
+	}
+	j.t.blanks = slices.Delete(j.t.blanks, i, i+1)
+	j.t.is(j.node, j.thing)
+	j.err = nil
+	if err := r.write(j.t.Index, map[string]*job{string(j.backing.Salt(j.t.Index)): j}); err != nil {
+		return err
+	}
+	if j.err == nil {
+		j.err = j.finish(r)
+	}
+	return j.err
 }
 
 // replace puts a whole copy from another cloud over one that cannot be finished,
@@ -118,6 +151,9 @@ func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot) error
 	}
 	name, entry := p.spell(s, thing.Special())
 	old := parent.children[entry]
+	if old != nil && old.thing == thing && !old.yieldsTo(n.head) {
+		return errNewer
+	}
 	if (old == nil || old.thing != thing) && !p.clear(parent, s, entry, false) {
 		return errOther
 	}
@@ -131,7 +167,10 @@ func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot) error
 		return err
 	}
 	defer o.Close()
-	temp := replica.Join(parent.path(), string(cipher.NewTempName()))
+	temp := replica.Join(parent.path(), copyName(thing))
+	if err := p.Dir.Remove(temp); err != nil && !replica.Missing(err) {
+		return err
+	}
 	head, err := r.build(p.Cloud, temp, o)
 	if err != nil {
 		if gone := p.Dir.Remove(temp); gone != nil && !replica.Missing(gone) {
@@ -170,11 +209,12 @@ func (r *Replay) build(c *replica.Cloud, temp string, o *replica.Copy) (*cipher.
 		return nil, err
 	}
 	defer cp.Close()
-	layout := cp.Keys.Layout()
-	for i := range layout.Records(head.Length) {
-		if err := cp.CopyFrom(o, i, head.Length); err != nil {
-			return nil, err
-		}
+	if err := cp.Fit(head.Length); err != nil {
+		return nil, err
+	}
+	err = o.Each(head.Length, func(run *replica.Run) error { return cp.WriteRun(run) })
+	if err != nil {
+		return nil, err
 	}
 	if head.Acc, bad, err = cp.Check(&head); err != nil || len(bad) > 0 {
 		return nil, errors.Join(cipher.ErrDamaged, err)
@@ -187,3 +227,35 @@ func (r *Replay) build(c *replica.Cloud, temp string, o *replica.Copy) (*cipher.
 	}
 	return cp.Head, cp.Show(nil, r.Owners, r.Clock())
 }
+
+// sweep removes the copies that an earlier replay was building when it ended.
+func (r *Replay) sweep(t *tree) error {
+	built := map[string]bool{}
+	for _, thing := range t.fold.Things {
+		built[copyName(thing)] = !thing.IsDir()
+	}
+	p := &planner{tree: t}
+	for _, thing := range t.fold.Things {
+		dir := p.nodeOf(thing)
+		if dir == nil || !thing.IsDir() {
+			continue
+		}
+		entries, err := t.Dir.ReadDir(dir.path())
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if !built[e.Name] {
+				continue
+			}
+			if err := t.Dir.Remove(replica.Join(dir.path(), e.Name)); err != nil && !replica.Missing(err) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// copyName is where a copy of a file is built, the same whenever the log is
+// folded.
+func copyName(t *journal.Thing) string { return fmt.Sprintf(".~%016x.tmp", t.Key|1<<63) }

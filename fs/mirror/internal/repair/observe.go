@@ -37,6 +37,16 @@ func (n *node) path() string {
 	return replica.Join(n.parent.path(), n.entry)
 }
 
+// yieldsTo reports whether a version may take the place of what a node is: an
+// older one, or none at all.
+func (n *node) yieldsTo(h *cipher.Header) bool {
+	if n.head == nil {
+		return n.blank
+	}
+	order := cipher.Compare(n.head.Version, h.Version)
+	return len(n.head.Version) == 0 || order == cipher.Less || order == cipher.Equal && n.head.CommitID == h.CommitID
+}
+
 func (n *node) depth() int {
 	if n.parent == nil {
 		return 0
@@ -53,13 +63,14 @@ type tree struct {
 	byHandle map[string]*journal.Thing
 	handles  bool // the cloud tells handles, and the log has some
 	parked   map[string]*journal.Thing
-	blanks   map[bool][]*node // files that lost their header, special ones or not, at names that the log does not know
+	blanks   []*node // files without a header at names that the log does not know
+	sameBoot bool    // nothing that was written is lost
 }
 
 // observe looks at every entry of a cloud that the fold names, wherever it may
 // be, and tells which thing each is. It changes nothing.
-func observe(c *replica.Cloud, fold *journal.Fold) (*tree, error) {
-	t := &tree{Cloud: c, fold: fold, of: map[*journal.Thing][]*node{}, byHandle: map[string]*journal.Thing{}, parked: map[string]*journal.Thing{}, blanks: map[bool][]*node{}}
+func observe(c *replica.Cloud, fold *journal.Fold, sameBoot bool) (*tree, error) {
+	t := &tree{Cloud: c, fold: fold, of: map[*journal.Thing][]*node{}, byHandle: map[string]*journal.Thing{}, parked: map[string]*journal.Thing{}, sameBoot: sameBoot}
 	for _, thing := range fold.Things {
 		t.parked[parkName(thing)] = thing
 		if thing.IsDir() && c.Index < len(thing.Handles) && thing.Handles[c.Index] != nil {
@@ -246,7 +257,7 @@ func (t *tree) findParked() error {
 			continue
 		}
 		n.temp = true
-		if n.dir && n.thing == nil && thing.IsDir() {
+		if n.thing == nil && n.dir == thing.IsDir() && (n.dir || n.blank) {
 			t.is(n, thing)
 		}
 		if n.dir && n.thing != nil {

@@ -139,7 +139,9 @@ func (p *planner) clear(parent *node, slot *journal.Slot, entry string, over boo
 		}
 		p.do(Step{Op: Remove, Path: n.path()})
 		p.drop(n)
-	case n.dir || !p.over(n):
+	case !n.dir && n.thing.Gone() && !p.over(n):
+		return false // it is newer than what the log removed
+	case n.dir || !n.thing.Gone():
 		p.park(n)
 	case over:
 		p.drop(n)
@@ -157,9 +159,12 @@ func (p *planner) over(n *node) bool {
 }
 
 // oursWithout reports whether a file without a header at a slot can be one that
-// the log made there.
+// the log made there: after a mere kill only the last of all, since nothing is
+// lost of the others.
 func (p *planner) oursWithout(s *journal.Slot) bool {
-	return slices.ContainsFunc(s.Was, func(t *journal.Thing) bool { return t.Made && !t.IsDir() })
+	return slices.ContainsFunc(s.Was, func(t *journal.Thing) bool {
+		return t.Made && !t.IsDir() && (!p.sameBoot || t == p.fold.LastMade)
+	})
 }
 
 func (p *planner) park(n *node) {
@@ -208,10 +213,6 @@ func (p *planner) placeFile(thing *journal.Thing) {
 func (p *planner) fill(thing *journal.Thing, slot *journal.Slot, parent *node, name cipher.Name, entry string) {
 	spare, other := p.spare(thing)
 	makes := spare == nil && other == nil
-	if list := p.blanks[thing.Special()]; makes && thing.Made && len(list) > 0 {
-		spare, p.blanks[thing.Special()] = list[0], list[1:]
-		p.is(spare, thing)
-	}
 	if makes && (!thing.Made || thing.Backings[0].Salt(p.Index) == nil) || !p.clear(parent, slot, entry, spare != nil) {
 		p.lack(slot)
 		return
@@ -299,7 +300,7 @@ func planRemovals(t *tree) *planner {
 	p.removeBlanks()
 	slices.SortStableFunc(dirs, func(a, b *node) int { return b.depth() - a.depth() })
 	for _, n := range dirs {
-		p.do(Step{Op: Rmdir, Path: n.path()})
+		p.do(Step{Op: Rmdir, Path: n.path(), Thing: n.thing})
 		p.drop(n)
 	}
 	return p

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -35,6 +36,7 @@ type Replay struct {
 type Outcome struct {
 	Errors  []error // why the cloud took no further part; nil where it did
 	Missing []int   // names and files that it does not have as they are to be
+	Keep    bool    // the log is still needed: it has what no cloud could be given
 }
 
 // Run replays. Every cloud gets its names and its content before anything is
@@ -42,7 +44,7 @@ type Outcome struct {
 func (r *Replay) Run() Outcome {
 	n := len(r.Clouds)
 	r.trees, r.plans, r.tasks = make([]*tree, n), make([]*planner, n), make([][]*job, n)
-	r.out = Outcome{make([]error, n), make([]int, n)}
+	r.out = Outcome{Errors: make([]error, n), Missing: make([]int, n)}
 	r.stage(r.places)
 	r.stage(r.content)
 	for r.giveUp() {
@@ -50,7 +52,52 @@ func (r *Replay) Run() Outcome {
 	}
 	r.stage(r.copies)
 	r.stage(r.removals)
+	r.out.Keep = r.needed()
 	return r.out
+}
+
+// needed reports whether a version is in the log alone: no cloud could be given
+// it, because of an error that may pass, or of what is in its place, or because
+// what belongs to it is in a cloud that is away.
+func (r *Replay) needed() bool {
+	finished, failed := map[*journal.Thing]bool{}, map[*journal.Thing]bool{}
+	away := slices.Contains(r.Clouds, nil)
+	for k, jobs := range r.tasks {
+		for _, j := range jobs {
+			switch {
+			case j.done && r.out.Errors[k] == nil:
+				finished[j.thing] = true
+			case j.err != nil && (away || !errors.Is(j.err, cipher.ErrDamaged)):
+				failed[j.thing] = true
+			}
+		}
+	}
+	for thing := range failed {
+		if !finished[thing] {
+			return true
+		}
+	}
+	return false
+}
+
+// passing reports an error that says nothing of what is there.
+func passing(err error) bool {
+	for _, known := range []error{errOther, errNewer, errLacking, cipher.ErrDamaged, cipher.ErrNewer} {
+		if errors.Is(err, known) {
+			return false
+		}
+	}
+	return err != nil
+}
+
+// alone reports whether no other cloud takes part any more.
+func (r *Replay) alone(k int) bool {
+	for i, c := range r.Clouds {
+		if i != k && c != nil && r.out.Errors[i] == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // stage does something in one cloud after the other.
@@ -91,7 +138,7 @@ func (r *Replay) giveUp() (found bool) {
 
 // places brings every name to its place in one cloud.
 func (r *Replay) places(k int) (err error) {
-	if r.trees[k], err = observe(r.Clouds[k], r.Fold); err != nil {
+	if r.trees[k], err = observe(r.Clouds[k], r.Fold, r.SameBoot); err != nil {
 		return err
 	}
 	if !r.SameBoot {
@@ -104,7 +151,9 @@ func (r *Replay) places(k int) (err error) {
 }
 
 func (r *Replay) steps(k int, steps []Step) error {
-	d := &doer{r.Clouds[k], r.Owners}
+	d := &doer{r.Clouds[k], r.Owners, func(what string, err error) {
+		r.Logger.Warn(what, "cloud", r.Clouds[k].Name, "error", err)
+	}}
 	for _, s := range steps {
 		r.Logger.Debug("repair", "cloud", d.Name, "step", s)
 		if err := d.do(s); err != nil {
@@ -150,6 +199,9 @@ func (r *Replay) content(k int) error {
 		if j.err == nil && len(j.thing.Backings) > 1 {
 			j.err = j.relink()
 		}
+		if passing(j.err) && !r.alone(k) {
+			return j.err // the cloud's: the others have the file
+		}
 	}
 	return nil
 }
@@ -179,8 +231,9 @@ func (r *Replay) restoreTemps(k int) error {
 			continue
 		}
 		j := &job{t: t, thing: thing, backing: b}
+		head := b.Head().Sealed(len(r.Clouds))
 		dir := p.nodeOf(thing.Now[0].Dir)
-		if j.find() != nil || dir == nil {
+		if j.find() != nil || dir == nil || slices.ContainsFunc(t.of[thing], func(n *node) bool { return !n.yieldsTo(&head.Head) }) {
 			continue
 		}
 		n := &node{parent: dir, entry: b.Temps[k], temp: true, blank: true}
@@ -204,13 +257,16 @@ func (r *Replay) removals(k int) error {
 	if err := r.steps(k, append(r.staleTemps(t), planRemovals(t).steps...)); err != nil {
 		return err
 	}
-	if err := r.attributes(t); err != nil {
+	if err := r.sweep(t); err != nil {
 		return err
 	}
 	if !r.SameBoot {
 		if err := r.sidecars(t); err != nil {
 			return err
 		}
+	}
+	if err := r.attributes(t); err != nil {
+		return err
 	}
 	return t.Dir.Syncfs()
 }

@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -48,9 +49,38 @@ func (s Step) String() string {
 type doer struct {
 	*replica.Cloud
 	owners bool
+	warn   func(what string, err error)
 }
 
+// do does a step. Where a directory may not be written to by its owner, who we
+// are, it may for as long as that takes.
 func (d *doer) do(s Step) error {
+	err := d.try(s)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	for _, path := range []string{s.Path, s.To} {
+		if path == "" {
+			continue
+		}
+		dir, _ := cloud.SplitPath(path)
+		info, err := d.Dir.Stat(dir)
+		if err != nil {
+			return err
+		}
+		if err := d.Dir.Chmod(dir, info.Mode|0o700); err != nil {
+			return err
+		}
+		defer func() {
+			if err := d.Dir.Chmod(dir, info.Mode); err != nil {
+				d.warn("a directory keeps a mode that it had for a repair only", err)
+			}
+		}()
+	}
+	return d.try(s)
+}
+
+func (d *doer) try(s Step) error {
 	if err := d.PutSidecar(s.Dir, s.Name); err != nil {
 		return err
 	}
@@ -69,17 +99,14 @@ func (d *doer) do(s Step) error {
 		}
 		return nil
 	case Rmdir:
-		return d.rmdir(s.Path)
+		return d.rmdir(s)
 	}
 	return fmt.Errorf("repair: no such step: %v", s)
 }
 
 func (d *doer) mkdir(s Step) error {
-	perm, attrs := uint32(0o700), s.Thing.Attrs
-	if attrs.Mode != nil {
-		perm = *attrs.Mode
-	}
-	if err := d.Dir.Mkdir(s.Path, perm); err != nil && !errors.Is(err, fs.ErrExist) {
+	attrs := s.Thing.Attrs // the mode comes last: the directory is to be filled
+	if err := d.Dir.Mkdir(s.Path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return d.own(s.Path, attrs)
@@ -92,6 +119,8 @@ func (d *doer) own(path string, a journal.Attrs) error {
 	return d.Dir.Chown(path, int(*a.UID), int(*a.GID))
 }
 
+// create makes the file beside its place, so that what stands there is never
+// without its header.
 func (d *doer) create(s Step) error {
 	b, attrs := s.Thing.Backings[0], s.Thing.Attrs
 	mode := uint32(0o600)
@@ -99,12 +128,18 @@ func (d *doer) create(s Step) error {
 		mode = *attrs.Mode
 	}
 	h := cipher.Header{Type: typeOf(s.Thing), FileID: s.Thing.IDs[0], Salt: [16]byte(b.Salt(d.Index))}
-	c, err := d.Begin(s.Path, h, cipher.BackingMode(mode, false))
+	temp := replica.Join(s.Dir, copyName(s.Thing))
+	if err := d.Dir.Remove(temp); err != nil && !replica.Missing(err) {
+		return err
+	}
+	c, err := d.Begin(temp, h, cipher.BackingMode(mode, false))
 	if err != nil {
 		return err
 	}
-	err = c.File.Chmod(cipher.BackingMode(mode, false))
-	return errors.Join(err, c.Close(), d.own(s.Path, attrs))
+	if err := errors.Join(c.Close(), d.own(temp, attrs)); err != nil {
+		return err
+	}
+	return d.Dir.Rename(temp, s.Path)
 }
 
 // typeOf is the header's type of a file.
@@ -119,7 +154,8 @@ func typeOf(t *journal.Thing) cipher.Type {
 
 // rmdir removes a directory that is empty but for this program's own litter.
 // Where more is in it, it stays: nothing that is not ours is removed.
-func (d *doer) rmdir(path string) error {
+func (d *doer) rmdir(s Step) error {
+	path := s.Path
 	entries, err := d.Dir.ReadDir(path)
 	if replica.Missing(err) {
 		return nil
@@ -129,7 +165,7 @@ func (d *doer) rmdir(path string) error {
 	}
 	var litter []cloud.Entry
 	for _, e := range entries {
-		if !d.Litter(path, e) {
+		if !d.Litter(path, e) && !d.tornSidecar(s, e) {
 			return nil
 		}
 		litter = append(litter, e)
@@ -143,4 +179,21 @@ func (d *doer) rmdir(path string) error {
 		return err
 	}
 	return nil
+}
+
+// tornSidecar reports whether an entry is the beginning of a sidecar of a name
+// that the log has there.
+func (d *doer) tornSidecar(s Step, e cloud.Entry) bool {
+	if !e.Regular || s.Thing == nil {
+		return false
+	}
+	for _, slot := range s.Thing.Slots {
+		name, err := d.Keys.EncodeName(cipher.PlainName(slot.Name))
+		if err != nil || string(name.Sidecar) != e.Name {
+			continue
+		}
+		data, err := d.ReadSidecar(replica.Join(s.Path, e.Name))
+		return err == nil && bytes.HasPrefix(name.SidecarData, data)
+	}
+	return false
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 )
 
-// ErrBlank: a backing file has no header yet. It is shorter than one, or has
-// zeros in its place: it was never committed, or a power cut took it.
+// ErrBlank: a backing file has no header yet. Zeros are in its place, or the
+// beginning of one: it was never committed, or a power cut took it.
 var ErrBlank = errors.New("no header yet")
 
 // Cloud is one cloud's directory under its keys.
@@ -66,10 +66,29 @@ func (c *Cloud) readHeader(f cloud.File) (*cipher.Header, *cipher.File, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, nil, err
 	}
-	if cipher.HasNoHeader(raw[:n]) {
+	if n == len(raw) {
+		h, keys, err := c.Keys.OpenHeader(raw)
+		if !errors.Is(err, cipher.ErrDamaged) {
+			return h, keys, err
+		}
+	}
+	if blank(raw[:n], n == len(raw)) {
 		return nil, nil, ErrBlank
 	}
-	return c.Keys.OpenHeader(raw)
+	return nil, nil, cipher.ErrDamaged
+}
+
+// magic begins every header.
+const magic = "OVERCAST"
+
+// blank reports whether what does not verify is what a crash leaves of a header
+// that was never whole: nothing, zeros, or its beginning, with zeros to its end.
+func blank(raw []byte, whole bool) bool {
+	rest := bytes.TrimRight(raw, "\x00")
+	if whole && len(rest) == len(raw) {
+		return false
+	}
+	return bytes.HasPrefix(rest, []byte(magic)) || strings.HasPrefix(magic, string(rest))
 }
 
 // PutSidecar writes the sidecar of a long name, which comes before its entry.

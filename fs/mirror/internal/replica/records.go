@@ -101,6 +101,23 @@ func (c *Copy) Write(i int64, plain []byte, id cipher.WriteID) error {
 	return err
 }
 
+// WriteRun seals and writes the records of a run that are there into a file that
+// has holes in their place.
+func (c *Copy) WriteRun(r *Run) error {
+	size := c.Keys.Layout().ChunkSize()
+	for n, state := range r.States {
+		if state != cipher.RecordOK {
+			continue
+		}
+		lo := int64(n) * size
+		plain := r.Plain[lo:min(lo+size, int64(len(r.Plain)))]
+		if err := c.Write(r.First+int64(n), plain, r.IDs[n]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Fit gives the backing file the size of a file of that length; what is added is
 // a hole.
 func (c *Copy) Fit(length int64) error {
