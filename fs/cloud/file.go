@@ -56,8 +56,16 @@ func (d *dir) Open(path string, write bool) (File, error) {
 // owner has forbidden himself to read or write it (0400 is common) is opened
 // nevertheless if we are the owner: it lends itself the permission, opens, and
 // gives it back. A kill in between leaves the lent bit set, as if by chmod.
+// Reading moves no atime of a file that is ours: what reads a header is seldom
+// the program that wants to know.
 func (d *dir) reopen(fd, flags int) (int, error) {
-	open := func() (int, error) { return unix.Open(procPath(fd), flags|unix.O_CLOEXEC, 0) }
+	open := func() (int, error) {
+		opened, err := unix.Open(procPath(fd), flags|unix.O_CLOEXEC|unix.O_NOATIME, 0)
+		if err == unix.EPERM { // not the owner
+			return unix.Open(procPath(fd), flags|unix.O_CLOEXEC, 0)
+		}
+		return opened, err
+	}
 	opened, err := open()
 	if err != unix.EACCES {
 		return opened, err

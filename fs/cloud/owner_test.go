@@ -6,8 +6,11 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/fs/cloud"
 )
 
 const nobody = 65534
@@ -140,4 +143,25 @@ func TestOthersAreKeptOut(t *testing.T) {
 		}
 		return f.Close()
 	})
+}
+
+// TestReadingLeavesAtime reads a file whose atime is older than its mtime, which moves the atime on most mounts.
+func TestReadingLeavesAtime(t *testing.T) {
+	path := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(path, "f"), []byte("content"), 0o600))
+	old := time.Unix(1_000_000_000, 0)
+	must(t, os.Chtimes(filepath.Join(path, "f"), old, time.Now()))
+	d, err := cloud.OpenDir(path)
+	must(t, err)
+	defer d.Close()
+	f, err := d.Open("f", false)
+	must(t, err)
+	defer f.Close()
+	_, err = f.ReadAt(make([]byte, 7), 0)
+	must(t, err)
+	info, err := f.Stat()
+	must(t, err)
+	if !info.Atime.Equal(old) {
+		t.Errorf("the atime is %v", info.Atime)
+	}
 }
