@@ -179,14 +179,12 @@ var knownLosses = []string{
 
 	"faults: a cloud cannot be read",
 
-	"recovery: killed, all clouds fail",
 	"recovery: killed, the state fails",
 
 	"story: seed 97",
 
 	"R3 concurrent versions, ours truncated",
 	"R3 concurrent versions, ours in place",
-	"R4 pending changes of another version",
 	"R7 an edit of what was removed",
 	"R10 removed elsewhere",
 	"R10 renamed elsewhere",
@@ -194,14 +192,6 @@ var knownLosses = []string{
 	"R17 a fault in a replay, one cloud, killed",
 	"R17 a fault in a replay, one cloud, power cut",
 	"R17 a fault in a replay, two clouds, power cut",
-	"R18 a file whose open fails, fsynced",
-	"R18 a file whose open fails, pending",
-	"R18 a file whose readat fails, fsynced",
-	"R18 a file whose readat fails, pending",
-	"R18 a file whose writeat fails, pending",
-	"R18 a file whose sync fails, pending",
-	"R18 a file whose chtimes fails, pending",
-	"R21 all clouds fail alike",
 	"R22 a read fails once",
 	storiesWithFaultsName,
 	"R24 a directory made anew, no handles",

@@ -86,6 +86,12 @@ func (r *replayer) reopen(number uint64, f *ref) *recovered {
 		open.release()
 		return nil
 	}
+	if f.known && cipher.Compare(open.base.Head.Version, f.on) != cipher.Equal {
+		m.logger.Error("changes that were in no version yet are not done again: the file has another version now", "file", n.ino)
+		m.commits.pin = r.seqs[0]
+		open.release()
+		return nil
+	}
 	open.recovering, open.ref = true, number
 	m.commits.keep(open, r.seqs[f.at])
 	return &recovered{file: open}

@@ -1,6 +1,9 @@
 package mirror
 
 import (
+	"fmt"
+
+	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/repair"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -21,6 +24,9 @@ type ref struct {
 	at     int // index of the binding entry
 	commit int // index of the last commit, -1
 	change int // index of the last change, -1
+
+	on    cipher.Vector // the version that changes since the last commit were made to
+	known bool          // on is known: logs of earlier versions do not tell
 }
 
 // replay brings everything that the log holds to the clouds that are up, and
@@ -42,6 +48,19 @@ func (m *Mirror) replay() error {
 			return err
 		}
 	}
+	err := r.finish()
+	if f := faultOf(err); err == nil || f == starved || f == closing {
+		return err // the log is as it was
+	}
+	// What is right can be read. Nothing is changed on top of what is not done.
+	m.logger.Error("the redo log cannot be replayed in any cloud: the mount is read-only, and the next one tries again", "error", err)
+	m.readOnly, m.commits.pin = true, r.seqs[0]
+	return nil
+}
+
+// finish brings everything to the clouds, and lets the log go.
+func (r *replayer) finish() error {
+	m := r.m
 	if err := r.repair(); err != nil {
 		return err
 	}
@@ -87,9 +106,9 @@ func (r *replayer) survey() error {
 // note keeps what an entry says of a file.
 func (r *replayer) note(at int, e *journal.Entry) {
 	if e.Op == journal.OpBind || e.Op == journal.OpCreate {
-		f := &ref{at: at, commit: -1, change: -1}
+		f := &ref{at: at, commit: -1, change: -1, on: e.Had, known: len(e.Had) > 0}
 		if e.Op == journal.OpCreate {
-			f.change = at
+			f.change, f.known = at, true
 		}
 		r.refs[e.Ref] = f
 		return
@@ -99,7 +118,7 @@ func (r *replayer) note(at int, e *journal.Entry) {
 		return
 	}
 	if e.Op == journal.OpCommit {
-		f.commit = at
+		f.commit, f.on, f.known = at, e.Commit.Head.Version, true
 	} else {
 		f.change = at
 	}
@@ -134,13 +153,22 @@ func (r *replayer) repair() error {
 		m.logger.Error("a file cannot be finished in any cloud: the redo log keeps it for the next mount")
 		m.commits.pin = r.seqs[0]
 	}
+	done := 0
+	for _, mb := range m.ups() {
+		err := out.Errors[mb.index]
+		if err == nil {
+			done++
+		} else if f := faultOf(err); f == starved || f == closing {
+			return err
+		}
+	}
 	for _, mb := range m.ups() {
 		err := out.Errors[mb.index]
 		if err == nil {
 			continue
 		}
-		if f := faultOf(err); f == starved || f == closing {
-			return err // the log is as it was
+		if done == 0 {
+			return fmt.Errorf("cloud %s: %w", mb.name, err) // all fail alike: none is to blame
 		}
 		if err := m.drop(mb, "replay", err); err != nil {
 			return err
