@@ -188,7 +188,6 @@ var knownLosses = []string{
 	"R7 an edit of what was removed",
 	"R10 removed elsewhere",
 	"R10 renamed elsewhere",
-	"R13 an older version",
 	"R17 a fault in a replay, one cloud, killed",
 	"R17 a fault in a replay, one cloud, power cut",
 	"R17 a fault in a replay, two clouds, power cut",

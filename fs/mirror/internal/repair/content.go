@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
-	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
@@ -15,6 +14,7 @@ import (
 var (
 	errOther   = errors.New("another file is there")
 	errNewer   = errors.New("a version that the log does not know is there")
+	errOlder   = errors.New("an older version than the log builds on is there")
 	errLacking = errors.New("missing")
 )
 
@@ -122,6 +122,8 @@ func (j *job) begin(r *Replay) error {
 	j.node.head, j.node.blank = c.Head, false
 	order := cipher.Compare(c.Head.Version, j.head.Version)
 	switch {
+	case order == cipher.Less && !j.builds(c.Head):
+		return errOlder
 	case order == cipher.Less:
 		j.writes = true
 	case order == cipher.Greater:
@@ -138,6 +140,12 @@ func (j *job) begin(r *Replay) error {
 		j.writes = err != nil || len(bad) > 0 || acc != j.head.Acc
 	}
 	return nil
+}
+
+// builds reports whether the log's chunks lead from a version to the last one:
+// from an older one than they were made for they would make a mixture.
+func (j *job) builds(h *cipher.Header) bool {
+	return len(h.Version) == 0 || j.backing.Has(h.CommitID) || j.backing.Base.Commit == h.CommitID
 }
 
 // beyond looks at a version that is greater than the log's: another machine's,
@@ -417,77 +425,6 @@ func (r *Replay) others(j *job, do func(o *replica.Copy) error) error {
 		if err := errors.Join(err, c.Close()); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// putInPlace renames a backing file that is finished over the one before it.
-func (j *job) putInPlace(r *Replay) error {
-	if j.backing.Temps == nil || !j.node.temp {
-		return nil
-	}
-	t := j.t
-	slot := j.thing.Now[0]
-	p := &planner{tree: t}
-	parent := p.nodeOf(slot.Dir)
-	if parent == nil {
-		return errLacking
-	}
-	name, entry := p.spell(slot, j.thing.Special())
-	before, err := t.Dir.Stat(parent.path())
-	if err != nil {
-		return err
-	}
-	if old := parent.children[entry]; old != nil {
-		if old.thing != j.thing {
-			return errOther
-		}
-		if !old.yieldsTo(&j.head) {
-			return errNewer
-		}
-		if err := t.CopyXattrs(old.path(), j.path()); err != nil {
-			return err
-		}
-		p.drop(old)
-	}
-	if err := t.PutSidecar(parent.path(), name); err != nil {
-		return err
-	}
-	if err := t.Dir.Rename(j.path(), replica.Join(parent.path(), entry)); err != nil {
-		return err
-	}
-	p.put(j.node, parent, entry)
-	return t.Dir.Chtimes(parent.path(), cloud.Times{Mtime: &before.Mtime})
-}
-
-// relink gives every name of a file the backing file that has the version: a
-// link made to it can be all that a power cut left of the one before.
-func (j *job) relink() error {
-	p := &planner{tree: j.t}
-	for _, s := range j.thing.Now {
-		parent := p.nodeOf(s.Dir)
-		if parent == nil {
-			continue
-		}
-		_, entry := p.spell(s, j.thing.Special())
-		n := parent.children[entry]
-		if n == nil || n.thing != j.thing || n == j.node || n.head != nil && (n.head.Salt == j.node.head.Salt || !j.thing.Covers(n.head.Version)) {
-			continue
-		}
-		if !n.yieldsTo(j.node.head) {
-			continue
-		}
-		temp := replica.Join(parent.path(), copyName(j.thing))
-		if err := j.t.Dir.Remove(temp); err != nil && !replica.Missing(err) {
-			return err
-		}
-		if err := j.t.Dir.Link(j.path(), temp); err != nil {
-			return err
-		}
-		if err := j.t.Dir.Rename(temp, n.path()); err != nil {
-			return err
-		}
-		n.head, n.blank = j.node.head, false
 	}
 	return nil
 }

@@ -21,6 +21,7 @@
 //	plan.go     the steps that bring names to their places, and those that remove
 //	step.go     one step, as a value that prints, and how it is done
 //	content.go  one file's last version on its way to one cloud
+//	inplace.go  a finished backing file takes the place of the one before it
 //	copies.go   whole copies from other clouds
 //	replay.go   Replay: all of it
 package repair

@@ -82,7 +82,7 @@ func (r *Replay) needed() bool {
 
 // passing reports an error that says nothing of what is there.
 func passing(err error) bool {
-	for _, known := range []error{errOther, errNewer, errLacking, cipher.ErrDamaged, cipher.ErrNewer} {
+	for _, known := range []error{errOther, errNewer, errOlder, errLacking, cipher.ErrDamaged, cipher.ErrNewer} {
 		if errors.Is(err, known) {
 			return false
 		}
