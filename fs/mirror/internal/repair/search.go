@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
@@ -28,8 +29,8 @@ func (t *tree) searchDir(dir *node, lost map[*journal.Thing]bool) error {
 	}
 	for _, e := range entries {
 		known := dir.children[e.Name]
-		if known == nil && !e.Dir && !e.Regular {
-			continue
+		if known == nil && !e.Dir && (!e.Regular || cipher.EntryName(e.Name).IsTemp()) {
+			continue // what is under a temporary name is no name of the file
 		}
 		n, err := t.look(dir, e.Name)
 		if err != nil {
