@@ -65,6 +65,7 @@ type Mirror struct {
 	clock    func() time.Time
 	owners   bool
 	readOnly bool
+	held     error // why nothing is changed until the log is replayed
 	fsyncAll bool
 	min      int
 
@@ -132,6 +133,10 @@ func (m *Mirror) Root() *Node { return m.root }
 
 // ReadOnly reports whether every change is refused.
 func (m *Mirror) ReadOnly() bool { return m.readOnly }
+
+// Held is why the redo log could not be replayed in any cloud, so that every
+// change is refused; nil where it could.
+func (m *Mirror) Held() error { return m.held }
 
 // enter lets an operation in, until the mirror is closed; leave ends it. What
 // is inside is never closed under. Operations do not nest: one that is inside

@@ -54,7 +54,7 @@ func (m *Mirror) replay() error {
 	}
 	// What is right can be read. Nothing is changed on top of what is not done.
 	m.logger.Error("the redo log cannot be replayed in any cloud: the mount is read-only, and the next one tries again", "error", err)
-	m.readOnly, m.commits.pin = true, r.seqs[0]
+	m.readOnly, m.held, m.commits.pin = true, err, r.seqs[0]
 	return nil
 }
 

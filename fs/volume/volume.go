@@ -105,7 +105,11 @@ func (vol *Volume) Close() error {
 // from being used: what was damaged and set aside, and the clouds that do not
 // get what is written.
 func (vol *Volume) Warnings() []string {
-	return append(vol.state.Warnings(), Lacking(vol.summary())...)
+	lines := vol.state.Warnings()
+	if vol.mirror.Held() != nil {
+		lines = append(lines, "what an earlier mount left cannot be finished in any cloud (the log says why): this mount is read-only, and the next one tries again")
+	}
+	return append(lines, Lacking(vol.summary())...)
 }
 
 // Sync commits everything and returns a line for each cloud that lacks it.
