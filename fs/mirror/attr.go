@@ -7,6 +7,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
 // Attr is what stat shows.
@@ -59,23 +60,6 @@ func backingMode(mode uint32, moved bool) uint32 {
 	return b
 }
 
-// typeBits is the file type of stat for a header's type.
-func typeBits(t cipher.Type) uint32 {
-	switch t {
-	case cipher.TypeSymlink:
-		return unix.S_IFLNK
-	case cipher.TypeFIFO:
-		return unix.S_IFIFO
-	case cipher.TypeSocket:
-		return unix.S_IFSOCK
-	case cipher.TypeChar:
-		return unix.S_IFCHR
-	case cipher.TypeBlock:
-		return unix.S_IFBLK
-	}
-	return unix.S_IFREG
-}
-
 // specialType is the header type of a node that mknod makes.
 func specialType(mode uint32) (cipher.Type, bool) {
 	switch mode & unix.S_IFMT {
@@ -108,6 +92,6 @@ func fromInfo(ino uint64, info cloud.Info) Attr {
 // fromHeader overlays what the header decides. The owner is the backing
 // entry's: a process that may not set owners cannot have given it another.
 func (a *Attr) fromHeader(h *cipher.Header) {
-	a.Mode = typeBits(h.Type) | h.Mode
+	a.Mode = replica.Kind(h.Type) | h.Mode
 	a.Mtime = time.Unix(h.MtimeSec, int64(h.MtimeNsec))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
 // copyOf is one cloud's copy of an open file.
@@ -89,7 +90,7 @@ func (m *Mirror) loadCopy(n *Node, mb *member) *copyOf {
 		c.err = fmt.Errorf("%w or wrong key: %w", ErrDamaged, err)
 	case err != nil:
 		c.err = err
-	case typeBits(c.head.Type) != n.kind:
+	case replica.Kind(c.head.Type) != n.kind:
 		c.err = fmt.Errorf("%w: the header has another type", ErrDamaged)
 	case c.head.Flags&cipher.Dirty != 0:
 		c.err = ErrArriving

@@ -11,6 +11,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
 // found is one name as the clouds that are up show it.
@@ -236,7 +237,7 @@ func (m *Mirror) specialKind(l link, f *found) uint32 {
 	if err != nil || !h.Type.Special() {
 		return unix.S_IFSOCK
 	}
-	return typeBits(h.Type)
+	return replica.Kind(h.Type)
 }
 
 // Attr returns the attributes.

@@ -11,6 +11,7 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
 // Symlink makes a symbolic link.
@@ -102,7 +103,7 @@ func (m *Mirror) sealSpecial(s *site, sp special) (*journal.Sealed, *journal.Ent
 		Length: int64(len(sp.content)), MtimeSec: now.Unix(), MtimeNsec: uint32(now.Nanosecond()),
 		Version: cipher.Vector(nil).With(m.state.Writer(), last),
 	}, Accs: make([]cipher.Acc, len(m.members))}
-	e := &journal.Entry{Op: journal.OpSpecial, Path: []byte(s.plain), File: &v.Head.FileID, Kind: typeBits(sp.kind), Salts: make([][]byte, len(m.members))}
+	e := &journal.Entry{Op: journal.OpSpecial, Path: []byte(s.plain), File: &v.Head.FileID, Kind: replica.Kind(sp.kind), Salts: make([][]byte, len(m.members))}
 	for _, mb := range m.ups() {
 		salt := random16()
 		e.Salts[mb.index] = salt[:]

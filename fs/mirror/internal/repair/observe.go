@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
@@ -212,7 +210,7 @@ func (t *tree) look(parent *node, entry string) (*node, error) {
 	case err != nil:
 		return nil, err
 	default:
-		if thing := t.fold.Who(t.Index, n.head); thing != nil && kindOf(n.head.Type) == thing.Kind {
+		if thing := t.fold.Who(t.Index, n.head); thing != nil && replica.Kind(n.head.Type) == thing.Kind {
 			t.is(n, thing)
 		}
 	}
@@ -314,21 +312,4 @@ func (t *tree) stands(thing *journal.Thing) *node {
 		}
 	}
 	return nil
-}
-
-// kindOf is the file type of stat for a header's type.
-func kindOf(t cipher.Type) uint32 {
-	switch t {
-	case cipher.TypeSymlink:
-		return unix.S_IFLNK
-	case cipher.TypeFIFO:
-		return unix.S_IFIFO
-	case cipher.TypeSocket:
-		return unix.S_IFSOCK
-	case cipher.TypeChar:
-		return unix.S_IFCHR
-	case cipher.TypeBlock:
-		return unix.S_IFBLK
-	}
-	return unix.S_IFREG
 }

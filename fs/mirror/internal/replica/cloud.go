@@ -174,3 +174,20 @@ func (c *Cloud) CopyXattrs(from, to string) error {
 	}
 	return nil
 }
+
+// Kind is the file type of stat for a header's type.
+func Kind(t cipher.Type) uint32 {
+	switch t {
+	case cipher.TypeSymlink:
+		return unix.S_IFLNK
+	case cipher.TypeFIFO:
+		return unix.S_IFIFO
+	case cipher.TypeSocket:
+		return unix.S_IFSOCK
+	case cipher.TypeChar:
+		return unix.S_IFCHR
+	case cipher.TypeBlock:
+		return unix.S_IFBLK
+	}
+	return unix.S_IFREG
+}
