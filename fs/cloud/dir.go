@@ -27,6 +27,8 @@ type dir struct {
 	info fs.FileInfo
 	open opener
 
+	lasting int // the mount that it is on, if file handles last there; -1 else
+
 	// modes: held for writing while open lends a file's owner permission
 	// bits, for reading by whatever reads or sets mode bits meanwhile. It is
 	// the only lock, and no other is taken under it.
@@ -68,7 +70,7 @@ func (d *dir) hold() error {
 	}
 	if err == nil {
 		err = d.control(func(root int) error {
-			d.open = bestOpener(root)
+			d.open, d.lasting = bestOpener(root), lastingMount(root)
 			return nil
 		})
 	}

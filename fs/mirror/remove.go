@@ -94,16 +94,24 @@ func (f *file) finishReplacing() error {
 	return err
 }
 
+// liveChild is peekChild that asks no cloud: it returns nil where the name has no
+// live node.
+func (m *Mirror) liveChild(dir *Node, name string) (*Node, error) {
+	m.tree.Lock()
+	defer m.tree.Unlock()
+	n := dir.children[name]
+	if n != nil {
+		n.refs++
+	}
+	return n, nil
+}
+
 // peekChild returns the live node of a name, or finds it. It returns nil where
 // the name is not there.
 func (m *Mirror) peekChild(dir *Node, name string) (*Node, error) {
-	m.tree.Lock()
-	if n := dir.children[name]; n != nil {
-		n.refs++
-		m.tree.Unlock()
+	if n, _ := m.liveChild(dir, name); n != nil {
 		return n, nil
 	}
-	m.tree.Unlock()
 	m.names.RLock()
 	defer m.names.RUnlock()
 	n, _, err := m.child(dir, name)

@@ -100,24 +100,28 @@ func (m *Mirror) lockMove(mv *move, flags RenameFlags) error {
 	if mv.newEnc, err = m.encode(mv.newName); err != nil {
 		return err
 	}
+	// What is replaced is as a rule known already: whoever renames has looked. The clouds are asked before only where that was
+	// wrong, and behind the locks in any case.
+	peek := m.liveChild
 	for {
-		again, err := m.tryLockMove(mv, flags)
+		again, err := m.tryLockMove(mv, flags, peek)
 		if err != nil || !again {
 			return err
 		}
 		m.endMove(mv)
 		mv.src, mv.dst, mv.unlock, mv.sourceFile = nil, nil, nil, nil
+		peek = m.peekChild
 	}
 }
 
-func (m *Mirror) tryLockMove(mv *move, flags RenameFlags) (again bool, err error) {
+func (m *Mirror) tryLockMove(mv *move, flags RenameFlags, peek func(*Node, string) (*Node, error)) (again bool, err error) {
 	if mv.src, err = m.peekChild(mv.from, mv.name); err != nil {
 		return false, err
 	}
 	if mv.src == nil {
 		return false, fs.ErrNotExist
 	}
-	if mv.dst, err = m.peekChild(mv.to, mv.newName); err != nil {
+	if mv.dst, err = peek(mv.to, mv.newName); err != nil {
 		return false, err
 	}
 	if m.replaces(mv, flags) {
