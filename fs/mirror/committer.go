@@ -7,6 +7,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
 	"github.com/overcast-fs/overcast/fs/vault"
 )
 
@@ -23,7 +24,7 @@ const (
 type committer struct {
 	m *Mirror
 
-	mu     mutex[lockCommitter]
+	mu     lock.Mutex[lock.Committer]
 	bound  map[*file]uint64 // files that the log must be kept for, and from which entry on
 	queue  map[*file]bool   // closed or fsynced; the queue holds them
 	ledger []vault.Committed

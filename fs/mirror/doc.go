@@ -39,8 +39,6 @@
 //	handle.go    what an opener holds
 //	append.go    entries on their way to the log, and their revocation
 //	replay.go    at mount: the log is folded, and repair makes the clouds so
-//	lock.go      the types of the locks, and their order under the race
-//	             detector (lock_race.go, lock_plain.go)
 //	recover.go   changes without a commit, after a kill of the process
 //
 // # Locks, in the order in which they are taken
@@ -60,7 +58,5 @@
 //	Mirror.dropping one cloud at a time is put behind
 //	member.mu       one cloud's state
 //
-// Tests under the race detector check the order at every lock. The redo log,
-// the vault's state and the backing directories have locks of their own and
-// call nothing above them.
+// Package lock has the whole order, and checks it under the race detector.
 package mirror

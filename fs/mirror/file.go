@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -56,9 +58,9 @@ type file struct {
 	refs    int          // openers and commits; guarded by Node.opening
 	openers atomic.Int32 // handles that are not closed
 
-	applying mutex[lockApplying] // see the package's lock order
+	applying lock.Mutex[lock.Applying] // see the package's lock order
 
-	mu     rwMutex[lockFile]
+	mu     lock.RWMutex[lock.File]
 	copies []*copyOf // by cloud
 	source int       // the cloud that is read
 
@@ -87,7 +89,7 @@ type file struct {
 	ref        uint64 // names the file in the log; 0 is unbound
 	recovering bool   // replay does changes again: nothing is logged or written
 
-	trust mutex[lockTrust] // guards what copies say of belief
+	trust lock.Mutex[lock.Trust] // guards what copies say of belief
 }
 
 // acquire returns the node's open file, loading it if need be, and holds it.

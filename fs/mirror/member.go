@@ -7,6 +7,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
 )
 
 // member is one cloud of the mirror.
@@ -19,7 +20,7 @@ type member struct {
 
 	out atomic.Bool // gets no changes and is not asked for names
 
-	mu       mutex[lockMember]
+	mu       lock.Mutex[lock.Cloud]
 	reason   string
 	marked   bool  // behind, durably
 	unmarked error // why it is not, though it should be

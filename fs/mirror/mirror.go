@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/redo"
@@ -69,20 +71,20 @@ type Mirror struct {
 	fsyncAll bool
 	min      int
 
-	gate   rwMutex[lockGate]
+	gate   lock.RWMutex[lock.Gate]
 	closed atomic.Bool
-	rounds mutex[lockRounds]
-	names  rwMutex[lockNames]
-	tree   mutex[lockTree]
+	rounds lock.Mutex[lock.Rounds]
+	names  lock.RWMutex[lock.Names]
+	tree   lock.Mutex[lock.Tree]
 	root   *Node
 	nodes  table
 
-	revoking  mutex[lockRevoking]
+	revoking  lock.Mutex[lock.Revoking]
 	revoked   []uint64     // entries whose operations failed, which the log does not say yet
 	unrevoked atomic.Int64 // their number
 
-	dropping mutex[lockDropping] // one cloud at a time becomes behind, so that one stays
-	pending  atomic.Int64        // bytes of changes that no cloud has yet
+	dropping lock.Mutex[lock.Dropping] // one cloud at a time becomes behind, so that one stays
+	pending  atomic.Int64              // bytes of changes that no cloud has yet
 	refs     atomic.Uint64
 	orders   atomic.Uint64
 	durable  atomic.Uint64 // entries below it are in every cloud's stable storage

@@ -10,6 +10,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
 )
 
 // Node is a file or directory that somebody knows: the kernel, an opener, a
@@ -20,7 +21,7 @@ type Node struct {
 	ino  uint64
 	kind uint32 // S_IFMT bits
 
-	opening mutex[lockOpening]
+	opening lock.Mutex[lock.Opening]
 	file    atomic.Pointer[file]
 	version cipher.ID   // the commit id when it was last open, zero before; guarded by opening
 	stale   atomic.Bool // changed behind the mount: its names get another node
