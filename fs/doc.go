@@ -16,6 +16,11 @@
 //	fs/mirror/internal/repair
 //	           replay: what the log says should be, against what each cloud
 //	           shows, and the steps between them
+//	fs/mirror/internal/clouds
+//	           which clouds are up, what is done in one after the other, and
+//	           whose an error is
+//	fs/mirror/internal/lock
+//	           the locks of the mirror, in the order in which they are taken
 //	fs/mirror/internal/replica
 //	           one cloud: its names, one backing file, its records
 //	fs/mirror/internal/journal

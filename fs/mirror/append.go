@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
@@ -44,8 +46,8 @@ func (m *Mirror) appendDurably(e *journal.Entry) (seq uint64, err error) {
 
 // operate makes a change of names, which entry seq of the log describes, in
 // every cloud that is up. One that came to nothing is revoked.
-func (m *Mirror) operate(seq uint64, c change) (made bool, err error) {
-	if made, err = m.each(c); !made {
+func (m *Mirror) operate(seq uint64, c clouds.Change) (made bool, err error) {
+	if made, err = m.clouds.Each(c); !made {
 		err = errors.Join(err, m.revoke(seq))
 	}
 	return made, err

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
@@ -221,7 +223,7 @@ func (f *file) writeHeader(c *copyOf, s *journal.Sealed) error {
 // writeHeader seals and writes a version's header for this copy.
 func (c *copyOf) writeHeader(s *journal.Sealed) error {
 	h := s.Head
-	h.Salt, h.Acc = c.head.Salt, s.Accs[c.mb.index]
+	h.Salt, h.Acc = c.head.Salt, s.Accs[c.cloud.Index]
 	raw, err := c.keys.SealCommitHeader(&h)
 	if err != nil {
 		return err
@@ -248,7 +250,7 @@ func (m *Mirror) showAttrs(c *copyOf, from, to *journal.Sealed) error {
 			return err
 		}
 	}
-	if mode := backingMode(to.Head.Mode, moved); made == nil || made.Mode != mode || chown {
+	if mode := cipher.BackingMode(to.Head.Mode, moved); made == nil || made.Mode != mode || chown {
 		if err := c.file.Chmod(mode); err != nil {
 			return err
 		}
@@ -289,11 +291,11 @@ func (w *work) inPlace(c *copyOf) error {
 	m := w.f.m
 	m.names.RLock()
 	defer m.names.RUnlock()
-	path, ok := w.f.n.path(c.mb.index)
+	path, ok := w.f.n.path(c.cloud.Index)
 	if !ok {
 		return nil
 	}
-	there, err := c.mb.dir.Stat(path)
+	there, err := c.cloud.Dir.Stat(path)
 	if err != nil {
 		return err
 	}
@@ -309,11 +311,11 @@ func (w *work) inPlace(c *copyOf) error {
 // that can be committed are, whatever becomes of the others.
 func (m *Mirror) apply(works []*work) error {
 	for _, w := range works {
-		w.results = make([]error, len(m.members))
+		w.results = make([]error, m.clouds.N())
 	}
-	tried := m.ups()
-	for _, mb := range tried {
-		m.applyTo(mb, works)
+	tried := m.clouds.Ups()
+	for _, cl := range tried {
+		m.applyTo(cl, works)
 	}
 	var errs []error
 	for _, w := range works {
@@ -326,19 +328,19 @@ func (m *Mirror) apply(works []*work) error {
 
 // applyTo brings them to one cloud: at once, or, where that fails, each by
 // itself, so that an error is that of one file.
-func (m *Mirror) applyTo(mb *member, works []*work) {
+func (m *Mirror) applyTo(cl *clouds.Cloud, works []*work) {
 	var there []*work
 	for _, w := range works {
-		if w.f.copies[mb.index].writes() {
+		if w.f.copies[cl.Index].writes() {
 			there = append(there, w)
 		} else {
-			w.results[mb.index] = errNoCopy
+			w.results[cl.Index] = errNoCopy
 		}
 	}
-	err := m.applySteps(mb, there)
+	err := m.applySteps(cl, there)
 	for _, w := range there {
-		if w.results[mb.index] = err; err != nil && len(there) > 1 {
-			w.results[mb.index] = m.applySteps(mb, []*work{w})
+		if w.results[cl.Index] = err; err != nil && len(there) > 1 {
+			w.results[cl.Index] = m.applySteps(cl, []*work{w})
 		}
 	}
 }
@@ -350,11 +352,11 @@ var errNoCopy = fmt.Errorf("commit: %w", ErrMissing)
 // does. Committed records are gone where it was made, so that it cannot be
 // taken back: where the process lacked something it is made again, until every
 // cloud has it; a cloud that will not take it at all is put behind.
-func (m *Mirror) conclude(w *work, tried []*member) (made bool, err error) {
-	var lapses []lapse
+func (m *Mirror) conclude(w *work, tried []*clouds.Cloud) (made bool, err error) {
+	var lapses []clouds.Lapse
 	var first error
-	for _, mb := range tried {
-		why := w.results[mb.index]
+	for _, cl := range tried {
+		why := w.results[cl.Index]
 		if why == nil {
 			made = true
 			continue
@@ -362,18 +364,18 @@ func (m *Mirror) conclude(w *work, tried []*member) (made bool, err error) {
 		if first == nil || first == errNoCopy {
 			first = why
 		}
-		switch f := faultIn(mb, why); f {
-		case strayed:
-			w.stray(mb, why)
-		case starved, closing:
-			return false, fmt.Errorf("commit: cloud %s: %w", mb.name, why)
+		switch f := cl.Fault(why); f {
+		case clouds.Strayed:
+			w.stray(cl, why)
+		case clouds.Starved, clouds.Closing:
+			return false, fmt.Errorf("commit: cloud %s: %w", cl.Name, why)
 		default:
-			lapses = append(lapses, lapse{mb, why})
+			lapses = append(lapses, clouds.Lapse{Cloud: cl, Why: why})
 		}
 	}
 	switch {
 	case made:
-		return true, errors.Join(m.dropAll("commit", lapses), m.markDropped())
+		return true, errors.Join(m.clouds.DropAll("commit", lapses), m.clouds.Record())
 	case first == nil:
 		first = ErrNoCloud
 	}
@@ -381,22 +383,22 @@ func (m *Mirror) conclude(w *work, tried []*member) (made bool, err error) {
 }
 
 // stray takes a copy out that is not what was opened any more.
-func (w *work) stray(mb *member, why error) {
+func (w *work) stray(cl *clouds.Cloud, why error) {
 	w.f.mu.Lock()
 	defer w.f.mu.Unlock()
-	if c := w.f.copies[mb.index]; c.serves() {
+	if c := w.f.copies[cl.Index]; c.serves() {
 		c.err = why
-		w.f.m.logger.Warn("a copy is not the one that was opened", "cloud", mb.name, "file", w.f.n.ino, "error", why)
+		w.f.m.logger.Warn("a copy is not the one that was opened", "cloud", cl.Name, "file", w.f.n.ino, "error", why)
 	}
 }
 
-func (m *Mirror) applySteps(mb *member, works []*work) error {
-	if err := mb.dir.Check(); err != nil {
+func (m *Mirror) applySteps(cl *clouds.Cloud, works []*work) error {
+	if err := cl.Dir.Check(); err != nil {
 		return err
 	}
 	var sync []*copyOf
 	for _, w := range works {
-		c := w.f.copies[mb.index]
+		c := w.f.copies[cl.Index]
 		if err := w.inPlace(c); err != nil {
 			return err
 		}
@@ -408,11 +410,11 @@ func (m *Mirror) applySteps(mb *member, works []*work) error {
 			sync = append(sync, c)
 		}
 	}
-	if err := m.syncCopies(mb, sync); err != nil {
+	if err := m.syncCopies(cl, sync); err != nil {
 		return err
 	}
 	for _, w := range works {
-		if err := w.finish(w.f.copies[mb.index]); err != nil {
+		if err := w.finish(w.f.copies[cl.Index]); err != nil {
 			return err
 		}
 	}
@@ -421,13 +423,13 @@ func (m *Mirror) applySteps(mb *member, works []*work) error {
 
 // syncCopies makes records durable before a clean header says so: one file by
 // itself, several by one syncfs, unless that is not to be trusted.
-func (m *Mirror) syncCopies(mb *member, copies []*copyOf) error {
+func (m *Mirror) syncCopies(cl *clouds.Cloud, copies []*copyOf) error {
 	if len(copies) == 0 {
 		return nil
 	}
 	if len(copies) > 1 {
-		if s, err := mb.dir.Statfs(); err == nil && !s.Fuse {
-			return mb.dir.Syncfs()
+		if s, err := cl.Dir.Statfs(); err == nil && !s.Fuse {
+			return cl.Dir.Syncfs()
 		}
 	}
 	for _, c := range copies {

@@ -41,24 +41,7 @@ type SetAttr struct {
 	Mtime *time.Time
 }
 
-const (
-	permBits = 0o7777
-	sticky   = 0o1000
-
-	// headerDecides is the mode bit of a backing file whose header has mode
-	// and mtime.
-	headerDecides = sticky
-)
-
-// backingMode is the mode of a backing file. With moved its mtime is not the
-// file's, so that sync tools see a change that left size and mtime alone.
-func backingMode(mode uint32, moved bool) uint32 {
-	b := mode&0o777 | 0o400
-	if moved || mode&0o400 == 0 || mode&0o7000 != 0 {
-		b |= headerDecides
-	}
-	return b
-}
+const permBits = 0o7777
 
 // specialType is the header type of a node that mknod makes.
 func specialType(mode uint32) (cipher.Type, bool) {

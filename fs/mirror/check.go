@@ -29,7 +29,7 @@ func (f *file) refresh(c *copyOf) error {
 		return nil
 	}
 	if f.disk.Committed() {
-		h, keys, err := readHeader(c.mb, c.file)
+		h, keys, err := c.cloud.ReadHeader(c.file)
 		if err != nil {
 			return err
 		}
@@ -142,7 +142,7 @@ func (f *file) settle(c *copyOf) {
 		f.vouch(c)
 	default:
 		c.whole = differs
-		f.m.logger.Error("a copy holds records of different versions", "cloud", c.mb.name, "file", f.n.ino)
+		f.m.logger.Error("a copy holds records of different versions", "cloud", c.cloud.Name, "file", f.n.ino)
 	}
 }
 
@@ -186,7 +186,7 @@ func (c *copyOf) checked(ctime time.Time) (vault.Checked, error) {
 	if err == nil && !info.Ctime.Equal(ctime) {
 		err = ErrArriving
 	}
-	return vault.Checked{Cloud: c.mb.id, Ino: info.Ino, CommitID: c.head.CommitID, Ctime: ctime}, err
+	return vault.Checked{Cloud: c.cloud.ID, Ino: info.Ino, CommitID: c.head.CommitID, Ctime: ctime}, err
 }
 
 // recall believes a long copy that an earlier mount checked and nobody changed
@@ -375,7 +375,7 @@ func (f *file) settleStep(c *copyOf, commit cipher.ID, acc *cipher.Acc, lo int64
 		f.vouch(c)
 	default:
 		c.whole = differs
-		f.m.logger.Error("a copy holds records of different versions", "cloud", c.mb.name, "file", f.n.ino)
+		f.m.logger.Error("a copy holds records of different versions", "cloud", c.cloud.Name, "file", f.n.ino)
 	}
 	return next, true
 }

@@ -307,7 +307,7 @@ func (m *Mirror) relieve() error {
 // retire makes everything durable that is in the clouds and lets go of the
 // log entries that led there.
 func (m *Mirror) retire() error {
-	if err := m.markDropped(); err != nil {
+	if err := m.clouds.Record(); err != nil {
 		return err
 	}
 	m.names.RLock()
@@ -321,7 +321,7 @@ func (m *Mirror) retire() error {
 	ledger := m.commits.ledger
 	m.commits.ledger = nil
 	m.commits.mu.Unlock()
-	if err := m.syncClouds(); err != nil {
+	if err := m.clouds.Sync(); err != nil {
 		return err
 	}
 	if len(ledger) > 0 {
@@ -338,14 +338,6 @@ func (m *Mirror) retire() error {
 	// What is retired must not come back by a power cut: the names may go on
 	// without it before the log is synced again.
 	return m.log.Sync()
-}
-
-// syncClouds makes everything durable in every cloud that is up, or that is up
-// after it.
-func (m *Mirror) syncClouds() error {
-	c := change{what: "sync", undo: harmless, do: func(mb *member) error { return errors.Join(mb.dir.Check(), mb.dir.Syncfs()) }}
-	_, err := m.each(c)
-	return err
 }
 
 // maxKept bounds the log, in bytes, that is kept for what a replay could not
@@ -377,7 +369,7 @@ func (m *Mirror) Sync() error {
 }
 
 func (m *Mirror) sync() error {
-	if m.readOnly {
+	if m.clouds.ReadOnly() {
 		return nil
 	}
 	err := m.round(m.commits.collect(func(*file) bool { return true }))

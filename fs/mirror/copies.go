@@ -6,6 +6,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -16,11 +18,11 @@ import (
 
 // copyOf is one cloud's copy of an open file.
 type copyOf struct {
-	mb   *member
-	file cloud.File // nil when it cannot be opened
-	keys *cipher.File
-	head *cipher.Header // as last read or written here
-	err  error          // why it does not serve; nil when it is at the file's version
+	cloud *clouds.Cloud
+	file  cloud.File // nil when it cannot be opened
+	keys  *cipher.File
+	head  *cipher.Header // as last read or written here
+	err   error          // why it does not serve; nil when it is at the file's version
 
 	writable error  // why it cannot be written; nil when it can
 	temp     string // the entry of a fresh backing file that is not in place yet
@@ -52,7 +54,7 @@ func (c *copyOf) serves() bool { return c != nil && c.file != nil && c.err == ni
 
 // writes reports whether the copy gets this mount's changes.
 func (c *copyOf) writes() bool {
-	return c.serves() && c.mb.up() && (c.writable == nil || c.writable == errLater)
+	return c.serves() && c.cloud.Up() && (c.writable == nil || c.writable == errLater)
 }
 
 func (c *copyOf) close() {
@@ -68,20 +70,20 @@ func (c *copyOf) close() {
 
 // loadCopy opens one cloud's copy and reads its header. The caller holds
 // Mirror.names.
-func (m *Mirror) loadCopy(n *Node, mb *member) *copyOf {
-	c := &copyOf{mb: mb}
-	path, ok := n.path(mb.index)
+func (m *Mirror) loadCopy(n *Node, cl *clouds.Cloud) *copyOf {
+	c := &copyOf{cloud: cl}
+	path, ok := n.path(cl.Index)
 	if !ok {
 		c.err = ErrMissing
 		return c
 	}
-	if c.err = c.open(path, m.readOnly || !mb.up(), !m.owners); c.err != nil {
+	if c.err = c.open(path, m.clouds.ReadOnly() || !cl.Up(), !m.owners); c.err != nil {
 		return c
 	}
 	info, err := c.file.Stat()
 	if err == nil {
 		c.ctime = info.Ctime
-		c.head, c.keys, err = readHeader(mb, c.file)
+		c.head, c.keys, err = cl.ReadHeader(c.file)
 	}
 	switch {
 	case errors.Is(err, ErrTruncated), errors.Is(err, cipher.ErrNewer):
@@ -105,8 +107,8 @@ var errLater = errors.New("not opened for writing yet")
 // openForWriting makes good what was put off. It fails where that must be
 // tried again. The caller holds Mirror.names and file.mu.
 func (c *copyOf) openForWriting(path string) error {
-	file, err := c.mb.dir.Open(path, true)
-	if f := faultOf(err); f == starved || f == closing {
+	file, err := c.cloud.Dir.Open(path, true)
+	if clouds.FaultOf(err).Ours() {
 		return err
 	}
 	if c.writable = err; err != nil {
@@ -133,23 +135,23 @@ func (c *copyOf) open(path string, readOnly, later bool) error {
 	var err error
 	if later && !readOnly {
 		c.writable = errLater
-		c.file, err = c.mb.dir.Open(path, false)
-		if missing(err) {
+		c.file, err = c.cloud.Dir.Open(path, false)
+		if replica.Missing(err) {
 			return ErrMissing
 		}
 		return err
 	}
 	if !readOnly {
-		if c.file, c.writable = c.mb.dir.Open(path, true); c.writable == nil {
+		if c.file, c.writable = c.cloud.Dir.Open(path, true); c.writable == nil {
 			return nil
 		}
-		if missing(c.writable) {
+		if replica.Missing(c.writable) {
 			return ErrMissing
 		}
 	} else {
 		c.writable = ErrReadOnly
 	}
-	if c.file, err = c.mb.dir.Open(path, false); missing(err) {
+	if c.file, err = c.cloud.Dir.Open(path, false); replica.Missing(err) {
 		return ErrMissing
 	}
 	return err
@@ -160,7 +162,7 @@ func (c *copyOf) open(path string, readOnly, later bool) error {
 func compare(copies []*copyOf) *cipher.Header {
 	var best *cipher.Header
 	for _, c := range copies {
-		if !c.serves() || !c.mb.up() {
+		if !c.serves() || !c.cloud.Up() {
 			continue
 		}
 		if best == nil || sameFile(best, c.head) && cipher.Compare(c.head.Version, best.Version) == cipher.Greater {
@@ -206,7 +208,7 @@ func starvation(copies []*copyOf) error {
 			continue
 		}
 		for _, err := range []error{c.err, c.writable} {
-			if f := faultOf(err); err != errLater && (f == starved || f == closing) {
+			if err != errLater && clouds.FaultOf(err).Ours() {
 				return err
 			}
 		}
@@ -215,11 +217,11 @@ func starvation(copies []*copyOf) error {
 }
 
 // unreadable is the error when no copy serves.
-func unreadable(what string, copies []*copyOf, members []*member) error {
+func unreadable(what string, copies []*copyOf, members []*clouds.Cloud) error {
 	e := &UnreadableError{What: what}
-	for _, mb := range members {
+	for _, cl := range members {
 		var reason error
-		switch c := copies[mb.index]; {
+		switch c := copies[cl.Index]; {
 		case c == nil:
 			reason = errors.New("absent")
 		case c.err != nil:
@@ -227,43 +229,32 @@ func unreadable(what string, copies []*copyOf, members []*member) error {
 		default:
 			reason = ErrDamaged
 		}
-		e.Clouds = append(e.Clouds, CloudError{mb.name, reason})
+		e.Clouds = append(e.Clouds, CloudError{cl.Name, reason})
 	}
 	return e
 }
 
-// peekDevice is peek that also reads a device's numbers, which stat shows; 0
-// for anything else.
-func (m *Mirror) peekDevice(mb *member, path string) (*cipher.Header, uint32, error) {
-	file, err := mb.dir.Open(path, false)
+// headDevice reads the header at a path, and of a device its numbers, which
+// stat shows; 0 for anything else.
+func headDevice(cl *clouds.Cloud, path string) (*cipher.Header, uint32, error) {
+	c, err := cl.Open(path, false)
 	if err != nil {
 		return nil, 0, err
 	}
-	c := &copyOf{mb: mb, file: file}
-	defer c.close()
-	if c.head, c.keys, err = readHeader(mb, file); err != nil {
-		return nil, 0, err
+	defer c.Close()
+	if c.Head.Type != cipher.TypeChar && c.Head.Type != cipher.TypeBlock {
+		return c.Head, 0, nil
 	}
-	if c.head.Type != cipher.TypeChar && c.head.Type != cipher.TypeBlock {
-		return c.head, 0, nil
-	}
-	content := make([]byte, c.head.Length)
-	id, ok := readRecord(c, m.layout, 0, content)
-	if !ok || !c.head.Version.Covers(id) {
+	content, id, state := c.One(0, c.Head.Length)
+	if state != cipher.RecordOK || !c.Head.Version.Covers(id) {
 		return nil, 0, fmt.Errorf("device: %w", ErrDamaged)
 	}
 	d, err := cipher.ParseDevice(content)
-	return c.head, uint32(unix.Mkdev(d.Major, d.Minor)), err
+	return c.Head, uint32(unix.Mkdev(d.Major, d.Minor)), err
 }
 
-// readRecord reads and verifies one record.
-func readRecord(c *copyOf, layout cipher.Layout, i int64, plain []byte) (id cipher.WriteID, ok bool) {
-	id, err := recordAt(c, layout, i, plain)
-	return id, err == nil
-}
-
-// recordAt is readRecord that tells what is wrong: ErrTruncated where the file
-// ends before it, ErrDamaged where it does not verify, a hole included, or why
+// recordAt reads and verifies one record. It tells what is wrong: ErrTruncated
+// where the file ends before it, ErrDamaged where it does not verify, a hole included, or why
 // it cannot be read.
 func recordAt(c *copyOf, layout cipher.Layout, i int64, plain []byte) (id cipher.WriteID, err error) {
 	raw := make([]byte, len(plain)+cipher.RecordOverhead)

@@ -5,6 +5,9 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -51,58 +54,34 @@ func (m *Mirror) vacant(dir *Node, name string, mode uint32, o Owner) (*site, er
 	if a.Mode&unix.S_ISGID != 0 {
 		o.GID = a.GID
 	}
-	return &site{dir: dir, link: link{dir, name, enc}, plain: join(plain, name), mode: mode & permBits, owner: o}, nil
+	return &site{dir: dir, link: link{dir, name, enc}, plain: replica.Join(plain, name), mode: mode & permBits, owner: o}, nil
 }
 
 // path is the new entry's path in a cloud.
 func (s *site) path(k int, special bool) string {
 	dir, _ := s.dir.path(k)
-	return join(dir, entryIn(s.link.enc, k, special))
+	return replica.Join(dir, replica.Entry(s.link.enc[k], special))
 }
 
-// putSidecar writes the sidecar of a long name before its entry. One that is
-// there in part is told by its hash, and written again.
-func (m *Mirror) putSidecar(mb *member, dir *Node, enc []cipher.Name) error {
-	path, _ := dir.path(mb.index)
-	return m.putSidecarAt(mb, path, enc[mb.index])
-}
-
-func (m *Mirror) putSidecarAt(mb *member, path string, e cipher.Name) error {
-	if e.Sidecar == "" {
-		return nil
-	}
-	side := join(path, string(e.Sidecar))
-	have, err := readSidecar(mb.dir, side)
-	if err == nil && string(have) == string(e.SidecarData) {
-		return nil
-	}
-	f, err := mb.dir.Create(side, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		f, err = mb.dir.Open(side, true)
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := f.WriteAt(e.SidecarData, 0); err != nil {
-		return err
-	}
-	return f.Truncate(int64(len(e.SidecarData)))
+// putSidecar writes the sidecar of a long name before its entry.
+func (m *Mirror) putSidecar(cl *clouds.Cloud, dir *Node, enc []cipher.Name) error {
+	path, _ := dir.path(cl.Index)
+	return cl.PutSidecar(path, enc[cl.Index])
 }
 
 // dropSidecar removes the sidecar of a name that is gone. One that stays is
 // harmless.
-func (m *Mirror) dropSidecar(mb *member, dir *Node, enc []cipher.Name) {
-	e := enc[mb.index]
+func (m *Mirror) dropSidecar(cl *clouds.Cloud, dir *Node, enc []cipher.Name) {
+	e := enc[cl.Index]
 	if e.Sidecar == "" {
 		return
 	}
-	path, ok := dir.path(mb.index)
+	path, ok := dir.path(cl.Index)
 	if !ok {
 		return
 	}
-	if err := mb.dir.Remove(join(path, string(e.Sidecar))); err != nil && !missing(err) {
-		m.logger.Warn("a sidecar stays behind", "cloud", mb.name, "error", err)
+	if err := cl.Dir.Remove(replica.Join(path, string(e.Sidecar))); err != nil && !replica.Missing(err) {
+		m.logger.Warn("a sidecar stays behind", "cloud", cl.Name, "error", err)
 	}
 }
 
@@ -119,7 +98,7 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 		return nil, nil, err
 	}
 	defer m.leave()
-	if err := m.admit(); err != nil {
+	if err := m.clouds.Admit(); err != nil {
 		return nil, nil, err
 	}
 	m.names.Lock()
@@ -137,18 +116,18 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 	f.mu.Unlock()
 	made := false
 	if err == nil {
-		made, err = m.operate(f.n.lastEntry.Load(), change{
-			what: "create",
-			do:   func(mb *member) error { return m.createCopy(s, f.copies[mb.index], f.base.Head.FileID) },
-			undo: func(mb *member) error { return f.copies[mb.index].uncreate(s.path(mb.index, false)) },
-			skip: func(mb *member, _ error) { f.copies[mb.index] = nil },
+		made, err = m.operate(f.n.lastEntry.Load(), clouds.Change{
+			What: "create",
+			Do:   func(cl *clouds.Cloud) error { return m.createCopy(s, f.copies[cl.Index], f.base.Head.FileID) },
+			Undo: func(cl *clouds.Cloud) error { return f.copies[cl.Index].uncreate(s.path(cl.Index, false)) },
+			Skip: func(cl *clouds.Cloud, _ error) { f.copies[cl.Index] = nil },
 		})
 	}
 	if !made {
 		m.abandon(f)
 		return nil, nil, err
 	}
-	backing := make([]uint64, len(m.members))
+	backing := make([]uint64, m.clouds.N())
 	lead := -1
 	for k, c := range f.copies {
 		if c == nil || c.file == nil || c.made == nil {
@@ -170,26 +149,26 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 func (m *Mirror) newFile(s *site) *file {
 	now := m.clock()
 	f := &file{
-		m: m, order: m.orders.Add(1), refs: 1, copies: make([]*copyOf, len(m.members)),
+		m: m, order: m.orders.Add(1), refs: 1, copies: make([]*copyOf, m.clouds.N()),
 		pending: newLayer(), logged: newLayer(), moving: newLayer(),
 		mode: s.mode, uid: s.owner.UID, gid: s.owner.GID, mtime: now, ctime: now, attrs: true, dirtySince: now,
-		accs: make([]cipher.Acc, len(m.members)),
+		accs: make([]cipher.Acc, m.clouds.N()),
 	}
 	f.base.Head = cipher.Header{Type: cipher.TypeFile, FileID: random16()}
 	f.n = &Node{m: m, kind: unix.S_IFREG, refs: 2, id: f.base.Head.FileID} // the caller's, and the open file's
-	for _, mb := range m.ups() {
-		f.copies[mb.index] = &copyOf{mb: mb, head: &cipher.Header{Salt: random16()}}
+	for _, cl := range m.clouds.Ups() {
+		f.copies[cl.Index] = &copyOf{cloud: cl, head: &cipher.Header{Salt: random16()}}
 	}
 	return f
 }
 
 // createCopy makes one cloud's backing file.
 func (m *Mirror) createCopy(s *site, c *copyOf, id cipher.ID) error {
-	if err := m.putSidecar(c.mb, s.dir, s.link.enc); err != nil {
+	if err := m.putSidecar(c.cloud, s.dir, s.link.enc); err != nil {
 		return err
 	}
-	path := s.path(c.mb.index, false)
-	if err := c.create(path, backingMode(s.mode, false), id); err != nil {
+	path := s.path(c.cloud.Index, false)
+	if err := c.create(path, cipher.BackingMode(s.mode, false), id); err != nil {
 		return err
 	}
 	info, err := c.file.Stat()
@@ -220,7 +199,7 @@ func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 		return nil, err
 	}
 	defer m.leave()
-	if err := m.admit(); err != nil {
+	if err := m.clouds.Admit(); err != nil {
 		return nil, err
 	}
 	m.names.Lock()
@@ -236,10 +215,10 @@ func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := m.operate(seq, change{
-		what: "mkdir",
-		do:   func(mb *member) error { return m.makeDir(mb, s) },
-		undo: func(mb *member) error { return mb.dir.Rmdir(s.path(mb.index, false)) },
+	made, err := m.operate(seq, clouds.Change{
+		What: "mkdir",
+		Do:   func(cl *clouds.Cloud) error { return m.makeDir(cl, s) },
+		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Rmdir(s.path(cl.Index, false)) },
 	})
 	if !made || err != nil {
 		return nil, err
@@ -247,17 +226,17 @@ func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 	return m.adoptNew(s)
 }
 
-func (m *Mirror) makeDir(mb *member, s *site) error {
-	if err := m.putSidecar(mb, s.dir, s.link.enc); err != nil {
+func (m *Mirror) makeDir(cl *clouds.Cloud, s *site) error {
+	if err := m.putSidecar(cl, s.dir, s.link.enc); err != nil {
 		return err
 	}
-	path := s.path(mb.index, false)
-	if err := mb.dir.Mkdir(path, s.mode); err != nil {
+	path := s.path(cl.Index, false)
+	if err := cl.Dir.Mkdir(path, s.mode); err != nil {
 		return err
 	}
 	if m.owners {
-		if err := mb.dir.Chown(path, int(s.owner.UID), int(s.owner.GID)); err != nil {
-			return errors.Join(err, mb.dir.Rmdir(path))
+		if err := cl.Dir.Chown(path, int(s.owner.UID), int(s.owner.GID)); err != nil {
+			return errors.Join(err, cl.Dir.Rmdir(path))
 		}
 	}
 	return nil
@@ -282,7 +261,7 @@ func (n *Node) Link(name string, target *Node) error {
 		return err
 	}
 	defer m.leave()
-	if err := m.admit(); err != nil {
+	if err := m.clouds.Admit(); err != nil {
 		return err
 	}
 	unlock, err := m.lockNodes(target)
@@ -306,16 +285,16 @@ func (n *Node) Link(name string, target *Node) error {
 	if err != nil {
 		return err
 	}
-	made, err := m.operate(seq, change{
-		what: "link",
-		do: func(mb *member) error {
-			if err := m.putSidecar(mb, s.dir, s.link.enc); err != nil {
+	made, err := m.operate(seq, clouds.Change{
+		What: "link",
+		Do: func(cl *clouds.Cloud) error {
+			if err := m.putSidecar(cl, s.dir, s.link.enc); err != nil {
 				return err
 			}
-			old, _ := target.path(mb.index)
-			return mb.dir.Link(old, s.path(mb.index, target.special()))
+			old, _ := target.path(cl.Index)
+			return cl.Dir.Link(old, s.path(cl.Index, target.special()))
 		},
-		undo: func(mb *member) error { return mb.dir.Remove(s.path(mb.index, target.special())) },
+		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.path(cl.Index, target.special())) },
 	})
 	if made {
 		m.tree.Lock()

@@ -10,14 +10,12 @@
 // goes on. Nothing is served that did not verify.
 //
 // It never parses a FUSE request, never knows an errno number, and never
-// writes to a cloud that is absent or behind.
+// writes to a cloud that is absent or behind. Which those are, and what becomes of
+// a change that one of them does not make, is package clouds'.
 //
 // # Where things are
 //
 //	mirror.go    Config, New, Close: the parts put together
-//	member.go    one cloud of the mirror, and what becomes of one that fails
-//	fault.go     whose an error is: the cloud's, the program's, the process's
-//	settle.go    a change in cloud after cloud, and what becomes of their errors
 //	node.go      files and directories by name, path and inode
 //	lookup.go    the merged view of names: lookup, attributes, directories
 //	create.go    create, mkdir, link
@@ -55,8 +53,7 @@
 //	Mirror.tree     the maps of live nodes
 //	committer.mu    which files the log is kept for, and what waits for a round
 //	Mirror.revoking operations that failed and are in the log
-//	Mirror.dropping one cloud at a time is put behind
-//	member.mu       one cloud's state
 //
-// Package lock has the whole order, and checks it under the race detector.
+// Those of package clouds come after them. Package lock has the whole order, and
+// checks it under the race detector.
 package mirror

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
 // Errors of the merged view. Together with fs.ErrNotExist, fs.ErrExist and
@@ -15,25 +18,25 @@ var (
 	ErrNotEmpty    = errors.New("directory not empty")
 	ErrNameTooLong = errors.New("name too long")
 	ErrInvalid     = errors.New("invalid argument")
-	ErrReadOnly    = errors.New("read-only filesystem")
+	ErrReadOnly    = clouds.ErrReadOnly
 	ErrNoAttr      = errors.New("no such attribute")
-	ErrUnsupported = errors.New("not supported")
+	ErrUnsupported = clouds.ErrUnsupported
 	ErrTooLarge    = errors.New("file too large")
-	ErrStale       = errors.New("replaced behind the mount")
+	ErrStale       = replica.ErrStale
 	ErrNoData      = errors.New("no data beyond this offset")
-	ErrNoCloud     = errors.New("no cloud is available")
-	ErrClosed      = errors.New("closed")
+	ErrNoCloud     = clouds.ErrNoCloud
+	ErrClosed      = clouds.ErrClosed
 )
 
 // Reasons why one cloud's copy does not serve; an UnreadableError holds one
 // for each cloud.
 var (
-	ErrArriving  = errors.New("arriving: changed elsewhere and not whole yet")
-	ErrTruncated = errors.New("truncated")
-	ErrDamaged   = errors.New("damaged")
-	ErrOlder     = errors.New("an older version")
-	ErrConflict  = errors.New("a conflicting version")
-	ErrMissing   = errors.New("missing")
+	ErrArriving  = replica.ErrArriving
+	ErrTruncated = replica.ErrTruncated
+	ErrDamaged   = replica.ErrDamaged
+	ErrOlder     = replica.ErrOlder
+	ErrConflict  = replica.ErrConflict
+	ErrMissing   = replica.ErrMissing
 )
 
 // CloudError is what one cloud answered.

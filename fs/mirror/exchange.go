@@ -4,6 +4,9 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
@@ -25,21 +28,21 @@ func (m *Mirror) swap(mv *move) error {
 	if !ok || !newOK {
 		return fs.ErrNotExist
 	}
-	e := &journal.Entry{Op: journal.OpExchange, Path: []byte(join(plain, mv.name)), To: []byte(join(newPlain, mv.newName)), Kind: mv.src.kind, Over: mv.dst.kind}
+	e := &journal.Entry{Op: journal.OpExchange, Path: []byte(replica.Join(plain, mv.name)), To: []byte(replica.Join(newPlain, mv.newName)), Kind: mv.src.kind, Over: mv.dst.kind}
 	one, _ := m.identity(mv.src)
 	other, _ := m.identity(mv.dst)
 	e.File, e.Handles, e.Other = one.File, one.Handles, other
-	for range m.members {
+	for range m.clouds.All() {
 		e.Temps = append(e.Temps, tempName())
 	}
 	seq, err := m.appendDurably(e)
 	if err != nil {
 		return err
 	}
-	made, err := m.operate(seq, change{
-		what: "exchange",
-		do:   func(mb *member) error { return m.swapIn(mb, mv, e.Temps[mb.index]) },
-		undo: func(mb *member) error { return m.swapBack(mb, mv, e.Temps[mb.index]) },
+	made, err := m.operate(seq, clouds.Change{
+		What: "exchange",
+		Do:   func(cl *clouds.Cloud) error { return m.swapIn(cl, mv, e.Temps[cl.Index]) },
+		Undo: func(cl *clouds.Cloud) error { return m.swapBack(cl, mv, e.Temps[cl.Index]) },
 	})
 	if made {
 		m.tree.Lock()
@@ -65,14 +68,14 @@ func (m *Mirror) identity(n *Node) (*journal.Identity, cipher.Vector) {
 // handles are what finds a directory in each cloud wherever it is; nil where
 // the cloud has no such thing. The caller holds Mirror.names.
 func (m *Mirror) handles(n *Node) [][]byte {
-	list := make([][]byte, len(m.members))
-	for _, mb := range m.ups() {
-		path, ok := n.path(mb.index)
+	list := make([][]byte, m.clouds.N())
+	for _, cl := range m.clouds.Ups() {
+		path, ok := n.path(cl.Index)
 		if !ok {
 			continue
 		}
-		if h, err := mb.dir.Handle(path); err == nil {
-			list[mb.index] = h
+		if h, err := cl.Dir.Handle(path); err == nil {
+			list[cl.Index] = h
 		}
 	}
 	return list
@@ -92,43 +95,43 @@ func (mv *move) sides(k int) (src, dst [2]string) {
 	from, _ := mv.from.path(k)
 	to, _ := mv.to.path(k)
 	a, b := mv.src.special(), mv.dst.special()
-	src = [2]string{join(from, entryIn(mv.enc, k, a)), join(to, entryIn(mv.newEnc, k, a))}
-	dst = [2]string{join(to, entryIn(mv.newEnc, k, b)), join(from, entryIn(mv.enc, k, b))}
+	src = [2]string{replica.Join(from, replica.Entry(mv.enc[k], a)), replica.Join(to, replica.Entry(mv.newEnc[k], a))}
+	dst = [2]string{replica.Join(to, replica.Entry(mv.newEnc[k], b)), replica.Join(from, replica.Entry(mv.enc[k], b))}
 	return src, dst
 }
 
 // swapIn exchanges in one cloud.
-func (m *Mirror) swapIn(mb *member, mv *move, temp string) error {
-	src, dst := mv.sides(mb.index)
-	if err := errors.Join(m.putSidecar(mb, mv.from, mv.enc), m.putSidecar(mb, mv.to, mv.newEnc)); err != nil {
+func (m *Mirror) swapIn(cl *clouds.Cloud, mv *move, temp string) error {
+	src, dst := mv.sides(cl.Index)
+	if err := errors.Join(m.putSidecar(cl, mv.from, mv.enc), m.putSidecar(cl, mv.to, mv.newEnc)); err != nil {
 		return err
 	}
-	return m.swapSides(mb, mv, temp, [2][2]string{src, dst})
+	return m.swapSides(cl, mv, temp, [2][2]string{src, dst})
 }
 
 // swapBack undoes swapIn.
-func (m *Mirror) swapBack(mb *member, mv *move, temp string) error {
-	src, dst := mv.sides(mb.index)
-	return m.swapSides(mb, mv, temp, [2][2]string{{src[1], src[0]}, {dst[1], dst[0]}})
+func (m *Mirror) swapBack(cl *clouds.Cloud, mv *move, temp string) error {
+	src, dst := mv.sides(cl.Index)
+	return m.swapSides(cl, mv, temp, [2][2]string{{src[1], src[0]}, {dst[1], dst[0]}})
 }
 
 // swapSides moves both sides. Of a cloud that has one, that moves.
-func (m *Mirror) swapSides(mb *member, mv *move, temp string, sides [2][2]string) error {
+func (m *Mirror) swapSides(cl *clouds.Cloud, mv *move, temp string, sides [2][2]string) error {
 	src, dst := sides[0], sides[1]
-	switch hasSrc, hasDst := mv.srcAt.has[mb.index], mv.dstAt.has[mb.index]; {
+	switch hasSrc, hasDst := mv.srcAt.has[cl.Index], mv.dstAt.has[cl.Index]; {
 	case hasSrc && !hasDst:
-		return mb.dir.Rename(src[0], src[1])
+		return cl.Dir.Rename(src[0], src[1])
 	case hasDst && !hasSrc:
-		return mb.dir.Rename(dst[0], dst[1])
+		return cl.Dir.Rename(dst[0], dst[1])
 	}
 	if mv.src.special() == mv.dst.special() {
-		err := mb.dir.Exchange(src[0], dst[0])
+		err := cl.Dir.Exchange(src[0], dst[0])
 		if !errors.Is(err, cloud.ErrUnsupported) {
 			return err
 		}
 	}
-	to, _ := mv.to.path(mb.index)
-	return swapPaths(mb.dir, join(to, temp), src, dst)
+	to, _ := mv.to.path(cl.Index)
+	return swapPaths(cl.Dir, replica.Join(to, temp), src, dst)
 }
 
 // swapPaths exchanges two entries by way of a temporary name: each moves from

@@ -153,7 +153,7 @@ func (f *file) look() {
 	seen := sight{}
 	if c.serves() {
 		if info, err := c.file.Stat(); err == nil {
-			seen = sight{true, c.mb.index, info.Size, info.Mtime}
+			seen = sight{true, c.cloud.Index, info.Size, info.Mtime}
 		}
 	}
 	f.m.tree.Lock()
@@ -194,7 +194,7 @@ func (m *Mirror) replacedBehind(f *file) bool {
 	if !ok || !c.serves() {
 		return false
 	}
-	there, err := c.mb.dir.Stat(path)
+	there, err := c.cloud.Dir.Stat(path)
 	if err != nil {
 		return false
 	}
@@ -209,10 +209,10 @@ func (m *Mirror) load(n *Node) (*file, error) {
 	if n.gone() {
 		return nil, ErrStale
 	}
-	f := &file{m: m, n: n, order: m.orders.Add(1), refs: 1, copies: make([]*copyOf, len(m.members)), pending: newLayer(), logged: newLayer(), moving: newLayer()}
-	for k, mb := range m.members {
-		if mb.dir != nil {
-			f.copies[k] = m.loadCopy(n, mb)
+	f := &file{m: m, n: n, order: m.orders.Add(1), refs: 1, copies: make([]*copyOf, m.clouds.N()), pending: newLayer(), logged: newLayer(), moving: newLayer()}
+	for k, cl := range m.clouds.All() {
+		if cl.Dir != nil {
+			f.copies[k] = m.loadCopy(n, cl)
 		}
 	}
 	best := compare(f.copies)
@@ -221,7 +221,7 @@ func (m *Mirror) load(n *Node) (*file, error) {
 		return nil, fmt.Errorf("open: %w", err)
 	}
 	if best == nil {
-		err := unreadable("open", f.copies, m.members)
+		err := unreadable("open", f.copies, m.clouds.All())
 		f.closeCopies()
 		m.logger.Error("a file cannot be opened", "file", n.ino, "error", err)
 		return nil, err
@@ -246,7 +246,7 @@ func (f *file) adoptVersion(h *cipher.Header) {
 			continue
 		}
 		f.base.Accs[k] = c.head.Acc
-		if f.source < 0 || !f.copies[f.source].mb.up() && c.mb.up() {
+		if f.source < 0 || !f.copies[f.source].cloud.Up() && c.cloud.Up() {
 			f.source = k
 		}
 	}
@@ -268,7 +268,7 @@ func (f *file) attr() (Attr, error) {
 	}
 	info, err := c.file.Stat()
 	if err != nil {
-		return Attr{}, fmt.Errorf("stat: cloud %s: %w", c.mb.name, err)
+		return Attr{}, fmt.Errorf("stat: cloud %s: %w", c.cloud.Name, err)
 	}
 	a := fromInfo(f.n.ino, info)
 	a.Size, a.Mode, a.Mtime = f.length, f.n.kind|f.mode, f.mtime
@@ -292,7 +292,7 @@ func (f *file) attr() (Attr, error) {
 
 // current returns the copy that is read, moving on when its cloud went out.
 func (f *file) current() *copyOf {
-	if c := f.copies[f.source]; c.serves() && (c.mb.up() || c.temp == "") {
+	if c := f.copies[f.source]; c.serves() && (c.cloud.Up() || c.temp == "") {
 		return c
 	}
 	for k, c := range f.copies {

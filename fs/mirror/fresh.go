@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
@@ -68,30 +71,30 @@ func (f *file) makeFresh() ([]*copyOf, error) {
 	}
 	fresh := make([]*copyOf, len(f.copies))
 	e := &journal.Entry{Op: journal.OpFresh, Salts: make([][]byte, len(f.copies)), Temps: make([]string, len(f.copies))}
-	var members []*member
+	var members []*clouds.Cloud
 	for _, c := range f.targets() {
-		k := c.mb.index
+		k := c.cloud.Index
 		salt := random16()
 		e.Salts[k], e.Temps[k] = salt[:], tempName()
-		fresh[k] = &copyOf{mb: c.mb, temp: e.Temps[k], tempDir: dir, head: &cipher.Header{Salt: salt}}
-		members = append(members, c.mb)
+		fresh[k] = &copyOf{cloud: c.cloud, temp: e.Temps[k], tempDir: dir, head: &cipher.Header{Salt: salt}}
+		members = append(members, c.cloud)
 	}
 	if err := f.record(e); err != nil {
 		return nil, err
 	}
 	seq := f.n.lastEntry.Load()
-	made, err := f.m.settle(change{
-		what: "create",
-		do: func(mb *member) error {
-			c := fresh[mb.index]
-			path, _ := dir.path(mb.index)
-			return keepTimes(mb.dir, path, func() error {
-				return c.create(join(path, c.temp), backingMode(f.mode, false), f.base.Head.FileID)
+	made, err := f.m.clouds.Settle(clouds.Change{
+		What: "create",
+		Do: func(cl *clouds.Cloud) error {
+			c := fresh[cl.Index]
+			path, _ := dir.path(cl.Index)
+			return keepTimes(cl.Dir, path, func() error {
+				return c.create(replica.Join(path, c.temp), cipher.BackingMode(f.mode, false), f.base.Head.FileID)
 			})
 		},
-		undo: func(mb *member) error {
-			path, _ := dir.path(mb.index)
-			return fresh[mb.index].uncreate(join(path, fresh[mb.index].temp))
+		Undo: func(cl *clouds.Cloud) error {
+			path, _ := dir.path(cl.Index)
+			return fresh[cl.Index].uncreate(replica.Join(path, fresh[cl.Index].temp))
 		},
 	}, members)
 	if !made {
@@ -104,10 +107,10 @@ func (f *file) makeFresh() ([]*copyOf, error) {
 // yet.
 func (c *copyOf) create(path string, perm uint32, id cipher.ID) error {
 	var err error
-	if c.keys, err = c.mb.keys.NewFile(cipher.TypeFile, c.head.Salt); err != nil {
+	if c.keys, err = c.cloud.Keys.NewFile(cipher.TypeFile, c.head.Salt); err != nil {
 		return err
 	}
-	if c.file, err = c.mb.dir.Create(path, perm); err != nil {
+	if c.file, err = c.cloud.Dir.Create(path, perm); err != nil {
 		return err
 	}
 	if err := c.begin(id); err != nil {
@@ -119,12 +122,12 @@ func (c *copyOf) create(path string, perm uint32, id cipher.ID) error {
 // uncreate removes a backing file that was just made.
 func (c *copyOf) uncreate(path string) error {
 	c.close()
-	return c.mb.dir.Remove(path)
+	return c.cloud.Dir.Remove(path)
 }
 
 // begin writes the header of a file that has no version yet.
 func (c *copyOf) begin(id cipher.ID) error {
-	empty := journal.Sealed{Head: cipher.Header{Type: cipher.TypeFile, FileID: id, Flags: cipher.Dirty}, Accs: make([]cipher.Acc, c.mb.index+1)}
+	empty := journal.Sealed{Head: cipher.Header{Type: cipher.TypeFile, FileID: id, Flags: cipher.Dirty}, Accs: make([]cipher.Acc, c.cloud.Index+1)}
 	if err := c.writeHeader(&empty); err != nil {
 		return err
 	}
@@ -190,13 +193,13 @@ func (m *Mirror) putInPlace(n *Node, c *copyOf) error {
 	}
 	m.names.RLock()
 	defer m.names.RUnlock()
-	k := c.mb.index
+	k := c.cloud.Index
 	dir, _ := c.tempDir.path(k)
 	path, ok := n.path(k)
 	if !ok {
 		return fmt.Errorf("put in place: %w", ErrStale)
 	}
-	err := keepTimes(c.mb.dir, dir, func() error { return c.mb.dir.Rename(join(dir, c.temp), path) })
+	err := keepTimes(c.cloud.Dir, dir, func() error { return c.cloud.Dir.Rename(replica.Join(dir, c.temp), path) })
 	if err != nil {
 		return err
 	}
@@ -218,11 +221,11 @@ func (m *Mirror) putInPlace(n *Node, c *copyOf) error {
 func (m *Mirror) copyXattrs(n *Node, c *copyOf) error {
 	m.names.RLock()
 	defer m.names.RUnlock()
-	path, ok := n.path(c.mb.index)
+	path, ok := n.path(c.cloud.Index)
 	if !ok {
 		return nil
 	}
-	names, err := c.mb.dir.Listxattr(path)
+	names, err := c.cloud.Dir.Listxattr(path)
 	if err != nil {
 		return nil
 	}
@@ -230,7 +233,7 @@ func (m *Mirror) copyXattrs(n *Node, c *copyOf) error {
 		if !ownXattr(name) {
 			continue
 		}
-		value, err := c.mb.dir.Getxattr(path, name)
+		value, err := c.cloud.Dir.Getxattr(path, name)
 		if err != nil {
 			return err
 		}
@@ -248,12 +251,12 @@ func (f *file) discard() {
 		if c == nil || c.temp == "" {
 			continue
 		}
-		dir, ok := c.tempDir.path(c.mb.index)
+		dir, ok := c.tempDir.path(c.cloud.Index)
 		if !ok {
 			continue
 		}
-		if err := c.mb.dir.Remove(join(dir, c.temp)); err != nil && !missing(err) {
-			f.m.logger.Warn("a temporary file stays behind", "cloud", c.mb.name, "error", err)
+		if err := c.cloud.Dir.Remove(replica.Join(dir, c.temp)); err != nil && !replica.Missing(err) {
+			f.m.logger.Warn("a temporary file stays behind", "cloud", c.cloud.Name, "error", err)
 		}
 		c.temp = ""
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 )
 
 // Handle is an open file. It is safe for concurrent use until Close.
@@ -27,7 +29,7 @@ func (n *Node) Open(o OpenOptions) (*Handle, error) {
 	if n.special() {
 		return nil, ErrInvalid
 	}
-	if (o.Write || o.Truncate) && n.m.readOnly {
+	if (o.Write || o.Truncate) && n.m.clouds.ReadOnly() {
 		return nil, ErrReadOnly
 	}
 	if err := n.m.enter(); err != nil {
@@ -155,7 +157,7 @@ func (h *Handle) SeekData(off int64, data bool) (int64, error) {
 // Sync returns when the file's content and the names that lead to it are
 // durable: in the log, or in one cloud.
 func (h *Handle) Sync() error {
-	if h.f.m.readOnly {
+	if h.f.m.clouds.ReadOnly() {
 		return nil
 	}
 	if err := h.f.m.enter(); err != nil {
@@ -171,7 +173,7 @@ func (f *file) sync() error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(m.log.Sync(), m.markDropped()); err != nil {
+	if err := errors.Join(m.log.Sync(), m.clouds.Record()); err != nil {
 		return err
 	}
 	if m.fsyncAll {
@@ -216,18 +218,18 @@ func (f *file) sealDurable() (onWay bool, err error) {
 // file.mu.
 func (f *file) syncLead() error {
 	var err error = ErrNoCloud
-	var lapses []lapse
+	var lapses []clouds.Lapse
 	for _, c := range f.targets() {
 		if err = f.syncCopy(c); err == nil {
 			f.late = nil
 			f.n.lateEntry.Store(0)
-			return f.m.dropAll("sync", lapses)
+			return f.m.clouds.DropAll("sync", lapses)
 		}
-		switch fault := faultIn(c.mb, err); {
-		case fault.cloud():
-			lapses = append(lapses, lapse{c.mb, err})
-		case fault != strayed:
-			return fmt.Errorf("sync: cloud %s: %w", c.mb.name, err)
+		switch fault := c.cloud.Fault(err); {
+		case fault.OfCloud():
+			lapses = append(lapses, clouds.Lapse{Cloud: c.cloud, Why: err})
+		case fault != clouds.Strayed:
+			return fmt.Errorf("sync: cloud %s: %w", c.cloud.Name, err)
 		}
 	}
 	return err
@@ -238,8 +240,8 @@ func (f *file) syncCopy(c *copyOf) error {
 		return err
 	}
 	for at, ok := f.n.parent(); ok; at, ok = at.parent() {
-		path, _ := at.path(c.mb.index)
-		if err := c.mb.dir.SyncDir(path); err != nil {
+		path, _ := at.path(c.cloud.Index)
+		if err := c.cloud.Dir.SyncDir(path); err != nil {
 			return err
 		}
 		if at == f.m.root {

@@ -1,11 +1,10 @@
 package mirror
 
 import (
-	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"strings"
+
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 
 	"golang.org/x/sys/unix"
 
@@ -35,29 +34,24 @@ func (f *found) backing() []uint64 {
 
 func (f *found) info() cloud.Info { return f.infos[f.best] }
 
-// missing reports an error that means that the name is not there.
-func missing(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)
-}
-
 // find looks one name up in every cloud that is up. Where sizes and mtimes
 // agree it opens nothing. The caller holds Mirror.names.
 func (m *Mirror) find(dir *Node, enc []cipher.Name) (*found, error) {
-	f := &found{infos: make([]cloud.Info, len(m.members)), has: make([]bool, len(m.members)), best: -1}
+	f := &found{infos: make([]cloud.Info, m.clouds.N()), has: make([]bool, m.clouds.N()), best: -1}
 	differ := false
-	err := m.reach("lookup", func(mb *member) error {
-		k := mb.index
+	err := m.clouds.Reach("lookup", func(cl *clouds.Cloud) error {
+		k := cl.Index
 		path, ok := dir.path(k)
 		if !ok {
 			return nil
 		}
 		special := false
-		info, err := mb.dir.Stat(join(path, entryIn(enc, k, false)))
-		if missing(err) || err == nil && !info.Dir && !info.Regular {
+		info, err := cl.Dir.Stat(replica.Join(path, replica.Entry(enc[k], false)))
+		if replica.Missing(err) || err == nil && !info.Dir && !info.Regular {
 			special = true
-			info, err = mb.dir.Stat(join(path, entryIn(enc, k, true)))
+			info, err = cl.Dir.Stat(replica.Join(path, replica.Entry(enc[k], true)))
 		}
-		if missing(err) || err == nil && !info.Dir && !info.Regular {
+		if replica.Missing(err) || err == nil && !info.Dir && !info.Regular {
 			return nil
 		}
 		if err != nil {
@@ -70,7 +64,7 @@ func (m *Mirror) find(dir *Node, enc []cipher.Name) (*found, error) {
 		}
 		lead := f.infos[f.best]
 		if special != f.special || info.Dir != lead.Dir {
-			m.logger.Warn("clouds disagree about a name's type; the lead is believed", "cloud", mb.name)
+			m.logger.Warn("clouds disagree about a name's type; the lead is believed", "cloud", cl.Name)
 			f.has[k] = false
 		} else if !info.Dir && (info.Size != lead.Size || !info.Mtime.Equal(lead.Mtime)) {
 			differ = true
@@ -97,7 +91,7 @@ func (m *Mirror) choose(dir *Node, enc []cipher.Name, f *found) {
 			continue
 		}
 		path, _ := dir.path(k)
-		h, err := m.peek(m.members[k], join(path, entryIn(enc, k, f.special)))
+		h, err := m.clouds.All()[k].Header(replica.Join(path, replica.Entry(enc[k], f.special)))
 		if err != nil || h.Flags&cipher.Dirty != 0 && len(h.Version) > 0 {
 			continue
 		}
@@ -105,33 +99,6 @@ func (m *Mirror) choose(dir *Node, enc []cipher.Name, f *found) {
 			newest, f.best = h, k
 		}
 	}
-}
-
-// peek reads and opens one header.
-func (m *Mirror) peek(mb *member, path string) (*cipher.Header, error) {
-	file, err := mb.dir.Open(path, false)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	h, keys, err := readHeader(mb, file)
-	if err != nil {
-		return nil, err
-	}
-	keys.Wipe()
-	return h, nil
-}
-
-// readHeader reads the header of an open backing file.
-func readHeader(mb *member, file cloud.File) (*cipher.Header, *cipher.File, error) {
-	raw := make([]byte, cipher.HeaderSize)
-	if n, err := file.ReadAt(raw, 0); n < len(raw) {
-		if err == nil || errors.Is(err, io.EOF) {
-			err = ErrTruncated
-		}
-		return nil, nil, err
-	}
-	return mb.keys.OpenHeader(raw)
 }
 
 // checkName refuses names that no filesystem has.
@@ -233,7 +200,7 @@ func (m *Mirror) specialKind(l link, f *found) uint32 {
 	}
 	m.tree.Unlock()
 	path, _ := l.parent.path(f.best)
-	h, err := m.peek(m.members[f.best], join(path, entryIn(l.enc, f.best, true)))
+	h, err := m.clouds.All()[f.best].Header(replica.Join(path, replica.Entry(l.enc[f.best], true)))
 	if err != nil || !h.Type.Special() {
 		return unix.S_IFSOCK
 	}
@@ -291,7 +258,7 @@ func (m *Mirror) attrOf(n *Node, f *found) (Attr, error) {
 	}
 	a.Size = m.lengthOf(f.best, info)
 	n.shown.Store(a.Size + 1)
-	if n.special() || info.Mode&headerDecides != 0 {
+	if n.special() || cipher.HeaderDecides(info.Mode) {
 		m.headerAttr(n, f.best, &a)
 	}
 	return a, nil
@@ -301,14 +268,14 @@ func (m *Mirror) attrOf(n *Node, f *found) (Attr, error) {
 // answers even where nothing verifies.
 func (m *Mirror) headerAttr(n *Node, k int, a *Attr) {
 	a.Mode = n.kind | a.Mode&0o777
-	for _, mb := range append([]*member{m.members[k]}, m.ups()...) {
-		path, ok := n.path(mb.index)
+	for _, cl := range append([]*clouds.Cloud{m.clouds.All()[k]}, m.clouds.Ups()...) {
+		path, ok := n.path(cl.Index)
 		if !ok {
 			return
 		}
-		h, device, err := m.peekDevice(mb, path)
+		h, device, err := headDevice(cl, path)
 		if err != nil {
-			m.logger.Warn("a header cannot be read", "cloud", mb.name, "error", err)
+			m.logger.Warn("a header cannot be read", "cloud", cl.Name, "error", err)
 			continue
 		}
 		if len(h.Version) == 0 {
@@ -326,15 +293,15 @@ func (m *Mirror) headerAttr(n *Node, k int, a *Attr) {
 func (m *Mirror) dirAttr(n *Node) (Attr, error) {
 	var a Attr
 	asked := false
-	err := m.reach("stat", func(mb *member) error {
+	err := m.clouds.Reach("stat", func(cl *clouds.Cloud) error {
 		if asked {
 			return nil
 		}
-		path, ok := n.path(mb.index)
+		path, ok := n.path(cl.Index)
 		if !ok {
 			return ErrStale
 		}
-		info, err := mb.dir.Stat(path)
+		info, err := cl.Dir.Stat(path)
 		if err != nil {
 			return err
 		}
@@ -372,10 +339,10 @@ func (n *Node) ReadDir() ([]DirEntry, error) {
 	index := map[cipher.PlainName]int{}
 	var list []DirEntry
 	absent := 0
-	err := m.reach("readdir", func(mb *member) error {
-		path, _ := n.path(mb.index)
-		entries, err := mb.dir.ReadDir(path)
-		if missing(err) {
+	err := m.clouds.Reach("readdir", func(cl *clouds.Cloud) error {
+		path, _ := n.path(cl.Index)
+		entries, err := cl.Dir.ReadDir(path)
+		if replica.Missing(err) {
 			absent++
 			return nil
 		}
@@ -383,24 +350,24 @@ func (n *Node) ReadDir() ([]DirEntry, error) {
 			return err
 		}
 		for _, e := range entries {
-			d, ok := m.decode(mb, path, e)
+			d, ok := m.decode(cl, path, e)
 			if !ok {
 				continue
 			}
 			if _, known := index[d.name]; !known {
 				index[d.name] = len(list)
-				list = append(list, m.dirEntry(mb, e, d))
+				list = append(list, m.dirEntry(cl, e, d))
 			}
 		}
 		return nil
 	})
-	if err == nil && absent == len(m.ups()) {
+	if err == nil && absent == len(m.clouds.Ups()) {
 		err = fs.ErrNotExist
 	}
 	return list, err
 }
 
-func (m *Mirror) dirEntry(mb *member, e cloud.Entry, d decoded) DirEntry {
+func (m *Mirror) dirEntry(cl *clouds.Cloud, e cloud.Entry, d decoded) DirEntry {
 	m.tree.Lock()
 	defer m.tree.Unlock()
 	out := DirEntry{Name: string(d.name), Ino: e.Ino, Mode: unix.S_IFREG}
@@ -410,7 +377,7 @@ func (m *Mirror) dirEntry(mb *member, e cloud.Entry, d decoded) DirEntry {
 	case d.special:
 		out.Mode = 0
 	}
-	if live := m.nodes.byBacking[backingKey{mb.index, e.Ino}]; live != nil {
+	if live := m.nodes.byBacking[backingKey{cl.Index, e.Ino}]; live != nil {
 		out.Ino = live.ino
 		out.Mode = live.kind
 	}
@@ -425,33 +392,17 @@ type decoded struct {
 
 // decode returns the plaintext name of a primary entry. ok is false for
 // anything else: foreign, metadata, temporary, a copy.
-func (m *Mirror) decode(mb *member, dir string, e cloud.Entry) (decoded, bool) {
+func (m *Mirror) decode(cl *clouds.Cloud, dir string, e cloud.Entry) (decoded, bool) {
 	if strings.HasPrefix(e.Name, ".") || !e.Dir && !e.Regular {
 		return decoded{}, false
 	}
-	d, err := mb.keys.DecodeEntry(cipher.EntryName(e.Name), func(side cipher.EntryName) ([]byte, error) {
-		return readSidecar(mb.dir, join(dir, string(side)))
+	d, err := cl.Keys.DecodeEntry(cipher.EntryName(e.Name), func(side cipher.EntryName) ([]byte, error) {
+		return cl.ReadSidecar(replica.Join(dir, string(side)))
 	})
 	if err != nil || d.Copy || e.Dir && d.Special {
 		return decoded{}, false
 	}
 	return decoded{d.Name, d.Special}, true
-}
-
-// readSidecar reads no more of a sidecar than one can be, and a byte: whatever
-// lies there, a longer one is none.
-func readSidecar(dir cloud.Dir, path string) ([]byte, error) {
-	f, err := dir.Open(path, false)
-	if err != nil {
-		return nil, fmt.Errorf("sidecar: %w", err)
-	}
-	defer f.Close()
-	data := make([]byte, cipher.MaxSidecar+1)
-	n, err := f.ReadAt(data, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("sidecar: %w", err)
-	}
-	return data[:n], nil
 }
 
 // Walk finds a node by its path from the root, parts joined by '/'. It returns

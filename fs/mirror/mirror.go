@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -19,12 +21,11 @@ import (
 // State is what the mirror needs of the vault's durable state; *vault.State
 // is the real one.
 type State interface {
+	clouds.State
 	Writer() uint32
 	Reserve(n int, above uint64) (first uint64, err error)
 	RenewWriter() error
 	Observed(v cipher.Vector) error
-	Behind() map[cipher.ID]vault.Behind
-	MarkBehind(id cipher.ID, reason string) error
 	CommittedBy(file cipher.ID) (last cipher.Version, ok bool)
 	RecordCommitted(entries []vault.Committed) error
 	WasChecked(c vault.Checked) bool
@@ -34,13 +35,7 @@ type State interface {
 }
 
 // CloudConfig is one cloud of the vault, in the vault's order.
-type CloudConfig struct {
-	Name   string
-	ID     cipher.ID
-	Dir    cloud.Dir // nil when absent
-	Cipher *cipher.Cloud
-	Reason string // why Dir is nil
-}
+type CloudConfig = clouds.Config
 
 // Config is what a mirror is made of.
 type Config struct {
@@ -59,17 +54,14 @@ type Config struct {
 // Mirror is the encrypted filesystem over all clouds of one vault. It is safe
 // for concurrent use.
 type Mirror struct {
-	members  []*member
+	clouds   *clouds.Clouds
 	layout   cipher.Layout
 	state    State
 	log      *redo.Log
 	logger   *slog.Logger
 	clock    func() time.Time
 	owners   bool
-	readOnly bool
-	held     error // why nothing is changed until the log is replayed
 	fsyncAll bool
-	min      int
 
 	gate   lock.RWMutex[lock.Gate]
 	closed atomic.Bool
@@ -83,41 +75,31 @@ type Mirror struct {
 	revoked   []uint64     // entries whose operations failed, which the log does not say yet
 	unrevoked atomic.Int64 // their number
 
-	dropping lock.Mutex[lock.Dropping] // one cloud at a time becomes behind, so that one stays
-	pending  atomic.Int64              // bytes of changes that no cloud has yet
-	refs     atomic.Uint64
-	orders   atomic.Uint64
-	durable  atomic.Uint64 // entries below it are in every cloud's stable storage
-	marked   atomic.Bool   // absent clouds are marked behind
-	unmarked atomic.Bool   // some cloud was dropped and is not marked behind
-	buffers  sync.Pool
-	commits  committer
+	pending atomic.Int64 // bytes of changes that no cloud has yet
+	refs    atomic.Uint64
+	orders  atomic.Uint64
+	durable atomic.Uint64 // entries below it are in every cloud's stable storage
+	buffers sync.Pool
+	commits committer
 }
 
 // New opens the mirror: it replays the redo log and returns when everything
 // that the log explains is in every cloud. It takes over the log and the
 // directories; Close closes them.
 func New(cfg Config) (*Mirror, error) {
-	if len(cfg.Clouds) == 0 {
-		return nil, fmt.Errorf("mirror: %w", ErrNoCloud)
-	}
-	m := &Mirror{
-		state: cfg.State, log: cfg.Log, logger: cfg.Logger, clock: cfg.Clock, owners: cfg.Owners,
-		readOnly: cfg.ReadOnly, fsyncAll: cfg.FsyncAll, min: max(cfg.MinCopies, 1),
-	}
+	m := &Mirror{state: cfg.State, log: cfg.Log, logger: cfg.Logger, clock: cfg.Clock, owners: cfg.Owners, fsyncAll: cfg.FsyncAll}
 	if m.logger == nil {
 		m.logger = slog.New(slog.DiscardHandler)
 	}
 	if m.clock == nil {
 		m.clock = time.Now
 	}
-	m.addMembers(cfg.Clouds)
-	lead := m.lead()
-	if lead == nil {
-		return nil, fmt.Errorf("mirror: %w", ErrNoCloud)
+	var err error
+	m.clouds, err = clouds.New(cfg.Clouds, clouds.Options{State: m.state, Logger: m.logger, MinCopies: cfg.MinCopies, ReadOnly: cfg.ReadOnly})
+	if err != nil {
+		return nil, fmt.Errorf("mirror: %w", err)
 	}
-	m.layout = lead.keys.Layout()
-	m.readOnly = m.readOnly || m.allReadOnly()
+	m.layout = m.clouds.Lead().Keys.Layout()
 	m.root = newRoot(m)
 	m.nodes.init(m.root)
 	m.commits.init(m)
@@ -134,11 +116,11 @@ func New(cfg Config) (*Mirror, error) {
 func (m *Mirror) Root() *Node { return m.root }
 
 // ReadOnly reports whether every change is refused.
-func (m *Mirror) ReadOnly() bool { return m.readOnly }
+func (m *Mirror) ReadOnly() bool { return m.clouds.ReadOnly() }
 
 // Held is why the redo log could not be replayed in any cloud, so that every
 // change is refused; nil where it could.
-func (m *Mirror) Held() error { return m.held }
+func (m *Mirror) Held() error { return m.clouds.Held() }
 
 // enter lets an operation in, until the mirror is closed; leave ends it. What
 // is inside is never closed under. Operations do not nest: one that is inside
@@ -169,40 +151,11 @@ func (m *Mirror) Close() error {
 	}
 	m.commits.stop()
 	var errs []error
-	if !m.readOnly {
+	if !m.clouds.ReadOnly() {
 		errs = append(errs, m.sync())
 	}
 	m.closeFiles()
-	errs = append(errs, m.log.Close())
-	for _, mb := range m.members {
-		if mb.dir != nil {
-			errs = append(errs, mb.dir.Close())
-		}
-		mb.keys.Wipe()
-	}
-	return errors.Join(errs...)
-}
-
-// admit is called before anything is changed: it refuses on a read-only
-// mirror, or where too few clouds would get the change, and marks clouds that
-// will not get it as behind.
-func (m *Mirror) admit() error {
-	if m.readOnly {
-		return ErrReadOnly
-	}
-	if n := len(m.ups()); n < m.min {
-		return fmt.Errorf("%w: only %d of the %d that a change needs", ErrNoCloud, n, m.min)
-	}
-	if err := m.markDropped(); err != nil || m.marked.Load() {
-		return err
-	}
-	for _, mb := range m.members {
-		if err := m.markAbsent(mb); err != nil {
-			return err
-		}
-	}
-	m.marked.Store(true)
-	return nil
+	return errors.Join(append(errs, m.log.Close(), m.clouds.Close())...)
 }
 
 // Status is a snapshot of the mirror's clouds.
@@ -213,52 +166,25 @@ type Status struct {
 }
 
 // CloudStatus is one cloud: "ok", "absent" or "behind", and why.
-type CloudStatus struct {
-	Name   string
-	State  string
-	Reason string
-}
+type CloudStatus = clouds.Status
 
 // Status reports which clouds are in use.
 func (m *Mirror) Status() Status {
-	s := Status{ReadOnly: m.readOnly}
-	if lead := m.lead(); lead != nil {
-		s.Lead = lead.name
+	s := Status{ReadOnly: m.ReadOnly()}
+	if lead := m.clouds.Lead(); lead != nil {
+		s.Lead = lead.Name
 	}
-	for _, mb := range m.members {
-		s.Clouds = append(s.Clouds, mb.status())
+	for _, cl := range m.clouds.All() {
+		s.Clouds = append(s.Clouds, cl.Status())
 	}
 	return s
 }
 
-// Statfs returns the space that a program may count on: the least over the
-// clouds that are up, each divided by the clouds that share its device.
+// Statfs returns the space that a program may count on.
 func (m *Mirror) Statfs() (cloud.Statfs, error) {
 	if err := m.enter(); err != nil {
 		return cloud.Statfs{}, err
 	}
 	defer m.leave()
-	var all []cloud.Statfs
-	shared := map[uint64]uint64{}
-	err := m.reach("statfs", func(mb *member) error {
-		s, err := mb.dir.Statfs()
-		if err == nil {
-			all = append(all, s)
-			shared[s.Dev]++
-		}
-		return err
-	})
-	if err != nil {
-		return cloud.Statfs{}, err
-	}
-	var least cloud.Statfs
-	for i, s := range all {
-		n := shared[s.Dev]
-		s.Blocks, s.Free, s.Avail = s.Blocks/n, s.Free/n, s.Avail/n
-		s.Files, s.FilesFree = s.Files/n, s.FilesFree/n
-		if i == 0 || s.Avail*s.BlockSize < least.Avail*least.BlockSize {
-			least = s
-		}
-	}
-	return least, nil
+	return m.clouds.Statfs()
 }

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -149,7 +151,7 @@ func (m *Mirror) misled(n *Node, f *file) bool {
 }
 
 func newRoot(m *Mirror) *Node {
-	return &Node{m: m, ino: 1, kind: unix.S_IFDIR, refs: 1, children: map[string]*Node{}, backing: make([]uint64, len(m.members))}
+	return &Node{m: m, ino: 1, kind: unix.S_IFDIR, refs: 1, children: map[string]*Node{}, backing: make([]uint64, m.clouds.N())}
 }
 
 // Ino is the inode number, unique among live nodes.
@@ -273,9 +275,9 @@ func (m *Mirror) encode(name string) ([]cipher.Name, error) {
 	if len(name) > 255 {
 		return nil, ErrNameTooLong
 	}
-	enc := make([]cipher.Name, len(m.members))
-	for k, mb := range m.members {
-		e, err := mb.keys.EncodeName(cipher.PlainName(name))
+	enc := make([]cipher.Name, m.clouds.N())
+	for k, cl := range m.clouds.All() {
+		e, err := cl.Keys.EncodeName(cipher.PlainName(name))
 		if err != nil {
 			return nil, ErrInvalid
 		}
@@ -284,25 +286,10 @@ func (m *Mirror) encode(name string) ([]cipher.Name, error) {
 	return enc, nil
 }
 
-// entryIn is the spelling of one entry in a cloud.
-func entryIn(enc []cipher.Name, k int, special bool) string {
-	if special {
-		return string(enc[k].Entry) + "w"
-	}
-	return string(enc[k].Entry)
-}
-
-func join(dir, entry string) string {
-	if dir == "" {
-		return entry
-	}
-	return dir + "/" + entry
-}
-
 // path is where the node is in a cloud, by its first link. ok is false when it
 // has no name left. The caller holds Mirror.names.
 func (n *Node) path(k int) (path string, ok bool) {
-	return n.walkUp(func(at *Node, l link) string { return entryIn(l.enc, k, at.special()) })
+	return n.walkUp(func(at *Node, l link) string { return replica.Entry(l.enc[k], at.special()) })
 }
 
 // plainPath is the node's path from the root, for the log; the caller holds

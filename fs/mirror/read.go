@@ -143,12 +143,12 @@ func copyPadded(dst, data []byte, off int64) {
 // readers returns the copies that serve, the one that is read first.
 func (f *file) readers() []*copyOf {
 	list := make([]*copyOf, 0, len(f.copies))
-	if c := f.copies[f.source]; c.serves() && c.mb.up() {
+	if c := f.copies[f.source]; c.serves() && c.cloud.Up() {
 		list = append(list, c)
 	}
 	for _, up := range []bool{true, false} {
 		for _, c := range f.copies {
-			if c.serves() && c.mb.up() == up && (len(list) == 0 || c != list[0]) {
+			if c.serves() && c.cloud.Up() == up && (len(list) == 0 || c != list[0]) {
 				list = append(list, c)
 			}
 		}
@@ -161,25 +161,25 @@ func (f *file) readers() []*copyOf {
 func (f *file) fetch(r *run) error {
 	readers := f.readers()
 	if len(readers) == 0 {
-		return unreadable("read", f.copies, f.m.members)
+		return unreadable("read", f.copies, f.m.clouds.All())
 	}
 	first := f.readRun(readers[0], r)
 	if first == nil {
 		return nil
 	}
-	f.m.logger.Warn("records do not verify; another cloud is asked", "cloud", readers[0].mb.name, "file", f.n.ino, "chunk", r.first, "error", first)
+	f.m.logger.Warn("records do not verify; another cloud is asked", "cloud", readers[0].cloud.Name, "file", f.n.ino, "chunk", r.first, "error", first)
 	for i, state := range r.states {
 		if state != cipher.RecordDamaged {
 			continue
 		}
 		one := r.one(i, f.m.layout.ChunkSize())
-		failed := &UnreadableError{What: fmt.Sprintf("read chunk %d", one.first), Clouds: []CloudError{{readers[0].mb.name, first}}}
+		failed := &UnreadableError{What: fmt.Sprintf("read chunk %d", one.first), Clouds: []CloudError{{readers[0].cloud.Name, first}}}
 		for _, c := range readers[1:] {
 			err := f.readRun(c, one)
 			if err == nil {
 				break
 			}
-			failed.Clouds = append(failed.Clouds, CloudError{c.mb.name, err})
+			failed.Clouds = append(failed.Clouds, CloudError{c.cloud.Name, err})
 		}
 		if one.states[0] == cipher.RecordDamaged {
 			f.m.logger.Error("no cloud can serve a record", "file", f.n.ino, "error", failed)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -128,23 +130,23 @@ func (r *replayer) loadNew(n *Node, id cipher.ID) (*file, error) {
 	defer m.names.RUnlock()
 	now := m.clock()
 	open := &file{
-		m: m, n: n, order: m.orders.Add(1), refs: 1, copies: make([]*copyOf, len(m.members)), source: -1,
+		m: m, n: n, order: m.orders.Add(1), refs: 1, copies: make([]*copyOf, m.clouds.N()), source: -1,
 		pending: newLayer(), logged: newLayer(), moving: newLayer(),
-		mtime: now, attrs: true, dirtySince: now, accs: make([]cipher.Acc, len(m.members)),
+		mtime: now, attrs: true, dirtySince: now, accs: make([]cipher.Acc, m.clouds.N()),
 	}
 	open.base.Head = cipher.Header{Type: cipher.TypeFile, FileID: id}
-	for _, mb := range m.ups() {
-		c := m.loadCopy(n, mb)
-		open.copies[mb.index] = c
+	for _, cl := range m.clouds.Ups() {
+		c := m.loadCopy(n, cl)
+		open.copies[cl.Index] = c
 		if !errors.Is(c.err, ErrArriving) || c.head.FileID != id || len(c.head.Version) > 0 {
 			continue
 		}
 		if c.err = nil; open.source < 0 {
-			open.source = mb.index
+			open.source = cl.Index
 		}
 	}
 	if open.source < 0 {
-		err := unreadable("recover", open.copies, m.members)
+		err := unreadable("recover", open.copies, m.clouds.All())
 		for _, c := range open.copies {
 			c.close()
 		}
@@ -181,13 +183,13 @@ func (r *replayer) leaveOut(f *recovered, e *journal.Entry) {
 		if !ok {
 			return
 		}
-		for _, mb := range r.m.ups() {
-			if e.Temps[mb.index] == "" {
+		for _, cl := range r.m.clouds.Ups() {
+			if e.Temps[cl.Index] == "" {
 				continue
 			}
-			path, _ := dir.path(mb.index)
-			if err := mb.dir.Remove(join(path, e.Temps[mb.index])); err != nil && !missing(err) {
-				r.m.logger.Warn("a temporary file stays behind", "cloud", mb.name, "error", err)
+			path, _ := dir.path(cl.Index)
+			if err := cl.Dir.Remove(replica.Join(path, e.Temps[cl.Index])); err != nil && !replica.Missing(err) {
+				r.m.logger.Warn("a temporary file stays behind", "cloud", cl.Name, "error", err)
 			}
 		}
 	}
@@ -295,15 +297,15 @@ func (r *replayer) reswitch(f *file, e *journal.Entry) error {
 	fresh := make([]*copyOf, len(f.copies))
 	found := 0
 	for _, c := range f.targets() {
-		k := c.mb.index
+		k := c.cloud.Index
 		if e.Temps[k] == "" {
 			continue
 		}
 		path, _ := dir.path(k)
-		fresh[k] = &copyOf{mb: c.mb, head: &cipher.Header{Salt: [16]byte(e.Salts[k])}, temp: e.Temps[k], tempDir: dir, ours: true}
-		if err := fresh[k].reopen(join(path, e.Temps[k])); err == nil {
+		fresh[k] = &copyOf{cloud: c.cloud, head: &cipher.Header{Salt: [16]byte(e.Salts[k])}, temp: e.Temps[k], tempDir: dir, ours: true}
+		if err := fresh[k].reopen(replica.Join(path, e.Temps[k])); err == nil {
 			found++
-		} else if !missing(err) {
+		} else if !replica.Missing(err) {
 			return err
 		}
 	}
@@ -313,7 +315,7 @@ func (r *replayer) reswitch(f *file, e *journal.Entry) error {
 	for k, c := range fresh {
 		if c != nil && c.file == nil {
 			path, _ := dir.path(k)
-			if err := c.create(join(path, c.temp), backingMode(f.mode, false), f.base.Head.FileID); err != nil {
+			if err := c.create(replica.Join(path, c.temp), cipher.BackingMode(f.mode, false), f.base.Head.FileID); err != nil {
 				return err
 			}
 		}
@@ -324,11 +326,11 @@ func (r *replayer) reswitch(f *file, e *journal.Entry) error {
 // reopen opens a backing file that an earlier run made under a salt that is
 // known.
 func (c *copyOf) reopen(path string) error {
-	file, err := c.mb.dir.Open(path, true)
+	file, err := c.cloud.Dir.Open(path, true)
 	if err != nil {
 		return err
 	}
-	if c.keys, err = c.mb.keys.NewFile(cipher.TypeFile, c.head.Salt); err != nil {
+	if c.keys, err = c.cloud.Keys.NewFile(cipher.TypeFile, c.head.Salt); err != nil {
 		file.Close()
 		return err
 	}

@@ -6,6 +6,9 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -133,12 +136,12 @@ func (m *Mirror) identify(n *Node) (cipher.ID, cipher.Vector, error) {
 		return id, seen, nil
 	}
 	var last error = ErrNoCloud
-	for _, mb := range m.ups() {
-		path, ok := n.path(mb.index)
+	for _, cl := range m.clouds.Ups() {
+		path, ok := n.path(cl.Index)
 		if !ok {
 			return cipher.ID{}, nil, ErrStale
 		}
-		h, err := m.peek(mb, path)
+		h, err := cl.Header(path)
 		if err == nil {
 			return h.FileID, h.Version, nil
 		}
@@ -155,7 +158,7 @@ func (n *Node) Unlink(name string) error {
 		return err
 	}
 	defer m.leave()
-	if err := m.admit(); err != nil {
+	if err := m.clouds.Admit(); err != nil {
 		return err
 	}
 	child, f, unlock, err := m.lockChild(n, name)
@@ -179,17 +182,17 @@ func (n *Node) Unlink(name string) error {
 	if err != nil {
 		return err
 	}
-	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(join(plain, name)), Also: m.alsoAt(child, link{parent: n, name: name}, f), File: &id, Seen: seen, Kind: child.kind}
+	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(replica.Join(plain, name)), Also: m.alsoAt(child, link{parent: n, name: name}, f), File: &id, Seen: seen, Kind: child.kind}
 	seq, err := m.append(e)
 	if err != nil {
 		return err
 	}
-	made, err := m.operate(seq, change{what: "unlink", do: func(mb *member) error {
-		path, _ := n.path(mb.index)
-		if err := mb.dir.Remove(join(path, entryIn(enc, mb.index, child.special()))); err != nil && !missing(err) {
+	made, err := m.operate(seq, clouds.Change{What: "unlink", Do: func(cl *clouds.Cloud) error {
+		path, _ := n.path(cl.Index)
+		if err := cl.Dir.Remove(replica.Join(path, replica.Entry(enc[cl.Index], child.special()))); err != nil && !replica.Missing(err) {
 			return err
 		}
-		m.dropSidecar(mb, n, enc)
+		m.dropSidecar(cl, n, enc)
 		return nil
 	}})
 	if made {
@@ -232,26 +235,26 @@ func (m *Mirror) otherPath(n *Node, lost link) (string, bool) {
 		return "", false
 	}
 	dir, ok := l.parent.plainPath()
-	return join(dir, l.name), ok
+	return replica.Join(dir, l.name), ok
 }
 
 // findName looks through the lead for names of a file that is open under none
 // that is known: links that this mount never looked up. The caller holds
 // Mirror.names.
 func (m *Mirror) findName(n *Node) {
-	lead := m.lead()
-	if lead == nil || n.backing[lead.index] == 0 {
+	lead := m.clouds.Lead()
+	if lead == nil || n.backing[lead.Index] == 0 {
 		return
 	}
 	var search func(dir *Node)
 	search = func(dir *Node) {
-		path, _ := dir.path(lead.index)
-		entries, err := lead.dir.ReadDir(path)
+		path, _ := dir.path(lead.Index)
+		entries, err := lead.Dir.ReadDir(path)
 		if err != nil {
-			m.logger.Warn("a directory cannot be searched", "cloud", lead.name, "error", err)
+			m.logger.Warn("a directory cannot be searched", "cloud", lead.Name, "error", err)
 		}
 		for _, e := range entries {
-			if !e.Dir && e.Ino != n.backing[lead.index] {
+			if !e.Dir && e.Ino != n.backing[lead.Index] {
 				continue
 			}
 			d, ok := m.decode(lead, path, e)
@@ -349,7 +352,7 @@ func (n *Node) Rmdir(name string) error {
 		return err
 	}
 	defer m.leave()
-	if err := m.admit(); err != nil {
+	if err := m.clouds.Admit(); err != nil {
 		return err
 	}
 	child, f, unlock, err := m.lockChild(n, name)
@@ -373,21 +376,21 @@ func (n *Node) Rmdir(name string) error {
 	if err != nil {
 		return err
 	}
-	seq, err := m.append(&journal.Entry{Op: journal.OpRmdir, Path: []byte(join(plain, name)), Kind: unix.S_IFDIR})
+	seq, err := m.append(&journal.Entry{Op: journal.OpRmdir, Path: []byte(replica.Join(plain, name)), Kind: unix.S_IFDIR})
 	if err != nil {
 		return err
 	}
-	made, err := m.operate(seq, change{what: "rmdir", do: func(mb *member) error {
-		path, _ := child.path(mb.index)
-		for _, l := range litter[mb.index] {
-			if err := mb.dir.Remove(join(path, l)); err != nil && !missing(err) {
+	made, err := m.operate(seq, clouds.Change{What: "rmdir", Do: func(cl *clouds.Cloud) error {
+		path, _ := child.path(cl.Index)
+		for _, l := range litter[cl.Index] {
+			if err := cl.Dir.Remove(replica.Join(path, l)); err != nil && !replica.Missing(err) {
 				return err
 			}
 		}
-		if err := mb.dir.Rmdir(path); err != nil && !missing(err) {
+		if err := cl.Dir.Rmdir(path); err != nil && !replica.Missing(err) {
 			return err
 		}
-		m.dropSidecar(mb, n, enc)
+		m.dropSidecar(cl, n, enc)
 		return nil
 	}})
 	if made {
@@ -405,15 +408,15 @@ func (n *Node) Rmdir(name string) error {
 func (m *Mirror) litter(dir *Node) (map[int][]string, error) {
 	litter := map[int][]string{}
 	full := false
-	err := m.reach("readdir", func(mb *member) error {
-		path, _ := dir.path(mb.index)
-		entries, err := mb.dir.ReadDir(path)
-		if missing(err) {
+	err := m.clouds.Reach("readdir", func(cl *clouds.Cloud) error {
+		path, _ := dir.path(cl.Index)
+		entries, err := cl.Dir.ReadDir(path)
+		if replica.Missing(err) {
 			return nil
 		}
 		for _, e := range entries {
-			full = full || !e.Regular || !cipher.EntryName(e.Name).IsTemp() && !isSidecar(e.Name)
-			litter[mb.index] = append(litter[mb.index], e.Name)
+			full = full || !e.Regular || !cipher.EntryName(e.Name).IsTemp() && !cipher.EntryName(e.Name).IsSidecar()
+			litter[cl.Index] = append(litter[cl.Index], e.Name)
 		}
 		return err
 	})
@@ -422,6 +425,3 @@ func (m *Mirror) litter(dir *Node) (map[int][]string, error) {
 	}
 	return litter, err
 }
-
-// isSidecar reports whether an entry has the shape of a sidecar's name.
-func isSidecar(name string) bool { return len(name) == 41 && name[0] == 'y' }

@@ -5,6 +5,9 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -40,7 +43,7 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 		return err
 	}
 	defer m.leave()
-	if err := m.admit(); err != nil {
+	if err := m.clouds.Admit(); err != nil {
 		return err
 	}
 	mv := &move{from: n, to: to, name: name, newName: newName}
@@ -68,9 +71,9 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 	if err != nil {
 		return err
 	}
-	c := change{what: "rename", do: func(mb *member) error { return m.moveIn(mb, mv, litter[mb.index]) }}
+	c := clouds.Change{What: "rename", Do: func(cl *clouds.Cloud) error { return m.moveIn(cl, mv, litter[cl.Index]) }}
 	if mv.dst == nil { // what a rename has replaced nobody can put back
-		c.undo = func(mb *member) error { return m.moveBack(mb, mv) }
+		c.Undo = func(cl *clouds.Cloud) error { return m.moveBack(cl, mv) }
 	}
 	made, err := m.operate(seq, c)
 	if !made {
@@ -213,7 +216,7 @@ func (m *Mirror) checkMove(mv *move, flags RenameFlags) error {
 	if !ok || !newOK {
 		return fs.ErrNotExist
 	}
-	mv.plain, mv.newPlain = join(mv.plain, mv.name), join(mv.newPlain, mv.newName)
+	mv.plain, mv.newPlain = replica.Join(mv.plain, mv.name), replica.Join(mv.newPlain, mv.newName)
 	if mv.src.IsDir() && m.inside(mv.to, mv.src) {
 		return ErrInvalid
 	}
@@ -320,7 +323,7 @@ func (m *Mirror) replacedHead(mv *move) (*cipher.Header, error) {
 	}
 	k := mv.dstAt.best
 	dir, _ := mv.to.path(k)
-	h, err := m.peek(m.members[k], join(dir, entryIn(mv.newEnc, k, false)))
+	h, err := m.clouds.All()[k].Header(replica.Join(dir, replica.Entry(mv.newEnc[k], false)))
 	if err == nil && len(h.Version) == 0 {
 		err = ErrArriving
 	}
@@ -328,69 +331,69 @@ func (m *Mirror) replacedHead(mv *move) (*cipher.Header, error) {
 }
 
 // moveIn renames in one cloud.
-func (m *Mirror) moveIn(mb *member, mv *move, litter []string) error {
-	k := mb.index
-	if err := m.putSidecar(mb, mv.to, mv.newEnc); err != nil {
+func (m *Mirror) moveIn(cl *clouds.Cloud, mv *move, litter []string) error {
+	k := cl.Index
+	if err := m.putSidecar(cl, mv.to, mv.newEnc); err != nil {
 		return err
 	}
 	from, _ := mv.from.path(k)
 	to, _ := mv.to.path(k)
-	target := join(to, entryIn(mv.newEnc, k, mv.src.special()))
+	target := replica.Join(to, replica.Entry(mv.newEnc[k], mv.src.special()))
 	for _, l := range litter {
-		if err := mb.dir.Remove(join(target, l)); err != nil && !missing(err) {
+		if err := cl.Dir.Remove(replica.Join(target, l)); err != nil && !replica.Missing(err) {
 			return err
 		}
 	}
 	if mv.takeover != nil {
-		if err := m.takeOverIn(mb, mv); err != nil {
-			return errors.Join(err, m.giveBackIn(mb, mv))
+		if err := m.takeOverIn(cl, mv); err != nil {
+			return errors.Join(err, m.giveBackIn(cl, mv))
 		}
 	}
-	if err := mb.dir.Rename(join(from, entryIn(mv.enc, k, mv.src.special())), target); err != nil {
-		if !mv.srcAt.has[k] && missing(err) {
-			return errors.Join(err, m.removeReplaced(mb, mv))
+	if err := cl.Dir.Rename(replica.Join(from, replica.Entry(mv.enc[k], mv.src.special())), target); err != nil {
+		if !mv.srcAt.has[k] && replica.Missing(err) {
+			return errors.Join(err, m.removeReplaced(cl, mv))
 		}
-		return errors.Join(err, m.giveBackIn(mb, mv))
+		return errors.Join(err, m.giveBackIn(cl, mv))
 	}
 	if mv.dst != nil && mv.dst.special() != mv.src.special() {
-		if err := mb.dir.Remove(join(to, entryIn(mv.newEnc, k, mv.dst.special()))); err != nil && !missing(err) {
+		if err := cl.Dir.Remove(replica.Join(to, replica.Entry(mv.newEnc[k], mv.dst.special()))); err != nil && !replica.Missing(err) {
 			return err
 		}
 	}
-	m.dropSidecar(mb, mv.from, mv.enc)
+	m.dropSidecar(cl, mv.from, mv.enc)
 	return nil
 }
 
 // removeReplaced removes the file that a rename replaces from a cloud that
 // lacks what replaces it: there, too, the name stands for something else now.
-func (m *Mirror) removeReplaced(mb *member, mv *move) error {
+func (m *Mirror) removeReplaced(cl *clouds.Cloud, mv *move) error {
 	if mv.dst == nil || mv.dst.IsDir() {
 		return nil
 	}
-	to, _ := mv.to.path(mb.index)
-	err := mb.dir.Remove(join(to, entryIn(mv.newEnc, mb.index, mv.dst.special())))
-	if missing(err) {
+	to, _ := mv.to.path(cl.Index)
+	err := cl.Dir.Remove(replica.Join(to, replica.Entry(mv.newEnc[cl.Index], mv.dst.special())))
+	if replica.Missing(err) {
 		return nil
 	}
 	return err
 }
 
 // moveBack undoes moveIn where nothing was replaced.
-func (m *Mirror) moveBack(mb *member, mv *move) error {
-	k := mb.index
-	if err := m.putSidecar(mb, mv.from, mv.enc); err != nil {
+func (m *Mirror) moveBack(cl *clouds.Cloud, mv *move) error {
+	k := cl.Index
+	if err := m.putSidecar(cl, mv.from, mv.enc); err != nil {
 		return err
 	}
 	from, _ := mv.from.path(k)
 	to, _ := mv.to.path(k)
 	special := mv.src.special()
-	return mb.dir.Rename(join(to, entryIn(mv.newEnc, k, special)), join(from, entryIn(mv.enc, k, special)))
+	return cl.Dir.Rename(replica.Join(to, replica.Entry(mv.newEnc[k], special)), replica.Join(from, replica.Entry(mv.enc[k], special)))
 }
 
-func (m *Mirror) takeOverIn(mb *member, mv *move) error {
+func (m *Mirror) takeOverIn(cl *clouds.Cloud, mv *move) error {
 	f, t := mv.sourceFile, mv.takeover
 	f.mu.RLock()
-	c := f.copies[mb.index]
+	c := f.copies[cl.Index]
 	writes := c.writes()
 	f.mu.RUnlock()
 	if !writes {
@@ -402,7 +405,7 @@ func (m *Mirror) takeOverIn(mb *member, mv *move) error {
 	mtime := time.Unix(t.to.Head.MtimeSec, int64(t.to.Head.MtimeNsec))
 	if t.hide {
 		mtime = m.clock()
-		if err := c.file.Chmod(backingMode(t.to.Head.Mode, true)); err != nil {
+		if err := c.file.Chmod(cipher.BackingMode(t.to.Head.Mode, true)); err != nil {
 			return err
 		}
 	}
@@ -410,19 +413,19 @@ func (m *Mirror) takeOverIn(mb *member, mv *move) error {
 }
 
 // giveBackIn undoes takeOverIn where the rename then failed.
-func (m *Mirror) giveBackIn(mb *member, mv *move) error {
+func (m *Mirror) giveBackIn(cl *clouds.Cloud, mv *move) error {
 	if mv.takeover == nil {
 		return nil
 	}
 	f, t := mv.sourceFile, mv.takeover
-	c := f.copies[mb.index]
+	c := f.copies[cl.Index]
 	if c == nil || c.head == nil || c.head.CommitID != t.to.Head.CommitID {
 		return nil
 	}
 	if err := f.writeHeader(c, &t.from); err != nil {
 		return err
 	}
-	was := mv.srcAt.infos[mb.index]
+	was := mv.srcAt.infos[cl.Index]
 	if err := c.file.Chmod(was.Mode); err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package mirror
 import (
 	"fmt"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/repair"
@@ -36,25 +38,24 @@ func (m *Mirror) replay() error {
 	if err := r.survey(); err != nil {
 		return err
 	}
-	if m.readOnly {
+	if m.clouds.ReadOnly() {
 		return nil // what is not replayed must still tell a power cut from a kill
 	}
 	if len(r.entries) == 0 {
 		return m.state.MarkBoot()
 	}
 	m.logger.Info("replaying the redo log", "entries", len(r.entries), "sameBoot", m.state.SameBoot())
-	for _, mb := range m.members {
-		if err := m.markAbsent(mb); err != nil {
-			return err
-		}
+	if err := m.clouds.MarkAbsent(); err != nil {
+		return err
 	}
 	err := r.finish()
-	if f := faultOf(err); err == nil || f == starved || f == closing {
+	if err == nil || clouds.FaultOf(err).Ours() {
 		return err // the log is as it was
 	}
 	// What is right can be read. Nothing is changed on top of what is not done.
 	m.logger.Error("the redo log cannot be replayed in any cloud: the mount is read-only, and the next one tries again", "error", err)
-	m.readOnly, m.held, m.commits.pin = true, err, r.seqs[0]
+	m.clouds.Hold(err)
+	m.commits.pin = r.seqs[0]
 	return nil
 }
 
@@ -143,34 +144,34 @@ func (r *replayer) each(do func(at int, e *journal.Entry) error) error {
 // put behind; what one misses is that one name's matter.
 func (r *replayer) repair() error {
 	m := r.m
-	clouds := make([]*replica.Cloud, len(m.members))
-	for _, mb := range m.ups() {
-		clouds[mb.index] = &replica.Cloud{Index: mb.index, Name: mb.name, Dir: mb.dir, Keys: mb.keys}
+	ups := make([]*replica.Cloud, m.clouds.N())
+	for _, cl := range m.clouds.Ups() {
+		ups[cl.Index] = cl.Cloud
 	}
-	work := repair.Replay{Clouds: clouds, Fold: r.fold, Log: r.each, SameBoot: m.state.SameBoot(), Owners: m.owners, Clock: m.clock, Logger: m.logger}
+	work := repair.Replay{Clouds: ups, Fold: r.fold, Log: r.each, SameBoot: m.state.SameBoot(), Owners: m.owners, Clock: m.clock, Logger: m.logger}
 	out := work.Run()
 	if out.Keep {
 		m.logger.Error("a file cannot be finished in any cloud: the redo log keeps it for the next mount")
 		m.commits.pin = r.seqs[0]
 	}
 	done := 0
-	for _, mb := range m.ups() {
-		err := out.Errors[mb.index]
+	for _, cl := range m.clouds.Ups() {
+		err := out.Errors[cl.Index]
 		if err == nil {
 			done++
-		} else if f := faultOf(err); f == starved || f == closing {
+		} else if clouds.FaultOf(err).Ours() {
 			return err
 		}
 	}
-	for _, mb := range m.ups() {
-		err := out.Errors[mb.index]
+	for _, cl := range m.clouds.Ups() {
+		err := out.Errors[cl.Index]
 		if err == nil {
 			continue
 		}
 		if done == 0 {
-			return fmt.Errorf("cloud %s: %w", mb.name, err) // all fail alike: none is to blame
+			return fmt.Errorf("cloud %s: %w", cl.Name, err) // all fail alike: none is to blame
 		}
-		if err := m.drop(mb, "replay", err); err != nil {
+		if err := m.clouds.Drop(cl, "replay", err); err != nil {
 			return err
 		}
 	}

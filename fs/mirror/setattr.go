@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/fs/cloud"
@@ -20,7 +22,7 @@ func (n *Node) SetAttr(s SetAttr) (Attr, error) {
 		return Attr{}, err
 	}
 	defer m.leave()
-	if err := m.admit(); err != nil {
+	if err := m.clouds.Admit(); err != nil {
 		return Attr{}, err
 	}
 	if n.IsDir() {
@@ -128,7 +130,7 @@ func (f *file) setAtime(t time.Time) error {
 		f.touched(c, 0, 0)
 		why := c.file.Chtimes(cloud.Times{Atime: &t})
 		if taken = taken || why == nil; why != nil {
-			err = fmt.Errorf("utimens: cloud %s: %w", c.mb.name, why)
+			err = fmt.Errorf("utimens: cloud %s: %w", c.cloud.Name, why)
 		}
 	}
 	if taken {
@@ -158,22 +160,22 @@ func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {
 	if err != nil {
 		return Attr{}, err
 	}
-	before := make([]cloud.Info, len(m.members))
-	made, err := m.operate(seq, change{
-		what: "setattr",
-		do: func(mb *member) (err error) {
-			path, _ := n.path(mb.index)
-			if before[mb.index], err = mb.dir.Stat(path); err != nil {
+	before := make([]cloud.Info, m.clouds.N())
+	made, err := m.operate(seq, clouds.Change{
+		What: "setattr",
+		Do: func(cl *clouds.Cloud) (err error) {
+			path, _ := n.path(cl.Index)
+			if before[cl.Index], err = cl.Dir.Stat(path); err != nil {
 				return err
 			}
-			if err = applyDirAttr(mb.dir, path, attrs, m.owners); err != nil {
-				return errors.Join(err, m.restoreDirAttr(mb, path, before[mb.index]))
+			if err = applyDirAttr(cl.Dir, path, attrs, m.owners); err != nil {
+				return errors.Join(err, m.restoreDirAttr(cl, path, before[cl.Index]))
 			}
 			return nil
 		},
-		undo: func(mb *member) error {
-			path, _ := n.path(mb.index)
-			return m.restoreDirAttr(mb, path, before[mb.index])
+		Undo: func(cl *clouds.Cloud) error {
+			path, _ := n.path(cl.Index)
+			return m.restoreDirAttr(cl, path, before[cl.Index])
 		},
 	})
 	if !made || err != nil {
@@ -183,8 +185,8 @@ func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {
 }
 
 // restoreDirAttr gives a directory back what it had.
-func (m *Mirror) restoreDirAttr(mb *member, path string, was cloud.Info) error {
-	return applyDirAttr(mb.dir, path, &journal.Attrs{Mode: &was.Mode, UID: &was.UID, GID: &was.GID, Atime: &was.Atime, Mtime: &was.Mtime}, m.owners)
+func (m *Mirror) restoreDirAttr(cl *clouds.Cloud, path string, was cloud.Info) error {
+	return applyDirAttr(cl.Dir, path, &journal.Attrs{Mode: &was.Mode, UID: &was.UID, GID: &was.GID, Atime: &was.Atime, Mtime: &was.Mtime}, m.owners)
 }
 
 // applyDirAttr sets what is not nil, owner first: changing it may clear mode
@@ -215,7 +217,7 @@ func applyDirAttr(dir cloud.Dir, path string, a *journal.Attrs, owners bool) err
 
 // Sync makes the directory's entries durable, in the log.
 func (n *Node) Sync() error {
-	if n.m.readOnly {
+	if n.m.clouds.ReadOnly() {
 		return nil
 	}
 	if err := n.m.enter(); err != nil {

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -57,7 +59,7 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 		return nil, err
 	}
 	defer m.leave()
-	if err := m.admit(); err != nil {
+	if err := m.clouds.Admit(); err != nil {
 		return nil, err
 	}
 	m.names.Lock()
@@ -74,15 +76,15 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := m.operate(seq, change{
-		what: "create",
-		do: func(mb *member) error {
-			if err := m.putSidecar(mb, s.dir, s.link.enc); err != nil {
+	made, err := m.operate(seq, clouds.Change{
+		What: "create",
+		Do: func(cl *clouds.Cloud) error {
+			if err := m.putSidecar(cl, s.dir, s.link.enc); err != nil {
 				return err
 			}
-			return m.writeSpecial(mb, s.path(mb.index, true), e, version, sp.content)
+			return m.writeSpecial(cl, s.path(cl.Index, true), e, version, sp.content)
 		},
-		undo: func(mb *member) error { return mb.dir.Remove(s.path(mb.index, true)) },
+		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.path(cl.Index, true)) },
 	})
 	if !made || err != nil {
 		return nil, err
@@ -102,11 +104,11 @@ func (m *Mirror) sealSpecial(s *site, sp special) (*journal.Sealed, *journal.Ent
 		Type: sp.kind, FileID: random16(), CommitID: random16(), Mode: s.mode, UID: s.owner.UID, GID: s.owner.GID,
 		Length: int64(len(sp.content)), MtimeSec: now.Unix(), MtimeNsec: uint32(now.Nanosecond()),
 		Version: cipher.Vector(nil).With(m.state.Writer(), last),
-	}, Accs: make([]cipher.Acc, len(m.members))}
-	e := &journal.Entry{Op: journal.OpSpecial, Path: []byte(s.plain), File: &v.Head.FileID, Kind: replica.Kind(sp.kind), Salts: make([][]byte, len(m.members))}
-	for _, mb := range m.ups() {
+	}, Accs: make([]cipher.Acc, m.clouds.N())}
+	e := &journal.Entry{Op: journal.OpSpecial, Path: []byte(s.plain), File: &v.Head.FileID, Kind: replica.Kind(sp.kind), Salts: make([][]byte, m.clouds.N())}
+	for _, cl := range m.clouds.Ups() {
 		salt := random16()
-		e.Salts[mb.index] = salt[:]
+		e.Salts[cl.Index] = salt[:]
 	}
 	c := &journal.Commit{Head: journal.NewHead(v)}
 	for i := range records {
@@ -117,10 +119,10 @@ func (m *Mirror) sealSpecial(s *site, sp special) (*journal.Sealed, *journal.Ent
 }
 
 // writeSpecial writes a whole special file into one cloud.
-func (m *Mirror) writeSpecial(mb *member, path string, e *journal.Entry, v *journal.Sealed, content []byte) error {
-	c := &copyOf{mb: mb, head: &cipher.Header{Salt: [16]byte(e.Salts[mb.index])}}
+func (m *Mirror) writeSpecial(cl *clouds.Cloud, path string, e *journal.Entry, v *journal.Sealed, content []byte) error {
+	c := &copyOf{cloud: cl, head: &cipher.Header{Salt: [16]byte(e.Salts[cl.Index])}}
 	var err error
-	if c.keys, err = mb.keys.NewFile(v.Head.Type, c.head.Salt); err != nil {
+	if c.keys, err = cl.Keys.NewFile(v.Head.Type, c.head.Salt); err != nil {
 		return err
 	}
 	ids := make([]cipher.WriteID, len(e.Commit.Chunks))
@@ -132,9 +134,9 @@ func (m *Mirror) writeSpecial(mb *member, path string, e *journal.Entry, v *jour
 		return err
 	}
 	own := *v
-	own.Accs = make([]cipher.Acc, len(m.members))
-	c.keys.Terms(&own.Accs[mb.index], 0, ids, nil)
-	if c.file, err = mb.dir.Create(path, backingMode(v.Head.Mode, false)); err != nil {
+	own.Accs = make([]cipher.Acc, m.clouds.N())
+	c.keys.Terms(&own.Accs[cl.Index], 0, ids, nil)
+	if c.file, err = cl.Dir.Create(path, cipher.BackingMode(v.Head.Mode, false)); err != nil {
 		return err
 	}
 	if err := m.fillSpecial(c, &own, records); err != nil {

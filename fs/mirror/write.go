@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
@@ -13,7 +15,7 @@ import (
 // has its version, and what an earlier crash left beyond its length is gone.
 // It returns with file.mu locked.
 func (f *file) begin() error {
-	if err := f.m.admit(); err != nil {
+	if err := f.m.clouds.Admit(); err != nil {
 		return err
 	}
 	for {
@@ -92,13 +94,13 @@ func (f *file) prepare() error {
 // requireCopies makes sure that the file can be changed. Copies that are not
 // as they should be go without the change; clouds that fail are put behind.
 func (f *file) requireCopies() error {
-	var lapses []lapse
-	for _, mb := range f.m.ups() {
-		c := f.copies[mb.index]
+	var lapses []clouds.Lapse
+	for _, cl := range f.m.clouds.Ups() {
+		c := f.copies[cl.Index]
 		if c.serves() && c.writable == errLater {
-			if path, ok := f.n.path(mb.index); ok {
+			if path, ok := f.n.path(cl.Index); ok {
 				if err := c.openForWriting(path); err != nil {
-					return fmt.Errorf("write: cloud %s: %w", mb.name, err)
+					return fmt.Errorf("write: cloud %s: %w", cl.Name, err)
 				}
 				f.touched(c, 0, 0)
 			}
@@ -113,22 +115,22 @@ func (f *file) requireCopies() error {
 		case c != nil && c.writable != nil:
 			reason = c.writable
 		}
-		switch fault := faultIn(mb, reason); {
-		case fault.cloud():
-			lapses = append(lapses, lapse{mb, reason})
-		case fault != strayed:
-			return fmt.Errorf("write: cloud %s: %w", mb.name, reason)
+		switch fault := cl.Fault(reason); {
+		case fault.OfCloud():
+			lapses = append(lapses, clouds.Lapse{Cloud: cl, Why: reason})
+		case fault != clouds.Strayed:
+			return fmt.Errorf("write: cloud %s: %w", cl.Name, reason)
 		case c != nil && c.err == nil:
 			c.err = reason
 		}
 	}
 	if len(f.targets()) == 0 {
 		if len(lapses) > 0 {
-			return fmt.Errorf("write: cloud %s: %w", lapses[0].mb.name, lapses[0].why)
+			return fmt.Errorf("write: cloud %s: %w", lapses[0].Cloud.Name, lapses[0].Why)
 		}
-		return unreadable("write", f.copies, f.m.members)
+		return unreadable("write", f.copies, f.m.clouds.All())
 	}
-	err := f.m.dropAll("write", lapses)
+	err := f.m.clouds.DropAll("write", lapses)
 	f.targets()
 	return err
 }
@@ -153,15 +155,15 @@ func (f *file) targets() []*copyOf {
 // yet, so that it may stay in one cloud and not in the other. The caller holds
 // file.mu.
 func (f *file) each(what string, do func(*copyOf) error) error {
-	var members []*member
+	var members []*clouds.Cloud
 	for _, c := range f.targets() {
-		members = append(members, c.mb)
+		members = append(members, c.cloud)
 	}
-	_, err := f.m.settle(change{
-		what: what,
-		do:   func(mb *member) error { return do(f.copies[mb.index]) },
-		undo: harmless,
-		skip: func(mb *member, why error) { f.copies[mb.index].err = why },
+	_, err := f.m.clouds.Settle(clouds.Change{
+		What: what,
+		Do:   func(cl *clouds.Cloud) error { return do(f.copies[cl.Index]) },
+		Undo: clouds.Harmless,
+		Skip: func(cl *clouds.Cloud, why error) { f.copies[cl.Index].err = why },
 	}, members)
 	f.targets()
 	return err
@@ -319,14 +321,14 @@ func (f *file) writeRun(r *run) error {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			for _, c := range targets {
-				early[c.mb.index] = f.writeRecords(c, head)
+				early[c.cloud.Index] = f.writeRecords(c, head)
 			}
 		})
 		for _, c := range targets {
-			late[c.mb.index] = f.writeRecords(c, tail)
+			late[c.cloud.Index] = f.writeRecords(c, tail)
 		}
 		wg.Wait()
-		write = func(c *copyOf) error { return cmp.Or(early[c.mb.index], late[c.mb.index]) }
+		write = func(c *copyOf) error { return cmp.Or(early[c.cloud.Index], late[c.cloud.Index]) }
 	}
 	return f.each("write", write)
 }

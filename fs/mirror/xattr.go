@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/fs/cloud"
@@ -43,8 +45,8 @@ func (n *Node) Getxattr(name string) ([]byte, error) {
 		return nil, err
 	}
 	var value []byte
-	err := n.onXattrs(func(mb *member, x xattrs) error {
-		backing, err := mb.keys.EncodeXattrName(name)
+	err := n.onXattrs(func(cl *clouds.Cloud, x xattrs) error {
+		backing, err := cl.Keys.EncodeXattrName(name)
 		if err != nil {
 			return ErrInvalid
 		}
@@ -52,7 +54,7 @@ func (n *Node) Getxattr(name string) ([]byte, error) {
 		if err != nil {
 			return err
 		}
-		value, err = mb.keys.OpenXattr(name, raw)
+		value, err = cl.Keys.OpenXattr(name, raw)
 		return err
 	})
 	return value, err
@@ -61,7 +63,7 @@ func (n *Node) Getxattr(name string) ([]byte, error) {
 // Listxattr returns the names of the attributes.
 func (n *Node) Listxattr() ([]string, error) {
 	var names []string
-	err := n.onXattrs(func(mb *member, x xattrs) error {
+	err := n.onXattrs(func(cl *clouds.Cloud, x xattrs) error {
 		raw, err := x.list()
 		if errors.Is(err, cloud.ErrUnsupported) {
 			return nil
@@ -74,7 +76,7 @@ func (n *Node) Listxattr() ([]string, error) {
 			if !ownXattr(backing) {
 				continue
 			}
-			if name, err := mb.keys.DecodeXattrName(backing); err == nil {
+			if name, err := cl.Keys.DecodeXattrName(backing); err == nil {
 				names = append(names, name)
 			}
 		}
@@ -85,14 +87,14 @@ func (n *Node) Listxattr() ([]string, error) {
 
 // Setxattr sets an attribute; flags are those of setxattr(2).
 func (n *Node) Setxattr(name string, value []byte, flags int) error {
-	return n.changeXattr(name, func(mb *member, x xattrs, backing string) error {
-		return x.set(backing, mb.keys.SealXattr(name, value), flags)
+	return n.changeXattr(name, func(cl *clouds.Cloud, x xattrs, backing string) error {
+		return x.set(backing, cl.Keys.SealXattr(name, value), flags)
 	})
 }
 
 // Removexattr removes an attribute.
 func (n *Node) Removexattr(name string) error {
-	return n.changeXattr(name, func(_ *member, x xattrs, backing string) error { return x.remove(backing) })
+	return n.changeXattr(name, func(_ *clouds.Cloud, x xattrs, backing string) error { return x.remove(backing) })
 }
 
 // xattrs is where one cloud keeps the attributes of a node: at a path, or in
@@ -106,9 +108,9 @@ type xattrs struct {
 
 // xattrsOf returns a node's attributes in one cloud. The caller holds
 // Mirror.names.
-func (n *Node) xattrsOf(mb *member) (xattrs, error) {
-	if path, ok := n.path(mb.index); ok {
-		d := mb.dir
+func (n *Node) xattrsOf(cl *clouds.Cloud) (xattrs, error) {
+	if path, ok := n.path(cl.Index); ok {
+		d := cl.Dir
 		return xattrs{
 			get:    func(name string) ([]byte, error) { return d.Getxattr(path, name) },
 			set:    func(name string, value []byte, flags int) error { return d.Setxattr(path, name, value, flags) },
@@ -120,7 +122,7 @@ func (n *Node) xattrsOf(mb *member) (xattrs, error) {
 	if f == nil {
 		return xattrs{}, ErrStale
 	}
-	c := f.copies[mb.index]
+	c := f.copies[cl.Index]
 	if !c.serves() {
 		return xattrs{}, fs.ErrNotExist
 	}
@@ -128,7 +130,7 @@ func (n *Node) xattrsOf(mb *member) (xattrs, error) {
 }
 
 // onXattrs asks the lead.
-func (n *Node) onXattrs(ask func(*member, xattrs) error) error {
+func (n *Node) onXattrs(ask func(*clouds.Cloud, xattrs) error) error {
 	m := n.m
 	if err := m.enter(); err != nil {
 		return err
@@ -137,18 +139,18 @@ func (n *Node) onXattrs(ask func(*member, xattrs) error) error {
 	m.names.RLock()
 	defer m.names.RUnlock()
 	var err error = ErrNoCloud
-	for _, mb := range m.ups() {
+	for _, cl := range m.clouds.Ups() {
 		var x xattrs
-		if x, err = n.xattrsOf(mb); err != nil {
+		if x, err = n.xattrsOf(cl); err != nil {
 			continue
 		}
-		return xattrErr(ask(mb, x))
+		return xattrErr(ask(cl, x))
 	}
 	return err
 }
 
 // changeXattr changes an attribute in every cloud; the lead's answer counts.
-func (n *Node) changeXattr(name string, change func(mb *member, x xattrs, backing string) error) error {
+func (n *Node) changeXattr(name string, change func(cl *clouds.Cloud, x xattrs, backing string) error) error {
 	if err := checkXattr(name); err != nil {
 		return err
 	}
@@ -157,21 +159,21 @@ func (n *Node) changeXattr(name string, change func(mb *member, x xattrs, backin
 		return err
 	}
 	defer m.leave()
-	if err := m.admit(); err != nil {
+	if err := m.clouds.Admit(); err != nil {
 		return err
 	}
 	m.names.RLock()
 	defer m.names.RUnlock()
 	var first error
 	asked := false
-	for _, mb := range m.ups() {
-		backing, err := mb.keys.EncodeXattrName(name)
+	for _, cl := range m.clouds.Ups() {
+		backing, err := cl.Keys.EncodeXattrName(name)
 		if err != nil {
 			return ErrInvalid
 		}
-		x, err := n.xattrsOf(mb)
+		x, err := n.xattrsOf(cl)
 		if err == nil {
-			err = change(mb, x, backing)
+			err = change(cl, x, backing)
 		}
 		if !asked {
 			asked, first = true, xattrErr(err)
@@ -179,9 +181,9 @@ func (n *Node) changeXattr(name string, change func(mb *member, x xattrs, backin
 				return first
 			}
 		} else if err != nil {
-			m.logger.Warn("a cloud does not keep an extended attribute", "cloud", mb.name, "error", err)
+			m.logger.Warn("a cloud does not keep an extended attribute", "cloud", cl.Name, "error", err)
 		}
-		n.touchedXattr(mb.index)
+		n.touchedXattr(cl.Index)
 	}
 	return first
 }

@@ -14,10 +14,6 @@ import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 )
 
-// ErrBlank: a backing file has no header yet. Zeros are in its place, or the
-// beginning of one: it was never committed, or a power cut took it.
-var ErrBlank = errors.New("no header yet")
-
 // Cloud is one cloud's directory under its keys.
 type Cloud struct {
 	Index int // in the vault's order
@@ -52,7 +48,7 @@ func (c *Cloud) Header(path string) (*cipher.Header, error) {
 		return nil, err
 	}
 	defer f.Close()
-	h, keys, err := c.readHeader(f)
+	h, keys, err := c.ReadHeader(f)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +56,9 @@ func (c *Cloud) Header(path string) (*cipher.Header, error) {
 	return h, nil
 }
 
-func (c *Cloud) readHeader(f cloud.File) (*cipher.Header, *cipher.File, error) {
+// ReadHeader is Header for a file that is open. The keys are the caller's to
+// wipe.
+func (c *Cloud) ReadHeader(f cloud.File) (*cipher.Header, *cipher.File, error) {
 	raw := make([]byte, cipher.HeaderSize)
 	n, err := f.ReadAt(raw, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -98,18 +96,17 @@ func (c *Cloud) PutSidecar(dir string, n cipher.Name) error {
 		return nil
 	}
 	side := Join(dir, string(n.Sidecar))
-	f, err := c.Dir.Open(side, true)
-	if Missing(err) {
-		f, err = c.Dir.Create(side, 0o644)
+	if have, err := c.ReadSidecar(side); err == nil && string(have) == string(n.SidecarData) {
+		return nil
+	}
+	f, err := c.Dir.Create(side, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		f, err = c.Dir.Open(side, true)
 	}
 	if err != nil {
 		return fmt.Errorf("sidecar: %w", err)
 	}
 	defer f.Close()
-	have := make([]byte, len(n.SidecarData)+1)
-	if got, _ := f.ReadAt(have, 0); string(have[:got]) == string(n.SidecarData) {
-		return nil
-	}
 	if _, err := f.WriteAt(n.SidecarData, 0); err != nil {
 		return fmt.Errorf("sidecar: %w", err)
 	}

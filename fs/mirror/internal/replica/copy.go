@@ -24,7 +24,7 @@ func (c *Cloud) Open(path string, write bool) (*Copy, error) {
 		return nil, err
 	}
 	cp := &Copy{Cloud: c, File: f}
-	if cp.Head, cp.Keys, err = c.readHeader(f); err != nil {
+	if cp.Head, cp.Keys, err = c.ReadHeader(f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return cp, nil

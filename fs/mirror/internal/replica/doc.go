@@ -4,5 +4,6 @@
 //
 //	cloud.go   Cloud: entries, sidecars, headers by their path
 //	copy.go    Copy: one open backing file, its header and attributes
+//	errors.go  why a copy does not serve
 //	records.go its records: reading, writing, comparing
 package replica

@@ -1,0 +1,42 @@
+// Package clouds is the clouds of one vault together: which of them are up, what
+// is done in one after the other, and whose an error is that one of them gives.
+// It knows no files and no names.
+//
+// # Words
+//
+// A cloud is up when it is asked and gets changes; else it is out, for as long
+// as the mount lasts. An absent cloud has no directory here. A cloud that misses
+// a change is behind, which the vault's state holds durably: by [Clouds.Admit]
+// before the first change that an absent one misses, by [Clouds.Drop] for one
+// that does not do what another one does. The lead is the first that is up. A
+// change is settled when each cloud has done it, or gone out, or has nothing
+// there to be changed, or when it is taken back everywhere; a lapse is a cloud
+// that did not do what another one did.
+//
+// # How a change is made
+//
+//	Admit             before anything: enough clouds are up, and who misses it is known
+//	Settle(c, these)  c.Do in one after the other, in the vault's order
+//	  failed, full    drop that cloud where another one makes the change
+//	  strayed         it goes without: c.Skip
+//	  anything else   c.Undo where it is made, and the error is the program's
+//	Each(c)           Settle in all that are up
+//	Reach(what, ask)  a question: who cannot answer is forgiven while another can
+//
+// The last cloud that is up never goes out: its error is the program's. Nothing
+// may be acknowledged while the state cannot hold that a cloud is behind;
+// [Clouds.Record] tries again and says so.
+//
+// # Where things are
+//
+//	clouds.go  Clouds, what is asked of all of them, admission
+//	cloud.go   Cloud: one of them, and its state
+//	drop.go    how a cloud goes out, durably
+//	settle.go  Change, and what becomes of its errors
+//	fault.go   whose an error is: the cloud's, the program's, the process's
+//
+// # Locks, in the order in which they are taken
+//
+//	Clouds.dropping one cloud at a time goes out, so that one stays
+//	Cloud.mu        one cloud's state
+package clouds
