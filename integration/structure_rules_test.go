@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"go/ast"
 	"go/token"
 	"io/fs"
@@ -94,6 +95,106 @@ func (s *source) mayImport(from int, pkg string) bool {
 		return parts[to].height <= parts[from].height
 	}
 	return to == from || slices.Contains(parts[from].may, parts[to].prefix)
+}
+
+// rooms are the packages of the mirror, with what each may import of the others besides itself: one way, and a room's files
+// are nobody's else.
+var rooms = map[string][]string{
+	"fs/mirror":                  {"fs/mirror/internal/content", "fs/mirror/internal/repair", "fs/mirror/internal/clouds", "fs/mirror/internal/replica", "fs/mirror/internal/journal", "fs/mirror/internal/lock"},
+	"fs/mirror/internal/repair":  {"fs/mirror/internal/judge", "fs/mirror/internal/clouds", "fs/mirror/internal/replica", "fs/mirror/internal/journal", "fs/mirror/internal/lock"},
+	"fs/mirror/internal/clouds":  {"fs/mirror/internal/replica", "fs/mirror/internal/lock"},
+	"fs/mirror/internal/replica": {"fs/mirror/internal/journal"},
+	"fs/mirror/internal/judge":   nil,
+	"fs/mirror/internal/journal": nil,
+	"fs/mirror/internal/lock":    nil,
+	"fs/mirror/audit":            nil, // the format alone, to check what the others wrote
+}
+
+func roomsOneWay(t *tree) (findings []string) {
+	for _, s := range t.handwritten() {
+		if !within(s.dir(), "fs/mirror") {
+			continue
+		}
+		may, known := rooms[s.dir()]
+		if !known {
+			findings = append(findings, s.at(s.file.Pos(), "%s is no room of the mirror that a rule knows", s.dir()))
+			continue
+		}
+		s.imports(func(what string, at token.Pos) {
+			pkg, _ := strings.CutPrefix(what, module+"/")
+			checks := s.isTest() && pkg == "fs/mirror/audit"
+			if within(pkg, "fs/mirror") && pkg != s.dir() && !slices.Contains(may, pkg) && !checks {
+				findings = append(findings, s.at(at, "%s must not import %s", s.dir(), pkg))
+			}
+		})
+	}
+	return findings
+}
+
+// locksAreListed: in the mirror, and wherever else doc.go has a list of locks, it names every one that a type of the package
+// has, and no other.
+func locksAreListed(t *tree) (findings []string) {
+	listed := regexp.MustCompile(`(?m)^\t(\w+\.\w+)\s`)
+	for _, p := range t.packages() {
+		var locks, list []string
+		var text string
+		has := false
+		for _, s := range p.files {
+			if path.Base(s.name) == "doc.go" && s.file.Doc != nil {
+				_, text, has = strings.Cut(s.file.Doc.Text(), "# Locks")
+				for _, m := range listed.FindAllStringSubmatch(text, -1) {
+					list = append(list, m[1])
+				}
+			}
+			locks = append(locks, s.locks()...)
+		}
+		if p.dir == "fs/mirror/internal/lock" || !has && !within(p.dir, "fs/mirror") {
+			continue // what the types of locks are made of
+		}
+		for _, l := range locks {
+			if !regexp.MustCompile(`\b` + regexp.QuoteMeta(l) + `\b`).MatchString(text) {
+				findings = append(findings, fmt.Sprintf("%s/doc.go does not list the lock %s", p.dir, l))
+			}
+		}
+		for _, l := range list {
+			if !slices.Contains(locks, l) {
+				findings = append(findings, fmt.Sprintf("%s/doc.go lists the lock %s, which is not there", p.dir, l))
+			}
+		}
+	}
+	return findings
+}
+
+// locks are the mutexes of the types of a file.
+func (s *source) locks() (all []string) {
+	ast.Inspect(s.file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		body, ok := spec.Type.(*ast.StructType)
+		if !ok {
+			return false
+		}
+		for _, f := range body.Fields.List {
+			for _, name := range f.Names {
+				if isMutex(f.Type) {
+					all = append(all, spec.Name.Name+"."+name.Name)
+				}
+			}
+		}
+		return false
+	})
+	return all
+}
+
+// isMutex reports whether a type is sync.Mutex, sync.RWMutex, or one of those with its place in the order.
+func isMutex(e ast.Expr) bool {
+	if generic, ok := e.(*ast.IndexExpr); ok {
+		e = generic.X
+	}
+	sel, ok := e.(*ast.SelectorExpr)
+	return ok && (sel.Sel.Name == "Mutex" || sel.Sel.Name == "RWMutex")
 }
 
 func onlyMountSpeaksFUSE(t *tree) (findings []string) {

@@ -40,6 +40,14 @@ var importSamples = []sample{
 	{one("tools/a.go", ours("main")), []string{"package tools is no part"}},
 }
 
+var roomSamples = []sample{
+	{one("fs/mirror/a.go", ours("mirror", "fs/mirror/internal/clouds", "fs/mirror/internal/journal", "fs/cloud")), nil},
+	{one("fs/mirror/internal/clouds/a.go", ours("clouds", "fs/mirror/internal/replica", "fs/mirror/internal/repair", "fs/mirror")),
+		[]string{"must not import fs/mirror/internal/repair", "must not import fs/mirror"}},
+	{one("fs/mirror/internal/journal/a_test.go", ours("journal", "fs/mirror/internal/replica")), []string{"import fs/mirror/internal/replica"}},
+	{one("fs/mirror/internal/cellar/a.go", ours("cellar")), []string{"internal/cellar is no room"}},
+}
+
 const goFUSE = "github.com/hanwen/go-fuse/v2/fuse"
 
 var fuseSamples = []sample{
@@ -127,6 +135,21 @@ var mapSamples = []sample{
 	{with(files("fs/x", 2), "fs/x/doc.go", "// Package x is.\n//\n//\ta.go  a\n//\tz.go  z\npackage x\n"),
 		[]string{"fs/x/doc.go does not name b.go", "fs/x/doc.go names z.go, which is not there"}},
 	{with(files("fs/x", 5), "fs/x/doc.go", "// Package x has no map.\npackage x\n"), []string{"name a.go", "name b.go", "name c.go", "name d.go", "name e.go"}},
+}
+
+const lockedTypes = `package x
+type a struct {
+	mu, other sync.Mutex
+	names     lock.RWMutex[lock.Names]
+}
+type b struct{ once sync.Once }
+`
+
+var lockSamples = []sample{
+	{with(one("fs/mirror/x/a.go", lockedTypes), "fs/mirror/x/doc.go", "// Package x is.\n//\n// # Locks\n//\n//\ta.mu it\n//\ta.names  them\n//\tb.once  it\npackage x\n"),
+		[]string{"does not list the lock a.other", "lists the lock b.once, which is not there"}},
+	{one("fs/mirror/x/a.go", lockedTypes), []string{"a.mu", "a.other", "a.names"}},
+	{one("fs/redo/a.go", lockedTypes), nil},
 }
 
 var skipSamples = []sample{

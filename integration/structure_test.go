@@ -101,12 +101,14 @@ var structure = []struct {
 	bad   []sample
 }{
 	{"imports point one way", importsOneWay, importSamples},
+	{"rooms of the mirror, one way", roomsOneWay, roomSamples},
 	{"only fs/mount speaks FUSE", onlyMountSpeaksFUSE, fuseSamples},
 	{"package cipher is pure", cipherIsPure, pureSamples},
 	{"below cmd nothing exits, prints or logs globally", belowCmdIsQuiet, quietSamples},
 	{"budgets", budgets, budgetSamples},
 	{"budgets of packages and types", packageBudgets, packageSamples},
 	{"maps name every file", mapsNameFiles, mapSamples},
+	{"locks are listed", locksAreListed, lockSamples},
 	{"no test is skipped", noSkips, skipSamples},
 	{"nothing is left to do", nothingLeftToDo, leftToDoSamples},
 	{"no path of one machine", noMachinePaths, machinePathSamples},
