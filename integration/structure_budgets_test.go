@@ -32,7 +32,6 @@ var exceptions = []string{
 	"type fs/mirror.Node has",
 	"type fs/mirror.file has",
 	"type fs/mirror/internal/journal.Entry has",
-	"type fs/mirror/internal/judge.judgement has",
 	"fs/mirror/doc.go does not name",
 
 	"type cipher/internal/asmgen.asm has",
