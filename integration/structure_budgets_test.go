@@ -33,7 +33,6 @@ var exceptions = []string{
 	"type fs/mirror.file has",
 	"type fs/mirror/internal/journal.Entry has",
 	"fs/mirror/doc.go does not name",
-
 }
 
 // adapters are the types whose exported methods an interface dictates; only the others count.
