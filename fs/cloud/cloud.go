@@ -195,6 +195,17 @@ type Entry struct {
 // Times are the times to set; nil leaves one as it is.
 type Times struct{ Atime, Mtime *time.Time }
 
+// clone is a copy that shares nothing.
+func (t Times) clone() Times {
+	for _, p := range []**time.Time{&t.Atime, &t.Mtime} {
+		if *p != nil {
+			at := **p
+			*p = &at
+		}
+	}
+	return t
+}
+
 // Statfs describes a filesystem. Blocks, Free and Avail count BlockSize bytes;
 // Avail is what an ordinary user may still take.
 type Statfs struct {
@@ -205,4 +216,5 @@ type Statfs struct {
 	NameMax             uint64
 	ReadOnly            bool
 	Fuse                bool // syncfs is not to be trusted: sync file by file
+	Remote              bool // FUSE, or on a network: it may stop to answer
 }

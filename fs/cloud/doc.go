@@ -15,6 +15,8 @@
 //	file.go     an open file
 //	handle.go   what names an inode for good
 //	errors.go   errors with what and where
+//	bounded.go  Bounded, a directory that may stop to answer, and its files
+//	answer.go   how its calls are made, given up and waited for
 //
 // What the package promises:
 //
@@ -28,6 +30,9 @@
 //     WriteAt may have written any part of its bytes, and that after a failed
 //     Sync, SyncDir or Syncfs nothing written since the last good one is
 //     certain, not even when a later one succeeds.
+//
+// With [Bounded] there is a third way to fail, [ErrNoAnswer], after which an
+// operation may be done or not, or may yet be.
 //
 // What it never does: create, repair or delete anything by itself; retry;
 // cache; log.
