@@ -1,11 +1,13 @@
 package cipher
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/overcast-fs/overcast/cipher/cbc"
 	"github.com/overcast-fs/overcast/cipher/mac"
@@ -125,13 +127,20 @@ func (f *File) sealHeader(h *Header, iv *[IVSize]byte) ([]byte, error) {
 	return raw, nil
 }
 
-// HasNoHeader reports whether a backing file, of which first is the beginning,
-// at least 512 bytes if it has as many, has no header yet: it is shorter, or
-// begins with 512 zeros. So does a file that was never committed. Whether that
-// is how it should be, the redo log and the index know: [Cloud.OpenHeader]
-// calls it damaged.
+// HasNoHeader reports whether a backing file whose beginning does not verify
+// looks as a crash leaves one whose header was never whole: the file is empty,
+// or has zeros there, or the header's beginning, and zeros from there to its
+// end. first is its first 512 bytes, or all if it is shorter. A file that was
+// never committed looks like that, too. Whether that is how it should be, the
+// redo log and the index know: [Cloud.OpenHeader] calls it damaged.
 func HasNoHeader(first []byte) bool {
-	return len(first) < HeaderSize || isZero(first[:HeaderSize])
+	whole := len(first) >= HeaderSize
+	first = first[:min(len(first), HeaderSize)]
+	begun := bytes.TrimRight(first, "\x00")
+	if whole && len(begun) == HeaderSize {
+		return false
+	}
+	return bytes.HasPrefix(begun, []byte(magic)) || strings.HasPrefix(magic, string(begun))
 }
 
 // OpenHeader verifies a backing file's first 512 bytes and returns what they

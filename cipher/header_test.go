@@ -230,6 +230,7 @@ func TestHasNoHeader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	whole[HeaderSize-1] |= 1 // with a zero there it looks like the beginning of one
 	for what, test := range map[string]struct {
 		first []byte
 		want  bool
@@ -242,7 +243,10 @@ func TestHasNoHeader(t *testing.T) {
 		"a header":              {whole, false},
 		"something at its end":  {last, false},
 		"something, and zeros":  {append([]byte{1}, zeros...), false},
-		"a damaged one's start": {append([]byte(magic), zeros...), false},
+		"something, too short":  {[]byte("a note"), false},
+		"a header's first byte": {append([]byte(magic[:1]), zeros...), true},
+		"its beginning":         {append(slices.Clone(whole[:300]), zeros...), true},
+		"all but its last byte": {append(slices.Clone(whole[:511]), zeros...), true},
 	} {
 		if got := HasNoHeader(test.first); got != test.want {
 			t.Errorf("%s: %v", what, got)

@@ -66,6 +66,10 @@ func (n Name) Spelt(special bool) EntryName {
 	return n.Entry
 }
 
+// IsSpecial reports whether a canonical entry is spelt as those of types 3 to 7
+// are.
+func (e EntryName) IsSpecial() bool { return strings.HasSuffix(string(e), letterSpecial) }
+
 // A Decoded is what an entry stands for.
 type Decoded struct {
 	Name    PlainName

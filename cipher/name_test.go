@@ -283,6 +283,26 @@ func TestCheckSidecar(t *testing.T) {
 	}
 }
 
+func TestTempNameOf(t *testing.T) {
+	for n, want := range map[uint64]EntryName{0: ".~0000000000000000.tmp", 0xfedcba9876543210: ".~fedcba9876543210.tmp"} {
+		if got := TempNameOf(n); got != want || !got.IsTemp() || !got.MayBeOwnTemp() {
+			t.Errorf("%#x is named %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestIsSpecial(t *testing.T) {
+	for _, name := range []PlainName{"link", PlainName(strings.Repeat("long", 50))} {
+		n, err := testCloud(t, AES256, MinChunkLog2).EncodeName(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n.Entry.IsSpecial() || n.For(TypeFile).IsSpecial() || !n.For(TypeSymlink).IsSpecial() || !n.For(TypeBlock).IsSpecial() {
+			t.Errorf("%s: %s is told apart wrongly", name, n.Entry)
+		}
+	}
+}
+
 func TestTempNames(t *testing.T) {
 	a, b := NewTempName(), NewTempName()
 	if a == b || !a.IsTemp() || !strings.HasPrefix(string(a), ".~") || !strings.HasSuffix(string(a), ".tmp") {

@@ -2,6 +2,7 @@ package cipher
 
 import (
 	"crypto/rand"
+	"fmt"
 	"strings"
 )
 
@@ -21,6 +22,12 @@ func NewTempName() EntryName {
 	return EntryName(tempPrefix + entryEncoding.EncodeToString(random[:]) + tempSuffix)
 }
 
+// TempNameOf is the name of the temporary file that a number stands for: what
+// is begun under it is found again.
+func TempNameOf(n uint64) EntryName {
+	return EntryName(fmt.Sprintf("%s%016x%s", tempPrefix, n, tempSuffix))
+}
+
 // IsTemp reports whether an entry is named as temporary files are, this
 // program's or another's. It is never a file's name.
 func (e EntryName) IsTemp() bool {
@@ -28,7 +35,7 @@ func (e EntryName) IsTemp() bool {
 	return ok
 }
 
-// MayBeOwnTemp reports whether [NewTempName] could have drawn the entry. Only
+// MayBeOwnTemp reports whether this package has named the entry. Only
 // such a file may be removed as litter; other programs' are foreign.
 func (e EntryName) MayBeOwnTemp() bool {
 	middle, ok := e.tempMiddle()

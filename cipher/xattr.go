@@ -19,6 +19,10 @@ var (
 	xattrValueContext = []byte("xattr value")
 )
 
+// IsXattr reports whether a backing file's attribute has the shape of this
+// program's. Others are none of its business.
+func IsXattr(backing string) bool { return strings.HasPrefix(backing, xattrPrefix) }
+
 // EncodeXattrName returns the backing file's attribute for an attribute of the
 // file. It fails with [ErrName] on a name that is empty, has a NUL or is
 // longer than 128 bytes.

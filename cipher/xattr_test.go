@@ -68,3 +68,15 @@ func TestXattrValues(t *testing.T) {
 		}
 	}
 }
+
+func TestIsXattr(t *testing.T) {
+	own, err := testCloud(t, AES256, MinChunkLog2).EncodeXattrName("user.a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{own: true, "user.a": false, "user.overcast": false, "security.overcast.a": false} {
+		if IsXattr(name) != want {
+			t.Errorf("%s: want %v", name, want)
+		}
+	}
+}

@@ -32,17 +32,7 @@ var exceptions = []string{
 	"type fs/mirror.Node has",
 	"type fs/mirror.file has",
 	"type fs/mirror/internal/journal.Entry has",
-	"type fs/mirror/internal/judge.judgement has",
-	"type fs/redo.Log has",
 	"fs/mirror/doc.go does not name",
-
-	"package fs/cloud has",
-	"package fs/cloud/cloudtest has",
-	"fs/cloud/cloudtest/doc.go does not name",
-	"type cipher/internal/asmgen.asm has",
-	"cipher/cbc/doc.go does not name",
-	"cipher/mac/doc.go does not name",
-	"cipher/pycrypto/doc.go does not name",
 }
 
 // adapters are the types whose exported methods an interface dictates; only the others count.

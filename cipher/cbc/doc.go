@@ -18,6 +18,14 @@
 // GODEBUG=cpu.avx512f=off, cpu.avx512vaes=off, cpu.avx2=off or cpu.aes=off
 // switches off is not used.
 //
+//	cbc.go             Lane, New and the calls, with their checks
+//	cbc_amd64.go       Cipher, where there are kernels
+//	cbc_noasm.go       Cipher, where there are none
+//	kernels_amd64.go   which kernels there are, and which one is used
+//	queue_amd64.go     lanes of any lengths as calls of a kernel
+//	schedule_amd64.go  round keys, in the shape that the kernels read
+//	std.go             the standard library's block cipher in the place of a kernel
+//
 // # Constant time
 //
 // The kernels use neither keys nor data to branch or to address memory. They

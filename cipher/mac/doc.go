@@ -14,6 +14,14 @@
 // elsewhere, and with the build tag purego, the standard library does the work.
 // What GODEBUG=cpu.avx512f=off or cpu.ssse3=off switches off is not used.
 //
+//	mac.go            Message, New and Sum
+//	mac_amd64.go      Key, where there are kernels
+//	mac_noasm.go      Key, where there are none
+//	kernels_amd64.go  which kernels there are, and which one is used
+//	wide_amd64.go     up to 16 messages at once through the AVX-512 kernel
+//	flight_amd64.go   one message on its way: which blocks come next
+//	std.go            the standard library's HMAC in the place of a kernel
+//
 // # Constant time
 //
 // SHA-256 is additions, rotations and logic; the kernels use neither keys nor

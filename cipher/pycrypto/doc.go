@@ -18,4 +18,10 @@
 //
 // Both directions stream in constant memory. What [Decrypt] writes before it
 // returns nil is unverified, so callers keep it from view until then.
+//
+//	pycrypto.go     keys, paddings and errors
+//	encrypt.go      Encrypt
+//	decrypt.go      Decrypt
+//	tag.go          Tag
+//	writebehind.go  writing in a goroutine of its own
 package pycrypto

@@ -1,26 +1,3 @@
-// Package cloud is one cloud's backing directory: the folder that some sync
-// client carries to a provider. It knows entry names and bytes, and nothing of
-// keys, plaintext or other clouds.
-//
-// [Dir] and [File] are the contract. [OpenDir] gives the real thing;
-// cloudtest holds doubles that inject errors, tear writes and crash after any
-// operation, and the suite that all of them must pass.
-//
-// What the package promises:
-//
-//   - Nothing outside the directory is ever touched, and no symbolic link
-//     inside it is ever followed, whoever planted it and however it races. A
-//     link on the way is ENOTDIR. FIFOs, sockets and devices are never handed
-//     out as a [File].
-//   - The directory is held open. Renaming or unmounting it, or mounting over
-//     it, does not redirect an operation; [Dir.Check] notices.
-//   - An operation that fails has changed nothing, except that a failed
-//     WriteAt may have written any part of its bytes, and that after a failed
-//     Sync, SyncDir or Syncfs nothing written since the last good one is
-//     certain, not even when a later one succeeds.
-//
-// What it never does: create, repair or delete anything by itself; retry;
-// cache; log.
 package cloud
 
 import (
@@ -218,6 +195,17 @@ type Entry struct {
 // Times are the times to set; nil leaves one as it is.
 type Times struct{ Atime, Mtime *time.Time }
 
+// clone is a copy that shares nothing.
+func (t Times) clone() Times {
+	for _, p := range []**time.Time{&t.Atime, &t.Mtime} {
+		if *p != nil {
+			at := **p
+			*p = &at
+		}
+	}
+	return t
+}
+
 // Statfs describes a filesystem. Blocks, Free and Avail count BlockSize bytes;
 // Avail is what an ordinary user may still take.
 type Statfs struct {
@@ -228,4 +216,5 @@ type Statfs struct {
 	NameMax             uint64
 	ReadOnly            bool
 	Fuse                bool // syncfs is not to be trusted: sync file by file
+	Remote              bool // FUSE, or on a network: it may stop to answer
 }

@@ -142,7 +142,25 @@ func (d *dir) Statfs() (Statfs, error) {
 		NameMax:   uint64(sf.Namelen),
 		ReadOnly:  sf.Flags&unix.ST_RDONLY != 0,
 		Fuse:      sf.Type == unix.FUSE_SUPER_MAGIC,
+		Remote:    remote(sf.Type),
 	}, nil
+}
+
+// remote reports whether a filesystem of this type asks somebody else, who may
+// not answer.
+func remote(fsType int64) bool {
+	const (
+		lustre = 0x0bd00bd0
+		vboxsf = 0x786f4256
+	)
+	switch fsType {
+	case unix.FUSE_SUPER_MAGIC, unix.NFS_SUPER_MAGIC, unix.V9FS_MAGIC, unix.CEPH_SUPER_MAGIC,
+		unix.CIFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC,
+		unix.AFS_SUPER_MAGIC, unix.AFS_FS_MAGIC, unix.CODA_SUPER_MAGIC, unix.AUTOFS_SUPER_MAGIC,
+		lustre, vboxsf:
+		return true
+	}
+	return false
 }
 
 func (d *dir) SyncDir(path string) error {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
-	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
+	"github.com/overcast-fs/overcast/fs/cloud/conformance"
 )
 
 // openers are the two ways to resolve a path.
@@ -27,7 +27,7 @@ var openers = map[string]func(string) (cloud.Dir, error){
 func TestConformance(t *testing.T) {
 	for name, openDir := range openers {
 		t.Run(name, func(t *testing.T) {
-			cloudtest.Conformance(t, func(t *testing.T) cloud.Dir {
+			conformance.Run(t, func(t *testing.T) cloud.Dir {
 				d, err := openDir(t.TempDir())
 				must(t, err)
 				return d

@@ -1,7 +1,9 @@
 // Package redo is the log of changes on their way to the clouds: append, sync, retire, and replay after a crash.
 //
 //	log.go     Log: open, append, retire, close
-//	sync.go    Log.Sync, and what follows on a sync that failed
+//	chain.go   the segments that are there, and the one that is written
+//	sync.go    Log.Sync
+//	doubt.go   what follows on a sync that failed
 //	replay.go  what earlier runs left: the rule of continuity, Entries, Losses
 //	format.go  segments and entries as bytes
 //	store.go   Store, where segments lie, and the one that is a directory

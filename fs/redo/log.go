@@ -23,27 +23,13 @@ var (
 // Lock order: syncing, then mu. Neither is held while a caller's function runs, and mu never during an fdatasync, so an
 // Append waits for other Appends only, and for the copy that follows on a failed fdatasync.
 type Log struct {
-	store Store
-	past  past // fixed by Open
-
 	syncing sync.Mutex // one fdatasync at a time, which serves all who wait for it
 	durable uint64     // every entry up to this position is on the disk; guarded by syncing
 	safe    uint64     // every payload below is on the disk; guarded by syncing
 
-	mu       sync.Mutex // guards all below
-	key      [32]byte
-	current  *writer
-	unsynced []*writer // written to their end, to be synced and closed
-	resting  []resting // all segments but current, by ascending number
-	number   uint64    // of the newest segment
-	after    uint64    // for the next head: above everything that this run has appended or found
-	next     uint64    // the number of the next payload
-	mark     uint64    // everything below is retired
-	written  uint64    // the highest mark that a segment of this run holds
-	position uint64    // entries written by this run, retire entries included
-	unnamed  bool      // segments were created since the last sync of the store
-	doubt    doubt
-	closed   bool
+	mu     sync.Mutex // guards all below, except what chain says is fixed
+	closed bool
+	chain
 }
 
 // The past is what earlier runs left, and what this one is known by.
@@ -52,20 +38,6 @@ type past struct {
 	losses []error
 	boot   string
 	number uint64 // of the newest segment that there was: those of this run are above
-}
-
-// A doubt is over payloads that may not be on the disk although they were to be: those below, because a sync failed.
-type doubt struct {
-	below uint64
-	cause error
-}
-
-// A resting segment is not written any more. Its payloads are those from first to before end, of which end is all that counts
-// in one of an earlier run.
-type resting struct {
-	number, first, end uint64
-	size               int64
-	blank              bool // no payloads, and a mark that retires all before it: enough to remember the numbers
 }
 
 // Options are what a caller knows of the log from elsewhere.
@@ -90,14 +62,14 @@ func OpenWith(store Store, stateKey *[32]byte, o Options) (*Log, error) {
 		return nil, err
 	}
 	c := plan(segments)
-	l := &Log{
+	l := &Log{chain: chain{
 		store: store,
 		past:  past{course: c, losses: losses(segments, c), boot: o.Boot[:min(len(o.Boot), maxBoot)]},
 		key:   *stateKey,
 		after: c.end,
 		next:  c.next,
 		mark:  c.mark,
-	}
+	}}
 	none := [idSize]byte{}
 	switch {
 	case c.id != none:
@@ -149,66 +121,10 @@ func (l *Log) AppendV(parts ...[]byte) (seq uint64, err error) {
 	if l.closed {
 		return 0, ErrClosed
 	}
-	if l.current != nil && l.current.size >= rotateSize {
-		l.finish()
-	}
-	if l.current == nil {
-		if err := l.begin(); err != nil {
-			return 0, fmt.Errorf("redo: append: %w", err)
-		}
-	}
-	if err := l.current.writePayload(parts); err != nil {
-		l.poison()
+	if seq, err = l.append(parts); err != nil {
 		return 0, fmt.Errorf("redo: append: %w", err)
 	}
-	seq = l.next
-	l.next++
-	l.after = l.next
-	l.position++
 	return seq, nil
-}
-
-// begin creates the next segment. The caller holds mu.
-func (l *Log) begin() error {
-	l.number++
-	w, err := createSegment(l.store, &l.key, l.number, l.head(l.after, l.next))
-	if err != nil {
-		return err
-	}
-	l.current = w
-	l.written = l.mark
-	l.unnamed = true
-	l.position++
-	return nil
-}
-
-// head is that of a segment whose first payload is first. The caller holds mu.
-func (l *Log) head(after, first uint64) head {
-	return head{after: after, first: first, mark: l.mark, until: first, id: l.past.id, boot: l.past.boot}
-}
-
-// finish ends the current segment. The caller holds mu.
-func (l *Log) finish() {
-	w := l.current
-	l.current = nil
-	l.resting = append(l.resting, resting{w.number, w.first, l.next, w.size, w.first == l.next && l.written >= l.next})
-	l.unsynced = append(l.unsynced, w)
-}
-
-// poison ends the current segment after a failed write. One without payloads is removed at once, so that a full disk does
-// not fill up with empty segments; should that fail, a later Retire gets it. The caller holds mu.
-func (l *Log) poison() {
-	w := l.current
-	if w.first != l.next {
-		l.finish()
-		return
-	}
-	l.current = nil
-	l.written = 0
-	_ = w.segment.Close()
-	if l.store.Remove(segmentName(w.number)) != nil {
-		l.resting = append(l.resting, resting{number: w.number, first: w.first, end: l.next, size: w.size})
-	}
 }
 
 // Retire declares that everything below is done everywhere. Replay will not yield it, and segments that hold nothing else are
@@ -241,37 +157,11 @@ func (l *Log) Retire(below uint64) error {
 	return l.drop(mark)
 }
 
-// raiseMark sets the mark. With all that Replay yields below it, nothing of earlier runs is left, and it covers the numbers
-// that no entry has. The caller holds mu.
-func (l *Log) raiseMark(below uint64) {
-	l.mark = max(l.mark, below)
-	if l.mark >= l.past.end {
-		l.mark = max(l.mark, l.past.next)
-	}
-}
-
 // Mark returns the number below which everything is retired.
 func (l *Log) Mark() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.mark
-}
-
-// writeMark brings the mark into the log, if there is a log. The caller holds mu.
-func (l *Log) writeMark() error {
-	if l.written >= l.mark || l.current == nil && len(l.resting) == 0 {
-		return nil
-	}
-	if l.current == nil {
-		return l.begin()
-	}
-	if err := l.current.writeMark(l.mark); err != nil {
-		l.poison()
-		return err
-	}
-	l.written = l.mark
-	l.position++
-	return nil
 }
 
 // drop removes the resting segments that hold only numbers below mark. One that remembers the numbers stays, or a new one takes
@@ -303,23 +193,6 @@ func (l *Log) drop(mark uint64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.dropLast(mark)
-}
-
-// dropLast is drop where nothing else is left than one segment with payloads. The caller holds mu.
-func (l *Log) dropLast(mark uint64) error {
-	if l.current != nil || len(l.resting) != 1 || l.resting[0].end > mark || l.resting[0].blank {
-		return nil
-	}
-	r := l.resting[0]
-	if l.begin() == nil {
-		return nil // the next Retire, or Close, removes the other, once the new one is on the disk
-	}
-	if err := l.store.Remove(segmentName(r.number)); err != nil {
-		return fmt.Errorf("redo: remove a retired segment: %w", err)
-	}
-	l.resting = nil
-	_ = l.begin() // there may be room now; without it, numbers go on from what the caller has applied
-	return nil
 }
 
 // Next returns the number that the next Append gives; Retire(Next()) retires everything.
@@ -372,39 +245,4 @@ func (l *Log) Close() error {
 		return err
 	}
 	return l.clear()
-}
-
-// remember makes a segment without payloads, on the disk, unless the newest one is. The caller holds mu.
-func (l *Log) remember() error {
-	if l.current != nil {
-		l.finish()
-	}
-	n := len(l.resting)
-	if n == 0 && l.next == 1 || n > 0 && l.resting[n-1].blank && l.resting[n-1].first == l.next {
-		return nil
-	}
-	if err := l.begin(); err != nil {
-		return fmt.Errorf("redo: close: %w", err)
-	}
-	if err := l.syncFiles(nil, l.current, true); err != nil {
-		return fmt.Errorf("redo: close: %w", err)
-	}
-	return nil
-}
-
-// clear removes every segment but the newest. The caller holds mu.
-func (l *Log) clear() error {
-	if len(l.resting) < 2 {
-		return nil
-	}
-	for len(l.resting) > 1 {
-		if err := l.store.Remove(segmentName(l.resting[0].number)); err != nil {
-			return fmt.Errorf("redo: close: %w", err)
-		}
-		l.resting = l.resting[1:]
-	}
-	if err := l.store.Sync(); err != nil {
-		return fmt.Errorf("redo: close: %w", err)
-	}
-	return nil
 }

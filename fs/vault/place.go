@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/moby/sys/mountinfo"
 )
@@ -39,13 +40,33 @@ type mountPoint struct {
 // A surveyor finds places among the mounts of the moment.
 type surveyor struct{ mounts []mountPoint }
 
+// lookTime is how long a path may take to tell where it is.
+const lookTime = 2 * time.Second
+
 func newSurveyor() surveyor {
 	// Without /proc only bind mounts from inside a directory go unseen.
 	table, _ := mountinfo.GetMounts(nil)
 	return surveyor{mountsOf(table)}
 }
 
+// place looks where a path is. Of one that does not answer it tells what the
+// path and the table of mounts say.
 func (s surveyor) place(path string) place {
+	seen := make(chan place, 1)
+	go func() { seen <- s.look(path) }()
+	timer := time.NewTimer(lookTime)
+	defer timer.Stop()
+	select {
+	case p := <-seen:
+		return p
+	case <-timer.C:
+		p := place{path: filepath.Clean(path)}
+		p.mount = s.mountOf(p.path)
+		return p
+	}
+}
+
+func (s surveyor) look(path string) place {
 	p := place{path: realPath(path)}
 	for dir, down := p.path, "/"; ; dir, down = filepath.Dir(dir), filepath.Join("/", filepath.Base(dir), down) {
 		var st syscall.Stat_t
@@ -56,13 +77,19 @@ func (s surveyor) place(path string) place {
 			break
 		}
 	}
+	p.mount = s.mountOf(p.path)
+	return p
+}
+
+// mountOf is the mount that a path without links is on.
+func (s surveyor) mountOf(path string) (on mountPoint) {
 	for _, m := range s.mounts {
 		// Of several mounts on one directory the last one is seen.
-		if within(p.path, m.path) && len(m.path) >= len(p.mount.path) {
-			p.mount = m
+		if within(path, m.path) && len(m.path) >= len(on.path) {
+			on = m
 		}
 	}
-	return p
+	return on
 }
 
 // contains reports whether inner is p or lies anywhere below it.

@@ -3,6 +3,8 @@ package volume
 import (
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
@@ -16,12 +18,13 @@ import (
 // an [*Error].
 func CheckClouds(v *vault.Vault) error {
 	var reasons []error
-	for _, c := range v.Clouds {
-		err := v.CheckMarker(c.Dir, c.ID, nil)
-		if errors.Is(err, vault.ErrWrongCloud) {
+	for i, err := range look(v) {
+		c := v.Clouds[i]
+		switch {
+		case errors.Is(err, vault.ErrWrongCloud):
 			return cloudError(v, c, err)
-		}
-		if err != nil {
+		case errors.Is(err, cloud.ErrNoAnswer): // it may yet
+		case err != nil:
 			reasons = append(reasons, fmt.Errorf("%s: %w", c.Name, err))
 		}
 	}
@@ -29,6 +32,24 @@ func CheckClouds(v *vault.Vault) error {
 		return &Error{What: "vault " + v.Dir, Dir: v.Dir, Err: fmt.Errorf("%w (%w)", ErrNoCloud, reasons[0])}
 	}
 	return nil
+}
+
+// lookTime is how long a cloud's directory may take to show its marker to
+// somebody who only wants to know.
+const lookTime = 2 * time.Second
+
+// look reads every cloud's marker, as far as that needs no key, and gives what
+// is wrong with each.
+func look(v *vault.Vault) []error {
+	errs := make([]error, len(v.Clouds))
+	var all sync.WaitGroup
+	for i, c := range v.Clouds {
+		all.Go(func() {
+			errs[i] = cloud.Answer(lookTime, func() error { return v.CheckMarker(c.Dir, c.ID, nil) })
+		})
+	}
+	all.Wait()
+	return errs
 }
 
 func cloudError(v *vault.Vault, c vault.Cloud, err error) error {
@@ -73,16 +94,19 @@ func closeClouds(clouds []mirror.CloudConfig) error {
 	return errors.Join(errs...)
 }
 
-// openCloud opens one directory and checks its marker under the cloud's key.
+// openCloud opens one directory and checks its marker under the cloud's key,
+// again whenever it did not answer for a while and is opened anew.
 func openCloud(v *vault.Vault, c vault.Cloud, key *cipher.Cloud) (cloud.Dir, error) {
-	dir, err := cloud.OpenDir(c.Dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := v.CheckMarker(c.Dir, c.ID, key); err != nil {
-		return nil, errors.Join(err, dir.Close())
-	}
-	return dir, nil
+	return cloud.Bounded(func() (cloud.Dir, error) {
+		dir, err := cloud.OpenDir(c.Dir)
+		if err != nil {
+			return nil, err
+		}
+		if err := v.CheckMarker(c.Dir, c.ID, key); err != nil {
+			return nil, errors.Join(err, dir.Close())
+		}
+		return dir, nil
+	}, cloud.AnswerTime)
 }
 
 // Copies are the clouds of a vault that are there, each to be read by itself,

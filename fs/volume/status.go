@@ -71,13 +71,14 @@ func CloudStatuses(v *vault.Vault, sum *vault.Summary, mounted bool) []CloudStat
 		known[c.Name] = c
 	}
 	var list []CloudStatus
-	for _, c := range v.Clouds {
+	errs := look(v)
+	for i, c := range v.Clouds {
 		s := CloudStatus{Name: c.Name, Dir: c.Dir, ID: c.ID, State: vault.CloudOK}
 		last := known[c.Name]
 		if s.Behind = last.State == vault.CloudBehind; s.Behind {
 			s.State, s.Reason = vault.CloudBehind, last.Reason
 		}
-		if err := v.CheckMarker(c.Dir, c.ID, nil); err != nil {
+		if err := errs[i]; err != nil {
 			s.State, s.Reason = vault.CloudAbsent, err.Error()
 		} else if mounted && last.State == vault.CloudAbsent {
 			s.State, s.Reason = last.State, "was absent when the vault was mounted"

@@ -13,8 +13,11 @@ const (
 	batchIV    = batchKeys + 8*batchLanes
 )
 
+// cbc is the file of package cbc.
+type cbc struct{ *asm }
+
 func cbcKernels() []byte {
-	a := newAsm()
+	a := &cbc{newAsm()}
 	// For VPERMT2Q over two registers of four blocks each: blocks 0 and 1, and
 	// blocks 2 and 3, of both.
 	a.data64("pairs01", 0, 1, 8, 9, 2, 3, 10, 11)
@@ -44,7 +47,7 @@ var (
 
 // keyExpansion emits the two steps of the key schedule that must not look
 // anything up in tables.
-func (a *asm) keyExpansion() {
+func (a *cbc) keyExpansion() {
 	a.text("subWord", 12, "w uint32) (s uint32")
 	a.op("MOVL w+0(FP), X0")
 	a.op("PSHUFD $0, X0, X0")
@@ -66,7 +69,7 @@ func (a *asm) keyExpansion() {
 
 // lastKey loads the number of rounds of the schedule at SI into R8, and the
 // address of its last key into R9.
-func (a *asm) lastKey() {
+func (a *cbc) lastKey() {
 	a.op("MOVQ %d(SI), R8", scheduleRounds)
 	a.op("MOVQ R8, R9")
 	a.op("SHLQ $4, R9")
@@ -76,7 +79,7 @@ func (a *asm) lastKey() {
 // rounds emits everything but the first key addition for the given states,
 // with the key schedule at SI, its last key at R9 and the number of rounds in
 // R8. prefix makes the label unique in the function.
-func (a *asm) rounds(w width, d direction, states []int, prefix string) {
+func (a *cbc) rounds(w width, d direction, states []int, prefix string) {
 	round := func(key, name string) {
 		a.op("%s %s, %s", w.broadcast, key, w.r(w.key))
 		for _, s := range states {
@@ -88,7 +91,7 @@ func (a *asm) rounds(w width, d direction, states []int, prefix string) {
 }
 
 // eachRound emits the 9, 11 or 13 middle rounds, as R8 says.
-func (a *asm) eachRound(prefix string, round func(n int)) {
+func (a *cbc) eachRound(prefix string, round func(n int)) {
 	for n := 1; n <= 9; n++ {
 		round(n)
 	}
@@ -104,7 +107,7 @@ func (a *asm) eachRound(prefix string, round func(n int)) {
 }
 
 // whiten emits the first key addition.
-func (a *asm) whiten(w width, states []int) {
+func (a *cbc) whiten(w width, states []int) {
 	a.op("%s (SI), %s", w.broadcast, w.r(w.key))
 	for _, s := range states {
 		a.xor(w, w.r(w.key), s)

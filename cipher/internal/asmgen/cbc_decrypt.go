@@ -4,7 +4,7 @@ import "fmt"
 
 // blockArguments loads the arguments of the kernels over the blocks of one
 // buffer.
-func (a *asm) blockArguments(name string, chained bool) {
+func (a *cbc) blockArguments(name string, chained bool) {
 	doc, size := "keys *schedule, dst, src *byte, blocks int", 32
 	if chained {
 		doc, size = doc+", iv *[16]byte", 40
@@ -25,7 +25,7 @@ func (a *asm) blockArguments(name string, chained bool) {
 // before it, the very first one with the chaining value at R10. All loads come
 // before all stores, so dst may be src; only the last ciphertext, which the
 // next group needs, is saved by itself.
-func (a *asm) group(w width, d direction, registers int, chained bool) {
+func (a *cbc) group(w width, d direction, registers int, chained bool) {
 	states := upTo(registers)
 	for _, s := range states {
 		a.op("%s %d(DX), %s", w.move, w.bytes()*s, w.r(s))
@@ -45,7 +45,7 @@ func (a *asm) group(w width, d direction, registers int, chained bool) {
 
 // chain XORs the group at DX with the ciphertext one block before it and moves
 // the chaining value on.
-func (a *asm) chain(w width, registers int) {
+func (a *cbc) chain(w width, registers int) {
 	t := w.key - 1
 	switch w.reg {
 	case "X":
@@ -73,7 +73,7 @@ func (a *asm) chain(w width, registers int) {
 }
 
 // groups emits loops over ever smaller groups.
-func (a *asm) groups(w width, d direction, sizes []int, chained bool) {
+func (a *cbc) groups(w width, d direction, sizes []int, chained bool) {
 	for _, n := range sizes {
 		loop := fmt.Sprintf("loop%s%d", w.reg, n)
 		a.op("JMP %sTest", loop)
@@ -85,7 +85,7 @@ func (a *asm) groups(w width, d direction, sizes []int, chained bool) {
 	}
 }
 
-func (a *asm) blocksSSE(name string, d direction, chained bool) {
+func (a *cbc) blocksSSE(name string, d direction, chained bool) {
 	a.blockArguments(name, chained)
 	a.groups(sse, d, []int{8, 4, 1}, chained)
 	a.forget(sse)
@@ -93,7 +93,7 @@ func (a *asm) blocksSSE(name string, d direction, chained bool) {
 }
 
 // decryptAVX2 leaves up to 15 blocks to decryptSSE.
-func (a *asm) decryptAVX2() {
+func (a *cbc) decryptAVX2() {
 	a.blockArguments("decryptAVX2", true)
 	a.groups(avx2, decryption, []int{8}, true)
 	a.forget(avx2)
@@ -102,7 +102,7 @@ func (a *asm) decryptAVX2() {
 
 // decryptAVX512 decrypts whole groups of 32 blocks, and what is left in groups
 // of up to 16 under masks.
-func (a *asm) decryptAVX512() {
+func (a *cbc) decryptAVX512() {
 	a.blockArguments("decryptAVX512", true)
 	a.groups(avx512, decryption, []int{8}, true)
 	a.op("JMP tailTest")
@@ -117,7 +117,7 @@ func (a *asm) decryptAVX512() {
 
 // maskedGroup is group for 1 to 16 blocks, whichever CX says. A masked load
 // does not touch, and cannot fault on, what its mask leaves out.
-func (a *asm) maskedGroup() {
+func (a *cbc) maskedGroup() {
 	const registers = 4
 	states, t := upTo(registers), avx512.key-1
 	a.op("MOVQ $16, BX")

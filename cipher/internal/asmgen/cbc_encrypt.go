@@ -7,7 +7,7 @@ import "fmt"
 //
 // In this and the other encryption kernels, every step first loads from all
 // lanes and then stores to all lanes, so a batch may name one lane twice.
-func (a *asm) encryptKeyed(lanes int) {
+func (a *cbc) encryptKeyed(lanes int) {
 	a.text(fmt.Sprintf("encryptKeyed%d", lanes), 16, "b *batch, blocks int")
 	a.op("MOVQ b+0(FP), DI")
 	a.op("MOVQ blocks+8(FP), CX")
@@ -66,7 +66,7 @@ func (a *asm) encryptKeyed(lanes int) {
 
 // wideArguments loads the arguments of the encryption kernels that have one
 // key for all lanes.
-func (a *asm) wideArguments() {
+func (a *cbc) wideArguments() {
 	a.op("MOVQ b+0(FP), DI")
 	a.op("MOVQ keys+8(FP), SI")
 	a.lastKey()
@@ -76,7 +76,7 @@ func (a *asm) wideArguments() {
 }
 
 // chainingValues moves the lanes' chaining values between batch and registers.
-func (a *asm) chainingValues(w width, states int, store bool) {
+func (a *cbc) chainingValues(w width, states int, store bool) {
 	for i := range states {
 		mem, reg := fmt.Sprintf("%d(DI)", batchIV+w.bytes()*i), w.r(i)
 		if store {
@@ -88,7 +88,7 @@ func (a *asm) chainingValues(w width, states int, store bool) {
 
 // step emits one block of every lane: lane i's block is block i%w.blocks of
 // register i/w.blocks. Registers from 8 on are free.
-func (a *asm) step(w width, states int, prefix string) {
+func (a *cbc) step(w width, states int, prefix string) {
 	insert := map[string]string{"Y": "VINSERTI128", "Z": "VINSERTI32X4"}[w.reg]
 	extract := map[string]string{"Y": "VEXTRACTI128", "Z": "VEXTRACTI32X4"}[w.reg]
 	for s := range states {
@@ -118,7 +118,7 @@ func (a *asm) step(w width, states int, prefix string) {
 	a.op("ADDQ $16, BX")
 }
 
-func (a *asm) encryptAVX2() {
+func (a *cbc) encryptAVX2() {
 	const states = 8
 	a.text("encryptAVX2", 24, "b *batch, keys *schedule, blocks int")
 	a.wideArguments()
@@ -136,7 +136,7 @@ func (a *asm) encryptAVX2() {
 // blocks of a lane at a time and brings them into lane order between
 // registers: half the memory operations, and half as often back to a line of
 // a cache set that all lanes fight over when they lie 4 KiB apart.
-func (a *asm) encryptAVX512(lanes int) {
+func (a *cbc) encryptAVX512(lanes int) {
 	states := lanes / 4
 	first, second := upTo(states), from(8, states)
 	a.text(fmt.Sprintf("encryptAVX512x%d", lanes), 24, "b *batch, keys *schedule, blocks int")
@@ -176,7 +176,7 @@ func (a *asm) encryptAVX512(lanes int) {
 
 // gatherPair loads two blocks each of the lanes 4s to 4s+3, XORs the first
 // ones into Zs and leaves the second ones in Z(8+s).
-func (a *asm) gatherPair(s int) {
+func (a *cbc) gatherPair(s int) {
 	t := 16 + 3*(s%4)
 	for half := range 2 {
 		a.op("MOVQ %d(DI), AX", batchSrc+8*(4*s+2*half))
@@ -191,7 +191,7 @@ func (a *asm) gatherPair(s int) {
 
 // scatterPair stores the ciphertext of a gatherPair and keeps the second
 // blocks in Zs as chaining values.
-func (a *asm) scatterPair(s int) {
+func (a *cbc) scatterPair(s int) {
 	t := 16 + s%8
 	a.op("VMOVDQA64 Z%d, Z%d", s, t)
 	a.op("VPERMT2Q Z%d, Z28, Z%d", 8+s, t)

@@ -14,8 +14,11 @@ var sha256K = [64]uint64{
 	0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 }
 
+// mac is the file of package mac.
+type mac struct{ *asm }
+
 func macKernels() []byte {
-	a := newAsm()
+	a := &mac{newAsm()}
 	words := make([]uint64, 32)
 	for i := range words {
 		words[i] = sha256K[2*i] | sha256K[2*i+1]<<32
@@ -46,7 +49,7 @@ func (l shaLane) word(i int) int { return l.m[i%4] }
 //
 // Source: S. Gulley et al., New Instructions Supporting the Secure Hash
 // Algorithm on Intel Architecture Processors, 2013.
-func (a *asm) sha256NI(n int) {
+func (a *mac) sha256NI(n int) {
 	lanes := []shaLane{
 		{1, 2, [4]int{3, 4, 5, 6}, "DI", "SI", 0},
 		{7, 8, [4]int{9, 10, 11, 12}, "R8", "R9", 32},
@@ -97,7 +100,7 @@ func (a *asm) sha256NI(n int) {
 }
 
 // loadState loads DCBA and HGFE and makes ABEF and CDGH of them.
-func (a *asm) loadState(l shaLane) {
+func (a *mac) loadState(l shaLane) {
 	a.op("MOVOU (%s), X%d", l.state, l.abef)
 	a.op("MOVOU 16(%s), X%d", l.state, l.cdgh)
 	a.op("PSHUFD $0xb1, X%d, X%d", l.abef, l.abef)
@@ -108,7 +111,7 @@ func (a *asm) loadState(l shaLane) {
 }
 
 // storeState is the inverse of loadState.
-func (a *asm) storeState(l shaLane) {
+func (a *mac) storeState(l shaLane) {
 	a.op("PSHUFD $0x1b, X%d, X%d", l.abef, l.abef)
 	a.op("PSHUFD $0xb1, X%d, X%d", l.cdgh, l.cdgh)
 	a.op("MOVO X%d, X13", l.abef)
@@ -120,7 +123,7 @@ func (a *asm) storeState(l shaLane) {
 
 // fourRounds emits the rounds 4i to 4i+3 and what part of the message schedule
 // can be had by then.
-func (a *asm) fourRounds(l shaLane, i int) {
+func (a *mac) fourRounds(l shaLane, i int) {
 	m := l.word(i)
 	if i < 4 {
 		a.op("MOVOU %d(%s), X%d", 16*i, l.src, m)

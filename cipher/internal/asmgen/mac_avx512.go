@@ -3,7 +3,7 @@ package main
 // sha256AVX512 emits the compression of equally many blocks of 16 messages, one
 // in each word of a register.
 // Z0 to Z7 are the working variables, Z16 to Z31 the message schedule.
-func (a *asm) sha256AVX512() {
+func (a *mac) sha256AVX512() {
 	a.text("sha256AVX512", 24, "src *[lanes]*byte, states *states, blocks int")
 	a.op("MOVQ src+0(FP), DX")
 	a.op("MOVQ states+8(FP), DI")
@@ -31,7 +31,7 @@ func (a *asm) sha256AVX512() {
 
 // allRounds emits rounds 0 to 15, and as a loop three times the same with the
 // message schedule. SI points to the constants of 16 rounds.
-func (a *asm) allRounds() {
+func (a *mac) allRounds() {
 	a.op("MOVQ R8, SI")
 	for t := range 16 {
 		a.round(t)
@@ -57,7 +57,7 @@ func variables(t int) (v [8]int) {
 
 // loadWords loads a block of every message and transposes it, so that Z(16+t)
 // holds word t of all of them.
-func (a *asm) loadWords() {
+func (a *mac) loadWords() {
 	const first, flip = 16, 12
 	a.op("VMOVDQU64 flip<>(SB), Z%d", flip)
 	for i := range 16 {
@@ -95,7 +95,7 @@ const xor3, choose, majority = 0x96, 0xca, 0xe8
 
 // scheduleWord makes word t of the message schedule in the place of word t-16,
 // with Z8 to Z13.
-func (a *asm) scheduleWord(t int) {
+func (a *mac) scheduleWord(t int) {
 	w := func(i int) int { return 16 + (t+i)%16 }
 	a.sigma(w(1), 8, [3]int{7, 18, 3})
 	a.sigma(w(14), 11, [3]int{17, 19, 10})
@@ -106,7 +106,7 @@ func (a *asm) scheduleWord(t int) {
 
 // sigma emits the small sigma functions: the XOR of two rotations and a shift
 // of word w, in Zt, with the two registers after it.
-func (a *asm) sigma(w, t int, by [3]int) {
+func (a *mac) sigma(w, t int, by [3]int) {
 	a.op("VPRORD $%d, Z%d, Z%d", by[0], w, t)
 	a.op("VPRORD $%d, Z%d, Z%d", by[1], w, t+1)
 	a.op("VPSRLD $%d, Z%d, Z%d", by[2], w, t+2)
@@ -118,7 +118,7 @@ func (a *asm) sigma(w, t int, by [3]int) {
 // What bounds the kernel is the way from one e to the next, so everything else
 // is added up before Sigma1(e) is there: the new e in the place of h; then T1,
 // the new e less d, and with it the new a in the place of d.
-func (a *asm) round(t int) {
+func (a *mac) round(t int) {
 	v := variables(t)
 	wa, wb, wc, wd, we, wf, wg, wh := v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]
 	a.op("VPADDD.BCST %d(SI), Z%d, Z14", 4*t, 16+t)

@@ -1,7 +1,6 @@
-// Package cloudtest holds the doubles of package cloud, and the suite that
-// they and the real directory must pass.
+// Package cloudtest holds the doubles of package cloud. They pass the suite in
+// package conformance, as the real directory does.
 //
-//   - [Conformance] runs the contract of [cloud.Dir] against any of them.
 //   - [Disk] is a crash domain in memory: directories ([Mem]) and logs
 //     ([Store]) that share one count of mutating operations, die together
 //     after any of them, and come back as a kill ([Disk.Kill]) or a power cut
@@ -14,6 +13,25 @@
 //     that lacks something; [ReadOnly] fails every change.
 //   - [Foreign] is what a sync client, or whoever else has access, does to a
 //     directory.
+//
+// Where things are:
+//
+//	disk.go        Disk: its clock, when it crashes, snapshots
+//	trace.go       Op, and what an operation prints as
+//	volume.go      a tree of a disk, in two sides: as programs see it, and as it is durable
+//	filesystem.go  what volumes share: numbers of inodes, and the order of changes
+//	data.go        a file's bytes, page by page, with what they were
+//	powercut.go    Disk.PowerCut: what is left of both
+//	mem.go         Mem: names
+//	memattr.go     Mem: attributes, times, extended attributes, handles
+//	memfile.go     an open file of Mem
+//	store.go       Store, a directory for logs
+//	faulty.go      Rule, Stall and Faulty
+//	rules.go       Rules: which rule's turn it is
+//	faultydir.go   the operations of Faulty and of its files
+//	lacking.go     Feature and Without
+//	readonly.go    ReadOnly
+//	foreign.go     Foreign and its Moves
 //
 // # What a crash leaves
 //

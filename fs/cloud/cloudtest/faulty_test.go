@@ -8,10 +8,11 @@ import (
 	"testing"
 
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/cloud/conformance"
 )
 
 func TestFaultyWithoutRules(t *testing.T) {
-	Conformance(t, func(*testing.T) cloud.Dir { return NewFaulty(NewMem()) })
+	conformance.Run(t, func(*testing.T) cloud.Dir { return NewFaulty(NewMem()) })
 }
 
 // everything calls each method that takes part in rules, once, and gives the

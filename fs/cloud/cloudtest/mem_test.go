@@ -12,10 +12,11 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/cloud/conformance"
 )
 
 func TestMem(t *testing.T) {
-	Conformance(t, func(*testing.T) cloud.Dir { return NewMem() })
+	conformance.Run(t, func(*testing.T) cloud.Dir { return NewMem() })
 }
 
 func TestMemThatReusesInodes(t *testing.T) {
@@ -24,7 +25,7 @@ func TestMemThatReusesInodes(t *testing.T) {
 		d.ReuseInodes(true)
 		return d.Dir("mem")
 	}
-	Conformance(t, reusing)
+	conformance.Run(t, reusing)
 	t.Run("at once", func(t *testing.T) {
 		d := reusing(t)
 		write(t, d, "a", "")

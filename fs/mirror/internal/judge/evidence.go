@@ -36,6 +36,19 @@ func (s *sight) named() bool { return !s.at.Copy && !s.taken }
 // home reports whether the sight may be where the file has moved to.
 func (s *sight) home() bool { return !s.here && s.named() && !s.dead && s.proof == alive }
 
+// An evidence is all that is known and seen, and what follows from it for each
+// identity. What should be at the name is the judgement's matter.
+type evidence struct {
+	known  Known
+	claims []Claim
+	ids    map[Identity]Facts
+	place  Place
+
+	files []*file  // all identities of the case, in the order of their ids
+	shown []*sight // what each cloud shows at the name, nil if no file
+	own   *file    // what the index has, or had, here; nil if no file
+}
+
 // A file is one identity of the case, with all that is known and seen of it.
 type file struct {
 	Identity
@@ -86,38 +99,38 @@ func (f *file) activeMoves() []cipher.Vector {
 
 // gather sorts what is seen by identity. Nothing that does not verify, is
 // DIRTY, or is in a cloud that does not answer, is a claim.
-func (j *judgement) gather(seen []Sighting) {
+func (e *evidence) gather(seen []Sighting) {
 	add := func(s sight) *sight {
-		if s.pending = s.here && j.splitFrom(s.Version); s.pending {
-			s.Identity = j.known.Version.Identity
+		if s.pending = s.here && e.splitFrom(s.Version); s.pending {
+			s.Identity = e.known.Version.Identity
 		}
-		f := j.file(s.Identity)
+		f := e.file(s.Identity)
 		if f == nil {
-			f = &file{Identity: s.Identity, facts: j.ids[s.Identity]}
-			j.files = append(j.files, f)
+			f = &file{Identity: s.Identity, facts: e.ids[s.Identity]}
+			e.files = append(e.files, f)
 		}
 		f.sights = append(f.sights, &s)
 		return &s
 	}
-	j.shown = make([]*sight, len(j.claims))
-	for i, c := range j.claims {
+	e.shown = make([]*sight, len(e.claims))
+	for i, c := range e.claims {
 		if c.Shows == ShowsFile && !c.Dirty {
-			j.shown[i] = add(sight{Version: c.Version, here: true, at: Source{Cloud: i, Name: j.place.Name}})
+			e.shown[i] = add(sight{Version: c.Version, here: true, at: Source{Cloud: i, Name: e.place.Name}})
 		}
 		for _, v := range c.Copies {
-			add(sight{Version: v, here: true, at: Source{Cloud: i, Name: j.place.Name, Copy: true}})
+			add(sight{Version: v, here: true, at: Source{Cloud: i, Name: e.place.Name, Copy: true}})
 		}
 	}
 	for _, s := range seen {
 		add(sight{Version: s.Version, taken: s.Taken, dead: s.Dead, at: Source{s.Cloud, s.Name, s.Copy}})
 	}
-	if j.known.Has == File || j.known.Has == Vanished {
-		if j.own = j.file(j.known.Version.Identity); j.own == nil {
-			j.own = &file{Identity: j.known.Version.Identity, facts: j.ids[j.known.Version.Identity]}
-			j.files = append(j.files, j.own)
+	if e.known.Has == File || e.known.Has == Vanished {
+		if e.own = e.file(e.known.Version.Identity); e.own == nil {
+			e.own = &file{Identity: e.known.Version.Identity, facts: e.ids[e.known.Version.Identity]}
+			e.files = append(e.files, e.own)
 		}
 	}
-	slices.SortFunc(j.files, func(a, b *file) int {
+	slices.SortFunc(e.files, func(a, b *file) int {
 		return cmp.Or(bytes.Compare(a.ID[:], b.ID[:]), cmp.Compare(a.Type, b.Type))
 	})
 }
@@ -125,13 +138,13 @@ func (j *judgement) gather(seen []Sighting) {
 // adoptSplit takes the index's file under its derived id, if another machine has
 // split it off: some cloud shows this very commit here under that id, and a
 // version that is not lesser goes on under the old id elsewhere.
-func (j *judgement) adoptSplit(seen []Sighting) {
-	k := j.known.Version
-	if j.known.Has != File {
+func (e *evidence) adoptSplit(seen []Sighting) {
+	k := e.known.Version
+	if e.known.Has != File {
 		return
 	}
-	derived := Identity{j.place.Derive(k.ID, k.Commit), k.Type}
-	split := slices.ContainsFunc(j.claims, func(c Claim) bool {
+	derived := Identity{e.place.Derive(k.ID, k.Commit), k.Type}
+	split := slices.ContainsFunc(e.claims, func(c Claim) bool {
 		return c.Shows == ShowsFile && !c.Dirty && c.Version.Identity == derived && c.Version.Commit == k.Commit
 	})
 	goesOn := slices.ContainsFunc(seen, func(s Sighting) bool {
@@ -139,7 +152,7 @@ func (j *judgement) adoptSplit(seen []Sighting) {
 			cipher.Compare(s.Version.Vector, k.Vector) != cipher.Less
 	})
 	if split && goesOn {
-		j.known.Version.Identity = derived
+		e.known.Version.Identity = derived
 	}
 }
 
@@ -147,17 +160,17 @@ func (j *judgement) adoptSplit(seen []Sighting) {
 // and this is what it was at that time, or before: the split is decided, and not
 // carried out in every cloud. Under its old id, the version may be covered by its
 // winner's vector by now.
-func (j *judgement) splitFrom(v Version) bool {
-	k := j.known
+func (e *evidence) splitFrom(v Version) bool {
+	k := e.known
 	return (k.Has == File || k.Has == Vanished) && v.Type == k.Version.Type && v.ID != k.Version.ID &&
-		j.place.Derive(v.ID, k.Version.Commit) == k.Version.ID && atMost(v.Vector, k.Version.Vector)
+		e.place.Derive(v.ID, k.Version.Commit) == k.Version.ID && atMost(v.Vector, k.Version.Vector)
 }
 
 // weigh holds every sight against the records.
-func (j *judgement) weigh() {
-	for _, f := range j.files {
-		if j.known.Has == Gone && j.known.Version.Identity == f.Identity && !covered(j.known.Version.Vector, f.facts.Ended) {
-			f.facts.Ended = append(slices.Clone(f.facts.Ended), j.known.Version.Vector)
+func (e *evidence) weigh() {
+	for _, f := range e.files {
+		if e.known.Has == Gone && e.known.Version.Identity == f.Identity && !covered(e.known.Version.Vector, f.facts.Ended) {
+			f.facts.Ended = append(slices.Clone(f.facts.Ended), e.known.Version.Vector)
 		}
 		moves := f.activeMoves()
 		for _, s := range f.sights {
@@ -169,7 +182,7 @@ func (j *judgement) weigh() {
 			}
 		}
 		for _, s := range f.sights {
-			if s.here && s.proof == alive && j.movedOut(f, s.Version) {
+			if s.here && s.proof == alive && e.movedOut(f, s.Version) {
 				s.proof = leftBehind
 			}
 		}
@@ -178,16 +191,16 @@ func (j *judgement) weigh() {
 
 // movedOut reports whether this directory has ended, and the file is seen
 // outside of it at v or a later version.
-func (j *judgement) movedOut(f *file, v Version) bool {
-	return j.place.InDead && f.any(func(s *sight) bool {
+func (e *evidence) movedOut(f *file, v Version) bool {
+	return e.place.InDead && f.any(func(s *sight) bool {
 		return s.home() && s.supersedes(v) &&
-			(f != j.own || cipher.Compare(s.Vector, j.known.Version.Vector) != cipher.Less)
+			(f != e.own || cipher.Compare(s.Vector, e.known.Version.Vector) != cipher.Less)
 	})
 }
 
 // file returns the identity's file, nil if nothing is seen of it.
-func (j *judgement) file(id Identity) *file {
-	for _, f := range j.files {
+func (e *evidence) file(id Identity) *file {
+	for _, f := range e.files {
 		if f.Identity == id {
 			return f
 		}

@@ -11,7 +11,7 @@ import (
 // are seen. ids has a row for every identity of the case that anything is known
 // of, with those that conflicts of the case would derive.
 func Judge(known Known, claims []Claim, ids map[Identity]Facts, seen []Sighting, place Place) Verdict {
-	j := &judgement{known: known, claims: claims, ids: ids, place: place}
+	j := &judgement{evidence: evidence{known: known, claims: claims, ids: ids, place: place}}
 	j.adoptSplit(seen)
 	j.v.Changes, j.v.Known = Free, j.known
 	j.gather(seen)
@@ -24,20 +24,14 @@ func Judge(known Known, claims []Claim, ids map[Identity]Facts, seen []Sighting,
 		}
 	}
 	j.records()
-	j.conclude()
+	(&conclusion{j}).conclude()
 	return j.v
 }
 
-// A judgement is one verdict in the making.
+// A judgement is one verdict in the making: what is wanted, and what becomes of
+// everything else.
 type judgement struct {
-	known  Known
-	claims []Claim
-	ids    map[Identity]Facts
-	place  Place
-
-	files []*file  // all identities of the case, in the order of their ids
-	shown []*sight // what each cloud shows at the name, nil if no file
-	own   *file    // what the index has, or had, here; nil if no file
+	evidence
 
 	winner   *file // whose content is wanted
 	held     bool  // served from elsewhere, and nothing is written here
@@ -117,65 +111,65 @@ var knownRows = []knownRow{
 }
 
 // ended reports whether a record ends what the index has here.
-func (j *judgement) ended() bool { return covered(j.known.Version.Vector, j.own.facts.Ended) }
+func (e *evidence) ended() bool { return covered(e.known.Version.Vector, e.own.facts.Ended) }
 
 // moved reports whether a record says that what the index has here is
 // elsewhere, and it is, or whether another machine has put it aside.
-func (j *judgement) moved() bool {
-	return covered(j.known.Version.Vector, j.own.activeMoves()) || j.movedOut(j.own, j.known.Version) || j.wasPutAside()
+func (e *evidence) moved() bool {
+	return covered(e.known.Version.Vector, e.own.activeMoves()) || e.movedOut(e.own, e.known.Version) || e.wasPutAside()
 }
 
 // wasPutAside reports whether the index's very commit is at another name under
 // the id of a conflict's loser. Nobody can make that but a machine that judged.
-func (j *judgement) wasPutAside() bool {
-	k := j.known.Version
-	return j.file(Identity{j.place.Derive(k.ID, k.Commit), k.Type}).any(func(s *sight) bool {
+func (e *evidence) wasPutAside() bool {
+	k := e.known.Version
+	return e.file(Identity{e.place.Derive(k.ID, k.Commit), k.Type}).any(func(s *sight) bool {
 		return s.home() && s.Commit == k.Commit
 	})
 }
 
 // left reports whether the file is at another name, at no lesser version, and
 // no cloud can still have it here.
-func (j *judgement) left() bool {
-	return !j.own.here() && !j.away() &&
-		!slices.ContainsFunc(j.claims, func(c Claim) bool { return c.Owes }) &&
-		j.own.any(func(s *sight) bool {
-			return s.home() && cipher.Compare(s.Vector, j.known.Version.Vector) != cipher.Less
+func (e *evidence) left() bool {
+	return !e.own.here() && !e.away() &&
+		!slices.ContainsFunc(e.claims, func(c Claim) bool { return c.Owes }) &&
+		e.own.any(func(s *sight) bool {
+			return s.home() && cipher.Compare(s.Vector, e.known.Version.Vector) != cipher.Less
 		})
 }
 
-func (j *judgement) nowhere() bool { return j.own.wanted.none && !j.ended() && !j.moved() }
+func (e *evidence) nowhere() bool { return e.own.wanted.none && !e.ended() && !e.moved() }
 
 // doubtful reports whether there is any reason why a file that no cloud shows
 // may be there all the same.
-func (j *judgement) doubtful() bool {
-	return j.place.Mass || slices.ContainsFunc(j.claims, func(c Claim) bool {
+func (e *evidence) doubtful() bool {
+	return e.place.Mass || slices.ContainsFunc(e.claims, func(c Claim) bool {
 		return c.Shows == ShowsNoAnswer || c.Young || c.unverified()
 	})
 }
 
 // returns reports whether what has vanished here is back, and lives nowhere
 // else by now.
-func (j *judgement) returns() bool {
-	return j.known.Has == Vanished && j.own.here() && !j.strange(j.own)
+func (e *evidence) returns() bool {
+	return e.known.Has == Vanished && e.own.here() && !e.strange(e.own)
 }
 
-func (j *judgement) away() bool {
-	return slices.ContainsFunc(j.claims, func(c Claim) bool { return c.Shows == ShowsNoAnswer })
+func (e *evidence) away() bool {
+	return slices.ContainsFunc(e.claims, func(c Claim) bool { return c.Shows == ShowsNoAnswer })
 }
 
 // directoryEnded reports whether a record ends the directory of this name, and
 // nothing keeps it.
-func (j *judgement) directoryEnded() bool { return j.place.Dead && !j.place.Full }
+func (e *evidence) directoryEnded() bool { return e.place.Dead && !e.place.Full }
 
-func (j *judgement) claimsDirectory() bool {
-	return slices.ContainsFunc(j.claims, func(c Claim) bool { return c.Shows == ShowsDir })
+func (e *evidence) claimsDirectory() bool {
+	return slices.ContainsFunc(e.claims, func(c Claim) bool { return c.Shows == ShowsDir })
 }
 
-func (j *judgement) showsDirectory() bool { return j.claimsDirectory() && !j.directoryEnded() }
+func (e *evidence) showsDirectory() bool { return e.claimsDirectory() && !e.directoryEnded() }
 
-func (j *judgement) directoryEnds() bool {
-	return j.directoryEnded() || !j.claimsDirectory() && !j.away()
+func (e *evidence) directoryEnds() bool {
+	return e.directoryEnded() || !e.claimsDirectory() && !e.away()
 }
 
 // stays keeps the file that the index has here, unless another id wins.
@@ -283,8 +277,8 @@ func (j *judgement) accept() {
 
 // allUnreadable reports whether every cloud shows something that nobody can
 // read. One cloud alone must not be able to fill listings.
-func (j *judgement) allUnreadable() bool {
-	return !slices.ContainsFunc(j.claims, func(c Claim) bool { return !c.unverified() || c.Young })
+func (e *evidence) allUnreadable() bool {
+	return !slices.ContainsFunc(e.claims, func(c Claim) bool { return !c.unverified() || c.Young })
 }
 
 // directory wants a directory here. What becomes of a new file is given.
@@ -335,7 +329,7 @@ func (j *judgement) wants(f *file) {
 
 // astray reports whether a file is seen only where it cannot have moved to, at
 // no version beyond the index's: then it may be brought back from there.
-func (j *judgement) astray(f *file) bool {
-	return f == j.own && atMost(f.wanted.want.Vector, j.known.Version.Vector) &&
+func (e *evidence) astray(f *file) bool {
+	return f == e.own && atMost(f.wanted.want.Vector, e.known.Version.Vector) &&
 		!f.wanted.content.any((*sight).home)
 }

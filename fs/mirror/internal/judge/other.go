@@ -90,33 +90,33 @@ func (f *file) outgrown() bool {
 
 // beatsOwn reports whether h is greater than the index's file by (mtime, commit
 // id), which every machine sees alike. What no cloud has beats nothing.
-func (j *judgement) beatsOwn(h *file) bool {
-	return j.own.wanted.none || newer(h.wanted.want, j.own.wanted.want) > 0
+func (e *evidence) beatsOwn(h *file) bool {
+	return e.own.wanted.none || newer(h.wanted.want, e.own.wanted.want) > 0
 }
 
 // strange reports whether a file lives at another name by the index, and
 // nothing explains that it is here.
-func (j *judgement) strange(f *file) bool {
-	return len(f.facts.Live) > 0 && !slices.Contains(f.facts.Live, j.place.Name) && !j.explained(f)
+func (e *evidence) strange(f *file) bool {
+	return len(f.facts.Live) > 0 && !slices.Contains(f.facts.Live, e.place.Name) && !e.explained(f)
 }
 
 // explained reports whether a file may have this name, though the index has it
 // at another.
-func (j *judgement) explained(f *file) bool {
-	return j.linked(f) || j.movedHere(f) || j.broughtHere(f) || f.forked()
+func (e *evidence) explained(f *file) bool {
+	return e.linked(f) || e.movedHere(f) || e.broughtHere(f) || f.forked()
 }
 
 // linked reports whether every cloud (none away) shows the file here: that is a
 // hard link.
-func (j *judgement) linked(f *file) bool {
-	return !slices.ContainsFunc(j.shown, func(s *sight) bool {
+func (e *evidence) linked(f *file) bool {
+	return !slices.ContainsFunc(e.shown, func(s *sight) bool {
 		return s == nil || s.Identity != f.Identity || s.proof != alive
 	})
 }
 
 // movedHere reports whether a record says that the file has left where the
 // index has it, and this is a version beyond the record.
-func (j *judgement) movedHere(f *file) bool {
+func (e *evidence) movedHere(f *file) bool {
 	return slices.ContainsFunc(f.facts.Moved, func(m cipher.Vector) bool {
 		return atMost(f.facts.Version.Vector, m) &&
 			f.any(func(s *sight) bool { return s.here && !atMost(s.Vector, m) })
@@ -125,7 +125,7 @@ func (j *judgement) movedHere(f *file) bool {
 
 // broughtHere reports whether the file's own names, where it is seen there, lie
 // in directories that have ended, at no greater version.
-func (j *judgement) broughtHere(f *file) bool {
+func (e *evidence) broughtHere(f *file) bool {
 	own := func(s *sight) bool { return !s.here && !s.at.Copy && slices.Contains(f.facts.Live, s.at.Name) }
 	return f.any(own) && !f.any(func(s *sight) bool {
 		return own(s) && (!s.dead || !f.any(func(h *sight) bool { return h.here && h.supersedes(s.Version) }))
@@ -137,7 +137,7 @@ func (j *judgement) broughtHere(f *file) bool {
 func (f *file) forked() bool { return len(f.heads.all) > 1 && len(f.heads.here) > 0 }
 
 // showing counts the clouds that show a file here, as itself or as a tool copy.
-func (j *judgement) showing(f *file) int {
+func (e *evidence) showing(f *file) int {
 	var clouds []int
 	for _, s := range f.sights {
 		if s.here && s.proof == alive && !slices.Contains(clouds, s.at.Cloud) {
@@ -149,9 +149,9 @@ func (j *judgement) showing(f *file) int {
 
 // best returns the file with the greatest (mtime, commit id) of some, nil if
 // there is none.
-func (j *judgement) best(of func(*file) bool) *file {
+func (e *evidence) best(of func(*file) bool) *file {
 	var best *file
-	for _, f := range j.files {
+	for _, f := range e.files {
 		if of(f) && (best == nil || newer(f.wanted.want, best.wanted.want) > 0) {
 			best = f
 		}

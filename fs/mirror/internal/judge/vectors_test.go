@@ -411,7 +411,7 @@ func (c caseJSON) check(t *testing.T) {
 // holds, so that their order means nothing.
 func checkRows(t *testing.T, q question) {
 	t.Helper()
-	j := &judgement{known: q.known, claims: q.claims, ids: q.ids, place: q.place}
+	j := &judgement{evidence: evidence{known: q.known, claims: q.claims, ids: q.ids, place: q.place}}
 	j.adoptSplit(q.seen)
 	j.gather(q.seen)
 	j.weigh()

@@ -43,39 +43,39 @@ type versionRow struct {
 	seen   string
 	wanted string
 	holds  func(h *heads) bool
-	then   func(j *judgement, h *heads) outcome
+	then   func(e *evidence, h *heads) outcome
 }
 
 // versionRows is the table "The version of an id". Its last line, a version
-// that is not at least the index's, is told by [judgement.behind]: it may hold
+// that is not at least the index's, is told by [evidence.behind]: it may hold
 // beside any of these.
 var versionRows = []versionRow{
 	{
 		"nothing", "nothing",
 		func(h *heads) bool { return len(h.all) == 0 },
-		func(_ *judgement, h *heads) outcome { return outcome{none: true} },
+		func(_ *evidence, h *heads) outcome { return outcome{none: true} },
 	}, {
 		"one greatest", "it; lesser ones are stale or rolled back, and are replaced",
 		func(h *heads) bool { return len(h.all) == 1 },
-		func(_ *judgement, h *heads) outcome { return outcome{want: h.all[0].Version, content: h.all[0]} },
+		func(_ *evidence, h *heads) outcome { return outcome{want: h.all[0].Version, content: h.all[0]} },
 	}, {
 		"concurrent, or equal with other commit ids",
 		"the greatest (mtime, commit id), with its commit id and the maximum of all vectors",
 		func(h *heads) bool { return len(h.all) > 1 && h.winner().here() },
-		func(_ *judgement, h *heads) outcome { return h.joined(h.kept(h.winner())) },
+		func(_ *evidence, h *heads) outcome { return h.joined(h.kept(h.winner())) },
 	}, {
 		"concurrent at two different names", "both keep their names; the lesser goes on under a derived id",
 		func(h *heads) bool { return len(h.all) > 1 && h.splits() },
-		func(j *judgement, h *heads) outcome {
+		func(e *evidence, h *heads) outcome {
 			best := h.here[0]
 			o := outcome{want: best.Version, content: best, conflict: true, losers: h.kept(best)}
-			o.want.ID = j.place.Derive(best.ID, best.Commit)
+			o.want.ID = e.place.Derive(best.ID, best.Commit)
 			return o
 		},
 	}, {
 		"concurrent, and none of them here", "the greatest; it is served from there, and every one stays where it is",
 		func(h *heads) bool { return len(h.all) > 1 && len(h.here) == 0 },
-		func(_ *judgement, h *heads) outcome { return h.joined(nil) },
+		func(_ *evidence, h *heads) outcome { return h.joined(nil) },
 	},
 }
 
@@ -138,12 +138,12 @@ func headsOf(f *file) *heads {
 }
 
 // decide finds the wanted version of each file.
-func (j *judgement) decide() {
-	for _, f := range j.files {
+func (e *evidence) decide() {
+	for _, f := range e.files {
 		f.heads = headsOf(f)
 		for _, row := range versionRows {
 			if row.holds(f.heads) {
-				f.wanted = row.then(j, f.heads)
+				f.wanted = row.then(e, f.heads)
 			}
 		}
 	}
@@ -151,11 +151,11 @@ func (j *judgement) decide() {
 
 // behind tells how all that is seen fails to be at least the index's version,
 // and returns no finding if it does not fail.
-func (j *judgement) behind(f *file) Finding {
-	if f != j.own {
+func (e *evidence) behind(f *file) Finding {
+	if f != e.own {
 		return ""
 	}
-	want, known := f.wanted.content.Version, j.known.Version
+	want, known := f.wanted.content.Version, e.known.Version
 	want.Vector = f.wanted.want.Vector
 	switch {
 	case want.supersedes(known), f.any(func(s *sight) bool { return s.supersedes(known) }):

@@ -2,9 +2,7 @@ package repair
 
 import (
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
@@ -83,8 +81,7 @@ func (r *Replay) outdone(j *job) bool {
 // revive finishes a file that would otherwise be lost in an entry without a
 // header, which after a power cut is what is left of it under a later name.
 func (r *Replay) revive(j *job) error {
-	special := func(n *node) bool { return strings.HasSuffix(n.entry, "w") }
-	i := slices.IndexFunc(j.t.blanks, func(n *node) bool { return special(n) == j.thing.Special() })
+	i := slices.IndexFunc(j.t.blanks, func(n *node) bool { return cipher.EntryName(n.entry).IsSpecial() == j.thing.Special() })
 	if i < 0 || !errors.Is(j.err, errLacking) || !j.thing.Made || len(j.t.of[j.thing]) > 0 {
 		return errLacking
 	}
@@ -258,4 +255,4 @@ func (r *Replay) sweep(t *tree) error {
 
 // copyName is where a copy of a file is built, the same whenever the log is
 // folded.
-func copyName(t *journal.Thing) string { return fmt.Sprintf(".~%016x.tmp", t.Key|1<<63) }
+func copyName(t *journal.Thing) string { return string(cipher.TempNameOf(t.Key | 1<<63)) }

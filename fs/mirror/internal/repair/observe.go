@@ -2,7 +2,6 @@ package repair
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -96,7 +95,7 @@ func (t *tree) is(n *node, thing *journal.Thing) {
 
 // parkName is where something waits that is in another's way: a temporary name
 // in the cloud's root, the same whenever the log is folded.
-func parkName(t *journal.Thing) string { return fmt.Sprintf(".~%016x.tmp", t.Key) }
+func parkName(t *journal.Thing) string { return string(cipher.TempNameOf(t.Key)) }
 
 // visit looks for the entries of a directory that may be any of some things.
 func (t *tree) visit(n *node, things []*journal.Thing) error {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -70,23 +69,10 @@ func (c *Cloud) ReadHeader(f cloud.File) (*cipher.Header, *cipher.File, error) {
 			return h, keys, err
 		}
 	}
-	if blank(raw[:n], n == len(raw)) {
+	if cipher.HasNoHeader(raw[:n]) {
 		return nil, nil, ErrBlank
 	}
 	return nil, nil, cipher.ErrDamaged
-}
-
-// magic begins every header.
-const magic = "OVERCAST"
-
-// blank reports whether what does not verify is what a crash leaves of a header
-// that was never whole: nothing, zeros, or its beginning, with zeros to its end.
-func blank(raw []byte, whole bool) bool {
-	rest := bytes.TrimRight(raw, "\x00")
-	if whole && len(rest) == len(raw) {
-		return false
-	}
-	return bytes.HasPrefix(rest, []byte(magic)) || strings.HasPrefix(magic, string(rest))
 }
 
 // PutSidecar writes the sidecar of a long name, which comes before its entry.
@@ -147,9 +133,6 @@ func (c *Cloud) Litter(dir string, e cloud.Entry) bool {
 	return err == nil && (len(bytes.Trim(data, "\x00")) == 0 || c.Keys.CheckSidecar(cipher.EntryName(e.Name), data) == nil)
 }
 
-// xattrPrefix begins the names of this program's extended attributes.
-const xattrPrefix = "user.overcast."
-
 // CopyXattrs gives a backing file the extended attributes of another one, as
 // far as the filesystem has any.
 func (c *Cloud) CopyXattrs(from, to string) error {
@@ -158,7 +141,7 @@ func (c *Cloud) CopyXattrs(from, to string) error {
 		return nil
 	}
 	for _, name := range names {
-		if !strings.HasPrefix(name, xattrPrefix) {
+		if !cipher.IsXattr(name) {
 			continue
 		}
 		value, err := c.Dir.Getxattr(from, name)

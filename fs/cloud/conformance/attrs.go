@@ -1,4 +1,4 @@
-package cloudtest
+package conformance
 
 import (
 	"bytes"
@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
@@ -135,11 +137,11 @@ func testXattrs(t *testing.T, x xattrs) {
 	_, err := x.get("user.a")
 	refuse(t, syscall.ENODATA, err)
 	refuse(t, syscall.ENODATA, x.remove("user.a"))
-	refuse(t, syscall.ENODATA, x.set("user.a", nil, xattrReplace))
+	refuse(t, syscall.ENODATA, x.set("user.a", nil, unix.XATTR_REPLACE))
 
 	long := bytes.Repeat([]byte{0, 1, 2, 255}, 500)
-	must(t, x.set("user.a", long, xattrCreate))
-	refuse(t, syscall.EEXIST, x.set("user.a", nil, xattrCreate))
+	must(t, x.set("user.a", long, unix.XATTR_CREATE))
+	refuse(t, syscall.EEXIST, x.set("user.a", nil, unix.XATTR_CREATE))
 	must(t, x.set("user.b", nil, 0))
 	equal(t, "names", list(), "user.a user.b")
 	value, err := x.get("user.a")
@@ -148,7 +150,7 @@ func testXattrs(t *testing.T, x xattrs) {
 	value, err = x.get("user.b")
 	must(t, err)
 	equal(t, "empty value", string(value), "")
-	must(t, x.set("user.a", []byte("short"), xattrReplace))
+	must(t, x.set("user.a", []byte("short"), unix.XATTR_REPLACE))
 	value, err = x.get("user.a")
 	must(t, err)
 	equal(t, "replaced value", string(value), "short")

@@ -1,11 +1,10 @@
-package cloudtest
+package conformance
 
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
-	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,10 +13,10 @@ import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 )
 
-// Conformance runs the contract of [cloud.Dir] against a double or the real
+// Run runs the contract of [cloud.Dir] against a double or the real
 // thing. empty gives an empty directory on a filesystem that can do everything
 // (ext4 and tmpfs can), and removes it when its t ends; the suite closes it.
-func Conformance(t *testing.T, empty func(t *testing.T) cloud.Dir) {
+func Run(t *testing.T, empty func(t *testing.T) cloud.Dir) {
 	for _, c := range []struct {
 		name string
 		test func(t *testing.T, d cloud.Dir)
@@ -57,106 +56,6 @@ func Conformance(t *testing.T, empty func(t *testing.T) cloud.Dir) {
 			c.test(t, d)
 		})
 	}
-}
-
-// must ends the test on an error.
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// stat is Stat that must succeed.
-func stat(t *testing.T, d cloud.Dir, path string) cloud.Info {
-	t.Helper()
-	info, err := d.Stat(path)
-	must(t, err)
-	return info
-}
-
-// open is Open for reading and writing that must succeed, until the test ends.
-func open(t *testing.T, d cloud.Dir, path string) cloud.File {
-	t.Helper()
-	f, err := d.Open(path, true)
-	must(t, err)
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
-// create is the same for Create.
-func create(t *testing.T, d cloud.Dir, path string) cloud.File {
-	t.Helper()
-	f, err := d.Create(path, 0o644)
-	must(t, err)
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
-// put writes to a file.
-func put(t *testing.T, f cloud.File, content string, off int64) {
-	t.Helper()
-	n, err := f.WriteAt([]byte(content), off)
-	must(t, err)
-	equal(t, "bytes written", n, len(content))
-}
-
-// refuse wants an errno in the error, and what os would call it.
-func refuse(t *testing.T, want syscall.Errno, err error) {
-	t.Helper()
-	var errno syscall.Errno
-	if !errors.As(err, &errno) || errno != want {
-		t.Fatalf("got error %v, want %v", err, want)
-	}
-	var path *fs.PathError
-	var link *os.LinkError
-	if !errors.As(err, &path) && !errors.As(err, &link) {
-		t.Fatalf("error %v (%T) names no path", err, err)
-	}
-}
-
-func equal[T comparable](t *testing.T, what string, got, want T) {
-	t.Helper()
-	if got != want {
-		t.Fatalf("%s: got %v, want %v", what, got, want)
-	}
-}
-
-func write(t *testing.T, d cloud.Dir, path, content string) {
-	t.Helper()
-	f := create(t, d, path)
-	put(t, f, content, 0)
-	must(t, f.Close())
-}
-
-func read(t *testing.T, d cloud.Dir, path string) string {
-	t.Helper()
-	f, err := d.Open(path, false)
-	must(t, err)
-	defer f.Close()
-	return content(t, f)
-}
-
-func content(t *testing.T, f cloud.File) string {
-	t.Helper()
-	info, err := f.Stat()
-	must(t, err)
-	buf := make([]byte, info.Size)
-	_, err = f.ReadAt(buf, 0)
-	must(t, err)
-	return string(buf)
-}
-
-func names(t *testing.T, d cloud.Dir, path string) string {
-	t.Helper()
-	entries, err := d.ReadDir(path)
-	must(t, err)
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name)
-	}
-	slices.Sort(names)
-	return strings.Join(names, " ")
 }
 
 func testPaths(t *testing.T, d cloud.Dir) {
@@ -235,7 +134,7 @@ func testCreateOpen(t *testing.T, d cloud.Dir) {
 
 func testExactModes(t *testing.T, d cloud.Dir) {
 	for _, perm := range []uint32{0o666, 0o777, 0o400, 0o1600, 0o600} {
-		path := "f" + octal(perm).String()
+		path := fmt.Sprintf("f%04o", perm)
 		f, err := d.Create(path, perm)
 		must(t, err)
 		_, err = f.WriteAt([]byte("x"), 0) // whatever the mode says
@@ -248,7 +147,7 @@ func testExactModes(t *testing.T, d cloud.Dir) {
 		equal(t, "mode of "+path+" after open", stat(t, d, path).Mode, perm)
 	}
 	for _, perm := range []uint32{0o777, 0o700, 0o1777} {
-		path := "d" + octal(perm).String()
+		path := fmt.Sprintf("d%04o", perm)
 		must(t, d.Mkdir(path, perm))
 		equal(t, "mode of "+path, stat(t, d, path).Mode, perm)
 	}
