@@ -35,8 +35,9 @@ var parts = []struct {
 	{"fs", 0, nil}, // the map: no code
 	{"cmd/overcast/internal/daemon", 6, []string{"fs/volume", "fs/vault", "cipher"}},
 	{"cmd/overcast/internal/machine", 6, nil},
+	{"cmd/overcast/internal/secret", 6, nil},
 	{"cmd", 7, []string{
-		"cmd/overcast/internal/daemon", "cmd/overcast/internal/machine",
+		"cmd/overcast/internal/daemon", "cmd/overcast/internal/machine", "cmd/overcast/internal/secret",
 		"fs/volume", "fs/tree", "fs/exchange", "fs/mount", "fs/vault", "cipher",
 	}},
 	{"integration", 8, []string{"cmd", "fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},

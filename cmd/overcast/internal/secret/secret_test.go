@@ -1,4 +1,4 @@
-package main
+package secret
 
 import (
 	"io"
@@ -15,16 +15,16 @@ func TestReadLine(t *testing.T) {
 		"with \r inside\r\nmore": "with \r inside",
 		" kept as it is \n":      " kept as it is ",
 	} {
-		got, err := readLine(strings.NewReader(in))
+		got, err := ReadLine(strings.NewReader(in))
 		if err != nil || string(got) != want {
-			t.Errorf("readLine(%q) = %q, %v; want %q", in, got, err, want)
+			t.Errorf("ReadLine(%q) = %q, %v; want %q", in, got, err, want)
 		}
 	}
 }
 
 func TestReadLineLeavesTheRest(t *testing.T) {
 	r := strings.NewReader("secret\ncontent\n")
-	if _, err := readLine(r); err != nil {
+	if _, err := ReadLine(r); err != nil {
 		t.Fatal(err)
 	}
 	if rest, _ := io.ReadAll(r); string(rest) != "content\n" {
@@ -33,11 +33,11 @@ func TestReadLineLeavesTheRest(t *testing.T) {
 }
 
 func TestReadLineBound(t *testing.T) {
-	longest := strings.Repeat("x", maxPassphrase)
-	if got, err := readLine(strings.NewReader(longest + "\n")); err != nil || string(got) != longest {
+	longest := strings.Repeat("x", Max)
+	if got, err := ReadLine(strings.NewReader(longest + "\n")); err != nil || string(got) != longest {
 		t.Errorf("the longest passphrase: %d bytes, %v", len(got), err)
 	}
-	if _, err := readLine(strings.NewReader(longest + "x\n")); err == nil {
+	if _, err := ReadLine(strings.NewReader(longest + "x\n")); err == nil {
 		t.Error("a longer passphrase was accepted")
 	}
 }
