@@ -113,6 +113,7 @@ func openCloud(v *vault.Vault, c vault.Cloud, key *cipher.Cloud) (cloud.Dir, err
 // beside a mount or an open volume.
 type Copies struct {
 	List   []Copy
+	vault  *vault.Vault
 	opened []mirror.CloudConfig
 }
 
@@ -128,7 +129,7 @@ func OpenCopies(v *vault.Vault, keys *vault.Keys) (*Copies, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Copies{opened: opened}
+	c := &Copies{vault: v, opened: opened}
 	for _, o := range opened {
 		if o.Dir != nil {
 			c.List = append(c.List, Copy{o.Name, audit.New(o.Dir, o.Cipher)})

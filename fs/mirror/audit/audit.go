@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"path"
 	"strings"
 
@@ -98,12 +97,7 @@ func (c *Cloud) sum(f cloud.File) (Sum, error) {
 // whole reads a backing file of any type. Its header comes with an error too,
 // if it verified.
 func (c *Cloud) whole(f cloud.File) (*cipher.Header, Sum, error) {
-	raw := make([]byte, cipher.HeaderSize)
-	n, err := f.ReadAt(raw, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, Sum{}, err
-	}
-	head, keys, err := c.keys.OpenHeader(raw[:n])
+	head, keys, err := c.header(f)
 	if err != nil {
 		return nil, Sum{}, err
 	}
