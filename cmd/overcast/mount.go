@@ -26,6 +26,7 @@ serve. Its directory is not created.`
 type mountFlags struct {
 	foreground bool
 	readOnly   bool
+	from       string
 	allowOther bool
 	debug      bool
 	idle       time.Duration
@@ -49,6 +50,7 @@ func newMountCmd() *cobra.Command {
 	flags := cmd.Flags()
 	flags.BoolVarP(&f.foreground, "foreground", "f", false, "stay in the foreground and log to standard error")
 	flags.BoolVar(&f.readOnly, "read-only", false, "refuse every change")
+	flags.StringVar(&f.from, "from", "", "with --read-only, show one `CLOUD` alone and as it is, whatever it lacks")
 	flags.BoolVar(&f.allowOther, "allow-other", false, "let other users in, as far as modes allow")
 	flags.DurationVar(&f.idle, "idle", 0, "unmount after this `TIME` of no use, such as 30m")
 	flags.StringArrayVarP(&f.options, "options", "o", nil, "options as of mount(8): `OPT,...` such as ro,noexec,fsname=X")
@@ -92,6 +94,8 @@ func (f *mountFlags) check(cmd *cobra.Command) error {
 		return usageError(cmd, errors.New("--debug needs --foreground: it shows names that no log file may hold"))
 	case f.fsync != "" && f.fsync != "one" && f.fsync != "all":
 		return usageError(cmd, fmt.Errorf("--fsync %s: must be one or all", quoteName(f.fsync)))
+	case f.from != "" && !f.readOnly:
+		return usageError(cmd, errors.New("--from needs --read-only: what one cloud lacks is no ground for changes"))
 	case f.idle < 0:
 		return usageError(cmd, fmt.Errorf("--idle %s: must not be negative", f.idle))
 	}

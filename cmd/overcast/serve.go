@@ -21,7 +21,7 @@ func (f *mountFlags) serveOptions(v *vault.Vault, mountpoint string, logger *slo
 	daemon.LimitMemory()
 	return volume.ServeOptions{
 		Options: volume.Options{
-			Logger: logger, ReadOnly: f.readOnly || f.hasOption("ro"), FsyncAll: f.fsyncAll(v),
+			Logger: logger, ReadOnly: f.readOnly || f.hasOption("ro"), FsyncAll: f.fsyncAll(v), From: f.from,
 		},
 		Mount: mount.Options{
 			Mountpoint: mountpoint, AllowOther: f.allowOther, ReadOnly: f.readOnly, Debug: f.debug, Idle: f.idle, Extra: f.options,
@@ -83,6 +83,9 @@ func (f *mountFlags) childArgs(vaultDir, mountpoint string) []string {
 	}
 	if f.idle != 0 {
 		args = append(args, "--idle="+f.idle.String())
+	}
+	if f.from != "" {
+		args = append(args, "--from="+f.from)
 	}
 	if f.fsync != "" {
 		args = append(args, "--fsync="+f.fsync)

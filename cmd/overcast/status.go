@@ -48,6 +48,9 @@ func printStatus(cmd *cobra.Command, s *volume.Status) error {
 		if s.ReadOnly {
 			where += ", read-only"
 		}
+		if s.From != "" {
+			where += ", " + s.From + " alone"
+		}
 	}
 	out := cmd.OutOrStdout()
 	if _, err := fmt.Fprintf(out, "%s: %s\n\n", quoteName(s.Vault), where); err != nil {

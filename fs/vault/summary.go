@@ -28,6 +28,7 @@ type Summary struct {
 	Device     uint64         `json:"device"`     // st_dev of everything in the mount; 0 in summaries of earlier programs
 	Started    time.Time      `json:"started"`
 	ReadOnly   bool           `json:"read_only"`
+	From       string         `json:"from"` // the one cloud that is shown; "" for all
 	Lead       string         `json:"lead"` // a cloud's name
 	Clouds     []SummaryCloud `json:"clouds"`
 }

@@ -83,6 +83,25 @@ func openClouds(v *vault.Vault, keys *vault.Keys) (clouds []mirror.CloudConfig, 
 	return clouds, nil
 }
 
+// leaveAlone closes every cloud but one, which has to be there.
+func leaveAlone(clouds []mirror.CloudConfig, name string) error {
+	var errs []error
+	missing := errors.New("the vault has no such cloud")
+	for i := range clouds {
+		c := &clouds[i]
+		switch {
+		case c.Name == name && c.Dir != nil:
+			missing = nil
+		case c.Name == name:
+			missing = errors.New(c.Reason)
+		case c.Dir != nil:
+			errs = append(errs, c.Dir.Close())
+			c.Dir, c.Reason = nil, "left out: "+name+" is shown alone"
+		}
+	}
+	return errors.Join(append(errs, missing)...)
+}
+
 func closeClouds(clouds []mirror.CloudConfig) error {
 	var errs []error
 	for _, c := range clouds {

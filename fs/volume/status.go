@@ -20,6 +20,7 @@ type Status struct {
 	PID        int           `json:"pid"`
 	Started    *time.Time    `json:"started"`
 	ReadOnly   bool          `json:"read_only"`
+	From       string        `json:"from"` // the one cloud that is shown; "" for all
 	Lead       string        `json:"lead"`
 	Clouds     []CloudStatus `json:"clouds"`
 }
@@ -51,7 +52,7 @@ func StatusOf(v *vault.Vault) (*Status, error) {
 	}
 	if mounted {
 		s.Mounted, s.Mountpoint, s.PID, s.Started = true, sum.Mountpoint, pid, &sum.Started
-		s.ReadOnly, s.Lead = sum.ReadOnly, sum.Lead
+		s.ReadOnly, s.From, s.Lead = sum.ReadOnly, sum.From, sum.Lead
 		return s, nil
 	}
 	for _, c := range s.Clouds {
@@ -82,6 +83,9 @@ func CloudStatuses(v *vault.Vault, sum *vault.Summary, mounted bool) []CloudStat
 			s.State, s.Reason = vault.CloudAbsent, err.Error()
 		} else if mounted && last.State == vault.CloudAbsent {
 			s.State, s.Reason = last.State, "was absent when the vault was mounted"
+			if sum.From != "" {
+				s.Reason = last.Reason
+			}
 		}
 		list = append(list, s)
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror"
 	"github.com/overcast-fs/overcast/fs/redo"
 	"github.com/overcast-fs/overcast/fs/vault"
@@ -17,12 +18,16 @@ type Options struct {
 	Logger   *slog.Logger // nil discards
 	ReadOnly bool         // every change is refused
 	FsyncAll bool         // fsync waits for every available cloud
+
+	// From names the one cloud that is shown, as it is, whatever it lacks; "" for all of them. It goes with ReadOnly.
+	From string
 }
 
 // A Volume is a vault in use: locked, unlocked and with its mirror open.
 type Volume struct {
 	vault  *vault.Vault
 	lock   *vault.Lock
+	from   string // Options.From
 	state  *vault.State
 	mirror *mirror.Mirror
 }
@@ -32,7 +37,7 @@ type Volume struct {
 // [*LockedError], or the mirror's.
 func Open(v *vault.Vault, keys *vault.Keys, o Options) (*Volume, error) {
 	defer keys.Wipe()
-	vol := &Volume{vault: v, lock: o.Lock}
+	vol := &Volume{vault: v, lock: o.Lock, from: o.From}
 	if err := vol.open(keys, o); err != nil {
 		return nil, errors.Join(err, vol.Close())
 	}
@@ -59,13 +64,20 @@ func (vol *Volume) openMirror(keys *vault.Keys, o Options) (*mirror.Mirror, erro
 	if err != nil {
 		return nil, err
 	}
+	var state mirror.State = vol.state
+	if o.From != "" {
+		if err := leaveAlone(clouds, o.From); err != nil {
+			return nil, errors.Join(&Error{What: "cloud " + o.From, Dir: vol.vault.Dir, Err: err}, closeClouds(clouds))
+		}
+		state, o.ReadOnly = asItIs{vol.state}, true
+	}
 	log, err := redo.Open(redo.DirStore(vol.state.RedoDir()), (*[32]byte)(&keys.StateKey))
 	if err != nil {
 		return nil, errors.Join(unusable(vol.vault, fmt.Errorf("redo log: %w", err)), closeClouds(clouds))
 	}
 	m, err := mirror.New(mirror.Config{
 		Clouds:    clouds,
-		State:     vol.state,
+		State:     state,
 		Log:       log,
 		Logger:    o.Logger,
 		Owners:    os.Geteuid() == 0,
@@ -81,6 +93,11 @@ func (vol *Volume) openMirror(keys *vault.Keys, o Options) (*mirror.Mirror, erro
 	}
 	return m, nil
 }
+
+// asItIs is the state of a vault of which one cloud is shown whatever it lacks.
+type asItIs struct{ *vault.State }
+
+func (asItIs) Behind() map[cipher.ID]vault.Behind { return nil }
 
 // Mirror is the filesystem, which lives until Close.
 func (vol *Volume) Mirror() *mirror.Mirror { return vol.mirror }
@@ -123,7 +140,7 @@ func (vol *Volume) Sync() (lacking []string, err error) {
 // outlives the volume.
 func (vol *Volume) summary() vault.Summary {
 	status, behind := vol.mirror.Status(), vol.state.Behind()
-	sum := vault.Summary{ReadOnly: status.ReadOnly, Lead: status.Lead}
+	sum := vault.Summary{ReadOnly: status.ReadOnly, From: vol.from, Lead: status.Lead}
 	for i, c := range vol.vault.Clouds {
 		line := vault.SummaryCloud{Name: c.Name, Dir: c.Dir, State: vault.CloudState(status.Clouds[i].State), Reason: status.Clouds[i].Reason}
 		if b, ok := behind[c.ID]; ok {
@@ -139,7 +156,7 @@ func (vol *Volume) summary() vault.Summary {
 func Lacking(sum vault.Summary) []string {
 	var lines []string
 	for _, c := range sum.Clouds {
-		if c.State == vault.CloudOK {
+		if c.State == vault.CloudOK || sum.From != "" && c.Name != sum.From {
 			continue
 		}
 		line := fmt.Sprintf("cloud %s is %s", c.Name, c.State)
