@@ -68,11 +68,33 @@ func (r *replayer) finish() error {
 		if err := r.recover(); err != nil {
 			return err
 		}
+	} else if m.commits.pin > 0 {
+		if err := r.revokeChanges(); err != nil {
+			return err
+		}
 	}
 	if err := m.Sync(); err != nil {
 		return err
 	}
 	return m.state.MarkBoot()
+}
+
+// revokeChanges says in the log, which is kept, that the changes that were in no
+// version came to nothing: they were made before a power cut, and the next mount
+// is in the same boot as this one.
+func (r *replayer) revokeChanges() error {
+	for at, e := range r.entries {
+		if e == nil || r.refs[e.Ref] == nil || at <= r.refs[e.Ref].commit {
+			continue
+		}
+		switch e.Op {
+		case journal.OpDirect, journal.OpWrite, journal.OpZero, journal.OpSize, journal.OpAttr, journal.OpFresh:
+			if _, err := r.m.append(&journal.Entry{Op: journal.OpRevoke, Revokes: r.seqs[at]}); err != nil {
+				return err
+			}
+		}
+	}
+	return r.m.log.Sync()
 }
 
 // survey reads the log without its data, and folds it. Of an operation that came

@@ -315,6 +315,7 @@ func (f *Fold) commit(t *Thing, e *Entry) {
 	}
 	f.identify(t, &e.Commit.Head.File)
 	f.backing(t, e.Salts).commit(f.at, e.Commit)
+	t.Firm = t.Firm || e.Commit.Firm
 }
 
 func (f *Fold) rename(e *Entry) {

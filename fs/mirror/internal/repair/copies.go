@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -83,9 +85,11 @@ func (r *Replay) outdone(j *job) bool {
 // revive finishes a file that would otherwise be lost in an entry without a
 // header, which after a power cut is what is left of it under a later name.
 func (r *Replay) revive(j *job) error {
-	special := func(n *node) bool { return strings.HasSuffix(n.entry, "w") }
-	i := slices.IndexFunc(j.t.blanks, func(n *node) bool { return special(n) == j.thing.Special() })
-	if i < 0 || !errors.Is(j.err, errLacking) || !j.thing.Made || len(j.t.of[j.thing]) > 0 {
+	i, err := j.remains()
+	if err != nil {
+		return err
+	}
+	if i < 0 || r.SameBoot || !errors.Is(j.err, errLacking) || !j.thing.Made || len(j.t.of[j.thing]) > 0 {
 		return errLacking
 	}
 	j.node = j.t.blanks[i]
@@ -102,6 +106,35 @@ func (r *Replay) revive(j *job) error {
 		j.err = j.finish(r)
 	}
 	return j.err
+}
+
+// remains finds the one entry without a header that can be the file's: it has
+// the mode that the file had.
+func (j *job) remains() (at int, err error) {
+	at = -1
+	for i, n := range j.t.blanks {
+		info, err := j.t.Dir.Stat(n.path())
+		if err != nil {
+			return -1, err
+		}
+		if strings.HasSuffix(n.entry, "w") != j.thing.Special() || !j.had(info.Mode) {
+			continue
+		}
+		if at >= 0 {
+			return -1, nil
+		}
+		at = i
+	}
+	return at, nil
+}
+
+// had reports whether a backing file of the file had such a mode.
+func (j *job) had(mode uint32) bool {
+	of := func(m uint32) bool {
+		return mode&^unix.S_ISVTX == cipher.BackingMode(m, false)&^unix.S_ISVTX
+	}
+	return j.thing.Attrs.Mode != nil && of(*j.thing.Attrs.Mode) ||
+		slices.ContainsFunc(j.backing.Versions, func(h *journal.Head) bool { return of(h.Mode) })
 }
 
 // replace puts a whole copy from another cloud over one that cannot be finished,

@@ -212,6 +212,8 @@ func (t *tree) look(parent *node, entry string) (*node, error) {
 	default:
 		if thing := t.fold.Who(t.Index, n.head); thing != nil && replica.Kind(n.head.Type) == thing.Kind {
 			t.is(n, thing)
+		} else if thing == nil && !t.sameBoot && len(n.head.Version) == 0 && info.Size == cipher.HeaderSize {
+			n.head, n.blank = nil, true // a new file that a power cut left without anything
 		}
 	}
 	return n, nil

@@ -45,6 +45,8 @@ func (r *Replay) Run() Outcome {
 	n := len(r.Clouds)
 	r.trees, r.plans, r.tasks = make([]*tree, n), make([]*planner, n), make([][]*job, n)
 	r.out = Outcome{Errors: make([]error, n), Missing: make([]int, n)}
+	r.stage(r.look)
+	r.vanish()
 	r.stage(r.places)
 	r.stage(r.content)
 	for r.giveUp() {
@@ -136,16 +138,35 @@ func (r *Replay) giveUp() (found bool) {
 	return found
 }
 
-// places brings every name to its place in one cloud.
-func (r *Replay) places(k int) (err error) {
-	if r.trees[k], err = observe(r.Clouds[k], r.Fold, r.SameBoot); err != nil {
+// look finds what is there in one cloud.
+func (r *Replay) look(k int) (err error) {
+	if r.trees[k], err = observe(r.Clouds[k], r.Fold, r.SameBoot); err != nil || r.SameBoot {
 		return err
 	}
-	if !r.SameBoot {
-		if err := r.trees[k].search(); err != nil {
-			return err
+	return r.trees[k].search()
+}
+
+// vanish gives up files that were removed by what a power cut took from the log:
+// they were durable in some cloud, none has them any more, and the log alone
+// cannot make them.
+func (r *Replay) vanish() {
+	if r.SameBoot || slices.Contains(r.trees, nil) {
+		return
+	}
+	for _, thing := range r.Fold.Things {
+		b := thing.Committed()
+		if thing.IsDir() || thing.Gone() || b == nil || thing.Made && (!thing.Firm || b.Complete()) {
+			continue
+		}
+		if !slices.ContainsFunc(r.trees, func(t *tree) bool { return len(t.of[thing]) > 0 }) {
+			r.Logger.Info("a file was removed by what the log does not tell any more", "thing", thing.Key)
+			thing.Vanish()
 		}
 	}
+}
+
+// places brings every name to its place in one cloud.
+func (r *Replay) places(k int) error {
 	r.plans[k] = planPlaces(r.trees[k])
 	return r.steps(k, r.plans[k].steps)
 }
