@@ -54,6 +54,7 @@ func (r *Replay) Run() Outcome {
 	}
 	r.stage(r.copies)
 	r.stage(r.removals)
+	r.together()
 	r.out.Keep = r.needed()
 	return r.out
 }
