@@ -42,6 +42,7 @@
 //	lock.go      the types of the locks, and their order under the race
 //	             detector (lock_race.go, lock_plain.go)
 //	recover.go   changes without a commit, after a kill of the process
+//	waiting.go   what the log keeps for the next mount, and nobody may change
 //
 // # Locks, in the order in which they are taken
 //

@@ -153,8 +153,6 @@ var knownLosses = []string{
 	"B16 conflict copies of both versions",
 	"B16 a duplicate in a directory that is removed",
 
-	"left over sidecars after a kill",
-
 	"faults: the process is at its limits",
 	"faults: the state fails",
 	"faults: a cloud lacks features",
@@ -178,17 +176,11 @@ var knownLosses = []string{
 
 	"faults: a cloud cannot be read",
 
-	"recovery: killed, the state fails",
-
 	"R3 concurrent versions, ours truncated",
 	"R3 concurrent versions, ours in place",
 	"R7 an edit of what was removed",
 	"R10 removed elsewhere",
 	"R10 renamed elsewhere",
-	"R17 a fault in a replay, one cloud, killed",
-	"R17 a fault in a replay, one cloud, power cut",
-	"R17 a fault in a replay, two clouds, power cut",
-	"R22 a read fails once",
 	storiesWithFaultsName,
 	"R24 a directory made anew, no handles",
 	"R25 over an empty directory, no handles",
@@ -197,10 +189,8 @@ var knownLosses = []string{
 	"R28 a directory moved elsewhere",
 	"R29 a foreign file in a directory made anew",
 	"R30 a directory made elsewhere",
-	"R31 what is damaged is removed",
 	"R33 the lead away, a new file",
 	"R38 an old log after a kill, two clouds",
-	"R43 the only cloud is full",
 	"R44 a large hole, same boot",
 	"R44 a large hole, another boot",
 }

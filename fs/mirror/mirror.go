@@ -90,6 +90,7 @@ type Mirror struct {
 	unmarked atomic.Bool   // some cloud was dropped and is not marked behind
 	buffers  sync.Pool
 	commits  committer
+	waiting  waiting
 }
 
 // New opens the mirror: it replays the redo log and returns when everything

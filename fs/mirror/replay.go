@@ -175,6 +175,9 @@ func (r *replayer) repair() error {
 		m.logger.Error("a file cannot be finished in any cloud: the redo log keeps it for the next mount")
 		m.commits.pin = r.seqs[0]
 	}
+	for _, thing := range out.Waiting {
+		m.waiting.add(thing)
+	}
 	done := 0
 	for _, mb := range m.ups() {
 		err := out.Errors[mb.index]
@@ -189,8 +192,10 @@ func (r *replayer) repair() error {
 		if err == nil {
 			continue
 		}
-		if done == 0 {
-			return fmt.Errorf("cloud %s: %w", mb.name, err) // all fail alike: none is to blame
+		if done == 0 || len(out.Waiting) > 0 {
+			// All fail alike, and none is to blame; or what the others lack may be in
+			// the one that fails.
+			return fmt.Errorf("cloud %s: %w", mb.name, err)
 		}
 		if err := m.drop(mb, "replay", err); err != nil {
 			return err

@@ -21,6 +21,7 @@ type node struct {
 	temp   bool           // under a temporary name
 	head   *cipher.Header // nil where none verifies
 	blank  bool           // there is no header yet
+	broken bool           // its header does not verify
 	shared bool           // it has other entries
 	handle []byte
 	thing  *journal.Thing // what the log says it is; nil where it does not
@@ -206,7 +207,9 @@ func (t *tree) look(parent *node, entry string) (*node, error) {
 	switch {
 	case errors.Is(err, replica.ErrBlank):
 		n.blank = true
-	case errors.Is(err, cipher.ErrDamaged), errors.Is(err, cipher.ErrNewer):
+	case errors.Is(err, cipher.ErrNewer):
+	case errors.Is(err, cipher.ErrDamaged):
+		n.broken = true
 	case err != nil:
 		return nil, err
 	default:

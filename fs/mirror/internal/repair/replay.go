@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/overcast-fs/overcast/cipher"
 
 	"github.com/overcast-fs/overcast/fs/cloud"
@@ -26,17 +28,19 @@ type Replay struct {
 	Clock    func() time.Time
 	Logger   *slog.Logger
 
-	trees []*tree
-	plans []*planner
-	tasks [][]*job // by cloud
-	out   Outcome
+	trees  []*tree
+	plans  []*planner
+	tasks  [][]*job // by cloud
+	unmade []bool   // by cloud: it had no room for something
+	out    Outcome
 }
 
 // Outcome says of each cloud what could not be done.
 type Outcome struct {
-	Errors  []error // why the cloud took no further part; nil where it did
-	Missing []int   // names and files that it does not have as they are to be
-	Keep    bool    // the log is still needed: it has what no cloud could be given
+	Errors  []error          // why the cloud took no further part; nil where it did
+	Missing []int            // names and files that it does not have as they are to be
+	Keep    bool             // the log is still needed: it has what no cloud could be given
+	Waiting []*journal.Thing // of those, what no other version is of use instead
 }
 
 // Run replays. Every cloud gets its names and its content before anything is
@@ -44,6 +48,7 @@ type Outcome struct {
 func (r *Replay) Run() Outcome {
 	n := len(r.Clouds)
 	r.trees, r.plans, r.tasks = make([]*tree, n), make([]*planner, n), make([][]*job, n)
+	r.unmade = make([]bool, n)
 	r.out = Outcome{Errors: make([]error, n), Missing: make([]int, n)}
 	r.stage(r.look)
 	r.vanish()
@@ -55,29 +60,55 @@ func (r *Replay) Run() Outcome {
 	r.stage(r.copies)
 	r.stage(r.removals)
 	r.together()
-	r.out.Keep = r.needed()
+	for _, thing := range r.unfinished() {
+		r.out.Keep = true
+		if !r.outOfTurn(thing) {
+			r.out.Waiting = append(r.out.Waiting, thing)
+		}
+	}
 	return r.out
 }
 
-// needed reports whether a version is in the log alone: no cloud could be given
-// it, because of an error that may pass, or of what is in its place, or because
-// what belongs to it is in a cloud that is away.
-func (r *Replay) needed() bool {
+// unfinished are the files of which a version is in the log alone: no cloud could
+// be given it, because of an error that may pass, or of what is in its place, or
+// because what belongs to it is in a cloud that is away.
+func (r *Replay) unfinished() (list []*journal.Thing) {
 	finished, failed := map[*journal.Thing]bool{}, map[*journal.Thing]bool{}
-	away := slices.Contains(r.Clouds, nil)
+	away := slices.Contains(r.trees, nil)
 	for k, jobs := range r.tasks {
 		for _, j := range jobs {
 			switch {
-			case j.done && r.out.Errors[k] == nil:
+			case j.done && j.err == nil && r.out.Errors[k] == nil:
 				finished[j.thing] = true
 			case j.err != nil && (away || !errors.Is(j.err, cipher.ErrDamaged)):
 				failed[j.thing] = true
 			}
 		}
 	}
-	for thing := range failed {
-		if !finished[thing] {
+	for _, thing := range r.Fold.Things {
+		if failed[thing] && !finished[thing] {
+			list = append(list, thing)
+		}
+	}
+	return list
+}
+
+// outOfTurn reports whether some cloud has a version of a file that the log does
+// not build on, which is shown then.
+func (r *Replay) outOfTurn(thing *journal.Thing) bool {
+	for _, t := range r.trees {
+		if t == nil || len(t.of[thing]) > 0 {
+			continue
+		}
+		if n := (&planner{tree: t}).nodeAt(thing.Now[0]); n != nil && n.head != nil {
 			return true
+		}
+	}
+	for _, jobs := range r.tasks {
+		for _, j := range jobs {
+			if j.thing == thing && (errors.Is(j.err, errOther) || errors.Is(j.err, errNewer) || errors.Is(j.err, errOlder)) {
+				return true
+			}
 		}
 	}
 	return false
@@ -124,11 +155,11 @@ func (r *Replay) giveUp() (found bool) {
 		if thing.Gone() || b == nil || b.Temps == nil {
 			continue
 		}
-		tried, done := false, false
+		tried, done := false, slices.Contains(r.trees, nil)
 		for _, jobs := range r.tasks {
 			for _, j := range jobs {
 				tried = tried || j.backing == b
-				done = done || j.backing == b && j.err == nil
+				done = done || j.backing == b && (j.err == nil || passing(j.err))
 			}
 		}
 		if b.Lost = tried && !done; b.Lost && thing.Committed() == nil {
@@ -178,11 +209,33 @@ func (r *Replay) steps(k int, steps []Step) error {
 	}}
 	for _, s := range steps {
 		r.Logger.Debug("repair", "cloud", d.Name, "step", s)
-		if err := d.do(s); err != nil {
+		err := d.do(s)
+		if full(err) && r.alone(k) {
+			r.cannotMake(k, s)
+		} else if err != nil && !(replica.Missing(err) && r.unmade[k]) {
 			return err
 		}
 	}
 	return nil
+}
+
+// full reports that a cloud takes nothing new.
+func full(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EROFS)
+}
+
+// cannotMake notes that the only cloud is too full for a step, and what is to be
+// in what it makes cannot be made, either: nobody could make room if that kept
+// the vault from being used.
+func (r *Replay) cannotMake(k int, s Step) {
+	r.unmade[k] = true
+	r.Logger.Warn("there is no room", "cloud", r.Clouds[k].Name, "step", s)
+	t := r.trees[k]
+	for _, n := range slices.Clone(t.of[s.Thing]) {
+		if n.path() == s.Path || n.path() == s.To {
+			(&planner{tree: t}).drop(n)
+		}
+	}
 }
 
 // content finishes the files of which the log holds a version in one cloud:
@@ -263,6 +316,9 @@ func (r *Replay) restoreTemps(k int) error {
 			if err := f.Close(); err != nil {
 				return err
 			}
+		} else if full(err) && r.alone(k) {
+			r.unmade[k] = true
+			continue
 		} else if !errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -282,10 +338,8 @@ func (r *Replay) removals(k int) error {
 	if err := r.sweep(t); err != nil {
 		return err
 	}
-	if !r.SameBoot {
-		if err := r.sidecars(t); err != nil {
-			return err
-		}
+	if err := r.sidecars(t); err != nil {
+		return err
 	}
 	if err := r.attributes(t); err != nil {
 		return err
@@ -297,7 +351,11 @@ func (r *Replay) removals(k int) error {
 // gone, or goes on in another one, or they have no version and a power cut took
 // what was written to them.
 func (r *Replay) staleTemps(t *tree) (steps []Step) {
+	unfinished := r.unfinished()
 	for _, thing := range t.fold.Things {
+		if slices.Contains(unfinished, thing) {
+			continue
+		}
 		for _, n := range append([]*node(nil), t.of[thing]...) {
 			if n.dir || !t.waiting(n) {
 				continue
@@ -365,7 +423,7 @@ func (r *Replay) attribute(t *tree, path string, a journal.Attrs) error {
 }
 
 // sidecars writes those again that a power cut took from the names that the log
-// touches.
+// touches, and removes those of names that are gone.
 func (r *Replay) sidecars(t *tree) error {
 	p := &planner{tree: t}
 	for _, thing := range t.fold.Things {
@@ -374,14 +432,18 @@ func (r *Replay) sidecars(t *tree) error {
 			continue
 		}
 		for _, s := range thing.Slots {
-			if s.Now == nil {
-				continue
+			name, plain := p.spell(s, false)
+			_, special := p.spell(s, true)
+			shown := dir.children[plain] != nil || dir.children[special] != nil
+			var err error
+			switch {
+			case name.Sidecar == "":
+			case shown && !r.SameBoot:
+				err = t.PutSidecar(dir.path(), name)
+			case !shown && s.Now == nil:
+				err = t.Dir.Remove(replica.Join(dir.path(), string(name.Sidecar)))
 			}
-			name, entry := p.spell(s, s.Now.Special())
-			if dir.children[entry] == nil {
-				continue
-			}
-			if err := t.PutSidecar(dir.path(), name); err != nil {
+			if err != nil && !replica.Missing(err) {
 				return err
 			}
 		}
