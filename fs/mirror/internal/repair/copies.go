@@ -261,34 +261,6 @@ func (r *Replay) build(c *replica.Cloud, temp string, o *replica.Copy) (*cipher.
 	return cp.Head, cp.Show(nil, r.Owners, r.Clock())
 }
 
-// sweep removes the copies that an earlier replay was building when it ended.
-func (r *Replay) sweep(t *tree) error {
-	built := map[string]bool{}
-	for _, thing := range t.fold.Things {
-		built[copyName(thing)] = !thing.IsDir()
-	}
-	p := &planner{tree: t}
-	for _, thing := range t.fold.Things {
-		dir := p.nodeOf(thing)
-		if dir == nil || !thing.IsDir() {
-			continue
-		}
-		entries, err := t.Dir.ReadDir(dir.path())
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			if !built[e.Name] {
-				continue
-			}
-			if err := t.Dir.Remove(replica.Join(dir.path(), e.Name)); err != nil && !replica.Missing(err) {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // copyName is where a copy of a file is built, the same whenever the log is
 // folded.
 func copyName(t *journal.Thing) string { return fmt.Sprintf(".~%016x.tmp", t.Key|1<<63) }

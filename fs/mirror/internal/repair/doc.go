@@ -25,6 +25,7 @@
 //	content.go  one file's last version on its way to one cloud
 //	inplace.go  a finished backing file takes the place of the one before it
 //	copies.go   whole copies from other clouds
+//	tidy.go     what is not to be there goes; sidecars, attributes
 //	together.go what one cloud shows and another does not
 //	replay.go   Replay: all of it
 package repair

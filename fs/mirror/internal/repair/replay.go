@@ -11,7 +11,6 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 
-	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
@@ -324,129 +323,6 @@ func (r *Replay) restoreTemps(k int) error {
 		}
 		dir.children[n.entry] = n
 		t.is(n, thing)
-	}
-	return nil
-}
-
-// removals takes away in one cloud what is not to be there, and gives
-// directories their attributes.
-func (r *Replay) removals(k int) error {
-	t := r.trees[k]
-	if err := r.steps(k, append(r.staleTemps(t), planRemovals(t).steps...)); err != nil {
-		return err
-	}
-	if err := r.sweep(t); err != nil {
-		return err
-	}
-	if err := r.sidecars(t); err != nil {
-		return err
-	}
-	if err := r.attributes(t); err != nil {
-		return err
-	}
-	return t.Dir.Syncfs()
-}
-
-// staleTemps are backing files that will not be put in place: their file is
-// gone, or goes on in another one, or they have no version and a power cut took
-// what was written to them.
-func (r *Replay) staleTemps(t *tree) (steps []Step) {
-	unfinished := r.unfinished()
-	for _, thing := range t.fold.Things {
-		if slices.Contains(unfinished, thing) {
-			continue
-		}
-		for _, n := range append([]*node(nil), t.of[thing]...) {
-			if n.dir || !t.waiting(n) {
-				continue
-			}
-			if r.SameBoot && !thing.Gone() && r.newest(t, thing, n) {
-				continue
-			}
-			steps = append(steps, Step{Op: Remove, Path: n.path()})
-			(&planner{tree: t}).drop(n)
-		}
-	}
-	return steps
-}
-
-// newest reports whether a node is the backing file that a file was in last.
-func (r *Replay) newest(t *tree, thing *journal.Thing, n *node) bool {
-	last := thing.Backings[len(thing.Backings)-1]
-	return last.Temps != nil && n.entry == last.Temps[t.Index]
-}
-
-// attributes sets those of directories that are other than they are to be.
-func (r *Replay) attributes(t *tree) error {
-	p := &planner{tree: t}
-	for _, thing := range t.fold.Things {
-		n := p.nodeOf(thing)
-		if n == nil || thing.Gone() {
-			continue
-		}
-		if err := r.attribute(t, n.path(), thing.Attrs); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *Replay) attribute(t *tree, path string, a journal.Attrs) error {
-	if a.Mode == nil && a.UID == nil && a.GID == nil && a.Mtime == nil {
-		return nil
-	}
-	info, err := t.Dir.Stat(path)
-	if err != nil {
-		return err
-	}
-	uid, gid := int(info.UID), int(info.GID)
-	if a.UID != nil {
-		uid = int(*a.UID)
-	}
-	if a.GID != nil {
-		gid = int(*a.GID)
-	}
-	if r.Owners && (uid != int(info.UID) || gid != int(info.GID)) {
-		if err := t.Dir.Chown(path, uid, gid); err != nil {
-			return err
-		}
-	}
-	if a.Mode != nil && *a.Mode&0o7777 != info.Mode {
-		if err := t.Dir.Chmod(path, *a.Mode&0o7777); err != nil {
-			return err
-		}
-	}
-	if a.Mtime != nil && !a.Mtime.Equal(info.Mtime) {
-		return t.Dir.Chtimes(path, cloud.Times{Mtime: a.Mtime})
-	}
-	return nil
-}
-
-// sidecars writes those again that a power cut took from the names that the log
-// touches, and removes those of names that are gone.
-func (r *Replay) sidecars(t *tree) error {
-	p := &planner{tree: t}
-	for _, thing := range t.fold.Things {
-		dir := p.nodeOf(thing)
-		if dir == nil {
-			continue
-		}
-		for _, s := range thing.Slots {
-			name, plain := p.spell(s, false)
-			_, special := p.spell(s, true)
-			shown := dir.children[plain] != nil || dir.children[special] != nil
-			var err error
-			switch {
-			case name.Sidecar == "":
-			case shown && !r.SameBoot:
-				err = t.PutSidecar(dir.path(), name)
-			case !shown && s.Now == nil:
-				err = t.Dir.Remove(replica.Join(dir.path(), string(name.Sidecar)))
-			}
-			if err != nil && !replica.Missing(err) {
-				return err
-			}
-		}
 	}
 	return nil
 }

@@ -237,5 +237,5 @@ func (l *leveller) bringDir(side int, s shown) error {
 			return err
 		}
 	}
-	return l.r.attribute(l.sides[to], step.Path, step.Thing.Attrs)
+	return l.sides[to].attribute(step.Path, step.Thing.Attrs, l.r.Owners)
 }
