@@ -38,6 +38,7 @@
 //	append.go    entries on their way to the log, and their revocation
 //	replay.go    at mount: the log is folded, and repair makes the clouds so
 //	recover.go   changes without a commit, after a kill of the process
+//	waiting.go   what the log keeps for the next mount, and nobody may change
 //
 // # Locks, in the order in which they are taken
 //

@@ -111,6 +111,10 @@ func (m *Mirror) acquire(n *Node) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := m.waiting.file(f.base.Head.FileID); err != nil {
+		f.closeCopies()
+		return nil, err
+	}
 	if !n.version.IsZero() && n.version != f.base.Head.CommitID || m.misled(n, f) {
 		n.stale.Store(true)
 		f.closeCopies()

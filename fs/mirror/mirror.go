@@ -81,6 +81,7 @@ type Mirror struct {
 	durable atomic.Uint64 // entries below it are in every cloud's stable storage
 	buffers sync.Pool
 	commits committer
+	waiting waiting
 }
 
 // New opens the mirror: it replays the redo log and returns when everything

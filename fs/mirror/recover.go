@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,7 @@ type recovered struct {
 	*file
 	strays journal.Spans // what was written directly; it may be there in part
 	ended  bool          // a change could not be done again: none after it is
+	waits  bool          // the next mount does them again, all
 }
 
 // recover brings back, after a kill of the process, what had reached the
@@ -57,7 +59,12 @@ func (r *replayer) recover() error {
 		return err
 	}
 	for _, number := range slices.Sorted(maps.Keys(files)) {
-		if f := files[number]; f != nil {
+		switch f := files[number]; {
+		case f == nil:
+		case f.waits:
+			r.m.commits.untrack(f.file)
+			r.wait(r.fold.Ref(number))
+		default:
 			if err := r.commitRecovered(f); err != nil {
 				return err
 			}
@@ -65,6 +72,12 @@ func (r *replayer) recover() error {
 		}
 	}
 	return nil
+}
+
+// wait leaves a file to the next mount.
+func (r *replayer) wait(thing *journal.Thing) {
+	r.m.commits.pin = r.seqs[0]
+	r.m.waiting.add(thing)
 }
 
 // reopen opens a file that the log names, at the place where it is now. It
@@ -80,6 +93,9 @@ func (r *replayer) reopen(number uint64, f *ref) *recovered {
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			m.logger.Error("a file cannot be recovered", "error", err)
+			if noAnswer(err) {
+				r.wait(thing)
+			}
 		}
 		return nil
 	}
@@ -158,11 +174,20 @@ func (r *replayer) loadNew(n *Node, id cipher.ID) (*file, error) {
 }
 
 // redoChange does one change again, unless one before it could not be done:
-// without that, those after it would make a file that no program has seen.
+// without that, those after it would make a file that no program has seen. What
+// is damaged ends the recovery; what did not answer may do so at the next mount,
+// and until then the file waits as it is.
 func (r *replayer) redoChange(f *recovered, seq uint64, e *journal.Entry) {
+	if f.waits {
+		return
+	}
 	if !f.ended {
 		err := r.reapply(f, e)
 		if err == nil {
+			return
+		}
+		if f.waits = noAnswer(err); f.waits {
+			r.m.logger.Error("the recovery of a file has to wait for the next mount", "file", f.n.ino, "entry", seq, "operation", e.Op, "error", err)
 			return
 		}
 		f.ended = true
@@ -170,6 +195,15 @@ func (r *replayer) redoChange(f *recovered, seq uint64, e *journal.Entry) {
 			"file", f.n.ino, "entry", seq, "operation", e.Op, "error", err)
 	}
 	r.leaveOut(f, e)
+}
+
+// noAnswer reports an error that says nothing of what is there, of any cloud.
+func noAnswer(err error) bool {
+	var all *UnreadableError
+	if errors.As(err, &all) {
+		return slices.ContainsFunc(all.Clouds, func(c CloudError) bool { return noAnswer(c.Err) })
+	}
+	return clouds.FaultOf(err) != clouds.Strayed
 }
 
 // leaveOut clears the clouds of what a change left there that is not done

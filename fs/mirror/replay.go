@@ -69,11 +69,33 @@ func (r *replayer) finish() error {
 		if err := r.recover(); err != nil {
 			return err
 		}
+	} else if m.commits.pin > 0 {
+		if err := r.revokeChanges(); err != nil {
+			return err
+		}
 	}
 	if err := m.Sync(); err != nil {
 		return err
 	}
 	return m.state.MarkBoot()
+}
+
+// revokeChanges says in the log, which is kept, that the changes that were in no
+// version came to nothing: they were made before a power cut, and the next mount
+// is in the same boot as this one.
+func (r *replayer) revokeChanges() error {
+	for at, e := range r.entries {
+		if e == nil || r.refs[e.Ref] == nil || at <= r.refs[e.Ref].commit {
+			continue
+		}
+		switch e.Op {
+		case journal.OpDirect, journal.OpWrite, journal.OpZero, journal.OpSize, journal.OpAttr, journal.OpFresh:
+			if _, err := r.m.append(&journal.Entry{Op: journal.OpRevoke, Revokes: r.seqs[at]}); err != nil {
+				return err
+			}
+		}
+	}
+	return r.m.log.Sync()
 }
 
 // survey reads the log without its data, and folds it. Of an operation that came
@@ -154,6 +176,9 @@ func (r *replayer) repair() error {
 		m.logger.Error("a file cannot be finished in any cloud: the redo log keeps it for the next mount")
 		m.commits.pin = r.seqs[0]
 	}
+	for _, thing := range out.Waiting {
+		m.waiting.add(thing)
+	}
 	done := 0
 	for _, cl := range m.clouds.Ups() {
 		err := out.Errors[cl.Index]
@@ -168,8 +193,10 @@ func (r *replayer) repair() error {
 		if err == nil {
 			continue
 		}
-		if done == 0 {
-			return fmt.Errorf("cloud %s: %w", cl.Name, err) // all fail alike: none is to blame
+		if done == 0 || len(out.Waiting) > 0 {
+			// All fail alike, and none is to blame; or what the others lack may be in
+			// the one that fails.
+			return fmt.Errorf("cloud %s: %w", cl.Name, err)
 		}
 		if err := m.clouds.Drop(cl, "replay", err); err != nil {
 			return err

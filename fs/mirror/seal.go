@@ -96,6 +96,7 @@ func (f *file) nextHead(counter uint64) cipher.Header {
 // logCommit appends the commit's entry.
 func (f *file) logCommit(indices []int64, next *journal.Sealed, late bool) error {
 	v := &journal.Commit{Base: journal.NewHead(&f.disk), Head: journal.NewHead(next), Direct: slices.Clone(f.fresh), Fresh: f.replacing}
+	v.Firm = len(v.Direct) > 0 && len(f.late) == 0 && !f.n.late()
 	if f.pending.cut != uncut {
 		v.Cut = &f.pending.cut
 	}

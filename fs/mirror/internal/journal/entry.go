@@ -104,6 +104,7 @@ type Commit struct {
 	Direct Spans   `json:"d,omitempty"` // records that were written directly
 	Chunks []Chunk `json:"k,omitempty"`
 	Fresh  bool    `json:"f,omitempty"` // into the backing files of OpFresh
+	Firm   bool    `json:"s,omitempty"` // Direct is durable in some cloud, with the entry that leads to it
 }
 
 // Chunk is one chunk; its N bytes are in the entry's data, one after the

@@ -20,6 +20,7 @@ type Fold struct {
 	Things []*Thing // in the order in which the log names them, the root first
 
 	LastMade *Thing // the last file that the log made, or nil
+	Ending   *Slot  // the name that the last entry removes, of a file that nobody could read; or nil
 
 	byID   map[cipher.ID][]*Thing
 	bySalt map[saltKey]*Thing
@@ -49,6 +50,7 @@ func NewFold(entries []*Entry) *Fold {
 }
 
 func (f *Fold) entry(e *Entry) {
+	f.Ending = nil
 	switch e.Op {
 	case OpBind:
 		t := f.fileAt(f.slot(e.Path), e)
@@ -82,7 +84,9 @@ func (f *Fold) entry(e *Entry) {
 		t.enter(to)
 	case OpUnlink:
 		s := f.slot(e.Path)
-		f.fileAt(s, e)
+		if t := f.fileAt(s, e); t.ID().IsZero() {
+			f.Ending = s
+		}
 		f.end(s, e)
 	case OpRmdir:
 		s := f.slot(e.Path)
@@ -315,6 +319,7 @@ func (f *Fold) commit(t *Thing, e *Entry) {
 	}
 	f.identify(t, &e.Commit.Head.File)
 	f.backing(t, e.Salts).commit(f.at, e.Commit)
+	t.Firm = t.Firm || e.Commit.Firm
 }
 
 func (f *Fold) rename(e *Entry) {

@@ -28,6 +28,7 @@ type Thing struct {
 	IDs      []cipher.ID   // every id that it had, the latest last
 	Backings []*Backing    // every backing file that it had, the latest last
 	Known    cipher.Vector // the greatest version that it had when the log named it, as far as that was known
+	Firm     bool          // a version of it was durable in some cloud, or in the log
 
 	names map[string]*Slot
 }
@@ -125,6 +126,13 @@ func (t *Thing) Path() (path string, ok bool) {
 	return path, true
 }
 
+// Vanish takes it from all of its places: it is not to be there any more.
+func (t *Thing) Vanish() {
+	for _, s := range slices.Clone(t.Now) {
+		t.leave(s)
+	}
+}
+
 // slot returns the slot of a name, made when it is touched first.
 func (t *Thing) slot(name string) *Slot {
 	if s := t.names[name]; s != nil {
@@ -195,6 +203,20 @@ func (b *Backing) Ours(layout cipher.Layout) int64 {
 		return 0
 	}
 	return min(b.Cut, layout.Records(b.Base.Length))
+}
+
+// Complete reports whether the log holds all of the last version.
+func (b *Backing) Complete() bool {
+	if b.Temps == nil && b.Base != nil && len(b.Base.Version) > 0 && b.Cut > 0 {
+		return false
+	}
+	direct := b.Direct.Total()
+	for i := range b.last {
+		if b.Direct.Has(i) {
+			direct--
+		}
+	}
+	return direct == 0
 }
 
 // Chunks is the set of chunks of the last version that the log holds.

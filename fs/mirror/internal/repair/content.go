@@ -127,7 +127,7 @@ func (j *job) begin(r *Replay) error {
 	case order == cipher.Less:
 		j.writes = true
 	case order == cipher.Greater:
-		return j.beyond(c)
+		return j.beyond(c, r)
 	case order == cipher.Concurrent, c.Head.CommitID != j.head.CommitID:
 		return errNewer
 	case c.Head.Flags&cipher.Dirty != 0:
@@ -151,12 +151,16 @@ func (j *job) builds(h *cipher.Header) bool {
 // beyond looks at a version that is greater than the log's: another machine's,
 // or one of ours that changed the header only and that a power cut took from the
 // log. Where its records are the ones that the log tells of, it is finished like
-// that one.
-func (j *job) beyond(c *replica.Copy) error {
+// that one. After a power cut the entry may not show what the header says.
+func (j *job) beyond(c *replica.Copy, r *Replay) error {
 	if c.Head.Flags&cipher.Dirty == 0 {
 		acc, bad, err := c.Check(c.Head)
 		if j.done = err == nil && len(bad) == 0 && acc == c.Head.Acc; j.done {
-			return nil
+			if r.SameBoot {
+				return nil
+			}
+			j.head = *c.Head
+			return j.show(c, r)
 		}
 	}
 	if c.Head.Acc != j.head.Acc || c.Head.Length != j.head.Length || c.Head.Acc == (cipher.Acc{}) {

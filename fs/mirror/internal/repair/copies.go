@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -81,8 +83,11 @@ func (r *Replay) outdone(j *job) bool {
 // revive finishes a file that would otherwise be lost in an entry without a
 // header, which after a power cut is what is left of it under a later name.
 func (r *Replay) revive(j *job) error {
-	i := slices.IndexFunc(j.t.blanks, func(n *node) bool { return cipher.EntryName(n.entry).IsSpecial() == j.thing.Special() })
-	if i < 0 || !errors.Is(j.err, errLacking) || !j.thing.Made || len(j.t.of[j.thing]) > 0 {
+	i, err := j.remains()
+	if err != nil {
+		return err
+	}
+	if i < 0 || r.SameBoot || !errors.Is(j.err, errLacking) || !j.thing.Made || len(j.t.of[j.thing]) > 0 {
 		return errLacking
 	}
 	j.node = j.t.blanks[i]
@@ -99,6 +104,35 @@ func (r *Replay) revive(j *job) error {
 		j.err = j.finish(r)
 	}
 	return j.err
+}
+
+// remains finds the one entry without a header that can be the file's: it has
+// the mode that the file had.
+func (j *job) remains() (at int, err error) {
+	at = -1
+	for i, n := range j.t.blanks {
+		info, err := j.t.Dir.Stat(n.path())
+		if err != nil {
+			return -1, err
+		}
+		if cipher.EntryName(n.entry).IsSpecial() != j.thing.Special() || !j.had(info.Mode) {
+			continue
+		}
+		if at >= 0 {
+			return -1, nil
+		}
+		at = i
+	}
+	return at, nil
+}
+
+// had reports whether a backing file of the file had such a mode.
+func (j *job) had(mode uint32) bool {
+	of := func(m uint32) bool {
+		return mode&^unix.S_ISVTX == cipher.BackingMode(m, false)&^unix.S_ISVTX
+	}
+	return j.thing.Attrs.Mode != nil && of(*j.thing.Attrs.Mode) ||
+		slices.ContainsFunc(j.backing.Versions, func(h *journal.Head) bool { return of(h.Mode) })
 }
 
 // replace puts a whole copy from another cloud over one that cannot be finished,
@@ -223,34 +257,6 @@ func (r *Replay) build(c *replica.Cloud, temp string, o *replica.Copy) (*cipher.
 		return nil, err
 	}
 	return cp.Head, cp.Show(nil, r.Owners, r.Clock())
-}
-
-// sweep removes the copies that an earlier replay was building when it ended.
-func (r *Replay) sweep(t *tree) error {
-	built := map[string]bool{}
-	for _, thing := range t.fold.Things {
-		built[copyName(thing)] = !thing.IsDir()
-	}
-	p := &planner{tree: t}
-	for _, thing := range t.fold.Things {
-		dir := p.nodeOf(thing)
-		if dir == nil || !thing.IsDir() {
-			continue
-		}
-		entries, err := t.Dir.ReadDir(dir.path())
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			if !built[e.Name] {
-				continue
-			}
-			if err := t.Dir.Remove(replica.Join(dir.path(), e.Name)); err != nil && !replica.Missing(err) {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // copyName is where a copy of a file is built, the same whenever the log is

@@ -12,6 +12,8 @@
 //     after all of its records have verified
 //  3. copies    what one cloud lacks comes whole from another
 //  4. removals  only then goes what is not to be there
+//  5. names     after a power cut, what one cloud has and another has lost in
+//     the directories that the log touches
 //
 // Nothing is removed or replaced that the log does not name, or that is of a
 // version that it does not know.
@@ -23,5 +25,7 @@
 //	content.go  one file's last version on its way to one cloud
 //	inplace.go  a finished backing file takes the place of the one before it
 //	copies.go   whole copies from other clouds
+//	tidy.go     what is not to be there goes; sidecars, attributes
+//	together.go what one cloud shows and another does not
 //	replay.go   Replay: all of it
 package repair

@@ -20,6 +20,7 @@ type node struct {
 	temp   bool           // under a temporary name
 	head   *cipher.Header // nil where none verifies
 	blank  bool           // there is no header yet
+	broken bool           // its header does not verify
 	shared bool           // it has other entries
 	handle []byte
 	thing  *journal.Thing // what the log says it is; nil where it does not
@@ -205,12 +206,16 @@ func (t *tree) look(parent *node, entry string) (*node, error) {
 	switch {
 	case errors.Is(err, replica.ErrBlank):
 		n.blank = true
-	case errors.Is(err, cipher.ErrDamaged), errors.Is(err, cipher.ErrNewer):
+	case errors.Is(err, cipher.ErrNewer):
+	case errors.Is(err, cipher.ErrDamaged):
+		n.broken = true
 	case err != nil:
 		return nil, err
 	default:
 		if thing := t.fold.Who(t.Index, n.head); thing != nil && replica.Kind(n.head.Type) == thing.Kind {
 			t.is(n, thing)
+		} else if thing == nil && !t.sameBoot && len(n.head.Version) == 0 && info.Size == cipher.HeaderSize {
+			n.head, n.blank = nil, true // a new file that a power cut left without anything
 		}
 	}
 	return n, nil

@@ -298,6 +298,7 @@ func planRemovals(t *tree) *planner {
 		}
 	}
 	p.removeBlanks()
+	p.endRemoval()
 	slices.SortStableFunc(dirs, func(a, b *node) int { return b.depth() - a.depth() })
 	for _, n := range dirs {
 		p.do(Step{Op: Rmdir, Path: n.path(), Thing: n.thing})
@@ -321,6 +322,27 @@ func (p *planner) mayGo(n *node) bool {
 }
 
 func (p *planner) removal(n *node) Step { return Step{Op: Remove, Path: n.path()} }
+
+// endRemoval ends the removal of a file that nobody can read, and that a kill
+// was in the middle of: nothing else can be at that name. Of every earlier
+// removal the clouds have seen the end.
+func (p *planner) endRemoval() {
+	s := p.fold.Ending
+	if !p.sameBoot || s == nil || s.Now != nil {
+		return
+	}
+	parent := p.nodeOf(s.Dir)
+	if parent == nil {
+		return
+	}
+	for _, special := range []bool{false, true} {
+		_, entry := p.spell(s, special)
+		if n := parent.children[entry]; n != nil && n.broken {
+			p.do(p.removal(n))
+			p.drop(n)
+		}
+	}
+}
 
 // removeBlanks takes away files without a header at entries where the log made
 // some and nothing is to be.

@@ -7,9 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/overcast-fs/overcast/cipher"
 
-	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
@@ -26,17 +27,19 @@ type Replay struct {
 	Clock    func() time.Time
 	Logger   *slog.Logger
 
-	trees []*tree
-	plans []*planner
-	tasks [][]*job // by cloud
-	out   Outcome
+	trees  []*tree
+	plans  []*planner
+	tasks  [][]*job // by cloud
+	unmade []bool   // by cloud: it had no room for something
+	out    Outcome
 }
 
 // Outcome says of each cloud what could not be done.
 type Outcome struct {
-	Errors  []error // why the cloud took no further part; nil where it did
-	Missing []int   // names and files that it does not have as they are to be
-	Keep    bool    // the log is still needed: it has what no cloud could be given
+	Errors  []error          // why the cloud took no further part; nil where it did
+	Missing []int            // names and files that it does not have as they are to be
+	Keep    bool             // the log is still needed: it has what no cloud could be given
+	Waiting []*journal.Thing // of those, what no other version is of use instead
 }
 
 // Run replays. Every cloud gets its names and its content before anything is
@@ -44,7 +47,10 @@ type Outcome struct {
 func (r *Replay) Run() Outcome {
 	n := len(r.Clouds)
 	r.trees, r.plans, r.tasks = make([]*tree, n), make([]*planner, n), make([][]*job, n)
+	r.unmade = make([]bool, n)
 	r.out = Outcome{Errors: make([]error, n), Missing: make([]int, n)}
+	r.stage(r.look)
+	r.vanish()
 	r.stage(r.places)
 	r.stage(r.content)
 	for r.giveUp() {
@@ -52,29 +58,56 @@ func (r *Replay) Run() Outcome {
 	}
 	r.stage(r.copies)
 	r.stage(r.removals)
-	r.out.Keep = r.needed()
+	r.together()
+	for _, thing := range r.unfinished() {
+		r.out.Keep = true
+		if !r.outOfTurn(thing) {
+			r.out.Waiting = append(r.out.Waiting, thing)
+		}
+	}
 	return r.out
 }
 
-// needed reports whether a version is in the log alone: no cloud could be given
-// it, because of an error that may pass, or of what is in its place, or because
-// what belongs to it is in a cloud that is away.
-func (r *Replay) needed() bool {
+// unfinished are the files of which a version is in the log alone: no cloud could
+// be given it, because of an error that may pass, or of what is in its place, or
+// because what belongs to it is in a cloud that is away.
+func (r *Replay) unfinished() (list []*journal.Thing) {
 	finished, failed := map[*journal.Thing]bool{}, map[*journal.Thing]bool{}
-	away := slices.Contains(r.Clouds, nil)
+	away := slices.Contains(r.trees, nil)
 	for k, jobs := range r.tasks {
 		for _, j := range jobs {
 			switch {
-			case j.done && r.out.Errors[k] == nil:
+			case j.done && j.err == nil && r.out.Errors[k] == nil:
 				finished[j.thing] = true
 			case j.err != nil && (away || !errors.Is(j.err, cipher.ErrDamaged)):
 				failed[j.thing] = true
 			}
 		}
 	}
-	for thing := range failed {
-		if !finished[thing] {
+	for _, thing := range r.Fold.Things {
+		if failed[thing] && !finished[thing] {
+			list = append(list, thing)
+		}
+	}
+	return list
+}
+
+// outOfTurn reports whether some cloud has a version of a file that the log does
+// not build on, which is shown then.
+func (r *Replay) outOfTurn(thing *journal.Thing) bool {
+	for _, t := range r.trees {
+		if t == nil || len(t.of[thing]) > 0 {
+			continue
+		}
+		if n := (&planner{tree: t}).nodeAt(thing.Now[0]); n != nil && n.head != nil {
 			return true
+		}
+	}
+	for _, jobs := range r.tasks {
+		for _, j := range jobs {
+			if j.thing == thing && (errors.Is(j.err, errOther) || errors.Is(j.err, errNewer) || errors.Is(j.err, errOlder)) {
+				return true
+			}
 		}
 	}
 	return false
@@ -121,11 +154,11 @@ func (r *Replay) giveUp() (found bool) {
 		if thing.Gone() || b == nil || b.Temps == nil {
 			continue
 		}
-		tried, done := false, false
+		tried, done := false, slices.Contains(r.trees, nil)
 		for _, jobs := range r.tasks {
 			for _, j := range jobs {
 				tried = tried || j.backing == b
-				done = done || j.backing == b && j.err == nil
+				done = done || j.backing == b && (j.err == nil || passing(j.err))
 			}
 		}
 		if b.Lost = tried && !done; b.Lost && thing.Committed() == nil {
@@ -136,16 +169,35 @@ func (r *Replay) giveUp() (found bool) {
 	return found
 }
 
-// places brings every name to its place in one cloud.
-func (r *Replay) places(k int) (err error) {
-	if r.trees[k], err = observe(r.Clouds[k], r.Fold, r.SameBoot); err != nil {
+// look finds what is there in one cloud.
+func (r *Replay) look(k int) (err error) {
+	if r.trees[k], err = observe(r.Clouds[k], r.Fold, r.SameBoot); err != nil || r.SameBoot {
 		return err
 	}
-	if !r.SameBoot {
-		if err := r.trees[k].search(); err != nil {
-			return err
+	return r.trees[k].search()
+}
+
+// vanish gives up files that were removed by what a power cut took from the log:
+// they were durable in some cloud, none has them any more, and the log alone
+// cannot make them.
+func (r *Replay) vanish() {
+	if r.SameBoot || slices.Contains(r.trees, nil) {
+		return
+	}
+	for _, thing := range r.Fold.Things {
+		b := thing.Committed()
+		if thing.IsDir() || thing.Gone() || b == nil || thing.Made && (!thing.Firm || b.Complete()) {
+			continue
+		}
+		if !slices.ContainsFunc(r.trees, func(t *tree) bool { return len(t.of[thing]) > 0 }) {
+			r.Logger.Info("a file was removed by what the log does not tell any more", "thing", thing.Key)
+			thing.Vanish()
 		}
 	}
+}
+
+// places brings every name to its place in one cloud.
+func (r *Replay) places(k int) error {
 	r.plans[k] = planPlaces(r.trees[k])
 	return r.steps(k, r.plans[k].steps)
 }
@@ -156,11 +208,33 @@ func (r *Replay) steps(k int, steps []Step) error {
 	}}
 	for _, s := range steps {
 		r.Logger.Debug("repair", "cloud", d.Name, "step", s)
-		if err := d.do(s); err != nil {
+		err := d.do(s)
+		if full(err) && r.alone(k) {
+			r.cannotMake(k, s)
+		} else if err != nil && !(replica.Missing(err) && r.unmade[k]) {
 			return err
 		}
 	}
 	return nil
+}
+
+// full reports that a cloud takes nothing new.
+func full(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EROFS)
+}
+
+// cannotMake notes that the only cloud is too full for a step, and what is to be
+// in what it makes cannot be made, either: nobody could make room if that kept
+// the vault from being used.
+func (r *Replay) cannotMake(k int, s Step) {
+	r.unmade[k] = true
+	r.Logger.Warn("there is no room", "cloud", r.Clouds[k].Name, "step", s)
+	t := r.trees[k]
+	for _, n := range slices.Clone(t.of[s.Thing]) {
+		if n.path() == s.Path || n.path() == s.To {
+			(&planner{tree: t}).drop(n)
+		}
+	}
 }
 
 // content finishes the files of which the log holds a version in one cloud:
@@ -241,128 +315,14 @@ func (r *Replay) restoreTemps(k int) error {
 			if err := f.Close(); err != nil {
 				return err
 			}
+		} else if full(err) && r.alone(k) {
+			r.unmade[k] = true
+			continue
 		} else if !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 		dir.children[n.entry] = n
 		t.is(n, thing)
-	}
-	return nil
-}
-
-// removals takes away in one cloud what is not to be there, and gives
-// directories their attributes.
-func (r *Replay) removals(k int) error {
-	t := r.trees[k]
-	if err := r.steps(k, append(r.staleTemps(t), planRemovals(t).steps...)); err != nil {
-		return err
-	}
-	if err := r.sweep(t); err != nil {
-		return err
-	}
-	if !r.SameBoot {
-		if err := r.sidecars(t); err != nil {
-			return err
-		}
-	}
-	if err := r.attributes(t); err != nil {
-		return err
-	}
-	return t.Dir.Syncfs()
-}
-
-// staleTemps are backing files that will not be put in place: their file is
-// gone, or goes on in another one, or they have no version and a power cut took
-// what was written to them.
-func (r *Replay) staleTemps(t *tree) (steps []Step) {
-	for _, thing := range t.fold.Things {
-		for _, n := range append([]*node(nil), t.of[thing]...) {
-			if n.dir || !t.waiting(n) {
-				continue
-			}
-			if r.SameBoot && !thing.Gone() && r.newest(t, thing, n) {
-				continue
-			}
-			steps = append(steps, Step{Op: Remove, Path: n.path()})
-			(&planner{tree: t}).drop(n)
-		}
-	}
-	return steps
-}
-
-// newest reports whether a node is the backing file that a file was in last.
-func (r *Replay) newest(t *tree, thing *journal.Thing, n *node) bool {
-	last := thing.Backings[len(thing.Backings)-1]
-	return last.Temps != nil && n.entry == last.Temps[t.Index]
-}
-
-// attributes sets those of directories that are other than they are to be.
-func (r *Replay) attributes(t *tree) error {
-	p := &planner{tree: t}
-	for _, thing := range t.fold.Things {
-		n := p.nodeOf(thing)
-		if n == nil || thing.Gone() {
-			continue
-		}
-		if err := r.attribute(t, n.path(), thing.Attrs); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *Replay) attribute(t *tree, path string, a journal.Attrs) error {
-	if a.Mode == nil && a.UID == nil && a.GID == nil && a.Mtime == nil {
-		return nil
-	}
-	info, err := t.Dir.Stat(path)
-	if err != nil {
-		return err
-	}
-	uid, gid := int(info.UID), int(info.GID)
-	if a.UID != nil {
-		uid = int(*a.UID)
-	}
-	if a.GID != nil {
-		gid = int(*a.GID)
-	}
-	if r.Owners && (uid != int(info.UID) || gid != int(info.GID)) {
-		if err := t.Dir.Chown(path, uid, gid); err != nil {
-			return err
-		}
-	}
-	if a.Mode != nil && *a.Mode&0o7777 != info.Mode {
-		if err := t.Dir.Chmod(path, *a.Mode&0o7777); err != nil {
-			return err
-		}
-	}
-	if a.Mtime != nil && !a.Mtime.Equal(info.Mtime) {
-		return t.Dir.Chtimes(path, cloud.Times{Mtime: a.Mtime})
-	}
-	return nil
-}
-
-// sidecars writes those again that a power cut took from the names that the log
-// touches.
-func (r *Replay) sidecars(t *tree) error {
-	p := &planner{tree: t}
-	for _, thing := range t.fold.Things {
-		dir := p.nodeOf(thing)
-		if dir == nil {
-			continue
-		}
-		for _, s := range thing.Slots {
-			if s.Now == nil {
-				continue
-			}
-			name, entry := p.spell(s, s.Now.Special())
-			if dir.children[entry] == nil {
-				continue
-			}
-			if err := t.PutSidecar(dir.path(), name); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
 }

@@ -1,0 +1,165 @@
+package repair
+
+import (
+	"slices"
+
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// tidier ends the replay in one cloud: what is not to be there goes, and what
+// belongs to the names is put right.
+type tidier struct {
+	*planner
+	r *Replay
+}
+
+// removals takes away in one cloud what is not to be there, and gives
+// directories their attributes.
+func (r *Replay) removals(k int) error {
+	t := &tidier{&planner{tree: r.trees[k]}, r}
+	t.staleTemps()
+	if err := r.steps(k, append(t.planner.steps, planRemovals(t.tree).steps...)); err != nil {
+		return err
+	}
+	if err := t.sweep(); err != nil {
+		return err
+	}
+	if err := t.sidecars(); err != nil {
+		return err
+	}
+	if err := t.attributes(); err != nil {
+		return err
+	}
+	return t.Dir.Syncfs()
+}
+
+// staleTemps are backing files that will not be put in place: their file is
+// gone, or goes on in another one, or they have no version and a power cut took
+// what was written to them.
+func (t *tidier) staleTemps() {
+	unfinished := t.r.unfinished()
+	for _, thing := range t.fold.Things {
+		if slices.Contains(unfinished, thing) {
+			continue
+		}
+		for _, n := range slices.Clone(t.of[thing]) {
+			if n.dir || !t.waiting(n) {
+				continue
+			}
+			if t.r.SameBoot && !thing.Gone() && t.newest(thing, n) {
+				continue
+			}
+			t.do(t.removal(n))
+			t.drop(n)
+		}
+	}
+}
+
+// newest reports whether a node is the backing file that a file was in last.
+func (t *tidier) newest(thing *journal.Thing, n *node) bool {
+	last := thing.Backings[len(thing.Backings)-1]
+	return last.Temps != nil && n.entry == last.Temps[t.Index]
+}
+
+// attributes sets those of directories that are other than they are to be.
+func (t *tidier) attributes() error {
+	for _, thing := range t.fold.Things {
+		n := t.nodeOf(thing)
+		if n == nil || thing.Gone() {
+			continue
+		}
+		if err := t.attribute(n.path(), thing.Attrs, t.r.Owners); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attribute gives a directory its attributes.
+func (t *tree) attribute(path string, a journal.Attrs, owners bool) error {
+	if a.Mode == nil && a.UID == nil && a.GID == nil && a.Mtime == nil {
+		return nil
+	}
+	info, err := t.Dir.Stat(path)
+	if err != nil {
+		return err
+	}
+	uid, gid := int(info.UID), int(info.GID)
+	if a.UID != nil {
+		uid = int(*a.UID)
+	}
+	if a.GID != nil {
+		gid = int(*a.GID)
+	}
+	if owners && (uid != int(info.UID) || gid != int(info.GID)) {
+		if err := t.Dir.Chown(path, uid, gid); err != nil {
+			return err
+		}
+	}
+	if a.Mode != nil && *a.Mode&0o7777 != info.Mode {
+		if err := t.Dir.Chmod(path, *a.Mode&0o7777); err != nil {
+			return err
+		}
+	}
+	if a.Mtime != nil && !a.Mtime.Equal(info.Mtime) {
+		return t.Dir.Chtimes(path, cloud.Times{Mtime: a.Mtime})
+	}
+	return nil
+}
+
+// sidecars writes those again that a power cut took from the names that the log
+// touches, and removes those of names that are gone.
+func (t *tidier) sidecars() error {
+	for _, thing := range t.fold.Things {
+		dir := t.nodeOf(thing)
+		if dir == nil {
+			continue
+		}
+		for _, s := range thing.Slots {
+			name, plain := t.spell(s, false)
+			_, special := t.spell(s, true)
+			shown := dir.children[plain] != nil || dir.children[special] != nil
+			var err error
+			switch {
+			case name.Sidecar == "":
+			case shown && !t.sameBoot:
+				err = t.PutSidecar(dir.path(), name)
+			case !shown && s.Now == nil:
+				err = t.Dir.Remove(replica.Join(dir.path(), string(name.Sidecar)))
+			}
+			if err != nil && !replica.Missing(err) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sweep removes the copies that an earlier replay was building when it ended.
+func (t *tidier) sweep() error {
+	built := map[string]bool{}
+	for _, thing := range t.fold.Things {
+		built[copyName(thing)] = !thing.IsDir()
+	}
+	for _, thing := range t.fold.Things {
+		dir := t.nodeOf(thing)
+		if dir == nil || !thing.IsDir() {
+			continue
+		}
+		entries, err := t.Dir.ReadDir(dir.path())
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if !built[e.Name] {
+				continue
+			}
+			if err := t.Dir.Remove(replica.Join(dir.path(), e.Name)); err != nil && !replica.Missing(err) {
+				return err
+			}
+		}
+	}
+	return nil
+}
