@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,8 +30,32 @@ type bridge struct {
 	cmd *exec.Cmd
 }
 
-// bridged is the argument of the role.
-type bridged struct{ Behind, At string }
+// bridged is the argument of the role. One that is deaf ignores a change of one time alone, as filesystems on libfuse 2 do.
+type bridged struct {
+	Behind, At string
+	Deaf       bool
+}
+
+// A deafNode ignores a change of one time alone.
+type deafNode struct{ fs.LoopbackNode }
+
+func (n *deafNode) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+	const times = fuse.FATTR_ATIME | fuse.FATTR_MTIME
+	if in.Valid&times != times {
+		in.Valid &^= times
+	}
+	return n.LoopbackNode.Setattr(ctx, f, in, out)
+}
+
+// newDeafRoot is a loopback of deaf nodes.
+func newDeafRoot(behind string) (fs.InodeEmbedder, error) {
+	root := &fs.LoopbackRoot{Path: behind}
+	root.NewNode = func(data *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
+		return &deafNode{fs.LoopbackNode{RootData: data}}
+	}
+	root.RootNode = root.NewNode(root, nil, "", nil)
+	return root.RootNode, nil
+}
 
 // serveBridge is the role: it mounts, says so, and serves until it is unmounted. Nothing is cached.
 func serveBridge(argument string) error {
@@ -37,7 +63,11 @@ func serveBridge(argument string) error {
 	if err := json.Unmarshal([]byte(argument), &b); err != nil {
 		return err
 	}
-	root, err := fs.NewLoopbackRoot(b.Behind)
+	newRoot := fs.NewLoopbackRoot
+	if b.Deaf {
+		newRoot = newDeafRoot
+	}
+	root, err := newRoot(b.Behind)
 	if err != nil {
 		return err
 	}
@@ -56,10 +86,19 @@ func serveBridge(argument string) error {
 // newBridge puts a bridge in the place of a directory.
 func newBridge(t testing.TB, dir string) *bridge {
 	t.Helper()
-	behind := dir + ".behind"
-	must(t, os.Rename(dir, behind))
-	must(t, os.Mkdir(dir, 0o755))
-	b := &bridge{t: t, at: dir, cmd: roleCommand("bridge", roleArgument(t, bridged{behind, dir}))}
+	return startBridge(t, bridged{Behind: dir + ".behind", At: dir})
+}
+
+func newDeafBridge(t testing.TB, dir string) {
+	t.Helper()
+	startBridge(t, bridged{Behind: dir + ".behind", At: dir, Deaf: true})
+}
+
+func startBridge(t testing.TB, role bridged) *bridge {
+	t.Helper()
+	must(t, os.Rename(role.At, role.Behind))
+	must(t, os.Mkdir(role.At, 0o755))
+	b := &bridge{t: t, at: role.At, cmd: roleCommand("bridge", roleArgument(t, role))}
 	said, err := b.cmd.StdoutPipe()
 	must(t, err)
 	must(t, b.cmd.Start())
@@ -79,7 +118,17 @@ func newBridge(t testing.TB, dir string) *bridge {
 	return b
 }
 
-func (b *bridge) stop()   { b.signal(unix.SIGSTOP) }
+// stop returns when every thread of the bridge has stopped.
+func (b *bridge) stop() {
+	b.t.Helper()
+	b.signal(unix.SIGSTOP)
+	var status unix.WaitStatus
+	_, err := unix.Wait4(b.cmd.Process.Pid, &status, unix.WUNTRACED, nil)
+	if err != nil || !status.Stopped() {
+		b.t.Fatalf("the bridge does not stop: %v, %v", status, err)
+	}
+}
+
 func (b *bridge) resume() { b.signal(unix.SIGCONT) }
 
 func (b *bridge) signal(s unix.Signal) {

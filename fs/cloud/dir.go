@@ -26,6 +26,7 @@ type dir struct {
 	conn syscall.RawConn // of self: keeps its descriptor from being closed in the middle of a call
 	info fs.FileInfo
 	open opener
+	fuse bool // it is a FUSE filesystem
 
 	// modes: held for writing while open lends a file's owner permission
 	// bits, for reading by whatever reads or sets mode bits meanwhile. It is
@@ -69,7 +70,10 @@ func (d *dir) hold() error {
 	if err == nil {
 		err = d.control(func(root int) error {
 			d.open = bestOpener(root)
-			return nil
+			var sf unix.Statfs_t
+			err := unix.Fstatfs(root, &sf)
+			d.fuse = sf.Type == unix.FUSE_SUPER_MAGIC
+			return err
 		})
 	}
 	if err != nil {
