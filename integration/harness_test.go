@@ -42,6 +42,7 @@ const (
 func roles() map[string]func(argument string) error {
 	return map[string]func(string) error{
 		"reaper": reap, "killWriter": writeUntilKilled, "exerciser": exercise,
+		"bridge": serveBridge,
 	}
 }
 

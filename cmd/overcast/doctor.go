@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/machine"
+	"github.com/overcast-fs/overcast/fs/volume"
 )
 
 // examination is the doctor's whole report. OK says that nothing required is missing.
@@ -17,11 +19,27 @@ type examination struct {
 func newDoctorCmd() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "doctor",
+		Use:   "doctor [VAULT]",
 		Short: "Look for what this machine lacks, and say how to get it",
-		Args:  exactArgs(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runDoctor(cmd, machine.This(), asJSON)
+		Long: `Look for what this machine lacks, and say how to get it. With a vault, look also
+what the filesystem of each of its clouds can do, which takes a few small files
+that are removed at once.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return exactArgs("VAULT")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var clouds []volume.Probed
+			if len(args) > 0 {
+				v, err := loadVault(args[0])
+				if err != nil {
+					return err
+				}
+				clouds = volume.Probe(v)
+			}
+			return runDoctor(cmd, machine.This(), clouds, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -29,8 +47,8 @@ func newDoctorCmd() *cobra.Command {
 }
 
 // runDoctor prints the report. Its error, if something required is missing, is that of a mount that was tried.
-func runDoctor(cmd *cobra.Command, m *machine.Machine, asJSON bool) error {
-	x := examine(m)
+func runDoctor(cmd *cobra.Command, m *machine.Machine, clouds []volume.Probed, asJSON bool) error {
+	x := examine(m, clouds)
 	var err error
 	if asJSON {
 		err = printJSON(cmd, x)
@@ -43,12 +61,30 @@ func runDoctor(cmd *cobra.Command, m *machine.Machine, asJSON bool) error {
 	return m.FUSEProblem()
 }
 
-func examine(m *machine.Machine) examination {
+func examine(m *machine.Machine, clouds []volume.Probed) examination {
 	x := examination{OK: true, Checks: m.Examine()}
+	for _, c := range clouds {
+		x.Checks = append(x.Checks, checkCloud(c))
+	}
 	for _, c := range x.Checks {
 		x.OK = x.OK && (c.OK || !c.Required)
 	}
 	return x
+}
+
+// checkCloud tells what a cloud's filesystem lacks. A cloud that is absent is no fault of the machine.
+func checkCloud(c volume.Probed) machine.Check {
+	check := machine.Check{Name: "cloud " + c.Name, Detail: "its filesystem can do everything"}
+	words := c.Lacks()
+	switch {
+	case c.Err != nil:
+		check.Detail = c.Err.Error()
+	case len(words) > 0:
+		check.Detail = "its filesystem has " + strings.Join(words, ", ")
+	default:
+		check.OK = true
+	}
+	return check
 }
 
 func (x examination) table() [][]string {

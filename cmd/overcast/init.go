@@ -12,6 +12,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/vault"
+	"github.com/overcast-fs/overcast/fs/volume"
 )
 
 const initLong = `Make a vault: a directory with the settings and, under your passphrase, the
@@ -81,8 +82,12 @@ func (f *initFlags) run(cmd *cobra.Command, dir string) error {
 		return err
 	}
 	defer clear(o.Passphrase)
-	if err := vault.Init(dir, o); err != nil {
+	lacking, err := volume.Init(dir, o)
+	if err != nil {
 		return initFailure(err)
+	}
+	for _, line := range lacking {
+		warn(cmd.ErrOrStderr(), "%s", line)
 	}
 	v, err := loadVault(dir)
 	if err != nil {

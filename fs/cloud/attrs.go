@@ -9,8 +9,17 @@ import (
 
 // The functions on descriptors below take O_PATH descriptors too.
 
-func chtimes(fd int, t Times) error {
+// chtimes sets the times that are given. With both, one that is not given is set
+// to what it is: some FUSE filesystems ignore a change of one time alone.
+func chtimes(fd int, t Times, both bool) error {
 	ts := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Nsec: unix.UTIME_OMIT}}
+	if both {
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil {
+			return err
+		}
+		ts = []unix.Timespec{st.Atim, st.Mtim}
+	}
 	for i, t := range []*time.Time{t.Atime, t.Mtime} {
 		if t == nil {
 			continue
@@ -75,7 +84,7 @@ func (d *dir) Chown(path string, uid, gid int) error {
 
 func (d *dir) Chtimes(path string, t Times) error {
 	return d.inode("chtimes", path, func(fd int, _ *unix.Stat_t) error {
-		return chtimes(fd, t)
+		return chtimes(fd, t, d.fuse)
 	})
 }
 

@@ -26,6 +26,7 @@ type dir struct {
 	conn syscall.RawConn // of self: keeps its descriptor from being closed in the middle of a call
 	info fs.FileInfo
 	open opener
+	fuse bool // it is a FUSE filesystem
 
 	lasting int // the mount that it is on, if file handles last there; -1 else
 
@@ -71,7 +72,10 @@ func (d *dir) hold() error {
 	if err == nil {
 		err = d.control(func(root int) error {
 			d.open, d.lasting = bestOpener(root), lastingMount(root)
-			return nil
+			var sf unix.Statfs_t
+			err := unix.Fstatfs(root, &sf)
+			d.fuse = sf.Type == unix.FUSE_SUPER_MAGIC
+			return err
 		})
 	}
 	if err != nil {

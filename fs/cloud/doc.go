@@ -16,6 +16,7 @@
 //	handle.go   what names an inode for good
 //	errors.go   errors with what and where
 //	bounded.go  Bounded, a directory that may stop to answer, and its files
+//	probe.go    Probe: what a directory's filesystem can do
 //	answer.go   how its calls are made, given up and waited for
 //
 // What the package promises:

@@ -165,7 +165,7 @@ func (f *file) Chown(uid, gid int) error {
 }
 
 func (f *file) Chtimes(t Times) error {
-	return f.set("chtimes", func(fd int) error { return chtimes(fd, t) })
+	return f.set("chtimes", func(fd int) error { return chtimes(fd, t, f.dir.fuse) })
 }
 
 func (f *file) Listxattr() (names []string, err error) {

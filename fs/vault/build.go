@@ -22,6 +22,7 @@ type builder struct {
 	plan  *plan
 	undos []func() error
 	held  *Lock
+	probe func(CloudSpec) error // or nil
 }
 
 func (b *builder) build(made *rendered) error {
@@ -44,6 +45,11 @@ func (b *builder) build(made *rendered) error {
 	for i, c := range b.plan.clouds {
 		if err := b.makeDirs(c.Dir); err != nil {
 			return fmt.Errorf("cloud %q: %w", c.Name, err)
+		}
+		if b.probe != nil {
+			if err := b.probe(c); err != nil {
+				return fmt.Errorf("cloud %q: %w", c.Name, err)
+			}
 		}
 		if err := b.write(filepath.Join(c.Dir, cipher.MarkerName), made.markers[i]); err != nil {
 			return fmt.Errorf("cloud %q: %w", c.Name, err)

@@ -19,6 +19,10 @@ type InitOptions struct {
 	ChunkLog2  uint8        // 0 for [DefaultChunkLog2]
 	WorkFactor int          // 0 for [DefaultWorkFactor]
 	Passphrase []byte
+
+	// Probe looks whether a directory can be a cloud's, once it is there and
+	// before anything is in it; its error ends Init. nil takes every one.
+	Probe func(CloudSpec) error
 }
 
 // A CloudSpec names a directory that is to be a cloud. Init creates it if it is
@@ -59,7 +63,7 @@ func initVault(sys system, dir string, o InitOptions) error {
 	if err != nil {
 		return err
 	}
-	b := builder{disk: sys.disk, plan: p}
+	b := builder{disk: sys.disk, plan: p, probe: o.Probe}
 	defer b.unlock()
 	if err := b.build(made); err != nil {
 		if undoing := b.undo(); undoing != nil {

@@ -1,0 +1,301 @@
+package integration
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/fs/cloud"
+)
+
+// A bridge is a FUSE filesystem that shows another directory. Its process is a child of this one, and can be stopped.
+type bridge struct {
+	t   testing.TB
+	at  string
+	cmd *exec.Cmd
+}
+
+// bridged is the argument of the role. One that is deaf ignores a change of one time alone, as filesystems on libfuse 2 do.
+type bridged struct {
+	Behind, At string
+	Deaf       bool
+}
+
+// A deafNode ignores a change of one time alone.
+type deafNode struct{ fs.LoopbackNode }
+
+func (n *deafNode) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+	const times = fuse.FATTR_ATIME | fuse.FATTR_MTIME
+	if in.Valid&times != times {
+		in.Valid &^= times
+	}
+	return n.LoopbackNode.Setattr(ctx, f, in, out)
+}
+
+// newDeafRoot is a loopback of deaf nodes.
+func newDeafRoot(behind string) (fs.InodeEmbedder, error) {
+	root := &fs.LoopbackRoot{Path: behind}
+	root.NewNode = func(data *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
+		return &deafNode{fs.LoopbackNode{RootData: data}}
+	}
+	root.RootNode = root.NewNode(root, nil, "", nil)
+	return root.RootNode, nil
+}
+
+// serveBridge is the role: it mounts, says so, and serves until it is unmounted. Nothing is cached.
+func serveBridge(argument string) error {
+	var b bridged
+	if err := json.Unmarshal([]byte(argument), &b); err != nil {
+		return err
+	}
+	newRoot := fs.NewLoopbackRoot
+	if b.Deaf {
+		newRoot = newDeafRoot
+	}
+	root, err := newRoot(b.Behind)
+	if err != nil {
+		return err
+	}
+	server, err := fs.Mount(b.At, root, &fs.Options{
+		NullPermissions: true,
+		MountOptions:    fuse.MountOptions{DirectMountStrict: true, FsName: b.Behind, Name: "bridge"},
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Println("mounted")
+	server.Wait()
+	return nil
+}
+
+// newBridge puts a bridge in the place of a directory.
+func newBridge(t testing.TB, dir string) *bridge {
+	t.Helper()
+	return startBridge(t, bridged{Behind: dir + ".behind", At: dir})
+}
+
+func newDeafBridge(t testing.TB, dir string) {
+	t.Helper()
+	startBridge(t, bridged{Behind: dir + ".behind", At: dir, Deaf: true})
+}
+
+func startBridge(t testing.TB, role bridged) *bridge {
+	t.Helper()
+	must(t, os.Rename(role.At, role.Behind))
+	must(t, os.Mkdir(role.At, 0o755))
+	b := &bridge{t: t, at: role.At, cmd: roleCommand("bridge", roleArgument(t, role))}
+	said, err := b.cmd.StdoutPipe()
+	must(t, err)
+	must(t, b.cmd.Start())
+	t.Cleanup(b.end)
+	mounted := make(chan error, 1)
+	go func() {
+		_, err := bufio.NewReader(said).ReadString('\n')
+		mounted <- err
+		_, _ = io.Copy(io.Discard, said)
+	}()
+	select {
+	case err := <-mounted:
+		must(t, err)
+	case <-time.After(answer):
+		t.Fatalf("no bridge after %v", answer)
+	}
+	return b
+}
+
+// stop returns when every thread of the bridge has stopped.
+func (b *bridge) stop() {
+	b.t.Helper()
+	b.signal(unix.SIGSTOP)
+	var status unix.WaitStatus
+	_, err := unix.Wait4(b.cmd.Process.Pid, &status, unix.WUNTRACED, nil)
+	if err != nil || !status.Stopped() {
+		b.t.Fatalf("the bridge does not stop: %v, %v", status, err)
+	}
+}
+
+func (b *bridge) resume() { b.signal(unix.SIGCONT) }
+
+func (b *bridge) signal(s unix.Signal) {
+	b.t.Helper()
+	must(b.t, b.cmd.Process.Signal(s))
+}
+
+// end takes the bridge away, whatever hangs in it.
+func (b *bridge) end() {
+	table, _ := mountinfo.GetMounts(mountinfo.SingleEntryFilter(b.at))
+	for _, m := range table {
+		_ = os.WriteFile(fmt.Sprintf("/sys/fs/fuse/connections/%d/abort", m.Minor), []byte("1"), 0)
+	}
+	_ = unix.Unmount(b.at, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+	_ = b.cmd.Process.Kill()
+	_ = b.cmd.Wait()
+}
+
+// inTime runs fn, which must end in time, in a goroutine that may be left behind.
+func inTime(t testing.TB, limit time.Duration, what string, fn func() error) {
+	t.Helper()
+	done := make(chan error, 1)
+	start := time.Now()
+	go func() { done <- fn() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		t.Logf("%s took %v", what, time.Since(start).Round(time.Millisecond))
+	case <-time.After(limit):
+		t.Errorf("%s does not end in %v", what, limit)
+	}
+}
+
+// noAnswer is how long a stopped cloud may keep the one operation that finds it out, and atOnce how long it may keep any
+// other.
+const (
+	noAnswer = 15 * time.Second
+	atOnce   = 3 * time.Second
+)
+
+// A cloud on a FUSE filesystem that is stopped in the middle of work (finding C8): the first operation that needs it waits
+// for the bound, everything after that goes on, status answers, and the mount ends as it should.
+func TestStoppedCloud(t *testing.T) {
+	t.Parallel()
+	v := newVault(t, 2)
+	v.troubled = true
+	b := newBridge(t, v.clouds[1])
+	m := v.mount()
+	writeIn(t, v.root, "before", []byte("before"))
+	v.overcast("status", v.dir)
+	v.demandStates("ok", "ok")
+
+	b.stop()
+	inTime(t, noAnswer, "the first write", func() error { return writeAll(v.at("first"), "first") })
+	for _, op := range []struct {
+		what string
+		do   func() error
+	}{
+		{"ls", func() error { _, err := os.ReadDir(v.root); return err }},
+		{"cat", func() error { return readsAs(v.at("before"), "before") }},
+		{"df", func() error { return unix.Statfs(v.root, new(unix.Statfs_t)) }},
+		{"create", func() error { return writeAll(v.at("second"), "second") }},
+		{"mkdir", func() error { return os.Mkdir(v.at("dir"), 0o755) }},
+		{"rename", func() error { return os.Rename(v.at("second"), v.at("dir/second")) }},
+		{"fsync", func() error { return syncFile(v.at("first")) }},
+	} {
+		inTime(t, atOnce, op.what, op.do)
+	}
+	inTime(t, atOnce, "status", func() error {
+		s := v.status()
+		if s.Clouds[0].State != "ok" || s.Clouds[1].State == "ok" {
+			return fmt.Errorf("it says %+v", s.Clouds)
+		}
+		return nil
+	})
+	must(t, m.process.Signal(unix.SIGTERM))
+	inTime(t, noAnswer, "SIGTERM", func() error { <-m.ended; return nil })
+	m.await()
+	b.end()
+	v.alone(0, func(root string) {
+		for path, want := range map[string]string{"before": "before", "first": "first", "dir/second": "second"} {
+			demandContent(t, filepath.Join(root, path), want)
+		}
+	})
+}
+
+// A vault is mounted beside a cloud that is stopped, and says so.
+func TestStoppedCloudAtMount(t *testing.T) {
+	t.Parallel()
+	v := newVault(t, 2)
+	b := newBridge(t, v.clouds[1])
+	b.stop()
+	v.troubled = true
+	inTime(t, atOnce, "status", func() error {
+		if s := v.status(); s.Clouds[1].State != "absent" || !strings.Contains(s.Clouds[1].Reason, "no answer") {
+			return fmt.Errorf("it says %+v", s.Clouds[1])
+		}
+		return nil
+	})
+	m := v.mount()
+	inTime(t, atOnce, "write", func() error { return writeAll(v.at("f"), "content") })
+	inTime(t, atOnce, "cat", func() error { return readsAs(v.at("f"), "content") })
+	must(t, m.process.Signal(unix.SIGTERM))
+	inTime(t, noAnswer, "SIGTERM", func() error { <-m.ended; return nil })
+	m.await()
+}
+
+// A directory on a filesystem that was stopped is of use again when that goes on.
+func TestBoundedGoesOn(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "cloud")
+	must(t, os.Mkdir(dir, 0o755))
+	b := newBridge(t, dir)
+	opens := 0
+	d, err := cloud.Bounded(func() (cloud.Dir, error) { opens++; return cloud.OpenDir(dir) }, time.Second)
+	must(t, err)
+	f, err := d.Create("f", 0o644)
+	must(t, err)
+	b.stop()
+	inTime(t, answer, "a write to the stopped cloud", func() error {
+		if _, err := f.WriteAt([]byte("late"), 0); !errors.Is(err, cloud.ErrNoAnswer) {
+			return fmt.Errorf("it gives %w", err)
+		}
+		return nil
+	})
+	if _, err := d.Stat("f"); !errors.Is(err, cloud.ErrNoAnswer) {
+		t.Errorf("while it is stopped: %v", err)
+	}
+	b.resume()
+	inTime(t, answer, "its return", func() error {
+		for {
+			info, err := d.Stat("f")
+			if err == nil && info.Size == 4 { // what hung was done
+				return nil
+			}
+			if err == nil || !errors.Is(err, cloud.ErrNoAnswer) {
+				return fmt.Errorf("size %d, %w", info.Size, err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	})
+	if opens != 2 {
+		t.Errorf("it was opened %d times", opens)
+	}
+	if _, err := f.Stat(); !errors.Is(err, cloud.ErrNoAnswer) {
+		t.Errorf("the file of before: %v", err)
+	}
+	must(t, d.Close())
+}
+
+func writeAll(path, content string) error { return os.WriteFile(path, []byte(content), 0o644) }
+
+func readsAs(path, want string) error {
+	got, err := os.ReadFile(path)
+	if err == nil && string(got) != want {
+		return fmt.Errorf("it is %q", got)
+	}
+	return err
+}
+
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}
