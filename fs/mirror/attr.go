@@ -7,6 +7,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -29,17 +30,10 @@ type Attr struct {
 func (a *Attr) IsDir() bool { return a.Mode&unix.S_IFMT == unix.S_IFDIR }
 
 // Owner is who a new entry belongs to.
-type Owner struct{ UID, GID uint32 }
+type Owner = content.Owner
 
 // SetAttr says what to change; nil leaves a field as it is.
-type SetAttr struct {
-	Mode  *uint32 // 07777
-	UID   *uint32
-	GID   *uint32
-	Size  *int64
-	Atime *time.Time
-	Mtime *time.Time
-}
+type SetAttr = content.SetAttr
 
 const permBits = 0o7777
 
@@ -70,6 +64,23 @@ func fromInfo(ino uint64, info cloud.Info) Attr {
 		a.Mode |= unix.S_IFREG
 	}
 	return a
+}
+
+// fromOpen fills what an open file shows.
+func (n *Node) fromOpen(f *content.File) (Attr, error) {
+	st, err := f.Stat()
+	if err != nil {
+		return Attr{}, err
+	}
+	a := fromInfo(n.ino, st.Info)
+	a.Size, a.Mode, a.Mtime, a.Ctime, a.Nlink = st.Length, n.kind|st.Mode, st.Mtime, st.Ctime, st.Nlink
+	if n.kind != unix.S_IFREG && n.kind != unix.S_IFLNK {
+		a.Size = 0
+	}
+	if n.m.owners {
+		a.UID, a.GID = st.UID, st.GID
+	}
+	return a, nil
 }
 
 // fromHeader overlays what the header decides. The owner is the backing

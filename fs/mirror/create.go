@@ -3,7 +3,8 @@ package mirror
 import (
 	"errors"
 	"io/fs"
-	"time"
+
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -88,11 +89,6 @@ func (m *Mirror) dropSidecar(cl *clouds.Cloud, dir *Node, enc []cipher.Name) {
 	}
 }
 
-// attrsOf is attributes for the log.
-func attrsOf(mode uint32, o Owner, mtime time.Time) *journal.Attrs {
-	return &journal.Attrs{Mode: &mode, UID: &o.UID, GID: &o.GID, Mtime: &mtime}
-}
-
 // Create makes a regular file and opens it. It fails with fs.ErrExist if the
 // name is taken.
 func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error) {
@@ -110,89 +106,34 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	f := m.newFile(s)
-	f.applying.TryLock() // out of order, but nobody else can hold it yet
-	defer f.applying.Unlock()
-	e := &journal.Entry{Op: journal.OpCreate, Path: []byte(s.plain), File: &f.base.Head.FileID, Attrs: attrsOf(s.mode, s.owner, f.mtime), Salts: salts(f.copies)}
-	f.mu.Lock()
-	err = f.record(e)
-	f.mu.Unlock()
+	child := &Node{m: m, kind: unix.S_IFREG, refs: 2} // the caller's, and the open file's
+	f := child.content.New(m.files, place{child}, s.mode, s.owner)
+	defer f.Begun()
+	child.id = f.ID()
+	seq, err := f.NoteCreate(s.plain)
 	made := false
 	if err == nil {
-		made, err = m.operate(f.n.lastEntry.Load(), clouds.Change{
+		made, err = m.operate(seq, clouds.Change{
 			What: "create",
-			Do:   func(cl *clouds.Cloud) error { return m.createCopy(s, f.copies[cl.Index], f.base.Head.FileID) },
-			Undo: func(cl *clouds.Cloud) error { return f.copies[cl.Index].uncreate(s.path(cl.Index, false)) },
-			Skip: func(cl *clouds.Cloud, _ error) { f.copies[cl.Index] = nil },
+			Do: func(cl *clouds.Cloud) error {
+				if err := m.putSidecar(cl, s.dir, s.link.enc); err != nil {
+					return err
+				}
+				return f.Create(cl, s.path(cl.Index, false))
+			},
+			Undo: func(cl *clouds.Cloud) error { return f.Uncreate(cl, s.path(cl.Index, false)) },
+			Skip: func(cl *clouds.Cloud, _ error) { f.Lack(cl) },
 		})
 	}
 	if !made {
-		m.abandon(f)
+		f.Drop()
 		return nil, nil, err
 	}
-	backing := make([]uint64, m.clouds.N())
-	lead := -1
-	for k, c := range f.copies {
-		if c == nil || c.file == nil || c.made == nil {
-			continue
-		}
-		if backing[k] = c.made.Ino; lead < 0 {
-			lead = k
-		}
-	}
-	f.source = max(lead, 0)
-	f.n.file.Store(f)
+	backing, source := f.Made()
 	m.tree.Lock()
-	m.place(f.n, s.link, backing, f.source)
+	m.place(child, s.link, backing, source)
 	m.tree.Unlock()
-	return f.n, f.handle(), nil
-}
-
-// newFile is the open file of a new entry, without any version.
-func (m *Mirror) newFile(s *site) *file {
-	now := m.clock()
-	f := &file{
-		m: m, order: m.orders.Add(1), refs: 1, copies: make([]*copyOf, m.clouds.N()),
-		pending: newLayer(), logged: newLayer(), moving: newLayer(),
-		mode: s.mode, uid: s.owner.UID, gid: s.owner.GID, mtime: now, ctime: now, attrs: true, dirtySince: now,
-		accs: make([]cipher.Acc, m.clouds.N()),
-	}
-	f.base.Head = cipher.Header{Type: cipher.TypeFile, FileID: random16()}
-	f.n = &Node{m: m, kind: unix.S_IFREG, refs: 2, id: f.base.Head.FileID} // the caller's, and the open file's
-	for _, cl := range m.clouds.Ups() {
-		f.copies[cl.Index] = &copyOf{cloud: cl, head: &cipher.Header{Salt: random16()}}
-	}
-	return f
-}
-
-// createCopy makes one cloud's backing file.
-func (m *Mirror) createCopy(s *site, c *copyOf, id cipher.ID) error {
-	if err := m.putSidecar(c.cloud, s.dir, s.link.enc); err != nil {
-		return err
-	}
-	path := s.path(c.cloud.Index, false)
-	if err := c.create(path, cipher.BackingMode(s.mode, false), id); err != nil {
-		return err
-	}
-	info, err := c.file.Stat()
-	if err == nil && m.owners && (info.UID != s.owner.UID || info.GID != s.owner.GID) {
-		err = c.file.Chown(int(s.owner.UID), int(s.owner.GID))
-		info.UID, info.GID = s.owner.UID, s.owner.GID
-	}
-	if err != nil {
-		return errors.Join(err, c.uncreate(path))
-	}
-	c.made = &info
-	return nil
-}
-
-// abandon forgets a file that was made in no cloud.
-func (m *Mirror) abandon(f *file) {
-	m.commits.untrack(f)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.orphan = true
-	f.closeCopies()
+	return child, newHandle(child, f), nil
 }
 
 // Mkdir makes a directory.
@@ -214,7 +155,7 @@ func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 	if a, err := m.dirAttr(n); err == nil && a.Mode&unix.S_ISGID != 0 {
 		s.mode |= unix.S_ISGID
 	}
-	seq, err := m.append(&journal.Entry{Op: journal.OpMkdir, Path: []byte(s.plain), Kind: unix.S_IFDIR, Attrs: attrsOf(s.mode, s.owner, m.clock())})
+	seq, err := m.log.Append(&journal.Entry{Op: journal.OpMkdir, Path: []byte(s.plain), Kind: unix.S_IFDIR, Attrs: content.Attrs(s.mode, s.owner, m.clock())})
 	if err != nil {
 		return nil, err
 	}
@@ -284,7 +225,7 @@ func (n *Node) Link(name string, target *Node) error {
 	if err != nil {
 		return err
 	}
-	seq, err := m.append(&journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Had: had, Kind: target.kind})
+	seq, err := m.log.Append(&journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Had: had, Kind: target.kind})
 	if err != nil {
 		return err
 	}

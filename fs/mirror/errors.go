@@ -2,10 +2,10 @@ package mirror
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -17,13 +17,13 @@ var (
 	ErrIsDir       = errors.New("is a directory")
 	ErrNotEmpty    = errors.New("directory not empty")
 	ErrNameTooLong = errors.New("name too long")
-	ErrInvalid     = errors.New("invalid argument")
+	ErrInvalid     = content.ErrInvalid
 	ErrReadOnly    = clouds.ErrReadOnly
 	ErrNoAttr      = errors.New("no such attribute")
 	ErrUnsupported = clouds.ErrUnsupported
-	ErrTooLarge    = errors.New("file too large")
+	ErrTooLarge    = content.ErrTooLarge
 	ErrStale       = replica.ErrStale
-	ErrNoData      = errors.New("no data beyond this offset")
+	ErrNoData      = content.ErrNoData
 	ErrNoCloud     = clouds.ErrNoCloud
 	ErrClosed      = clouds.ErrClosed
 )
@@ -40,34 +40,8 @@ var (
 )
 
 // CloudError is what one cloud answered.
-type CloudError struct {
-	Cloud string
-	Err   error
-}
-
-func (e CloudError) Error() string { return e.Cloud + ": " + e.Err.Error() }
-func (e CloudError) Unwrap() error { return e.Err }
+type CloudError = copies.CloudError
 
 // UnreadableError says, for each cloud, why it could not serve. It unwraps to
 // every reason.
-type UnreadableError struct {
-	What   string
-	Clouds []CloudError
-}
-
-func (e *UnreadableError) Error() string {
-	reasons := make([]string, len(e.Clouds))
-	for i, c := range e.Clouds {
-		reasons[i] = c.Error()
-	}
-	return fmt.Sprintf("%s: no cloud can serve it (%s)", e.What, strings.Join(reasons, "; "))
-}
-
-// Unwrap returns the reason of each cloud.
-func (e *UnreadableError) Unwrap() []error {
-	errs := make([]error, len(e.Clouds))
-	for i, c := range e.Clouds {
-		errs[i] = c
-	}
-	return errs
-}
+type UnreadableError = copies.UnreadableError

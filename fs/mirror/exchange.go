@@ -33,9 +33,9 @@ func (m *Mirror) swap(mv *move) error {
 	other, _ := m.identity(mv.dst)
 	e.File, e.Handles, e.Other = one.File, one.Handles, other
 	for range m.clouds.All() {
-		e.Temps = append(e.Temps, tempName())
+		e.Temps = append(e.Temps, string(cipher.NewTempName()))
 	}
-	seq, err := m.appendDurably(e)
+	seq, err := m.log.AppendDurably(e)
 	if err != nil {
 		return err
 	}

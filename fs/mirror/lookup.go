@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"fmt"
 	"io/fs"
 	"strings"
 
@@ -177,7 +178,7 @@ func (m *Mirror) adopt(l link, f *found) *Node {
 			old.refs++
 			return old
 		}
-		old.stale.Store(true)
+		old.content.SetStale()
 		m.detach(old, l.parent, l.name)
 	}
 	if same := m.nodes.byBacking[backingKey{f.best, backing[f.best]}]; same != nil && same.kind == kind && kind != unix.S_IFDIR && !same.outdated(f, backing) {
@@ -214,8 +215,8 @@ func (n *Node) Attr() (Attr, error) {
 		return Attr{}, err
 	}
 	defer m.leave()
-	if f := n.file.Load(); f != nil {
-		return f.attr()
+	if f := n.content.Open(); f != nil {
+		return n.fromOpen(f)
 	}
 	m.names.RLock()
 	defer m.names.RUnlock()
@@ -248,8 +249,8 @@ func (m *Mirror) attrLocked(n *Node) (Attr, error) {
 
 // attrOf is what stat shows of a node that was just found.
 func (m *Mirror) attrOf(n *Node, f *found) (Attr, error) {
-	if open := n.file.Load(); open != nil {
-		return open.attr()
+	if open := n.content.Open(); open != nil {
+		return n.fromOpen(open)
 	}
 	info := f.info()
 	a := fromInfo(n.ino, info)
@@ -257,7 +258,7 @@ func (m *Mirror) attrOf(n *Node, f *found) (Attr, error) {
 		return a, nil
 	}
 	a.Size = m.lengthOf(f.best, info)
-	n.shown.Store(a.Size + 1)
+	n.content.Showed(a.Size)
 	if n.special() || cipher.HeaderDecides(info.Mode) {
 		m.headerAttr(n, f.best, &a)
 	}
@@ -288,6 +289,25 @@ func (m *Mirror) headerAttr(n *Node, k int, a *Attr) {
 		}
 		return
 	}
+}
+
+// headDevice reads the header at a path, and of a device its numbers, which
+// stat shows; 0 for anything else.
+func headDevice(cl *clouds.Cloud, path string) (*cipher.Header, uint32, error) {
+	c, err := cl.Open(path, false)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer c.Close()
+	if c.Head.Type != cipher.TypeChar && c.Head.Type != cipher.TypeBlock {
+		return c.Head, 0, nil
+	}
+	content, id, state := c.One(0, c.Head.Length)
+	if state != cipher.RecordOK || !c.Head.Version.Covers(id) {
+		return nil, 0, fmt.Errorf("device: %w", ErrDamaged)
+	}
+	d, err := cipher.ParseDevice(content)
+	return c.Head, uint32(unix.Mkdev(d.Major, d.Minor)), err
 }
 
 func (m *Mirror) dirAttr(n *Node) (Attr, error) {

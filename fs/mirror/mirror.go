@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 
@@ -54,33 +57,21 @@ type Config struct {
 // Mirror is the encrypted filesystem over all clouds of one vault. It is safe
 // for concurrent use.
 type Mirror struct {
-	clouds   *clouds.Clouds
-	layout   cipher.Layout
-	state    State
-	log      *redo.Log
-	logger   *slog.Logger
-	clock    func() time.Time
-	owners   bool
-	fsyncAll bool
+	clouds *clouds.Clouds
+	files  *content.Store
+	layout cipher.Layout
+	state  State
+	log    *entries.Log
+	logger *slog.Logger
+	clock  func() time.Time
+	owners bool
 
-	gate   lock.RWMutex[lock.Gate]
-	closed atomic.Bool
-	rounds lock.Mutex[lock.Rounds]
-	names  lock.RWMutex[lock.Names]
-	tree   lock.Mutex[lock.Tree]
-	root   *Node
-	nodes  table
-
-	revoking  lock.Mutex[lock.Revoking]
-	revoked   []uint64     // entries whose operations failed, which the log does not say yet
-	unrevoked atomic.Int64 // their number
-
-	pending atomic.Int64 // bytes of changes that no cloud has yet
-	refs    atomic.Uint64
-	orders  atomic.Uint64
-	durable atomic.Uint64 // entries below it are in every cloud's stable storage
-	buffers sync.Pool
-	commits committer
+	gate    lock.RWMutex[lock.Gate]
+	closed  atomic.Bool
+	names   lock.RWMutex[lock.Names]
+	tree    lock.Mutex[lock.Tree]
+	root    *Node
+	nodes   table
 	waiting waiting
 }
 
@@ -88,7 +79,7 @@ type Mirror struct {
 // that the log explains is in every cloud. It takes over the log and the
 // directories; Close closes them.
 func New(cfg Config) (*Mirror, error) {
-	m := &Mirror{state: cfg.State, log: cfg.Log, logger: cfg.Logger, clock: cfg.Clock, owners: cfg.Owners, fsyncAll: cfg.FsyncAll}
+	m := &Mirror{state: cfg.State, log: entries.New(cfg.Log), logger: cfg.Logger, clock: cfg.Clock, owners: cfg.Owners}
 	if m.logger == nil {
 		m.logger = slog.New(slog.DiscardHandler)
 	}
@@ -101,14 +92,17 @@ func New(cfg Config) (*Mirror, error) {
 		return nil, fmt.Errorf("mirror: %w", err)
 	}
 	m.layout = m.clouds.Lead().Keys.Layout()
+	m.files = content.NewStore(content.Config{
+		Env:   &copies.Env{Clouds: m.clouds, Layout: m.layout, Logger: m.logger, Owners: m.owners},
+		State: m.state, Log: m.log, Names: &m.names, Refuse: m.waiting.file, Clock: m.clock, FsyncAll: cfg.FsyncAll,
+	})
 	m.root = newRoot(m)
 	m.nodes.init(m.root)
-	m.commits.init(m)
 	if err := m.replay(); err != nil {
 		return nil, fmt.Errorf("mirror: replay: %w", err)
 	}
 	if !cfg.Manual {
-		m.commits.start()
+		m.files.Start()
 	}
 	return m, nil
 }
@@ -150,13 +144,51 @@ func (m *Mirror) Close() error {
 	if again {
 		return nil
 	}
-	m.commits.stop()
+	m.files.Stop()
 	var errs []error
 	if !m.clouds.ReadOnly() {
 		errs = append(errs, m.sync())
 	}
 	m.closeFiles()
 	return errors.Join(append(errs, m.log.Close(), m.clouds.Close())...)
+}
+
+// Sync commits everything and makes it durable in every cloud that is up.
+func (m *Mirror) Sync() error {
+	if err := m.enter(); err != nil {
+		return err
+	}
+	defer m.leave()
+	return m.sync()
+}
+
+func (m *Mirror) sync() error {
+	if m.ReadOnly() {
+		return nil
+	}
+	return m.files.Sync()
+}
+
+// operate makes a change of names, which entry seq of the log describes, in
+// every cloud that is up. One that came to nothing is revoked.
+func (m *Mirror) operate(seq uint64, c clouds.Change) (made bool, err error) {
+	if made, err = m.clouds.Each(c); !made {
+		err = errors.Join(err, m.log.Revoke(seq))
+	}
+	return made, err
+}
+
+// closeFiles closes what openers left open, when the mirror ends.
+func (m *Mirror) closeFiles() {
+	m.tree.Lock()
+	var files []*content.File
+	for _, n := range m.nodes.byIno {
+		if f := n.content.Open(); f != nil {
+			files = append(files, f)
+		}
+	}
+	m.tree.Unlock()
+	content.CloseAll(files)
 }
 
 // Status is a snapshot of the mirror's clouds.

@@ -3,8 +3,9 @@ package mirror
 import (
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
+
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 
@@ -12,7 +13,6 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
 )
 
 // Node is a file or directory that somebody knows: the kernel, an opener, a
@@ -23,15 +23,7 @@ type Node struct {
 	ino  uint64
 	kind uint32 // S_IFMT bits
 
-	opening lock.Mutex[lock.Opening]
-	file    atomic.Pointer[file]
-	version cipher.ID   // the commit id when it was last open, zero before; guarded by opening
-	stale   atomic.Bool // changed behind the mount: its names get another node
-
-	shown atomic.Int64 // what stat showed of a file that nobody had open, plus 1; 0 nothing yet
-
-	lastEntry atomic.Uint64 // of the log, about the file's content
-	lateEntry atomic.Uint64 // one more than the last one when direct writes may not be durable; 0 when they are
+	content content.Object
 
 	// The rest is guarded by Mirror.tree. Links and children change only
 	// with Mirror.names written as well, or when a lookup adds one.
@@ -63,9 +55,9 @@ func (f *found) sight() sight {
 // caller holds Mirror.tree.
 func (n *Node) outdated(f *found, backing []uint64) bool {
 	switch {
-	case n.stale.Load():
+	case n.content.Stale():
 		return true
-	case n.file.Load() != nil:
+	case n.content.Open() != nil:
 		return false
 	case n.backing[f.best] != backing[f.best]:
 		return true
@@ -129,27 +121,6 @@ func (m *Mirror) lengthOf(k int, info cloud.Info) int64 {
 	return size
 }
 
-// misled reports whether stat showed another length than the header of the
-// file, which is being opened, and remembers what to show from now on. A cache
-// above that holds on to a wrong length would read zeros, or less than there
-// is.
-func (m *Mirror) misled(n *Node, f *file) bool {
-	if shown := n.shown.Load(); shown == 0 || shown == f.length+1 {
-		return false
-	}
-	m.tree.Lock()
-	defer m.tree.Unlock()
-	for k, c := range f.copies {
-		if c == nil || c.file == nil {
-			continue
-		}
-		if info, err := c.file.Stat(); err == nil {
-			m.nodes.lengths[backingKey{k, info.Ino}] = length{info.Size, info.Mtime, f.length}
-		}
-	}
-	return true
-}
-
 func newRoot(m *Mirror) *Node {
 	return &Node{m: m, ino: 1, kind: unix.S_IFDIR, refs: 1, children: map[string]*Node{}, backing: make([]uint64, m.clouds.N())}
 }
@@ -165,9 +136,6 @@ func (n *Node) IsDir() bool { return n.kind == unix.S_IFDIR }
 
 // special reports whether the node's entries carry the letter w.
 func (n *Node) special() bool { return n.kind != unix.S_IFDIR && n.kind != unix.S_IFREG }
-
-// late reports whether direct writes of the file may not be durable anywhere.
-func (n *Node) late() bool { return n.lateEntry.Load() > n.m.durable.Load() }
 
 // Ref takes another reference.
 func (n *Node) Ref() {
@@ -219,7 +187,7 @@ func (m *Mirror) register(n *Node, backing []uint64) {
 // newNode makes a node with one reference and one link.
 func (m *Mirror) newNode(l link, kind uint32, backing []uint64, lead int) *Node {
 	n := &Node{m: m, kind: kind, refs: 1}
-	n.lateEntry.Store(m.log.Next())
+	n.content.Init(m.files, place{n})
 	if kind == unix.S_IFDIR {
 		n.children = map[string]*Node{}
 	}

@@ -1,10 +1,11 @@
 package mirror
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
 	"slices"
+
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -18,83 +19,25 @@ import (
 // lockNodes locks Mirror.names for writing with no commit of these nodes under
 // way and none of them on its way into fresh backing files.
 func (m *Mirror) lockNodes(nodes ...*Node) (unlock func(), err error) {
+	var objects []*content.Object
+	for _, n := range nodes {
+		if n != nil {
+			objects = append(objects, &n.content)
+		}
+	}
 	for {
-		files := m.openFiles(nodes)
-		for _, f := range files {
-			f.applying.Lock()
-		}
-		for _, f := range files {
-			if err = f.finishReplacing(); err != nil {
-				break
-			}
-		}
+		held := content.Hold(objects)
+		err := held.Lock()
 		m.names.Lock()
-		same := slices.Equal(files, m.stillOpen(nodes))
-		if same && err == nil {
-			return func() { m.names.Unlock(); releaseAll(files) }, nil
+		if held.Are(objects) && err == nil {
+			return func() { m.names.Unlock(); held.Unlock() }, nil
 		}
 		m.names.Unlock()
-		releaseAll(files)
+		held.Unlock()
 		if err != nil {
 			return nil, err
 		}
 	}
-}
-
-func releaseAll(files []*file) {
-	for _, f := range files {
-		f.applying.Unlock()
-	}
-	for _, f := range files {
-		f.release()
-	}
-}
-
-// openFiles holds the open files of some nodes, in lock order.
-func (m *Mirror) openFiles(nodes []*Node) []*file {
-	var files []*file
-	for _, n := range nodes {
-		if n == nil {
-			continue
-		}
-		if f := n.file.Load(); f != nil && !slices.Contains(files, f) && f.hold() {
-			files = append(files, f)
-		}
-	}
-	sortFiles(files)
-	return files
-}
-
-// stillOpen is what openFiles would find, without holding it.
-func (m *Mirror) stillOpen(nodes []*Node) []*file {
-	var files []*file
-	for _, n := range nodes {
-		if n == nil {
-			continue
-		}
-		if f := n.file.Load(); f != nil && !slices.Contains(files, f) {
-			files = append(files, f)
-		}
-	}
-	sortFiles(files)
-	return files
-}
-
-func sortFiles(files []*file) {
-	slices.SortFunc(files, func(a, b *file) int { return cmp.Compare(a.order, b.order) })
-}
-
-// finishReplacing commits a file whose copies are not in place yet.
-func (f *file) finishReplacing() error {
-	f.mu.RLock()
-	replacing := f.replacing && !f.orphan
-	f.mu.RUnlock()
-	if !replacing {
-		return nil
-	}
-	err := f.m.commit([]*file{f})
-	f.settled()
-	return err
 }
 
 // liveChild is peekChild that asks no cloud: it returns nil where the name has no
@@ -128,10 +71,8 @@ func (m *Mirror) peekChild(dir *Node, name string) (*Node, error) {
 // from memory or from the header that is served. The caller holds Mirror.names.
 func (m *Mirror) identify(n *Node) (cipher.ID, cipher.Vector, error) {
 	if id, seen := n.fileID(); !id.IsZero() {
-		if f := n.file.Load(); f != nil {
-			f.mu.RLock()
-			seen = f.base.Head.Version
-			f.mu.RUnlock()
+		if f := n.content.Open(); f != nil {
+			seen = f.Sealed().Head.Version
 		}
 		return id, seen, nil
 	}
@@ -183,7 +124,7 @@ func (n *Node) Unlink(name string) error {
 		return err
 	}
 	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(replica.Join(plain, name)), Also: m.alsoAt(child, link{parent: n, name: name}, f), File: &id, Seen: seen, Kind: child.kind}
-	seq, err := m.append(e)
+	seq, err := m.log.Append(e)
 	if err != nil {
 		return err
 	}
@@ -205,14 +146,8 @@ func (n *Node) Unlink(name string) error {
 // one and the log says of it what is in no cloud. The caller holds Mirror.names
 // for writing.
 func (m *Mirror) alsoAt(n *Node, lost link, f *found) []byte {
-	open := n.file.Load()
-	if open == nil || f.info().Nlink < 2 {
-		return nil
-	}
-	open.mu.RLock()
-	bound := open.ref != 0
-	open.mu.RUnlock()
-	if !bound {
+	open := n.content.Open()
+	if open == nil || f.info().Nlink < 2 || !open.Bound() {
 		return nil
 	}
 	if path, ok := m.otherPath(n, lost); ok {
@@ -319,16 +254,11 @@ func (m *Mirror) unnamed(child, dir *Node, name string, f *found) {
 	m.detach(child, dir, name)
 	named := len(child.links) > 0
 	m.tree.Unlock()
-	open := child.file.Load()
+	open := child.content.Open()
 	if named || open == nil || f.info().Nlink > 1 {
 		return
 	}
-	open.mu.Lock()
-	defer open.mu.Unlock()
-	open.orphan = true
-	open.discard()
-	open.ref = 0
-	m.commits.untrack(open)
+	open.Orphan()
 }
 
 // remember keeps what stat shows of a node whose last name may be going: some
@@ -376,7 +306,7 @@ func (n *Node) Rmdir(name string) error {
 	if err != nil {
 		return err
 	}
-	seq, err := m.append(&journal.Entry{Op: journal.OpRmdir, Path: []byte(replica.Join(plain, name)), Kind: unix.S_IFDIR})
+	seq, err := m.log.Append(&journal.Entry{Op: journal.OpRmdir, Path: []byte(replica.Join(plain, name)), Kind: unix.S_IFDIR})
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,8 @@ package mirror
 import (
 	"errors"
 	"io/fs"
-	"time"
+
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -11,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
-	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
@@ -29,9 +29,9 @@ type move struct {
 	srcAt, dstAt    *found
 	enc, newEnc     []cipher.Name
 	plain, newPlain string
-	takeover        *takeover
-	sourceFile      *file // open for a takeover
-	undone          bool  // the source has a new identity, which the clouds lack
+	takeover        *content.Takeover
+	sourceFile      *content.File // open for a takeover
+	undone          bool          // the source has a new identity, which the clouds lack
 	unlock          func()
 }
 
@@ -148,7 +148,7 @@ func (m *Mirror) tryLockMove(mv *move, flags RenameFlags, peek func(*Node, strin
 		dst.Forget()
 	}
 	mv.srcAt, mv.dstAt = srcAt, dstAt
-	again = src != mv.src || dst != mv.dst || mv.sourceFile != nil && mv.sourceFile.unsettled()
+	again = src != mv.src || dst != mv.dst || mv.sourceFile != nil && mv.sourceFile.Unfinished()
 	return again, nil
 }
 
@@ -161,33 +161,12 @@ func (m *Mirror) replaces(mv *move, flags RenameFlags) bool {
 // prepareSource opens the source and commits it. A source that cannot be read
 // is renamed as it is.
 func (m *Mirror) prepareSource(mv *move) error {
-	f, err := m.acquire(mv.src)
+	f, err := mv.src.content.Acquire()
 	if err != nil {
 		return nil
 	}
 	mv.sourceFile = f
-	if err := f.prepare(); err != nil {
-		return err
-	}
-	if !f.unsettled() {
-		return nil
-	}
-	if err := f.sync(); err != nil {
-		return err
-	}
-	f.applying.Lock()
-	defer f.applying.Unlock()
-	err = m.commit([]*file{f})
-	f.settled()
-	return err
-}
-
-// unsettled reports whether something of the file is not in the clouds, or not
-// durable anywhere.
-func (f *file) unsettled() bool {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	return !f.orphan && (f.unsealed() || f.base.Head.CommitID != f.disk.Head.CommitID || len(f.late) > 0 || f.n.late())
+	return f.Flush()
 }
 
 // endMove lets go of what lockMove took.
@@ -197,9 +176,9 @@ func (m *Mirror) endMove(mv *move) {
 	}
 	if mv.sourceFile != nil {
 		if mv.undone {
-			m.commits.enqueue(mv.sourceFile) // with no lock held, see the package's lock order
+			mv.takeover.Resume() // with no lock held, see the package's lock order
 		}
-		mv.sourceFile.release()
+		mv.sourceFile.Release()
 	}
 	for _, n := range []*Node{mv.src, mv.dst} {
 		if n != nil {
@@ -252,12 +231,6 @@ func (m *Mirror) inside(dir, other *Node) bool {
 	}
 }
 
-// takeover is the version under which a file goes on that replaces another.
-type takeover struct {
-	from, to journal.Sealed
-	hide     bool // size and mtime stay the same, so that the mtime must move
-}
-
 // logMove draws a takeover's version and writes the log's entry. It is durable
 // before something is replaced: the log then knows of all that was there, and
 // of headers that the takeover touches.
@@ -272,7 +245,7 @@ func (m *Mirror) logMove(mv *move) (seq uint64, err error) {
 		// The log finds what is in a directory by the moves that it knows, so
 		// that no cloud may see one that a power cut could take from the log.
 		e.Handles = m.handles(mv.src)
-		return m.appendDurably(e)
+		return m.log.AppendDurably(e)
 	}
 	id, had, err := m.identify(mv.src)
 	if err != nil {
@@ -285,9 +258,9 @@ func (m *Mirror) logMove(mv *move) (seq uint64, err error) {
 		}
 	}
 	if mv.dst != nil {
-		return m.appendDurably(e)
+		return m.log.AppendDurably(e)
 	}
-	return m.append(e)
+	return m.log.Append(e)
 }
 
 func (m *Mirror) planTakeover(mv *move, e *journal.Entry) error {
@@ -295,34 +268,15 @@ func (m *Mirror) planTakeover(mv *move, e *journal.Entry) error {
 	if err != nil {
 		return nil // what is replaced cannot be read: there is nothing to take over
 	}
-	f := mv.sourceFile
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	version := f.base.Head.Version.Max(old.Version)
-	_, counter, err := m.ids(1, version.Highest())
-	if err != nil {
-		return err
-	}
-	t := &takeover{from: f.base, to: f.base}
-	t.to.Head.FileID, t.to.Head.CommitID = old.FileID, random16()
-	t.to.Head.Version = version.With(m.state.Writer(), counter)
-	t.hide = mv.srcAt.info().Size == mv.dstAt.info().Size && mv.srcAt.info().Mtime.Equal(mv.dstAt.info().Mtime)
-	e.Commit = &journal.Commit{Base: journal.NewHead(&t.from), Head: journal.NewHead(&t.to)}
-	e.Salts = salts(f.copies)
-	mv.takeover = t
-	return nil
+	same := mv.srcAt.info().Size == mv.dstAt.info().Size && mv.srcAt.info().Mtime.Equal(mv.dstAt.info().Mtime)
+	mv.takeover, err = mv.sourceFile.PlanTakeover(old, same, e)
+	return err
 }
 
 // replacedHead is the header of the file that is replaced.
 func (m *Mirror) replacedHead(mv *move) (*cipher.Header, error) {
-	if f := mv.dst.file.Load(); f != nil {
-		f.mu.RLock()
-		defer f.mu.RUnlock()
-		if !f.base.Committed() {
-			return nil, ErrArriving
-		}
-		head := f.base.Head
-		return &head, nil
+	if f := mv.dst.content.Open(); f != nil {
+		return f.Replaced()
 	}
 	k := mv.dstAt.best
 	dir, _ := mv.to.path(k)
@@ -348,15 +302,15 @@ func (m *Mirror) moveIn(cl *clouds.Cloud, mv *move, litter []string) error {
 		}
 	}
 	if mv.takeover != nil {
-		if err := m.takeOverIn(cl, mv); err != nil {
-			return errors.Join(err, m.giveBackIn(cl, mv))
+		if err := mv.takeover.In(cl); err != nil {
+			return errors.Join(err, mv.takeover.BackIn(cl, mv.srcAt.infos[k]))
 		}
 	}
 	if err := cl.Dir.Rename(replica.Join(from, replica.Entry(mv.enc[k], mv.src.special())), target); err != nil {
 		if !mv.srcAt.has[k] && replica.Missing(err) {
 			return errors.Join(err, m.removeReplaced(cl, mv))
 		}
-		return errors.Join(err, m.giveBackIn(cl, mv))
+		return errors.Join(err, mv.takeover.BackIn(cl, mv.srcAt.infos[k]))
 	}
 	if mv.dst != nil && mv.dst.special() != mv.src.special() {
 		if err := cl.Dir.Remove(replica.Join(to, replica.Entry(mv.newEnc[k], mv.dst.special()))); err != nil && !replica.Missing(err) {
@@ -393,73 +347,20 @@ func (m *Mirror) moveBack(cl *clouds.Cloud, mv *move) error {
 	return cl.Dir.Rename(replica.Join(to, replica.Entry(mv.newEnc[k], special)), replica.Join(from, replica.Entry(mv.enc[k], special)))
 }
 
-func (m *Mirror) takeOverIn(cl *clouds.Cloud, mv *move) error {
-	f, t := mv.sourceFile, mv.takeover
-	f.mu.RLock()
-	c := f.copies[cl.Index]
-	writes := c.writes()
-	f.mu.RUnlock()
-	if !writes {
-		return nil // it has another version, under its own identity
-	}
-	if err := f.writeHeader(c, &t.to); err != nil {
-		return err
-	}
-	mtime := time.Unix(t.to.Head.MtimeSec, int64(t.to.Head.MtimeNsec))
-	if t.hide {
-		mtime = m.clock()
-		if err := c.file.Chmod(cipher.BackingMode(t.to.Head.Mode, true)); err != nil {
-			return err
-		}
-	}
-	return c.file.Chtimes(cloud.Times{Mtime: &mtime})
-}
-
-// giveBackIn undoes takeOverIn where the rename then failed.
-func (m *Mirror) giveBackIn(cl *clouds.Cloud, mv *move) error {
-	if mv.takeover == nil {
-		return nil
-	}
-	f, t := mv.sourceFile, mv.takeover
-	c := f.copies[cl.Index]
-	if c == nil || c.head == nil || c.head.CommitID != t.to.Head.CommitID {
-		return nil
-	}
-	if err := f.writeHeader(c, &t.from); err != nil {
-		return err
-	}
-	was := mv.srcAt.infos[cl.Index]
-	if err := c.file.Chmod(was.Mode); err != nil {
-		return err
-	}
-	return c.file.Chtimes(cloud.Times{Mtime: &was.Mtime})
-}
-
 // undoTakeover gives the source an identity of its own again after a rename
 // that failed everywhere.
 func (m *Mirror) undoTakeover(mv *move) {
 	if mv.takeover == nil {
 		return
 	}
-	f := mv.sourceFile
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.base.Head.Version = mv.takeover.to.Head.Version
-	f.base.Head.FileID = random16()
-	f.n.setFileID(&f.base.Head)
-	f.disk = f.base
-	f.changed()
+	mv.takeover.Undo()
 	mv.undone = true
 }
 
 // moved brings the nodes up to date.
 func (m *Mirror) moved(mv *move) {
 	if mv.takeover != nil {
-		f := mv.sourceFile
-		f.mu.Lock()
-		f.base, f.disk = mv.takeover.to, mv.takeover.to
-		f.mu.Unlock()
-		mv.src.setFileID(&mv.takeover.to.Head)
+		mv.takeover.Done()
 	}
 	if mv.dst != nil {
 		m.unnamed(mv.dst, mv.to, mv.newName, mv.dstAt)

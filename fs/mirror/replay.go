@@ -55,7 +55,7 @@ func (m *Mirror) replay() error {
 	// What is right can be read. Nothing is changed on top of what is not done.
 	m.logger.Error("the redo log cannot be replayed in any cloud: the mount is read-only, and the next one tries again", "error", err)
 	m.clouds.Hold(err)
-	m.commits.pin = r.seqs[0]
+	m.files.Pin(r.seqs[0])
 	return nil
 }
 
@@ -69,7 +69,7 @@ func (r *replayer) finish() error {
 		if err := r.recover(); err != nil {
 			return err
 		}
-	} else if m.commits.pin > 0 {
+	} else if m.files.Pinned() {
 		if err := r.revokeChanges(); err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ func (r *replayer) revokeChanges() error {
 		}
 		switch e.Op {
 		case journal.OpDirect, journal.OpWrite, journal.OpZero, journal.OpSize, journal.OpAttr, journal.OpFresh:
-			if _, err := r.m.append(&journal.Entry{Op: journal.OpRevoke, Revokes: r.seqs[at]}); err != nil {
+			if _, err := r.m.log.Append(&journal.Entry{Op: journal.OpRevoke, Revokes: r.seqs[at]}); err != nil {
 				return err
 			}
 		}
@@ -109,7 +109,7 @@ func (r *replayer) survey() error {
 		}
 		e.Data, e.Seq = nil, seq
 		r.entries, r.seqs = append(r.entries, e), append(r.seqs, seq)
-		r.m.refs.Store(max(r.m.refs.Load(), e.Ref))
+		r.m.files.Used(e.Ref)
 		if e.Op == journal.OpRevoke {
 			revoked[e.Revokes] = true
 		}
@@ -174,7 +174,7 @@ func (r *replayer) repair() error {
 	out := work.Run()
 	if out.Keep {
 		m.logger.Error("a file cannot be finished in any cloud: the redo log keeps it for the next mount")
-		m.commits.pin = r.seqs[0]
+		m.files.Pin(r.seqs[0])
 	}
 	for _, thing := range out.Waiting {
 		m.waiting.add(thing)

@@ -2,9 +2,7 @@ package mirror
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"time"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 
@@ -31,112 +29,18 @@ func (n *Node) SetAttr(s SetAttr) (Attr, error) {
 		}
 		return m.setDirAttr(n, s)
 	}
-	f, err := m.acquire(n)
+	if s.Size != nil && n.special() {
+		return Attr{}, ErrInvalid
+	}
+	f, err := n.content.Acquire()
 	if err != nil {
 		return Attr{}, err
 	}
-	a, err := f.setAttr(s)
-	return a, errors.Join(err, f.leave())
-}
-
-func (f *file) setAttr(s SetAttr) (Attr, error) {
-	if s.Size != nil {
-		if f.n.special() {
-			return Attr{}, ErrInvalid
-		}
-		if err := f.truncate(*s.Size); err != nil {
-			return Attr{}, err
-		}
+	var a Attr
+	if err = f.SetAttr(s); err == nil {
+		a, err = n.fromOpen(f)
 	}
-	if err := f.changeAttr(s); err != nil {
-		return Attr{}, err
-	}
-	return f.attr()
-}
-
-func (f *file) changeAttr(s SetAttr) error {
-	if s.Mode == nil && s.UID == nil && s.GID == nil && s.Atime == nil && s.Mtime == nil {
-		return nil
-	}
-	f.applying.Lock()
-	defer f.applying.Unlock()
-	if err := f.begin(); err != nil {
-		return err
-	}
-	alone, err := f.stageAttr(s)
-	f.mu.Unlock()
-	if err != nil || !alone {
-		return err
-	}
-	err = f.m.commit([]*file{f})
-	f.settled()
-	return err
-}
-
-// stageAttr changes the attributes in memory. alone means that nothing else is
-// pending, so that they are a commit of their own.
-func (f *file) stageAttr(s SetAttr) (alone bool, err error) {
-	if err := f.mayOwn(s); err != nil {
-		return false, err
-	}
-	alone = f.disk.Committed() && !f.orphan && !f.unsealed()
-	if s.Atime != nil {
-		if err := f.setAtime(*s.Atime); err != nil {
-			return false, err
-		}
-	}
-	if s.Mode == nil && s.UID == nil && s.GID == nil && s.Mtime == nil {
-		return false, nil
-	}
-	if s.Mode != nil {
-		f.mode = *s.Mode & permBits
-	}
-	if s.UID != nil {
-		f.uid = *s.UID
-	}
-	if s.GID != nil {
-		f.gid = *s.GID
-	}
-	if s.Mtime != nil {
-		f.mtime = *s.Mtime
-	}
-	f.changed()
-	if alone {
-		return true, nil
-	}
-	return false, f.record(&journal.Entry{Op: journal.OpAttr, Attrs: attrsOf(f.mode, Owner{f.uid, f.gid}, f.mtime)})
-}
-
-// mayOwn refuses owners that this process cannot give to backing files.
-func (f *file) mayOwn(s SetAttr) error {
-	if f.m.owners || s.UID == nil && s.GID == nil {
-		return nil
-	}
-	info, err := f.current().file.Stat()
-	if err != nil {
-		return err
-	}
-	if s.UID != nil && *s.UID != info.UID || s.GID != nil && *s.GID != info.GID {
-		return fs.ErrPermission
-	}
-	return nil
-}
-
-// setAtime goes to the backing files alone, and to as many as take it: the
-// format does not keep it.
-func (f *file) setAtime(t time.Time) error {
-	err, taken := error(ErrNoCloud), false
-	for _, c := range f.targets() {
-		f.touched(c, 0, 0)
-		why := c.file.Chtimes(cloud.Times{Atime: &t})
-		if taken = taken || why == nil; why != nil {
-			err = fmt.Errorf("utimens: cloud %s: %w", c.cloud.Name, why)
-		}
-	}
-	if taken {
-		return nil
-	}
-	return err
+	return a, errors.Join(err, f.Changed())
 }
 
 func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {
@@ -156,7 +60,7 @@ func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {
 		}
 	}
 	attrs := &journal.Attrs{Mode: s.Mode, UID: s.UID, GID: s.GID, Atime: s.Atime, Mtime: s.Mtime}
-	seq, err := m.append(&journal.Entry{Op: journal.OpDirAttr, Path: []byte(plain), Kind: unix.S_IFDIR, Attrs: attrs})
+	seq, err := m.log.Append(&journal.Entry{Op: journal.OpDirAttr, Path: []byte(plain), Kind: unix.S_IFDIR, Attrs: attrs})
 	if err != nil {
 		return Attr{}, err
 	}

@@ -1,17 +1,16 @@
 package mirror
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
-	"time"
+
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
-	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
@@ -72,7 +71,7 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	seq, err := m.append(e, sp.content)
+	seq, err := m.log.Append(e, sp.content)
 	if err != nil {
 		return nil, err
 	}
@@ -95,19 +94,19 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 // sealSpecial draws ids and makes the log's entry.
 func (m *Mirror) sealSpecial(s *site, sp special) (*journal.Sealed, *journal.Entry, error) {
 	records := int(m.layout.Records(int64(len(sp.content))))
-	ids, last, err := m.ids(records+1, 0)
+	ids, last, err := m.files.Draw(records+1, 0)
 	if err != nil {
 		return nil, nil, err
 	}
 	now := m.clock()
 	v := &journal.Sealed{Head: cipher.Header{
-		Type: sp.kind, FileID: random16(), CommitID: random16(), Mode: s.mode, UID: s.owner.UID, GID: s.owner.GID,
+		Type: sp.kind, FileID: content.Random16(), CommitID: content.Random16(), Mode: s.mode, UID: s.owner.UID, GID: s.owner.GID,
 		Length: int64(len(sp.content)), MtimeSec: now.Unix(), MtimeNsec: uint32(now.Nanosecond()),
 		Version: cipher.Vector(nil).With(m.state.Writer(), last),
 	}, Accs: make([]cipher.Acc, m.clouds.N())}
 	e := &journal.Entry{Op: journal.OpSpecial, Path: []byte(s.plain), File: &v.Head.FileID, Kind: replica.Kind(sp.kind), Salts: make([][]byte, m.clouds.N())}
 	for _, cl := range m.clouds.Ups() {
-		salt := random16()
+		salt := content.Random16()
 		e.Salts[cl.Index] = salt[:]
 	}
 	c := &journal.Commit{Head: journal.NewHead(v)}
@@ -119,50 +118,14 @@ func (m *Mirror) sealSpecial(s *site, sp special) (*journal.Sealed, *journal.Ent
 }
 
 // writeSpecial writes a whole special file into one cloud.
-func (m *Mirror) writeSpecial(cl *clouds.Cloud, path string, e *journal.Entry, v *journal.Sealed, content []byte) error {
-	c := &copyOf{cloud: cl, head: &cipher.Header{Salt: [16]byte(e.Salts[cl.Index])}}
-	var err error
-	if c.keys, err = cl.Keys.NewFile(v.Head.Type, c.head.Salt); err != nil {
-		return err
-	}
+func (m *Mirror) writeSpecial(cl *clouds.Cloud, path string, e *journal.Entry, v *journal.Sealed, plain []byte) error {
+	h := v.Head
+	h.Salt = [16]byte(e.Salts[cl.Index])
 	ids := make([]cipher.WriteID, len(e.Commit.Chunks))
 	for i, ch := range e.Commit.Chunks {
 		ids[i] = cipher.WriteID(ch.ID)
 	}
-	records := make([]byte, len(content)+cipher.RecordOverhead*len(ids))
-	if err := c.keys.Seal(records, content, 0, ids); err != nil {
-		return err
-	}
-	own := *v
-	own.Accs = make([]cipher.Acc, m.clouds.N())
-	c.keys.Terms(&own.Accs[cl.Index], 0, ids, nil)
-	if c.file, err = cl.Dir.Create(path, cipher.BackingMode(v.Head.Mode, false)); err != nil {
-		return err
-	}
-	if err := m.fillSpecial(c, &own, records); err != nil {
-		return errors.Join(err, c.uncreate(path))
-	}
-	c.close()
-	return nil
-}
-
-// fillSpecial gives a new backing file its content and attributes.
-func (m *Mirror) fillSpecial(c *copyOf, v *journal.Sealed, records []byte) error {
-	if len(records) > 0 {
-		if _, err := c.file.WriteAt(records, cipher.HeaderSize); err != nil {
-			return err
-		}
-	}
-	if err := c.writeHeader(v); err != nil {
-		return err
-	}
-	if m.owners {
-		if err := c.file.Chown(int(v.Head.UID), int(v.Head.GID)); err != nil {
-			return err
-		}
-	}
-	mtime := time.Unix(v.Head.MtimeSec, int64(v.Head.MtimeNsec))
-	return c.file.Chtimes(cloud.Times{Mtime: &mtime})
+	return cl.MakeWhole(path, h, &replica.Run{Plain: plain, IDs: ids}, m.owners)
 }
 
 // Readlink returns a symbolic link's target.
@@ -180,17 +143,14 @@ func (n *Node) Readlink() (string, error) {
 
 // specialContent reads the content of a special file.
 func (m *Mirror) specialContent(n *Node) ([]byte, error) {
-	f, err := m.acquire(n)
+	f, err := n.content.Acquire()
 	if err != nil {
 		return nil, err
 	}
-	defer f.release()
-	content := make([]byte, f.base.Head.Length)
-	if len(content) == 0 {
-		return content, nil
-	}
-	if _, err := f.readAt(content, 0); err != nil {
+	defer f.Release()
+	target, err := f.Content()
+	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}
-	return content, nil
+	return target, nil
 }

@@ -118,15 +118,15 @@ func (n *Node) xattrsOf(cl *clouds.Cloud) (xattrs, error) {
 			list:   func() ([]string, error) { return d.Listxattr(path) },
 		}, nil
 	}
-	f := n.file.Load()
+	f := n.content.Open()
 	if f == nil {
 		return xattrs{}, ErrStale
 	}
-	c := f.copies[cl.Index]
-	if !c.serves() {
+	file := f.Backing(cl.Index)
+	if file == nil {
 		return xattrs{}, fs.ErrNotExist
 	}
-	return xattrs{get: c.file.Getxattr, set: c.file.Setxattr, remove: c.file.Removexattr, list: c.file.Listxattr}, nil
+	return xattrs{get: file.Getxattr, set: file.Setxattr, remove: file.Removexattr, list: file.Listxattr}, nil
 }
 
 // onXattrs asks the lead.
@@ -183,21 +183,9 @@ func (n *Node) changeXattr(name string, change func(cl *clouds.Cloud, x xattrs, 
 		} else if err != nil {
 			m.logger.Warn("a cloud does not keep an extended attribute", "cloud", cl.Name, "error", err)
 		}
-		n.touchedXattr(cl.Index)
+		if f := n.content.Open(); f != nil {
+			f.Touched(cl.Index) // it moved ctime
+		}
 	}
 	return first
-}
-
-// touchedXattr keeps a change of attributes, which moves ctime, from looking
-// like somebody else's change of the content.
-func (n *Node) touchedXattr(k int) {
-	f := n.file.Load()
-	if f == nil {
-		return
-	}
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	if c := f.copies[k]; c.serves() {
-		f.touched(c, 0, 0)
-	}
 }

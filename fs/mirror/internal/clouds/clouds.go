@@ -141,7 +141,7 @@ func (cs *Clouds) Admit() error {
 	if n := len(cs.Ups()); n < cs.min {
 		return fmt.Errorf("%w: only %d of the %d that a change needs", ErrNoCloud, n, cs.min)
 	}
-	if err := cs.Record(); err != nil || cs.absences.Load() {
+	if err := cs.MarkDropped(); err != nil || cs.absences.Load() {
 		return err
 	}
 	if err := cs.MarkAbsent(); err != nil {

@@ -25,7 +25,7 @@
 //
 // The last cloud that is up never goes out: its error is the program's. Nothing
 // may be acknowledged while the state cannot hold that a cloud is behind;
-// [Clouds.Record] tries again and says so.
+// [Clouds.MarkDropped] tries again and says so.
 //
 // # Where things are
 //

@@ -61,10 +61,10 @@ func (cs *Clouds) mark(c *Cloud) error {
 	return nil
 }
 
-// Record makes good what Drop could not make durable. Until then nothing may be
+// MarkDropped makes good what Drop could not make durable. Until then nothing may be
 // acknowledged, and the log, which brings such a cloud up to date after the next
 // mount, goes on holding everything.
-func (cs *Clouds) Record() error {
+func (cs *Clouds) MarkDropped() error {
 	if !cs.unrecorded.Load() {
 		return nil
 	}

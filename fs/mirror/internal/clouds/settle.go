@@ -75,7 +75,7 @@ func (cs *Clouds) Settle(ch Change, these []*Cloud) (made bool, err error) {
 	}
 	switch {
 	case len(done) > 0:
-		return true, errors.Join(cs.DropAll(ch.What, lapses), cs.Record())
+		return true, errors.Join(cs.DropAll(ch.What, lapses), cs.MarkDropped())
 	case first == nil:
 		first = fmt.Errorf("%s: %w", ch.What, ErrNoCloud)
 	}

@@ -3,17 +3,17 @@
 // locks of the package that has it.
 //
 //	Mirror.gate     read by every operation; written to close
-//	Mirror.rounds   one round of commits at a time
-//	Node.opening    loading the copies of one file
-//	file.applying   commits of one file on their way to the clouds; where
+//	Store.rounds    one round of commits at a time
+//	Object.opening  loading the copies of one file
+//	File.commit     commits of one file on their way to the clouds; where
 //	                several are needed, in their order
 //	Mirror.names    written by operations on names, read by everything that
 //	                needs a path to stay what it is
-//	file.mu         the state of one open file
-//	file.trust      what is believed of its copies
+//	File.mu         the state of one open file
+//	Set.trust       what is believed of its copies
 //	Mirror.tree     the maps of live nodes
 //	committer.mu    which files the log is kept for, and what waits for a round
-//	Mirror.revoking operations that failed and are in the log
+//	Log.revoking    operations that failed and are in the log
 //	Clouds.dropping one cloud at a time goes out
 //	Cloud.mu        one cloud's state
 //
@@ -31,7 +31,7 @@ type (
 	Gate      struct{}
 	Rounds    struct{}
 	Opening   struct{}
-	Applying  struct{}
+	Commit    struct{}
 	Names     struct{}
 	File      struct{}
 	Trust     struct{}

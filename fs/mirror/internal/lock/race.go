@@ -13,8 +13,8 @@ import (
 // order is that in which locks are taken. Of those that end with a
 // plus a goroutine may hold several.
 var order = []string{
-	"Mirror.gate", "Mirror.rounds", "Node.opening", "file.applying+", "Mirror.names", "file.mu", "file.trust",
-	"Mirror.tree", "committer.mu", "Mirror.revoking", "Clouds.dropping", "Cloud.mu",
+	"Mirror.gate", "Store.rounds", "Object.opening", "File.commit+", "Mirror.names", "File.mu", "Set.trust",
+	"Mirror.tree", "committer.mu", "Log.revoking", "Clouds.dropping", "Cloud.mu",
 }
 
 // A place is a place in order.
@@ -23,7 +23,7 @@ type place interface{ rank() int }
 func (Gate) rank() int      { return 0 }
 func (Rounds) rank() int    { return 1 }
 func (Opening) rank() int   { return 2 }
-func (Applying) rank() int  { return 3 }
+func (Commit) rank() int    { return 3 }
 func (Names) rank() int     { return 4 }
 func (File) rank() int      { return 5 }
 func (Trust) rank() int     { return 6 }

@@ -29,7 +29,7 @@ func TestOrder(t *testing.T) {
 	if !slices.Equal(documented, checked) {
 		t.Errorf("the doc has\n%q, checked are\n%q", documented, checked)
 	}
-	ranks := []place{Gate{}, Rounds{}, Opening{}, Applying{}, Names{}, File{}, Trust{}, Tree{}, Committer{}, Revoking{}, Dropping{}, Cloud{}}
+	ranks := []place{Gate{}, Rounds{}, Opening{}, Commit{}, Names{}, File{}, Trust{}, Tree{}, Committer{}, Revoking{}, Dropping{}, Cloud{}}
 	for i, p := range ranks {
 		if p.rank() != i || len(ranks) != len(order) {
 			t.Errorf("%T is at %d, want %d of %d", p, p.rank(), i, len(order))
@@ -37,28 +37,28 @@ func TestOrder(t *testing.T) {
 	}
 
 	type locks struct {
-		applying [2]Mutex[Applying]
-		file     [2]RWMutex[File]
-		names    RWMutex[Names]
-		rounds   Mutex[Rounds]
-		tree     Mutex[Tree]
+		commit [2]Mutex[Commit]
+		file   [2]RWMutex[File]
+		names  RWMutex[Names]
+		rounds Mutex[Rounds]
+		tree   Mutex[Tree]
 	}
 	var l locks
-	l.applying[0].Lock()
-	l.applying[1].Lock()
+	l.commit[0].Lock()
+	l.commit[1].Lock()
 	l.names.RLock()
 	l.file[0].Lock()
 	l.tree.Lock()
-	l.applying[0].Unlock() // in any order
+	l.commit[0].Unlock() // in any order
 	l.tree.Unlock()
 	l.file[0].Unlock()
 	l.names.RUnlock()
-	l.applying[1].Unlock()
+	l.commit[1].Unlock()
 	for what, wrong := range map[string]func(*locks){
 		"an earlier lock":      func(l *locks) { l.tree.Lock(); l.file[0].RLock() },
 		"a lock twice":         func(l *locks) { l.names.RLock(); l.names.RLock() },
 		"two files":            func(l *locks) { l.file[0].RLock(); l.file[1].RLock() },
-		"a lock after several": func(l *locks) { l.applying[0].Lock(); l.applying[1].Lock(); l.rounds.Lock() },
+		"a lock after several": func(l *locks) { l.commit[0].Lock(); l.commit[1].Lock(); l.rounds.Lock() },
 	} {
 		panics := make(chan bool)
 		go func() {

@@ -67,17 +67,90 @@ func (c *Cloud) begin(path string, h cipher.Header, keys *cipher.File, perm uint
 	return cp, nil
 }
 
+// Make makes a new file with the header of one that was never committed, under
+// its salt, or leaves none there.
+func (c *Cloud) Make(path string, h cipher.Header, perm uint32) (*Copy, error) {
+	keys, err := c.Keys.NewFile(h.Type, h.Salt)
+	if err != nil {
+		return nil, err
+	}
+	f, err := c.Dir.Create(path, perm)
+	if err != nil {
+		return nil, err
+	}
+	empty := cipher.Header{Type: h.Type, Salt: h.Salt, FileID: h.FileID, Flags: cipher.Dirty}
+	cp := &Copy{Cloud: c, File: f, Keys: keys, Head: &empty}
+	if err := cp.Commit(&empty); err != nil {
+		return nil, errors.Join(err, cp.Unmake(path))
+	}
+	return cp, nil
+}
+
+// MakeWhole makes a new file that is whole from the start: a version's header,
+// without its acc, and all records.
+func (c *Cloud) MakeWhole(path string, h cipher.Header, r *Run, owners bool) error {
+	keys, err := c.Keys.NewFile(h.Type, h.Salt)
+	if err != nil {
+		return err
+	}
+	raw := make([]byte, r.Raw())
+	if err := keys.Seal(raw, r.Plain, 0, r.IDs); err != nil {
+		return err
+	}
+	keys.Terms(&h.Acc, 0, r.IDs, nil)
+	f, err := c.Dir.Create(path, cipher.BackingMode(h.Mode, false))
+	if err != nil {
+		return err
+	}
+	cp := &Copy{Cloud: c, File: f, Keys: keys, Head: &h}
+	if err := cp.fill(raw, owners); err != nil {
+		return errors.Join(err, cp.Unmake(path))
+	}
+	return cp.Close()
+}
+
+func (c *Copy) fill(raw []byte, owners bool) error {
+	h := c.Head
+	if len(raw) > 0 {
+		if _, err := c.File.WriteAt(raw, cipher.HeaderSize); err != nil {
+			return err
+		}
+	}
+	if err := c.Commit(h); err != nil {
+		return err
+	}
+	if owners {
+		if err := c.File.Chown(int(h.UID), int(h.GID)); err != nil {
+			return err
+		}
+	}
+	mtime := time.Unix(h.MtimeSec, int64(h.MtimeNsec))
+	return c.File.Chtimes(cloud.Times{Mtime: &mtime})
+}
+
+// Unmake removes a file that was just made.
+func (c *Copy) Unmake(path string) error {
+	c.Close()
+	return c.Cloud.Dir.Remove(path)
+}
+
 // Close releases the file and wipes the keys.
 func (c *Copy) Close() error {
 	c.Keys.Wipe()
 	return c.File.Close()
 }
 
-// WriteHeader seals and writes a header, under the copy's own salt.
-func (c *Copy) WriteHeader(h *cipher.Header) error {
+// WriteHeader seals and writes a header as repair does, under the copy's own
+// salt.
+func (c *Copy) WriteHeader(h *cipher.Header) error { return c.writeHeader(h, c.Keys.SealRepairHeader) }
+
+// Commit is WriteHeader as a commit does it.
+func (c *Copy) Commit(h *cipher.Header) error { return c.writeHeader(h, c.Keys.SealCommitHeader) }
+
+func (c *Copy) writeHeader(h *cipher.Header, seal func(*cipher.Header) ([]byte, error)) error {
 	own := *h
 	own.Salt = c.Head.Salt
-	raw, err := c.Keys.SealRepairHeader(&own)
+	raw, err := seal(&own)
 	if err != nil {
 		return err
 	}

@@ -20,30 +20,82 @@ type Run struct {
 	States []cipher.RecordState
 }
 
+// NewRun is a run that is to be read, of which plain gets the content.
+func NewRun(first int64, count int, plain []byte) *Run {
+	return &Run{first, plain, make([]cipher.WriteID, count), make([]cipher.RecordState, count)}
+}
+
+// Stop is the chunk after the last one.
+func (r *Run) Stop() int64 { return r.First + int64(len(r.IDs)) }
+
+// One is the part of a run that is chunk i of it, of that size.
+func (r *Run) One(i int, size int64) *Run {
+	lo := int64(i) * size
+	hi := min(lo+size, int64(len(r.Plain)))
+	return &Run{r.First + int64(i), r.Plain[lo:hi], r.IDs[i : i+1], r.States[i : i+1]}
+}
+
+// Halves splits a run that is to be written between two of its chunks. One that
+// is a single chunk has an empty head.
+func (r *Run) Halves(size int64) (head, tail *Run) {
+	n := int64(len(r.IDs) / 2)
+	head = &Run{First: r.First, Plain: r.Plain[:n*size], IDs: r.IDs[:n]}
+	return head, &Run{First: r.First + n, Plain: r.Plain[n*size:], IDs: r.IDs[n:]}
+}
+
+// Refuse marks all of the run as damaged.
+func (r *Run) Refuse() {
+	clear(r.States)
+	clear(r.Plain)
+}
+
+// ClearDamaged leaves nothing of the records that are damaged.
+func (r *Run) ClearDamaged(size int64) {
+	for i, state := range r.States {
+		if state == cipher.RecordDamaged {
+			clear(r.One(i, size).Plain)
+			r.IDs[i] = cipher.WriteID{}
+		}
+	}
+}
+
+// Raw is how many bytes the records of the run take in a backing file.
+func (r *Run) Raw() int { return len(r.Plain) + cipher.RecordOverhead*len(r.IDs) }
+
 // Read reads and verifies the records first to stop of a file of that length.
 // A record that is missing at the end is damaged; only what is whole can be a
 // hole.
 func (c *Copy) Read(first, stop, length int64) (*Run, error) {
-	layout := c.Keys.Layout()
-	size := layout.ChunkSize()
-	n := int(stop - first)
-	r := &Run{first, make([]byte, min(stop*size, length)-first*size), make([]cipher.WriteID, n), make([]cipher.RecordState, n)}
-	raw := make([]byte, len(r.Plain)+cipher.RecordOverhead*n)
-	got, err := c.File.ReadAt(raw, layout.RecordOffset(first))
-	if err != nil && !errors.Is(err, io.EOF) {
+	size := c.Keys.Layout().ChunkSize()
+	r := NewRun(first, int(stop-first), make([]byte, min(stop*size, length)-first*size))
+	if _, err := c.ReadInto(r, make([]byte, r.Raw())); err != nil {
 		return nil, err
+	}
+	return r, nil
+}
+
+// ReadInto is Read into a run, through raw, which has the size for it and then
+// the records as they were read. short says that the backing file ends before
+// they do. Where none could be had, all of the run is damaged.
+func (c *Copy) ReadInto(r *Run, raw []byte) (short bool, err error) {
+	layout := c.Keys.Layout()
+	got, err := c.File.ReadAt(raw, layout.RecordOffset(r.First))
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.Refuse()
+		return false, err
 	}
 	clear(raw[got:])
-	if err := c.Keys.Open(r.Plain, raw, first, r.IDs, r.States); err != nil {
-		return nil, err
+	if err := c.Keys.Open(r.Plain, raw, r.First, r.IDs, r.States); err != nil {
+		r.Refuse()
+		return false, err
 	}
-	stride := size + cipher.RecordOverhead
-	for i := range r.States {
-		if min(int64(i+1)*stride, int64(len(raw))) > int64(got) {
+	stride := layout.ChunkSize() + cipher.RecordOverhead
+	for i := int64(got) / stride; i < int64(len(r.States)); i++ {
+		if min((i+1)*stride, int64(len(raw))) > int64(got) {
 			r.States[i] = cipher.RecordDamaged
 		}
 	}
-	return r, nil
+	return got < len(raw), nil
 }
 
 // One reads a single record of a file of that length.
@@ -101,6 +153,16 @@ func (c *Copy) Write(i int64, plain []byte, id cipher.WriteID) error {
 	return err
 }
 
+// Put seals all records of a run and writes them at once, through raw, which
+// has the size for it.
+func (c *Copy) Put(r *Run, raw []byte) error {
+	if err := c.Keys.Seal(raw, r.Plain, r.First, r.IDs); err != nil {
+		return err
+	}
+	_, err := c.File.WriteAt(raw, c.Keys.Layout().RecordOffset(r.First))
+	return err
+}
+
 // WriteRun seals and writes the records of a run that are there into a file that
 // has holes in their place.
 func (c *Copy) WriteRun(r *Run) error {
@@ -130,6 +192,15 @@ func (c *Copy) Fit(length int64) error {
 		return err
 	}
 	return c.File.Truncate(size)
+}
+
+// Cut removes what the backing file has from off on.
+func (c *Copy) Cut(off int64) error {
+	info, err := c.File.Stat()
+	if err != nil || info.Size <= off {
+		return err
+	}
+	return c.File.Truncate(off)
 }
 
 // CopyFrom takes one record, as it is or as a hole, from another cloud's copy of

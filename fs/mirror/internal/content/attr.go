@@ -1,0 +1,122 @@
+package content
+
+import (
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+)
+
+// SetAttr says what to change; nil leaves a field as it is.
+type SetAttr struct {
+	Mode  *uint32 // 07777
+	UID   *uint32
+	GID   *uint32
+	Size  *int64
+	Atime *time.Time
+	Mtime *time.Time
+}
+
+// Owner is who a new entry belongs to.
+type Owner struct{ UID, GID uint32 }
+
+const permBits = 0o7777
+
+// Attrs is attributes for the log.
+func Attrs(mode uint32, o Owner, mtime time.Time) *journal.Attrs {
+	return &journal.Attrs{Mode: &mode, UID: &o.UID, GID: &o.GID, Mtime: &mtime}
+}
+
+// SetAttr changes attributes. On a file with changes in no version yet it is
+// pending with them, otherwise it is a commit of its own.
+func (f *File) SetAttr(a SetAttr) error {
+	if a.Size != nil {
+		if err := f.Truncate(*a.Size); err != nil {
+			return err
+		}
+	}
+	if a.Mode == nil && a.UID == nil && a.GID == nil && a.Atime == nil && a.Mtime == nil {
+		return nil
+	}
+	f.commit.Lock()
+	defer f.commit.Unlock()
+	e, err := f.begin()
+	if err != nil {
+		return err
+	}
+	alone, err := e.setAttr(a)
+	e.unlock()
+	if err != nil || !alone {
+		return err
+	}
+	return f.commitOne()
+}
+
+// setAttr changes the attributes in memory. alone means that nothing else is in
+// no version, so that they are a commit of their own.
+func (e editor) setAttr(a SetAttr) (alone bool, err error) {
+	if err := e.mayOwn(a); err != nil {
+		return false, err
+	}
+	alone = e.copies.Stored.Committed() && !e.orphan && !e.unsealed()
+	if a.Atime != nil {
+		if err := e.setAtime(*a.Atime); err != nil {
+			return false, err
+		}
+	}
+	if a.Mode == nil && a.UID == nil && a.GID == nil && a.Mtime == nil {
+		return false, nil
+	}
+	if a.Mode != nil {
+		e.mode = *a.Mode & permBits
+	}
+	if a.UID != nil {
+		e.uid = *a.UID
+	}
+	if a.GID != nil {
+		e.gid = *a.GID
+	}
+	if a.Mtime != nil {
+		e.mtime = *a.Mtime
+	}
+	e.changed()
+	if alone {
+		return true, nil
+	}
+	return false, e.append(&journal.Entry{Op: journal.OpAttr, Attrs: Attrs(e.mode, Owner{e.uid, e.gid}, e.mtime)})
+}
+
+// mayOwn refuses owners that this process cannot give to backing files.
+func (e editor) mayOwn(a SetAttr) error {
+	if e.s.Owners || a.UID == nil && a.GID == nil {
+		return nil
+	}
+	info, err := e.copies.Current().File.Stat()
+	if err != nil {
+		return err
+	}
+	if a.UID != nil && *a.UID != info.UID || a.GID != nil && *a.GID != info.GID {
+		return fs.ErrPermission
+	}
+	return nil
+}
+
+// setAtime goes to the backing files alone, and to as many as take it: the
+// format does not keep it.
+func (e editor) setAtime(t time.Time) error {
+	err, taken := error(clouds.ErrNoCloud), false
+	for _, c := range e.copies.Targets() {
+		e.copies.Touched(c, 0, 0)
+		why := c.File.Chtimes(cloud.Times{Atime: &t})
+		if taken = taken || why == nil; why != nil {
+			err = fmt.Errorf("utimens: cloud %s: %w", c.On.Name, why)
+		}
+	}
+	if taken {
+		return nil
+	}
+	return err
+}

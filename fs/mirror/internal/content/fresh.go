@@ -1,0 +1,197 @@
+package content
+
+import (
+	"fmt"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// empty truncates a file to nothing. A committed file with one name goes on
+// in fresh backing files, which replace the old ones at the next commit: the
+// committed bytes stay where they are, and the new ones need no log.
+func (f *File) empty() error {
+	f.commit.Lock()
+	defer f.commit.Unlock()
+	if fresh, err := f.refill(); fresh || err != nil {
+		return err
+	}
+	e, err := f.begin()
+	if err != nil {
+		return err
+	}
+	defer e.unlock()
+	return e.resize(0)
+}
+
+// refill goes on in fresh backing files if that can be done.
+func (f *File) refill() (done bool, err error) {
+	e, err := f.begin()
+	if err != nil {
+		return false, err
+	}
+	suitable := f.copies.Stored.Committed() && !f.replacing() && !f.orphan && f.length > 0 && f.layers.Idle() && !f.underway()
+	if suitable {
+		info, err := f.copies.Current().File.Stat()
+		suitable = err == nil && info.Nlink == 1
+	}
+	e.unlock()
+	if !suitable {
+		return false, nil
+	}
+	f.s.names.RLock()
+	defer f.s.names.RUnlock()
+	f.lock()
+	defer f.unlock()
+	dir, ok := f.o.Parent()
+	if !ok || f.orphan {
+		return false, nil
+	}
+	fresh, err := f.makeFresh(dir)
+	if err != nil || fresh == nil {
+		return false, err
+	}
+	editor{f}.switchTo(fresh, dir)
+	return true, nil
+}
+
+// makeFresh makes the backing files. It returns nil if the directory takes no
+// new file in any cloud.
+func (f *File) makeFresh(dir Dir) ([]*copies.Copy, error) {
+	n := len(f.copies.List)
+	fresh := make([]*copies.Copy, n)
+	e := &journal.Entry{Op: journal.OpFresh, Salts: make([][]byte, n), Temps: make([]string, n)}
+	var on []*clouds.Cloud
+	for _, c := range f.copies.Targets() {
+		k := c.On.Index
+		salt := Random16()
+		e.Salts[k], e.Temps[k] = salt[:], string(cipher.NewTempName())
+		fresh[k] = copies.New(c.On, salt)
+		fresh[k].Beside = e.Temps[k]
+		on = append(on, c.On)
+	}
+	if err := f.append(e); err != nil {
+		return nil, err
+	}
+	seq := f.o.lastEntry.Load()
+	made, err := f.s.Clouds.Settle(clouds.Change{
+		What: "create",
+		Do: func(cl *clouds.Cloud) error {
+			c := fresh[cl.Index]
+			path, _ := dir.Path(cl.Index)
+			return keepTimes(cl.Dir, path, func() error {
+				return c.Make(replica.Join(path, c.Beside), cipher.BackingMode(f.mode, false), f.sealed.Head.FileID)
+			})
+		},
+		Undo: func(cl *clouds.Cloud) error {
+			path, _ := dir.Path(cl.Index)
+			return fresh[cl.Index].Unmake(replica.Join(path, fresh[cl.Index].Beside))
+		},
+	}, on)
+	if !made {
+		return nil, f.s.log.Revoke(seq)
+	}
+	return fresh, err
+}
+
+// switchTo goes on in the fresh backing files. The old ones stay in place
+// until the commit.
+func (e editor) switchTo(fresh []*copies.Copy, dir Dir) {
+	for k, c := range e.copies.List {
+		c.Close()
+		if fresh[k] != nil && fresh[k].File != nil {
+			e.copies.List[k] = fresh[k]
+		} else if c != nil && c.Err == nil {
+			c.Err = replica.ErrOlder
+		}
+	}
+	for k, c := range e.copies.List {
+		if c.Serves() {
+			e.copies.Source = k
+			break
+		}
+	}
+	e.charge(-e.layers.Draft.Memory())
+	e.layers.Draft, e.layers.Direct, e.unsynced = layer.New(), nil, nil
+	e.beside, e.length, e.covered, e.flags = dir, 0, 0, 0
+	e.accs = make([]cipher.Acc, len(e.copies.List))
+	e.copies.Stored, e.copies.Changing = journal.Sealed{}, true
+	e.modified()
+}
+
+// keepTimes does something in a directory of which programs must not see
+// that the directory changed, as far as the cloud lets it: what was done is
+// done. The caller holds Mirror.names.
+func keepTimes(dir cloud.Dir, path string, do func() error) error {
+	before, err := dir.Stat(path)
+	if err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	_ = dir.Chtimes(path, cloud.Times{Mtime: &before.Mtime})
+	return nil
+}
+
+// putInPlace renames a fresh backing file over the one that it replaces.
+func (f *File) putInPlace(c *copies.Copy) error {
+	if c.Beside == "" {
+		return nil
+	}
+	f.s.names.RLock()
+	defer f.s.names.RUnlock()
+	k := c.On.Index
+	dir, _ := f.beside.Path(k)
+	path, ok := f.o.Path(k)
+	if !ok {
+		return fmt.Errorf("put in place: %w", ErrStale)
+	}
+	err := keepTimes(c.On.Dir, dir, func() error { return c.On.Dir.Rename(replica.Join(dir, c.Beside), path) })
+	if err != nil {
+		return err
+	}
+	info, err := c.File.Stat()
+	if err != nil {
+		return err
+	}
+	c.Beside = ""
+	f.o.Replaced(k, info.Ino)
+	return nil
+}
+
+// copyXattrs gives a fresh backing file the attributes of the one that it
+// replaces.
+func (f *File) copyXattrs(c *copies.Copy) error {
+	f.s.names.RLock()
+	defer f.s.names.RUnlock()
+	dir, _ := f.beside.Path(c.On.Index)
+	path, ok := f.o.Path(c.On.Index)
+	if !ok || c.Beside == "" {
+		return nil
+	}
+	return c.On.CopyXattrs(path, replica.Join(dir, c.Beside))
+}
+
+// discard removes fresh backing files that will not replace anything. The
+// caller holds Mirror.names.
+func (f *File) discard() {
+	for _, c := range f.copies.List {
+		if c == nil || c.Beside == "" {
+			continue
+		}
+		dir, ok := f.beside.Path(c.On.Index)
+		if !ok {
+			continue
+		}
+		if err := c.On.Dir.Remove(replica.Join(dir, c.Beside)); err != nil && !replica.Missing(err) {
+			f.s.Logger.Warn("a temporary file stays behind", "cloud", c.On.Name, "error", err)
+		}
+		c.Beside = ""
+	}
+}

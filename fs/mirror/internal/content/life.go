@@ -1,0 +1,219 @@
+package content
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
+)
+
+// The six stages of a write, in their order; the package's doc tells what holds
+// between them.
+
+// draft is the first stage: a change goes straight to every cloud where nothing
+// that counts is there, and else into the file's draft and the log.
+func (e editor) draft(p []byte, off int64) error {
+	size := e.s.Layout.ChunkSize()
+	if off > e.length {
+		if err := e.grow(off, true); err != nil {
+			return err
+		}
+	}
+	for end := off + int64(len(p)); off < end; {
+		i := off / size
+		stop := i
+		for stop*size < end && (stop-i)*size < maxRun && e.goesDirect(stop) {
+			stop++
+		}
+		var n int64
+		var err error
+		if stop > i {
+			n = min(stop*size, end) - off
+			err = e.writeDirect(i, stop, p[:n], off)
+		} else {
+			n = min((i+1)*size, end) - off
+			err = e.writeDraft(i, p[:n], off)
+		}
+		if err != nil {
+			return err
+		}
+		p, off = p[n:], off+n
+	}
+	e.changed()
+	return nil
+}
+
+// seal is the second stage: the draft becomes a version, with its write ids, its
+// header and each cloud's acc. It returns nil where there is nothing to seal.
+// With durable, direct writes that no cloud has synced are to go into the log
+// where they are few. The caller holds File.mu.
+func (f *File) seal(durable bool) (*Commit, error) {
+	durable = durable && f.fewUnsynced()
+	if f.orphan || !f.unsealed() && !durable {
+		return nil, nil
+	}
+	c := &Commit{f: f, from: f.copies.Stored, layer: &f.layers.Draft, unsynced: durable}
+	c.indices = c.layer.Indices(f.s.Layout.Records(f.length))
+	ids, last, err := f.s.Draw(len(c.indices)+1, f.sealed.Head.Version.Highest())
+	if err != nil {
+		return nil, err
+	}
+	accs := slices.Clone(f.accs)
+	for n, i := range c.indices {
+		ch := c.layer.Chunks[i]
+		if ch.ID = ids[n]; ch.Data != nil {
+			f.copies.Terms(accs, i, ids[n:n+1], nil)
+		}
+	}
+	c.to = journal.Sealed{Head: f.nextHead(last), Accs: accs}
+	return c, nil
+}
+
+// log is the third stage: the log is told of the version, which is the file's
+// sealed one from then on. One sync of the log serves all versions of a round
+// (Store.commit). The caller holds File.mu.
+func (f *File) log(c *Commit) error {
+	if err := c.appendEntry(); err != nil {
+		return err
+	}
+	if c.unsynced {
+		f.unsynced = nil
+	}
+	f.charge(-f.layers.Sealed.Merge(c.layer, f.s.Layout.Records(c.to.Head.Length)))
+	f.sealed, f.accs = c.to, slices.Clone(c.to.Accs)
+	f.covered = max(f.covered, f.s.Layout.Records(c.to.Head.Length))
+	f.attrs, f.since = false, time.Time{}
+	return nil
+}
+
+// apply is the fourth stage: sealed versions go to cloud after cloud. Every
+// file's commit lock is held. It returns the errors that no other cloud made
+// good; files that can be committed are, whatever becomes of the others.
+func (s *Store) apply(commits []*Commit) error {
+	for _, c := range commits {
+		c.results = make([]error, s.Clouds.N())
+	}
+	tried := s.Clouds.Ups()
+	for _, cl := range tried {
+		s.applyTo(cl, commits)
+	}
+	var errs []error
+	for _, c := range commits {
+		made, err := c.conclude(tried)
+		c.done(made)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// done is the fifth stage: the version is the stored one. Where it was not made
+// it goes on being applied, at the next commit. The caller holds File.commit.
+func (c *Commit) done(made bool) {
+	f := c.f
+	f.lock()
+	defer f.unlock()
+	f.copies.Targets()
+	if !made {
+		return
+	}
+	f.s.commits.committed(c)
+	f.charge(-c.layer.Memory())
+	*c.layer, f.copies.Stored = layer.New(), c.to
+	f.promised = f.promised && f.underway()
+	floor := f.copies.Floor()
+	f.covered = max(floor, f.s.Layout.Records(f.sealed.Head.Length))
+	f.layers.Direct.CutBelow(floor)
+	if c.replaces {
+		f.beside = nil
+	}
+	f.copies.Changing = f.replacing()
+}
+
+// retire is the sixth stage: everything that is in the clouds becomes durable
+// there, and the log lets go of the entries that led to it.
+func (s *Store) retire() error {
+	if err := s.Clouds.MarkDropped(); err != nil {
+		return err
+	}
+	s.names.RLock()
+	low := s.commits.low()
+	s.names.RUnlock()
+	s.recordChecked()
+	if err := s.log.Sync(); err != nil || low <= s.durable.Load() {
+		return err
+	}
+	ledger := s.commits.takeLedger()
+	if err := s.Clouds.Sync(); err != nil {
+		return err
+	}
+	if len(ledger) > 0 {
+		if err := s.state.RecordCommitted(ledger); err != nil {
+			s.Logger.Warn("the ledger cannot be written", "error", err)
+		}
+	}
+	s.durable.Store(low)
+	if err := s.log.Retire(s.kept(low)); err != nil {
+		return err
+	}
+	// What is retired must not come back by a power cut: the names may go on
+	// without it before the log is synced again.
+	return s.log.Sync()
+}
+
+// nextHead is the header of the next version.
+func (f *File) nextHead(counter uint64) cipher.Header {
+	h := f.sealed.Head
+	h.CommitID = Random16()
+	h.Flags = f.flags &^ cipher.Dirty
+	h.Mode, h.UID, h.GID, h.Length = f.mode, f.uid, f.gid, f.length
+	h.MtimeSec, h.MtimeNsec = f.mtime.Unix(), uint32(f.mtime.Nanosecond())
+	h.Version = h.Version.With(f.s.state.Writer(), counter)
+	return h
+}
+
+// take is what a commit brings to the clouds: the sealed layer, over what an
+// earlier commit may have left. It returns nil if the clouds have the version
+// already. The caller holds File.commit.
+func (f *File) take() *Commit {
+	f.lock()
+	defer f.unlock()
+	if f.orphan || !f.underway() {
+		return nil
+	}
+	f.charge(-f.layers.Applying.Merge(&f.layers.Sealed, layer.Uncut))
+	c := &Commit{f: f, from: f.copies.Stored, to: f.sealed, layer: &f.layers.Applying, replaces: f.replacing()}
+	c.risky = !f.isNew() || f.promised
+	c.changes = !c.layer.Empty() || c.from.Head.Length != c.to.Head.Length || c.replaces
+	f.copies.Changing = f.replacing() || !c.layer.Empty()
+	return c
+}
+
+// commit seals files and brings them to every cloud. Their commit locks are
+// held.
+func (s *Store) commit(files []*File) error {
+	var errs []error
+	var commits []*Commit
+	durable := false
+	for _, f := range files {
+		if err := f.sealForClouds(); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if c := f.take(); c != nil {
+			commits = append(commits, c)
+			durable = durable || c.risky && c.changes
+		}
+	}
+	if len(commits) == 0 {
+		return errors.Join(errs...)
+	}
+	if durable {
+		if err := s.log.Sync(); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+	}
+	return errors.Join(append(errs, s.apply(commits))...)
+}

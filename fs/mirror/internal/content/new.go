@@ -1,0 +1,94 @@
+package content
+
+import (
+	"errors"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+)
+
+// New is a new file's open file, held once, without any version. Nobody else
+// may see the object before Made, and no commit of the file begins before Begun.
+func (o *Object) New(s *Store, at Place, mode uint32, owner Owner) *File {
+	o.s, o.Place = s, at
+	f := s.newFile(o)
+	now := s.clock()
+	f.mode, f.uid, f.gid, f.mtime = mode, owner.UID, owner.GID, now
+	f.ctime, f.attrs, f.since = now, true, now
+	f.sealed.Head = cipher.Header{Type: cipher.TypeFile, FileID: Random16()}
+	for _, cl := range s.Clouds.Ups() {
+		f.copies.List[cl.Index] = copies.New(cl, Random16())
+	}
+	f.commit.TryLock() // out of order, but nobody else can hold it yet
+	return f
+}
+
+// NoteCreate tells the log of the new file, and returns the entry's number.
+func (f *File) NoteCreate(path string) (seq uint64, err error) {
+	f.lock()
+	defer f.unlock()
+	e := &journal.Entry{
+		Op: journal.OpCreate, Path: []byte(path), File: &f.sealed.Head.FileID,
+		Attrs: Attrs(f.mode, Owner{f.uid, f.gid}, f.mtime), Salts: f.copies.Salts(),
+	}
+	err = f.append(e)
+	return f.o.lastEntry.Load(), err
+}
+
+// Create makes the new file's backing file in one cloud.
+func (f *File) Create(cl *clouds.Cloud, path string) error {
+	c := f.copies.List[cl.Index]
+	if err := c.Make(path, cipher.BackingMode(f.mode, false), f.sealed.Head.FileID); err != nil {
+		return err
+	}
+	info, err := c.File.Stat()
+	if err == nil && f.s.Owners && (info.UID != f.uid || info.GID != f.gid) {
+		err = c.File.Chown(int(f.uid), int(f.gid))
+		info.UID, info.GID = f.uid, f.gid
+	}
+	if err != nil {
+		return errors.Join(err, c.Unmake(path))
+	}
+	c.Made = &info
+	return nil
+}
+
+// Uncreate takes Create back.
+func (f *File) Uncreate(cl *clouds.Cloud, path string) error {
+	return f.copies.List[cl.Index].Unmake(path)
+}
+
+// Lack has a cloud go without the new file.
+func (f *File) Lack(cl *clouds.Cloud) { f.copies.List[cl.Index] = nil }
+
+// Made lets the new file be seen. It returns its inode in each cloud, and which
+// one is read.
+func (f *File) Made() (backing []uint64, source int) {
+	backing = make([]uint64, len(f.copies.List))
+	source = -1
+	for k, c := range f.copies.List {
+		if c == nil || c.File == nil || c.Made == nil {
+			continue
+		}
+		if backing[k] = c.Made.Ino; source < 0 {
+			source = k
+		}
+	}
+	f.copies.Source = max(source, 0)
+	f.o.open.Store(f)
+	return backing, f.copies.Source
+}
+
+// Begun lets commits of the new file begin.
+func (f *File) Begun() { f.commit.Unlock() }
+
+// Drop forgets a file that was made in no cloud.
+func (f *File) Drop() {
+	f.s.commits.untrack(f)
+	f.lock()
+	defer f.unlock()
+	f.orphan, f.ref = true, 0
+	f.copies.Close()
+}

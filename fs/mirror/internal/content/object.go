@@ -1,0 +1,242 @@
+package content
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// Dir is where a directory is now. Its methods are called with Mirror.names
+// held.
+type Dir interface {
+	Path(k int) (path string, ok bool) // in a cloud; not ok without a name
+	Parent() (dir Dir, ok bool)        // not ok for the root, and without a name
+}
+
+// Place is where a file is now: all that is known here of names. Those that tell
+// a path are called with Mirror.names held.
+type Place interface {
+	Dir
+	Ino() uint64
+	Kind() uint32                  // S_IFMT bits
+	Plain() (path string, ok bool) // from the root, for the log
+	Search()                       // looks for a name of a file that has none that is known
+
+	Known(h *cipher.Header)                      // its header was read or sealed
+	Shows(k int, info cloud.Info)                // what a cloud shows of it when it is closed
+	Length(k int, info cloud.Info, length int64) // its length is not what its size there tells
+	Replaced(k int, ino uint64)                  // it is in another backing file now
+
+	Ref()
+	Forget()
+}
+
+// Object is a regular or special file, open or not: what is remembered of its
+// content while nobody has it open, and where its open file is found.
+type Object struct {
+	Place
+	s *Store
+
+	opening lock.Mutex[lock.Opening]
+	open    atomic.Pointer[File]
+	version cipher.ID   // the commit id when it was last open, zero before; guarded by opening
+	stale   atomic.Bool // changed behind the mount: its names get another object
+
+	shown      atomic.Int64  // what stat showed while nobody had it open, plus 1; 0 nothing yet
+	lastEntry  atomic.Uint64 // of the log, about the content
+	unsyncedTo atomic.Uint64 // one more than the last entry when direct writes may not be durable; 0 when they are
+}
+
+// Init makes the object of a file that was found.
+func (o *Object) Init(s *Store, at Place) {
+	o.s, o.Place = s, at
+	o.unsyncedTo.Store(s.log.Next())
+}
+
+// Open returns the open file, without holding it, or nil.
+func (o *Object) Open() *File { return o.open.Load() }
+
+// Stale reports whether the file was changed behind the mount.
+func (o *Object) Stale() bool { return o.stale.Load() }
+
+// SetStale has nobody open the file again.
+func (o *Object) SetStale() { o.stale.Store(true) }
+
+// Showed notes the size that stat shows while nobody has the file open.
+func (o *Object) Showed(size int64) { o.shown.Store(size + 1) }
+
+// Opening reports whether somebody is opening the file.
+func (o *Object) Opening() bool {
+	if o.opening.TryLock() {
+		o.opening.Unlock()
+		return false
+	}
+	return true
+}
+
+// unsynced reports whether direct writes may not be durable anywhere.
+func (o *Object) unsynced() bool { return o.unsyncedTo.Load() > o.s.durable.Load() }
+
+// Acquire returns the open file, loading it if need be, and holds it.
+func (o *Object) Acquire() (*File, error) {
+	o.opening.Lock()
+	defer o.opening.Unlock()
+	if o.stale.Load() {
+		return nil, ErrStale
+	}
+	if f := o.open.Load(); f != nil {
+		if f.replacedBehind() {
+			o.stale.Store(true)
+			return nil, ErrStale
+		}
+		f.refs++
+		return f, nil
+	}
+	f, err := o.load()
+	if err != nil {
+		return nil, err
+	}
+	if err := o.s.refuse(f.ID()); err != nil {
+		f.copies.Close()
+		return nil, err
+	}
+	if !o.version.IsZero() && o.version != f.sealed.Head.CommitID || o.misled(f) {
+		o.stale.Store(true)
+		f.copies.Close()
+		return nil, ErrStale
+	}
+	o.version = f.sealed.Head.CommitID
+	o.Ref()
+	o.open.Store(f)
+	return f, nil
+}
+
+// load opens every cloud's copy and compares their headers.
+func (o *Object) load() (*File, error) {
+	s := o.s
+	s.names.RLock()
+	defer s.names.RUnlock()
+	if _, named := o.Parent(); !named {
+		return nil, ErrStale
+	}
+	f := s.newFile(o)
+	for k, cl := range s.Clouds.All() {
+		if cl.Dir != nil {
+			path, ok := o.Path(k)
+			f.copies.List[k] = s.Load(cl, path, ok, o.Kind())
+		}
+	}
+	best := f.copies.Compare()
+	if err := f.copies.Starved(); err != nil {
+		f.copies.Close()
+		return nil, fmt.Errorf("open: %w", err)
+	}
+	if best == nil {
+		err := f.copies.Unreadable("open")
+		f.copies.Close()
+		s.Logger.Error("a file cannot be opened", "file", o.Ino(), "error", err)
+		return nil, err
+	}
+	f.adopt(best)
+	o.Known(best)
+	if err := s.state.Observed(best.Version); err != nil {
+		return nil, fmt.Errorf("open: %w", err)
+	}
+	return f, nil
+}
+
+// misled reports whether stat showed another length than the header of the
+// file, which is being opened, and tells what to show from now on. A cache above
+// that holds on to a wrong length would read zeros, or less than there is.
+func (o *Object) misled(f *File) bool {
+	if shown := o.shown.Load(); shown == 0 || shown == f.length+1 {
+		return false
+	}
+	for k, c := range f.copies.List {
+		if c == nil || c.File == nil {
+			continue
+		}
+		if info, err := c.File.Stat(); err == nil {
+			o.Length(k, info, f.length)
+		}
+	}
+	return true
+}
+
+// replacedBehind reports whether a sync client put another file in the place
+// of one that is open here and has nothing on its way, or another version into
+// it.
+func (f *File) replacedBehind() bool {
+	f.s.names.RLock()
+	defer f.s.names.RUnlock()
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.orphan || f.replacing() || f.ref != 0 {
+		return false
+	}
+	c := f.copies.List[f.copies.Source]
+	path, ok := f.o.Path(f.copies.Source)
+	if !ok || !c.Serves() {
+		return false
+	}
+	there, err := c.On.Dir.Stat(path)
+	if err != nil {
+		return false
+	}
+	here, err := c.File.Stat()
+	return err == nil && here.Ino != there.Ino || errors.Is(f.copies.Refresh(c), replica.ErrArriving)
+}
+
+// Hold takes another reference; ok is false for a file that was closed.
+func (f *File) Hold() (ok bool) {
+	f.o.opening.Lock()
+	defer f.o.opening.Unlock()
+	if f.refs == 0 {
+		return false
+	}
+	f.refs++
+	return true
+}
+
+// Release gives the file back. The last holder closes it.
+func (f *File) Release() {
+	o := f.o
+	o.opening.Lock()
+	f.refs--
+	last := f.refs == 0
+	if last {
+		o.open.Store(nil)
+		f.mu.Lock()
+		o.version = f.sealed.Head.CommitID
+		o.Known(&f.sealed.Head)
+		o.Showed(f.length)
+		f.look()
+		if len(f.unsynced) > 0 {
+			o.unsyncedTo.Store(o.lastEntry.Load() + 1)
+		}
+		f.copies.Close()
+		f.s.memory.Add(-f.reserved)
+		f.unlock()
+	}
+	o.opening.Unlock()
+	if last {
+		o.Forget()
+	}
+}
+
+// look tells what the file that is about to be closed shows.
+func (f *File) look() {
+	k, info := -1, cloud.Info{}
+	if c := f.copies.List[f.copies.Source]; c.Serves() {
+		var err error
+		if info, err = c.File.Stat(); err == nil {
+			k = c.On.Index
+		}
+	}
+	f.o.Shows(k, info)
+}

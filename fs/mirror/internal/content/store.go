@@ -1,0 +1,205 @@
+package content
+
+import (
+	"crypto/rand"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/vault"
+)
+
+// Errors of the content of files. The others are those of packages clouds and
+// replica, and errors that wrap a backing filesystem's errno.
+var (
+	ErrInvalid     = errors.New("invalid argument")
+	ErrTooLarge    = errors.New("file too large")
+	ErrNoData      = errors.New("no data beyond this offset")
+	ErrUnsupported = clouds.ErrUnsupported
+	ErrStale       = replica.ErrStale
+)
+
+// State is what the vault's durable state knows of versions.
+type State interface {
+	Writer() uint32
+	Reserve(n int, above uint64) (first uint64, err error)
+	Observed(v cipher.Vector) error
+	RecordCommitted(entries []vault.Committed) error
+	WasChecked(c vault.Checked) bool
+	RecordChecked(entries []vault.Checked) error
+}
+
+// Config is what a store is made of.
+type Config struct {
+	Env      *copies.Env // its Ledger is made here
+	State    State
+	Log      *entries.Log
+	Names    *lock.RWMutex[lock.Names] // of who knows the places of files
+	Refuse   func(id cipher.ID) error  // why a file may not be opened; nil where it may
+	Clock    func() time.Time
+	FsyncAll bool // fsync waits for every cloud that is up
+}
+
+// Store is the open files of a mirror, and what brings their changes to the
+// clouds.
+type Store struct {
+	*copies.Env
+	state    State
+	log      *entries.Log
+	names    *lock.RWMutex[lock.Names]
+	refuse   func(id cipher.ID) error
+	clock    func() time.Time
+	fsyncAll bool
+
+	rounds  lock.Mutex[lock.Rounds]
+	memory  atomic.Int64  // bytes of changes that no cloud has yet
+	refs    atomic.Uint64 // the last one that names a file in the log
+	orders  atomic.Uint64
+	durable atomic.Uint64 // entries below it are in every cloud's stable storage
+	commits committer
+}
+
+// NewStore makes a store without files.
+func NewStore(cfg Config) *Store {
+	s := &Store{Env: cfg.Env, state: cfg.State, log: cfg.Log, names: cfg.Names, refuse: cfg.Refuse, clock: cfg.Clock, fsyncAll: cfg.FsyncAll}
+	s.commits.init(s)
+	s.Env.Ledger = &s.commits
+	return s
+}
+
+// Start begins the work in the background, and Stop ends it; either is called
+// once.
+func (s *Store) Start() { s.commits.start() }
+
+// Stop ends the work in the background.
+func (s *Store) Stop() { s.commits.stop() }
+
+// Draw draws n write ids whose counters exceed above, and returns the last
+// counter.
+func (s *Store) Draw(n int, above uint64) ([]cipher.WriteID, uint64, error) {
+	first, err := s.state.Reserve(n, above)
+	if err != nil {
+		return nil, 0, err
+	}
+	random := make([]byte, 6*n)
+	rand.Read(random)
+	ids := make([]cipher.WriteID, n)
+	writer := s.state.Writer()
+	for i := range ids {
+		ids[i] = cipher.NewWriteID(writer, first+uint64(i), [6]byte(random[6*i:]))
+	}
+	return ids, first + uint64(n) - 1, nil
+}
+
+// Random16 draws an id or a salt.
+func Random16() (b [16]byte) {
+	rand.Read(b[:])
+	return b
+}
+
+// Used says that a reference names a file in the log already.
+func (s *Store) Used(ref uint64) { s.refs.Store(max(s.refs.Load(), ref)) }
+
+// Pin keeps the log from an entry on, for what a replay could not finish.
+func (s *Store) Pin(seq uint64) { s.commits.pin = seq }
+
+// Pinned reports whether the log is kept.
+func (s *Store) Pinned() bool { return s.commits.pin > 0 }
+
+// Sync commits everything and makes it durable in every cloud that is up.
+func (s *Store) Sync() error { return errors.Join(s.Commit(), s.Retire()) }
+
+// Commit brings everything to every cloud that is up.
+func (s *Store) Commit() error { return s.round(s.commits.collect(func(*File) bool { return true })) }
+
+// CommitDue is one of the background's rounds: of the files whose time has come.
+func (s *Store) CommitDue() error { return s.round(s.commits.due()) }
+
+// Retire is what the background does to the log every few seconds.
+func (s *Store) Retire() error { return s.retire() }
+
+// round commits files that are held, and releases them. One fdatasync of the
+// log serves them all.
+func (s *Store) round(files []*File) error {
+	if len(files) == 0 {
+		return nil
+	}
+	s.rounds.Lock()
+	defer s.rounds.Unlock()
+	sortFiles(files)
+	for _, f := range files {
+		f.commit.Lock()
+	}
+	err := s.commit(files)
+	for _, f := range files {
+		f.letGo()
+		f.commit.Unlock()
+	}
+	for _, f := range files {
+		if err != nil && f.Bound() {
+			s.commits.again(f)
+		} else {
+			f.Release()
+		}
+	}
+	return err
+}
+
+// commitOne commits a file whose commit lock is held, and no other.
+func (f *File) commitOne() error {
+	err := f.s.commit([]*File{f})
+	f.letGo()
+	return err
+}
+
+// relieve commits everything when changes take more memory than they may.
+func (s *Store) relieve() error {
+	if s.memory.Load() <= maxMemory {
+		return nil
+	}
+	return s.round(s.commits.collect(func(f *File) bool {
+		f.mu.RLock()
+		defer f.mu.RUnlock()
+		return f.reserved > 0
+	}))
+}
+
+// recordChecked writes down what was found since the last time.
+func (s *Store) recordChecked() {
+	s.commits.mu.Lock()
+	found := s.commits.found
+	s.commits.found = nil
+	s.commits.mu.Unlock()
+	if len(found) == 0 {
+		return
+	}
+	if err := s.state.RecordChecked(found); err != nil {
+		s.Logger.Warn("the ledger cannot be written", "error", err)
+	}
+}
+
+// maxKept bounds the log, in bytes, that is kept for what a replay could not
+// finish.
+const maxKept = 128 << 20
+
+// kept is the first entry that must stay in the log when all below low is in
+// the clouds.
+func (s *Store) kept(low uint64) uint64 {
+	c := &s.commits
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pin > 0 && s.log.Size() > maxKept {
+		c.pin = 0
+		s.Logger.Error("the redo log has grown too long to be kept for a file that could not be finished")
+	}
+	if c.pin == 0 {
+		return low
+	}
+	return min(low, c.pin)
+}

@@ -1,0 +1,114 @@
+package content
+
+import (
+	"time"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// Takeover is the version under which a file goes on that replaces another one
+// by a rename: with that one's id, and newer than both. The file has nothing
+// that is not in the clouds, and is locked as one of Held.
+type Takeover struct {
+	f        *File
+	from, to journal.Sealed
+	hide     bool // size and mtime stay the same, so that the mtime must move
+}
+
+// PlanTakeover draws the version, and puts it into the rename's entry. same says
+// that the backing files of both show the same size and mtime.
+func (f *File) PlanTakeover(old *cipher.Header, same bool, e *journal.Entry) (*Takeover, error) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	version := f.sealed.Head.Version.Max(old.Version)
+	_, counter, err := f.s.Draw(1, version.Highest())
+	if err != nil {
+		return nil, err
+	}
+	t := &Takeover{f: f, from: f.sealed, to: f.sealed, hide: same}
+	t.to.Head.FileID, t.to.Head.CommitID = old.FileID, Random16()
+	t.to.Head.Version = version.With(f.s.state.Writer(), counter)
+	e.Commit = &journal.Commit{Base: journal.NewHead(&t.from), Head: journal.NewHead(&t.to)}
+	e.Salts = f.copies.Salts()
+	return t, nil
+}
+
+// Replaced is the header that a takeover of the file begins with.
+func (f *File) Replaced() (*cipher.Header, error) {
+	v := f.Sealed()
+	if !v.Committed() {
+		return nil, replica.ErrArriving
+	}
+	return &v.Head, nil
+}
+
+// In writes the version's header in one cloud.
+func (t *Takeover) In(cl *clouds.Cloud) error {
+	f := t.f
+	f.mu.RLock()
+	c := f.copies.List[cl.Index]
+	writes := c.Writes()
+	f.mu.RUnlock()
+	if !writes {
+		return nil // it has another version, under its own identity
+	}
+	if err := f.writeVersion(c, &t.to); err != nil {
+		return err
+	}
+	mtime := time.Unix(t.to.Head.MtimeSec, int64(t.to.Head.MtimeNsec))
+	if t.hide {
+		mtime = f.s.clock()
+		if err := c.File.Chmod(cipher.BackingMode(t.to.Head.Mode, true)); err != nil {
+			return err
+		}
+	}
+	return c.File.Chtimes(cloud.Times{Mtime: &mtime})
+}
+
+// BackIn undoes In where the rename then failed, with what the backing file
+// showed before.
+func (t *Takeover) BackIn(cl *clouds.Cloud, was cloud.Info) error {
+	if t == nil {
+		return nil
+	}
+	c := t.f.copies.List[cl.Index]
+	if c == nil || c.Head == nil || c.Head.CommitID != t.to.Head.CommitID {
+		return nil
+	}
+	if err := t.f.writeVersion(c, &t.from); err != nil {
+		return err
+	}
+	if err := c.File.Chmod(was.Mode); err != nil {
+		return err
+	}
+	return c.File.Chtimes(cloud.Times{Mtime: &was.Mtime})
+}
+
+// Undo gives the file an identity of its own again after a rename that failed
+// everywhere. Resume is called with no lock held, then.
+func (t *Takeover) Undo() {
+	f := t.f
+	f.lock()
+	defer f.unlock()
+	f.sealed.Head.Version = t.to.Head.Version
+	f.sealed.Head.FileID = Random16()
+	f.o.Known(&f.sealed.Head)
+	f.copies.Stored = f.sealed
+	f.changed()
+}
+
+// Resume hands the file to the next round.
+func (t *Takeover) Resume() { t.f.s.commits.enqueue(t.f) }
+
+// Done makes the version the file's.
+func (t *Takeover) Done() {
+	f := t.f
+	f.lock()
+	f.sealed, f.copies.Stored = t.to, t.to
+	f.unlock()
+	f.o.Known(&t.to.Head)
+}

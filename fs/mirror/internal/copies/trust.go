@@ -1,0 +1,121 @@
+package copies
+
+import (
+	"fmt"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// Refresh notices that somebody else wrote to a copy: what was believed of it
+// is forgotten, and a header of another version takes it out.
+func (s *Set) Refresh(c *Copy) error {
+	info, err := c.File.Stat()
+	if err != nil {
+		return err
+	}
+	s.trust.Lock()
+	defer s.trust.Unlock()
+	if c.ours || info.Ctime.Equal(c.ctime) {
+		c.ctime, c.ours = info.Ctime, false
+		return nil
+	}
+	if s.Stored.Committed() {
+		h, keys, err := c.On.ReadHeader(c.File)
+		if err != nil {
+			return err
+		}
+		keys.Wipe()
+		if h.CommitID != c.Head.CommitID || h.Flags&cipher.Dirty != c.Head.Flags&cipher.Dirty {
+			return replica.ErrArriving
+		}
+	}
+	c.ctime, c.marks, c.whole, c.tally = info.Ctime, nil, unknown, tally{}
+	return nil
+}
+
+// Touched notes that this mount wrote to a copy, and which chunks.
+func (s *Set) Touched(c *Copy, lo, hi int64) {
+	s.trust.Lock()
+	c.ours = true
+	c.marks.Add(lo, hi)
+	s.trust.Unlock()
+}
+
+// believe holds the verified records of a run against the version: a provider
+// can put back a record of an earlier version, which verifies, or zero one in
+// a sparse file. What fails becomes RecordDamaged.
+func (s *Set) believe(c *Copy, r *replica.Run, raw []byte) error {
+	s.trust.Lock()
+	defer s.trust.Unlock()
+	if c.marks.Covers(r.First, r.Stop()) {
+		return nil
+	}
+	s.tallyRun(c, r)
+	if s.Stored.Head.Length <= wholeCheck {
+		s.checkWhole(c)
+	}
+	if c.whole == agrees {
+		c.marks.Add(0, s.Floor())
+		return nil
+	}
+	peer := s.peer(c)
+	if c.whole == unknown && peer == nil && !c.checking && s.Stored.Committed() {
+		c.checking = true
+		s.Owner.CheckLater(c)
+	}
+	equal := s.compareRun(peer, r, raw)
+	var reason error
+	for i := range r.States {
+		at := r.First + int64(i)
+		if r.States[i] == cipher.RecordDamaged || c.marks.Has(at) {
+			continue
+		}
+		if c.whole == unknown && !equal[i] && (peer != nil || r.States[i] == cipher.RecordHole) {
+			s.checkWhole(c)
+		}
+		switch {
+		case c.whole == agrees, equal[i], peer == nil && c.whole == unknown,
+			peer == nil && c.whole == partial && r.States[i] != cipher.RecordHole:
+			if peer != nil {
+				c.marks.Add(at, at+1)
+			}
+		default:
+			r.States[i] = cipher.RecordDamaged
+			reason = fmt.Errorf("%w: of another version than the header", replica.ErrDamaged)
+		}
+	}
+	return reason
+}
+
+// peer is another copy of the same version, or nil.
+func (s *Set) peer(c *Copy) *Copy {
+	for _, o := range s.List {
+		if o != c && o.Serves() {
+			return o
+		}
+	}
+	return nil
+}
+
+// compareRun reports for each record of a run whether the peer has the same
+// write id there, or the same hole.
+func (s *Set) compareRun(peer *Copy, r *replica.Run, raw []byte) []bool {
+	equal := make([]bool, len(r.IDs))
+	if peer == nil {
+		return equal
+	}
+	theirs := s.Buffer(len(raw))
+	defer s.Recycle(theirs)
+	n, _ := peer.File.ReadAt(theirs, s.Layout.RecordOffset(r.First))
+	clear(theirs[n:])
+	ids := make([]cipher.WriteID, len(r.IDs))
+	last := len(raw) - (len(ids)-1)*int(s.Layout.ChunkSize()+cipher.RecordOverhead)
+	if err := peer.Keys.PeekIDs(ids, theirs, last); err != nil {
+		return equal
+	}
+	for i := range ids {
+		equal[i] = ids[i] == r.IDs[i]
+	}
+	return equal
+}

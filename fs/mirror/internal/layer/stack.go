@@ -1,0 +1,61 @@
+package layer
+
+import "github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+
+// Stack is all changes of one file that the clouds do not have, the latest
+// first. A chunk's content is in the first layer that has it, else in the
+// clouds.
+type Stack struct {
+	Draft    Layer         // in no version yet
+	Sealed   Layer         // in a version that the log holds
+	Applying Layer         // in a version that is being written to the clouds
+	Direct   journal.Spans // chunks in no version of the clouds whose records were written straight to them
+}
+
+// NewStack is a stack without changes.
+func NewStack() Stack { return Stack{Draft: New(), Sealed: New(), Applying: New()} }
+
+// Where says where a chunk's content is.
+type Where int
+
+// In a layer, in none since nothing was written there, or in the clouds.
+const (
+	InLayer Where = iota
+	InHole
+	OnClouds
+)
+
+// Find returns where chunk i's content is. A layer that was cut hides what is
+// below it from the cut on; chunks below floor are in the version of the clouds.
+func (s *Stack) Find(i, floor int64) (*Chunk, Where) {
+	if c, ok := s.Draft.Chunks[i]; ok {
+		return c, InLayer
+	}
+	if s.Direct.Has(i) {
+		return nil, OnClouds
+	}
+	for _, l := range [...]*Layer{&s.Draft, &s.Sealed, &s.Applying} {
+		if c, ok := l.Chunks[i]; ok {
+			return c, InLayer
+		}
+		if i >= l.Cut {
+			return nil, InHole
+		}
+	}
+	if i >= floor {
+		return nil, InHole
+	}
+	return nil, OnClouds
+}
+
+// Cut reports whether the file shrank in any layer.
+func (s *Stack) Cut() bool {
+	return s.Draft.Cut != Uncut || s.Sealed.Cut != Uncut || s.Applying.Cut != Uncut
+}
+
+// Idle reports whether no version is on its way in memory: nothing is in a layer
+// below the draft.
+func (s *Stack) Idle() bool { return s.Sealed.Empty() && s.Applying.Empty() }
+
+// Memory is the bytes that the layers hold.
+func (s *Stack) Memory() int64 { return s.Draft.Memory() + s.Sealed.Memory() + s.Applying.Memory() }

@@ -1,0 +1,44 @@
+package mirror
+
+import (
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
+)
+
+// place is a node as package content knows it: where a file is now.
+type place struct{ *Node }
+
+func (p place) Path(k int) (string, bool) { return p.path(k) }
+func (p place) Plain() (string, bool)     { return p.plainPath() }
+func (p place) Search()                   { p.m.findName(p.Node) }
+func (p place) Known(h *cipher.Header)    { p.setFileID(h) }
+
+func (p place) Parent() (content.Dir, bool) {
+	p.m.tree.Lock()
+	defer p.m.tree.Unlock()
+	if len(p.links) == 0 {
+		return nil, false
+	}
+	return place{p.links[0].parent}, true
+}
+
+func (p place) Shows(k int, info cloud.Info) {
+	p.m.tree.Lock()
+	defer p.m.tree.Unlock()
+	p.seen = sight{k >= 0, k, info.Size, info.Mtime}
+}
+
+func (p place) Length(k int, info cloud.Info, plain int64) {
+	p.m.tree.Lock()
+	defer p.m.tree.Unlock()
+	p.m.nodes.lengths[backingKey{k, info.Ino}] = length{info.Size, info.Mtime, plain}
+}
+
+func (p place) Replaced(k int, ino uint64) {
+	p.m.tree.Lock()
+	defer p.m.tree.Unlock()
+	backing := append([]uint64(nil), p.backing...)
+	backing[k] = ino
+	p.m.register(p.Node, backing)
+}
