@@ -230,11 +230,8 @@ func TestFlippedBitsInEachPage(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for page := range len(s.file) / pageSize {
 		offsets := []int{0, 8, 9, 10, 11, 12, 15}
-		for range 6 {
-			offsets = append(offsets, pageHeader+rng.IntN(elementLen*20))
-		}
-		for range 6 {
-			offsets = append(offsets, rng.IntN(pageSize))
+		for range flips {
+			offsets = append(offsets, pageHeader+rng.IntN(elementLen*20), rng.IntN(pageSize))
 		}
 		for _, at := range offsets {
 			at += page * pageSize

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -49,7 +50,7 @@ type Config struct {
 	// Lost is told, in one line, whenever a database is set aside; nil for nobody. It must not call the Index.
 	Lost func(what string)
 
-	bare bool // without a reserve
+	reserve int64 // bytes to keep free; 0: enough, below: none
 }
 
 // An Index is one open index. It is safe for concurrent use; its locks are on the package's list.
@@ -87,7 +88,7 @@ func Open(c Config) (*Index, error) {
 	if ix.lost == nil {
 		ix.lost = func(string) {}
 	}
-	ix.reserve = reserve.Reserve{Path: c.Path + ".reserve", None: c.bare}
+	ix.reserve = reserve.Reserve{Path: c.Path + ".reserve", Size: max(0, cmp.Or(c.reserve, reserve.Enough))}
 	err := ix.open()
 	var damage *damageError
 	if errors.As(err, &damage) {

@@ -58,26 +58,27 @@ func TestFullDisk(t *testing.T) {
 	must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 	b := newBench(t)
 	dir := t.TempDir()
-	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=128m"))
+	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprint("size=", 4*room)))
 	defer unix.Unmount(dir, unix.MNT_DETACH)
 	must(t, b.Close())
-	b.conf.Path, b.conf.bare = filepath.Join(dir, "index"), false
+	b.conf.Path, b.conf.reserve = filepath.Join(dir, "index"), room
 	b.open()
 	must(t, b.Apply(rowsFrom(0, 1000)))
 
 	held := func(want bool) {
 		t.Helper()
 		info, err := os.Stat(b.conf.Path + ".reserve")
-		if got := err == nil && info.Size() == reserve.Size; got != want {
+		if got := err == nil && info.Size() == room; got != want {
 			t.Errorf("the reserve is held: %v (%v)", got, err)
 		}
 	}
 	held(true)
 	filler := filepath.Join(dir, "filler")
 	fill(t, filler)
+	const batch = room * 5000 / reserve.Enough
 	next := 1000
-	for err := error(nil); err == nil; next += 5000 {
-		if err = b.Apply(rowsFrom(next, 5000)); errors.Is(err, syscall.ENOSPC) {
+	for err := error(nil); err == nil; next += batch {
+		if err = b.Apply(rowsFrom(next, batch)); errors.Is(err, syscall.ENOSPC) {
 			break // the reserve is used up
 		}
 		must(t, err)
@@ -87,7 +88,7 @@ func TestFullDisk(t *testing.T) {
 			must(t, os.Truncate(filler+"2", 0))
 		}
 	}
-	if next < 11000 {
+	if next < 1000+2*batch {
 		t.Errorf("the reserve was enough for %d rows", next-1000)
 	}
 	for n := range next {
@@ -97,7 +98,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	equal(t, "a file that found no room", b.known(at1(Root, fmt.Sprint("file ", next))), Known{})
 	must(t, os.Remove(filler))
-	must(t, b.Apply(rowsFrom(next, 5000)))
+	must(t, b.Apply(rowsFrom(next, batch)))
 	held(true)
 	must(t, b.Check(t.Context()))
 	b.reopen()
@@ -128,16 +129,16 @@ func TestNoRoomForTheReserve(t *testing.T) {
 	must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 	b := newBench(t)
 	dir := t.TempDir()
-	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"))
+	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=6m"))
 	defer unix.Unmount(dir, unix.MNT_DETACH)
 	must(t, b.Close())
-	b.conf.Path, b.conf.bare = filepath.Join(dir, "index"), false
+	b.conf.Path, b.conf.reserve = filepath.Join(dir, "index"), 0
 	b.open()
 	must(t, b.Apply(rowsFrom(0, 1000)))
 	if _, err := os.Stat(b.conf.Path + ".reserve"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the reserve: %v", err)
 	}
-	if err := b.Apply(rowsFrom(0, 40000)); !errors.Is(err, syscall.ENOSPC) {
+	if err := b.Apply(rowsFrom(0, 24000)); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("more than there is room for: %v", err)
 	}
 	equal(t, "a file", b.known(at1(Root, "file 7")).Kind, IsFile)
