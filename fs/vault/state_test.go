@@ -24,7 +24,19 @@ func testKeys(v *Vault) *Keys {
 // stateVault is a vault without keys or clouds, on a given disk.
 func stateVault(t testing.TB, d disk) *Vault {
 	t.Helper()
-	return &Vault{Dir: t.TempDir(), ID: cipher.ID{1, 2, 3}, sys: testSystem(d)}
+	return &Vault{Dir: fastDir(t), ID: cipher.ID{1, 2, 3}, sys: testSystem(d)}
+}
+
+// fastDir is a directory of the test's, where there is one in memory, there: some tests sync thousands of times, and what a
+// power cut takes is the double's to say.
+func fastDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "vault")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { check(t, os.RemoveAll(dir)) })
+	return dir
 }
 
 func openState(t testing.TB, v *Vault) *State {
