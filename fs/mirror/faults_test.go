@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
 )
 
@@ -79,6 +80,7 @@ var faultKinds = []faultKind{
 	{name: "a cloud fails", draw: drawIn(oneCloud, cloudFails), blamed: true},
 	{name: "a cloud cannot be read", draw: drawReads, blamed: true},
 	{name: "a cloud is full", draw: drawIn(oneCloud, cloudIsFull), blamed: true},
+	{name: "a cloud gives no answer", draw: drawNoAnswer, blamed: true},
 	{name: "the process is at its limits", draw: drawIn(oneCloud, ownLimits), mayFail: true},
 	{name: "all clouds fail", draw: drawIn(allClouds, cloudFails), mayFail: true},
 	{name: "all clouds are full", draw: drawIn(allClouds, cloudIsFull), mayFail: true},
@@ -120,6 +122,16 @@ func drawReads(rng *rand.Rand, tl tale) fault {
 	f := drawIn(oneCloud, cloudFails)(rng, tl)
 	f.rules[0].Op = pick(rng, "open", "readat", "stat", "readdir", "")
 	return f
+}
+
+// drawNoAnswer lets one cloud stop to answer: what it was asked last may be done,
+// and all that comes later fails at once.
+func drawNoAnswer(rng *rand.Rand, tl tale) fault {
+	at := 1 + rng.IntN(6)
+	return fault{step: rng.IntN(len(tl.steps)), where: oneCloud(rng, tl), rules: []cloudtest.Rule{
+		{Op: "change", From: at, To: at, Err: cloud.ErrNoAnswer, Late: rng.IntN(2) == 0},
+		{Op: "change", From: at + 1, Err: cloud.ErrNoAnswer},
+	}}
 }
 
 func drawLack(rng *rand.Rand, tl tale) fault {

@@ -42,6 +42,10 @@ type Rule struct {
 	// says that answers now this, now that, and shows no change by it.
 	Instead cloud.Dir
 
+	// Late lets an operation that changes something be done before it fails: its
+	// answer came too late.
+	Late bool
+
 	// Short is how many bytes a WriteAt that fails has written first, and how
 	// many a ReadAt that fails has read.
 	Short int
@@ -60,6 +64,9 @@ func (r Rule) String() string {
 	}
 	if r.Instead != nil {
 		s += " reads something else"
+	}
+	if r.Late {
+		s += " when it is done"
 	}
 	if r.Err != nil {
 		s += fmt.Sprintf(" → %v", r.Err)

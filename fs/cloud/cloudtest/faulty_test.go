@@ -160,6 +160,28 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
+// What is late is done, and its error says nothing of that.
+func TestFaultyLate(t *testing.T) {
+	mem := NewMem()
+	f := NewFaulty(mem, Rule{Op: "change", Err: cloud.ErrNoAnswer, Late: true})
+	late := func(what string, err error) {
+		t.Helper()
+		if !errors.Is(err, cloud.ErrNoAnswer) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	_, err := f.Create("f", 0o644)
+	late("create", err)
+	late("mkdir", f.Mkdir("d", 0o755))
+	file := open(t, f, "f")
+	n, err := file.WriteAt([]byte("content"), 0)
+	late("write", err)
+	equal(t, "bytes written, as far as is known", n, 0)
+	equal(t, "what is there", names(t, mem, ""), "d f")
+	equal(t, "what is in it", read(t, mem, "f"), "content")
+	equal(t, "printed", strings.HasPrefix(f.String(), "change(*) when it is done → no answer"), true)
+}
+
 func TestFaultyStall(t *testing.T) {
 	stall := NewStall()
 	f := NewFaulty(NewMem(), Rule{Op: "mkdir", Glob: "slow", To: 1, Stall: stall})

@@ -25,19 +25,24 @@ func (f *Faulty) open(op, path string, fn func() (cloud.File, error)) (cloud.Fil
 
 // try does fn, or what the rules say instead.
 func try[T any](f *Rules, op string, fn func() (T, error), paths ...string) (T, error) {
-	if err := f.Fail(op, paths...); err != nil {
-		var none T
-		return none, err
+	late, fault := f.verdict(op, paths)
+	if fault == nil {
+		return fn()
 	}
-	return fn()
+	if late {
+		value, err := fn()
+		if file, ok := any(value).(cloud.File); ok && err == nil {
+			_ = file.Close()
+		}
+	}
+	var none T
+	return none, fault
 }
 
 // do is try for operations without a result.
 func (f *Rules) do(op string, fn func() error, paths ...string) error {
-	if err := f.Fail(op, paths...); err != nil {
-		return err
-	}
-	return fn()
+	_, err := try(f, op, func() (struct{}, error) { return struct{}{}, fn() }, paths...)
+	return err
 }
 
 func (f *Faulty) Mkdir(path string, perm uint32) error {
@@ -153,9 +158,14 @@ func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {
 	if r == nil {
 		return f.file.WriteAt(p, off)
 	}
+	fault := &fs.PathError{Op: "writeat", Path: f.path, Err: r.Err}
+	if r.Late {
+		_, _ = f.file.WriteAt(p, off)
+		return 0, fault
+	}
 	n, err := f.file.WriteAt(p[:min(r.Short, len(p))], off)
 	if err == nil {
-		err = &fs.PathError{Op: "writeat", Path: f.path, Err: r.Err}
+		err = fault
 	}
 	return n, err
 }

@@ -112,10 +112,16 @@ func (f *Rules) fault(op string, paths ...string) *Rule {
 
 // Fail gives the error that the rules have for an operation, or nil.
 func (f *Rules) Fail(op string, paths ...string) error {
+	_, err := f.verdict(op, paths)
+	return err
+}
+
+// verdict is Fail, and says whether the operation is done all the same.
+func (f *Rules) verdict(op string, paths []string) (late bool, err error) {
 	if r := f.fault(op, paths...); r != nil {
-		return &fs.PathError{Op: op, Path: strings.Join(paths, " → "), Err: r.Err}
+		return r.Late, &fs.PathError{Op: op, Path: strings.Join(paths, " → "), Err: r.Err}
 	}
-	return nil
+	return false, nil
 }
 
 func (f *Rules) end() {
