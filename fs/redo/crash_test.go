@@ -120,7 +120,7 @@ func (h *history) has(from, to uint64) bool {
 // TestCrashAtEveryOperation runs a few generations of one log. Each is cut short at some operation, by a kill or a power
 // cut; every operation of the first generation has its turn.
 func TestCrashAtEveryOperation(t *testing.T) {
-	for seed := range uint64(16) {
+	for seed := range uint64(crashSeeds) {
 		for _, power := range []bool{false, true} {
 			for op := 1; crashOnce(t, seed, op, power); op++ {
 			}

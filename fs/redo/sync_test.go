@@ -37,7 +37,7 @@ func TestFailedSyncIsMadeGood(t *testing.T) {
 		appendAll(t, l, "c")
 		d.failing(what, 1)
 		must(t, l.Sync())
-		for seed := range uint64(20) {
+		for seed := range uint64(cutSeeds) {
 			got := replayed(t, open(t, d.powerCut(newRand(seed))))
 			expect(t, short(got), "1:a", "2:b", "3:large", "4:c")
 		}
