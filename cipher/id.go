@@ -69,6 +69,29 @@ func NewWriteID(writer uint32, counter uint64, random [6]byte) WriteID {
 	return id
 }
 
+// NewWriteIDs draws the ids of n writes in a row, whose counters begin with
+// first.
+func NewWriteIDs(writer uint32, first uint64, n int) []WriteID {
+	random := make([]byte, 6*n)
+	rand.Read(random)
+	ids := make([]WriteID, n)
+	for i := range ids {
+		ids[i] = NewWriteID(writer, first+uint64(i), [6]byte(random[6*i:]))
+	}
+	return ids
+}
+
+// NewWriter draws what names one machine in the versions of one vault. It is
+// never 0.
+func NewWriter() (writer uint32) {
+	for writer == 0 {
+		var random [4]byte
+		rand.Read(random[:])
+		writer = binary.BigEndian.Uint32(random[:])
+	}
+	return writer
+}
+
 // Writer returns the machine that wrote the chunk.
 func (id WriteID) Writer() uint32 { return binary.BigEndian.Uint32(id[:4]) }
 

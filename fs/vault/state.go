@@ -1,9 +1,7 @@
 package vault
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -161,9 +159,7 @@ func (v *Vault) statePlace() (string, error) {
 func (s *State) drawWriter(place string) error {
 	next := writerRecord{Reserved: s.writer.Reserved, Place: place}
 	for next.Writer == 0 || next.Writer == s.writer.Writer {
-		var random [4]byte
-		rand.Read(random[:])
-		next.Writer = binary.BigEndian.Uint32(random[:])
+		next.Writer = cipher.NewWriter()
 	}
 	return s.storeWriter(next)
 }
