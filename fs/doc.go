@@ -16,6 +16,12 @@
 //	fs/mirror/internal/repair
 //	           replay: what the log says should be, against what each cloud
 //	           shows, and the steps between them
+//	fs/mirror/internal/heal
+//	           makes every cloud what it should be, whole or name by name
+//	fs/mirror/internal/compare
+//	           the trees of all clouds side by side: what differs, what is bad
+//	fs/mirror/internal/judge
+//	           what should be at a name; pure
 //	fs/mirror/internal/replica
 //	           one cloud: its names, one backing file, its records
 //	fs/mirror/internal/journal
