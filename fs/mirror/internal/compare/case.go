@@ -19,6 +19,9 @@ type Case struct {
 	Known   judge.Known
 	Sights  []*Sight // by cloud
 	Verdict judge.Verdict
+	// Spare, by cloud: it owes the name, and what it shows there is in place where
+	// it belongs, in that cloud. So it was moved, and the rest of that is due.
+	Spare []bool
 
 	Content  *Content // of what is wanted here; nil where it is sound, or was not read
 	Members  []Member // the copies that Content is about
@@ -75,7 +78,7 @@ func (c *Comparison) judge(do func(*Case) error) error {
 
 // Quiet reports whether nothing is to be done in any cloud.
 func (k *Case) Quiet() bool {
-	return k.Verdict.Quiet() && len(k.Verdict.Copies) == 0 && len(k.Verdict.Records) == 0 && k.Content == nil &&
+	return !slices.Contains(k.Spare, true) && k.Verdict.Quiet() && len(k.Verdict.Copies) == 0 && len(k.Verdict.Records) == 0 && k.Content == nil &&
 		!slices.ContainsFunc(k.Sights, func(s *Sight) bool { return s.Unsided })
 }
 
@@ -135,8 +138,31 @@ func (c *Comparison) decide(f *folder, r row, full bool) (*Case, error) {
 			return nil, err
 		}
 	}
+	for i := range k.Sights {
+		spare, err := c.spare(k, i)
+		if err != nil {
+			return nil, err
+		}
+		k.Spare = append(k.Spare, spare)
+	}
 	k.find(c)
 	return k, nil
+}
+
+// spare reports whether what a cloud shows at a name that it owes is known to
+// be elsewhere, and is there.
+func (c *Comparison) spare(k *Case, i int) (bool, error) {
+	s := k.Sights[i]
+	if !s.Owes || s.Young || k.Verdict.Clouds[i].State != judge.Planted || k.Verdict.Want.Is != judge.WantNothing {
+		return false, nil
+	}
+	for _, path := range c.Elsewhere(i, s.Version) {
+		known, err := c.Memory.At(path)
+		if err != nil || known.Has == judge.File && known.Version.Identity == s.Version.Identity {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // massAt reports whether the name is missing in a cloud that lacks a mass, and

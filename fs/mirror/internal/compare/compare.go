@@ -95,6 +95,7 @@ func (c *Comparison) begin() error {
 	c.gone = c.readRemovals()
 	c.survey = newSurvey(len(c.Clouds))
 	c.stats, c.alien = make([]Stats, len(c.Clouds)), nil
+	c.noteBatches()
 	writers, err := c.Memory.Writers()
 	for _, w := range writers {
 		c.survey.writers[w] = struct{}{}

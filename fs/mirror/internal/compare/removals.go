@@ -11,7 +11,8 @@ import (
 
 // Removals are the batches of removals of all clouds, and what they say.
 type Removals struct {
-	Batches []*Batch // by name
+	Batches []*Batch   // by name
+	Temps   [][]string // by cloud: temporary files of this program's beside them
 
 	ended, moved map[cipher.ID][]cipher.Vector
 	dirsEnded    map[string][]cipher.Vector
@@ -34,13 +35,13 @@ type Batch struct {
 func (c *observer) readRemovals() *Removals {
 	g := &Removals{
 		ended: map[cipher.ID][]cipher.Vector{}, moved: map[cipher.ID][]cipher.Vector{},
-		dirsEnded: map[string][]cipher.Vector{}, dirsMade: map[string][]cipher.Vector{},
+		dirsEnded: map[string][]cipher.Vector{}, dirsMade: map[string][]cipher.Vector{}, Temps: make([][]string, len(c.Clouds)),
 	}
 	byName := map[cipher.PlainName]*Batch{}
 	silent := make([]bool, len(c.Clouds))
 	for k, cl := range c.Clouds {
 		if silent[k] = cl.Dir == nil; !silent[k] {
-			silent[k] = c.readBatches(k, byName) != nil
+			silent[k] = c.readBatches(k, g, byName) != nil
 		}
 	}
 	for _, b := range byName {
@@ -59,7 +60,7 @@ func (c *observer) readRemovals() *Removals {
 
 // readBatches reads z-gone in one cloud. What is not named as a batch, or is
 // another's, is foreign there and proves nothing.
-func (c *observer) readBatches(k int, byName map[cipher.PlainName]*Batch) error {
+func (c *observer) readBatches(k int, g *Removals, byName map[cipher.PlainName]*Batch) error {
 	cl := c.Clouds[k]
 	entries, err := cl.Dir.ReadDir(cipher.GoneName)
 	if replica.Missing(err) {
@@ -70,6 +71,9 @@ func (c *observer) readBatches(k int, byName map[cipher.PlainName]*Batch) error 
 	}
 	for _, e := range entries {
 		d, err := cl.Keys.DecodeEntry(cipher.EntryName(e.Name), func(cipher.EntryName) ([]byte, error) { return nil, cipher.ErrForeign })
+		if e.Regular && cipher.EntryName(e.Name).MayBeOwnTemp() {
+			g.Temps[k] = append(g.Temps[k], replica.Join(cipher.GoneName, e.Name))
+		}
 		if err != nil || d.Copy || d.Special || !e.Regular {
 			continue
 		}
@@ -186,4 +190,24 @@ func (c *observer) facts(id judge.Identity) (judge.Facts, error) {
 	f.Ended = append(slices.Clip(f.Ended), c.gone.ended[id.ID]...)
 	f.Moved = append(slices.Clip(f.Moved), c.gone.moved[id.ID]...)
 	return f, err
+}
+
+// noteBatches reports what is wrong with the batches of removals.
+func (c *Comparison) noteBatches() {
+	for _, b := range c.gone.Batches {
+		for k := range c.Clouds {
+			f := Finding{Path: replica.Join(cipher.GoneName, string(b.Name)), Entry: b.In[k].Path, Cloud: k, Kind: Missing, Chunk: NoChunk, Detail: "a batch of removals"}
+			switch {
+			case b.Whole[k] || b.Silent[k]:
+				continue
+			case b.Young[k]:
+				f.Kind = Arriving
+			case b.In[k].Path != "":
+				f.Kind = Damaged
+			case c.Clock().Sub(b.Mtime) > cipher.GoneCarried:
+				continue // it is brought nowhere any more
+			}
+			c.report(f)
+		}
+	}
 }

@@ -41,11 +41,12 @@ type box struct {
 // state is a vault's state in memory.
 type state struct {
 	mirror.State
+	writer  uint32
 	mu      sync.Mutex
 	counter uint64
 }
 
-func (s *state) Writer() uint32                                   { return 7 }
+func (s *state) Writer() uint32                                   { return s.writer }
 func (s *state) Observed(cipher.Vector) error                     { return nil }
 func (s *state) Behind() map[cipher.ID]vault.Behind               { return nil }
 func (s *state) CommittedBy(cipher.ID) (v cipher.Version, _ bool) { return v, false }
@@ -71,7 +72,7 @@ func must(t testing.TB, err error) {
 }
 
 func newBox(t testing.TB, n int) *box {
-	b := &box{t: t, n: n, disk: cloudtest.NewDisk(), state: &state{}, know: compare.Nothing{}, only: -1}
+	b := &box{t: t, n: n, disk: cloudtest.NewDisk(), state: &state{writer: 7}, know: compare.Nothing{}, only: -1}
 	for k := range n {
 		f, err := b.dir(k).Create(cipher.MarkerName, 0o644)
 		must(t, err)
@@ -84,7 +85,7 @@ func newBox(t testing.TB, n int) *box {
 func (b *box) clone() *box {
 	c := *b
 	c.disk = b.disk.Clone()
-	c.state = &state{counter: b.state.counter}
+	c.state = &state{writer: b.state.writer, counter: b.state.counter}
 	return &c
 }
 
@@ -118,7 +119,7 @@ func (b *box) healer() *heal.Healer {
 		Config: b.comparison(), Vault: cipher.ID{1}, Owners: true, Alone: true,
 		Draw: func(n int, above uint64) (uint32, uint64, error) {
 			first, err := b.state.Reserve(n, above)
-			return 7, first, err
+			return b.state.writer, first, err
 		},
 	})
 }
@@ -288,6 +289,7 @@ func (b *box) tree(k int) map[string]string {
 	out := map[string]string{}
 	for path, n := range t.Nodes {
 		switch {
+		case strings.HasPrefix(path, cipher.GoneName):
 		case n.Err != nil:
 			out[path] = "bad: " + n.Err.Error()
 		case n.Dir:
@@ -297,6 +299,19 @@ func (b *box) tree(k int) map[string]string {
 		}
 	}
 	return out
+}
+
+// strange is what a cloud holds that leads to no name.
+func (b *box) strange(k int) (list []string) {
+	b.t.Helper()
+	t, err := audit.New(b.dir(k), b.keys(k)).Tree()
+	must(b.t, err)
+	for _, path := range t.Strange {
+		if _, err := b.keys(k).DecodeEntry(cipher.EntryName(strings.TrimPrefix(path, cipher.GoneName+"/")), nil); err != nil && path != cipher.GoneName {
+			list = append(list, path)
+		}
+	}
+	return list
 }
 
 // equal wants every cloud to hold what is wanted, readable by itself.

@@ -18,16 +18,17 @@ import (
 // A build is one file on its way to one cloud: a whole copy under a temporary
 // name, which takes its place when it is durable.
 type build struct {
-	step  Step
-	cloud *replica.Cloud
-	dir   string // the backing directory of its place
-	name  cipher.Name
-	temp  string
-	head  cipher.Header
-	from  []spot
-	bad   *compare.Content // of from, where some of them are not whole
-	over  compare.Spot     // what was judged to be there; no path: nothing
-	isDir bool             // that is a directory
+	step   Step
+	cloud  *replica.Cloud
+	dir    string // the backing directory of its place
+	name   cipher.Name
+	temp   string
+	head   cipher.Header
+	from   []spot
+	bad    *compare.Content // of from, where some of them are not whole
+	over   compare.Spot     // what was judged to be there; no path: nothing
+	isDir  bool             // that is a directory
+	inodes []inode          // of sources that have several names
 
 	copy *replica.Copy
 	err  error
@@ -37,6 +38,7 @@ type build struct {
 type builder struct {
 	site
 	builds []*build
+	linked map[inode]string // where files with several names are by now
 	check  func([]*replica.Copy) (*compare.Content, error)
 	failed func(Step, error) error // told of each that fails
 }
@@ -45,6 +47,13 @@ type builder struct {
 type spot struct {
 	cloud int
 	path  string
+	inode inode // zero unless it has several names
+}
+
+// An inode is a file with several names, seen from a cloud that lacks them.
+type inode struct {
+	to, cloud int
+	ino       uint64
 }
 
 // maxBuilds is how many files are under way at a time: one sync serves all of
@@ -71,6 +80,9 @@ func (h *Healer) copy(k *compare.Case, s Step) error {
 		return err
 	}
 	b.from, b.bad = h.sources(k)
+	if done, err := h.linkAgain(b); done || err != nil {
+		return err
+	}
 	return h.add(b, want)
 }
 
@@ -110,7 +122,7 @@ func (h *builder) add(b *build, want judge.Version) error {
 func (h *Healer) sources(k *compare.Case) (list []spot, content *compare.Content) {
 	if k.Content != nil {
 		for _, m := range k.Members {
-			list = append(list, spot{m.Cloud, m.Path})
+			list = append(list, spot{cloud: m.Cloud, path: m.Path, inode: several(m.Cloud, k.Sights[m.Cloud].Spot)})
 		}
 		return list, k.Content
 	}
@@ -118,17 +130,24 @@ func (h *Healer) sources(k *compare.Case) (list []spot, content *compare.Content
 	for i, s := range k.Sights {
 		for _, o := range append([]compare.Spot{s.Spot}, s.Others...) {
 			if o.Head != nil && o.Head.CommitID == want.Commit && o.Head.Type == want.Type && o.Head.Flags&cipher.Dirty == 0 && o.Why == nil {
-				list = append(list, spot{i, o.Path})
+				list = append(list, spot{i, o.Path, several(i, o)})
 			}
 		}
 	}
 	return append(list, h.elsewhere(k.Verdict.Source, want)...), nil
 }
 
+func several(k int, at compare.Spot) inode {
+	if at.Info.Nlink < 2 {
+		return inode{}
+	}
+	return inode{cloud: k, ino: at.Info.Ino}
+}
+
 func (h *Healer) elsewhere(from []judge.Source, v judge.Version) (list []spot) {
 	for _, s := range from {
 		if at, ok := h.c.Find(s, v); ok {
-			list = append(list, spot{s.Cloud, at.Path})
+			list = append(list, spot{s.Cloud, at.Path, several(s.Cloud, at)})
 		}
 	}
 	return list
@@ -363,6 +382,9 @@ func (h *builder) place(b *build) error {
 		return err
 	}
 	h.did(b.cloud.Index)
+	for _, i := range b.inodes {
+		h.linked[i] = entry
+	}
 	if b.over.Path != "" && !b.isDir && b.over.Path != entry {
 		return b.cloud.Dir.Remove(b.over.Path) // the name's entry of another type
 	}
@@ -395,19 +417,49 @@ func (h *Healer) link(b *build, want judge.Version) (done bool, err error) {
 		if !ok || at.Head.FileID != want.ID || cipher.Compare(at.Head.Version, want.Vector) != cipher.Equal {
 			continue
 		}
-		if err := b.cloud.Dir.Remove(b.temp); err != nil && !replica.Missing(err) {
-			return false, err
-		}
-		if err := b.cloud.Dir.Link(at.Path, b.temp); err != nil {
-			if errors.Is(err, cloud.ErrUnsupported) {
-				return false, nil
-			}
-			return false, err
-		}
-		b.head = *at.Head
-		return true, h.place(b)
+		return h.linkTo(b, at.Path, *at.Head)
 	}
 	return false, nil
+}
+
+// linkAgain gives a name to a file that this healing has brought to the cloud
+// under another: one that has several names where it comes from.
+func (h *Healer) linkAgain(b *build) (done bool, err error) {
+	for _, s := range b.from {
+		s.inode.to = b.cloud.Index
+		if _, known := h.linked[s.inode]; !known || s.inode.ino == 0 {
+			continue
+		}
+		if err := h.flush(); err != nil {
+			return false, err
+		}
+		path := h.linked[s.inode]
+		if head, err := b.cloud.Header(path); err == nil {
+			return h.linkTo(b, path, *head)
+		}
+	}
+	for _, s := range b.from {
+		if s.inode.to = b.cloud.Index; s.inode.ino != 0 {
+			h.linked[s.inode] = ""
+			b.inodes = append(b.inodes, s.inode)
+		}
+	}
+	return false, nil
+}
+
+// linkTo gives a file of the cloud one more name, unless it has no links.
+func (h *builder) linkTo(b *build, path string, head cipher.Header) (done bool, err error) {
+	if err := b.cloud.Dir.Remove(b.temp); err != nil && !replica.Missing(err) {
+		return false, err
+	}
+	if err := b.cloud.Dir.Link(path, b.temp); err != nil {
+		if errors.Is(err, cloud.ErrUnsupported) {
+			return false, nil
+		}
+		return false, err
+	}
+	b.head = head
+	return true, h.place(b)
 }
 
 // keepAside keeps the loser of a conflict in every cloud, under a name and an id

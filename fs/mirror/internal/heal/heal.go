@@ -51,7 +51,7 @@ type Healer struct {
 	later    []task
 	removes  []task
 	records  []judge.Record
-	unmended []compare.Finding
+	unmended bool // records that could not be mended: they are read once more
 }
 
 // A task is a step of a case that waits.
@@ -63,7 +63,7 @@ type task struct {
 // New returns a healer.
 func New(config Config) *Healer {
 	h := &Healer{}
-	h.Config, h.times, h.failed = config, map[place]time.Time{}, h.fail
+	h.Config, h.times, h.linked, h.failed = config, map[place]time.Time{}, map[inode]string{}, h.fail
 	h.Asked = true
 	if h.Clock == nil {
 		h.Clock = time.Now
@@ -87,7 +87,7 @@ func (h *Healer) Run() (Outcome, error) {
 		if h.steps == 0 {
 			break
 		}
-		h.Content = false // what was bad is mended by now, or lost
+		h.Content = h.unmended // else what was bad is good by now, or lost
 	}
 	return h.out, nil
 }
@@ -97,8 +97,9 @@ func (h *Healer) Comparison() *compare.Comparison { return h.c }
 
 // round compares everything once and does what that asks for.
 func (h *Healer) round() error {
-	h.out.Left = slices.Concat(h.out.Lost, h.unmended)
-	h.steps = 0
+	h.out.Left = slices.Clone(h.out.Lost)
+	h.steps, h.unmended = 0, false
+	clear(h.errs)
 	h.c = compare.New(h.Config.Config)
 	h.check = h.c.Check
 	began := false
@@ -221,9 +222,7 @@ func (h *Healer) fail(s Step, err error) error {
 	if s.Cloud >= 0 {
 		h.errs[s.Cloud] = err
 	}
-	if s.Op == Mend {
-		h.unmended = append(h.unmended, compare.Finding{Path: s.Path, Entry: s.Entry, Cloud: s.Cloud, Kind: compare.Damaged, Chunk: compare.NoChunk, Detail: "it could not be mended"})
-	}
+	h.unmended = h.unmended || s.Op == Mend
 	if h.Stop != nil {
 		return h.Stop()
 	}
@@ -270,7 +269,7 @@ func (h *Healer) sweep() error {
 		return nil
 	}
 	for k, stats := range h.c.Stats() {
-		for _, temp := range stats.Temps {
+		for _, temp := range slices.Concat(stats.Temps, h.c.Removals().Temps[k]) {
 			dir, name := cloud.SplitPath(temp)
 			if !h.Clouds[k].Litter(dir, cloud.Entry{Name: name, Regular: true}) {
 				continue

@@ -14,6 +14,8 @@ type memory struct {
 	compare.Nothing
 	at  map[string]judge.Known
 	ids map[judge.Identity]judge.Facts
+
+	owed map[string]int // the cloud that owes a path
 }
 
 // knowing remembers what a cloud holds.
@@ -63,7 +65,7 @@ func (m *memory) Of(id judge.Identity) (judge.Facts, error) { return m.ids[id], 
 
 func (m *memory) Writers() ([]uint32, error) { return []uint32{7}, nil }
 
-func (m *memory) learn(path string, k judge.Known) error {
-	m.at[path] = k
-	return nil
+func (m *memory) Owes(cloud int, path string) (bool, error) {
+	k, owed := m.owed[path]
+	return owed && k == cloud, nil
 }

@@ -52,7 +52,7 @@ func (h *Healer) carry(b *compare.Batch, s Step) error {
 	var head *cipher.Header
 	for i, whole := range b.Whole {
 		if whole {
-			from, head = append(from, spot{i, b.In[i].Path}), b.In[i].Head
+			from, head = append(from, spot{cloud: i, path: b.In[i].Path}), b.In[i].Head
 		}
 	}
 	c := h.Clouds[s.Cloud]

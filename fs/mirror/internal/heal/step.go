@@ -65,7 +65,7 @@ func Plan(k *compare.Case) (steps []Step) {
 	for i, do := range v.Clouds {
 		s := Step{Cloud: i, Path: k.Path, Entry: k.Sights[i].Path, Why: do.State, last: fresh}
 		switch {
-		case do.Action == judge.Remove:
+		case do.Action == judge.Remove || k.Spare[i]:
 			s.Op, s.last = Remove, true
 		case do.Action != judge.Write:
 			continue
