@@ -184,10 +184,7 @@ func (c *Comparison) massAt(k *Case) bool {
 func (c *Comparison) evidence(k *Case) (seen []judge.Sighting, ids map[judge.Identity]judge.Facts, err error) {
 	of := involved(k.Known)
 	for _, s := range k.Sights {
-		if s.Shows == judge.ShowsFile {
-			of = append(of, s.Version.Identity, derived(s.Version))
-		}
-		for _, v := range s.Copies {
+		for _, v := range s.versions() {
 			of = append(of, v.Identity, derived(v))
 		}
 	}

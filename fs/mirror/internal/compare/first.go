@@ -1,8 +1,6 @@
 package compare
 
 import (
-	"slices"
-
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -33,40 +31,41 @@ func (c *Comparison) firstDir(f *folder, r row) error {
 	if even {
 		return nil
 	}
-	ids, err := c.idsAt(f, r, known)
-	c.survey.judge(path, ids)
-	return err
-}
-
-// idsAt are the files, besides those that it shows, that a name's judgement is
-// about; those that it shows are noted.
-func (c *Comparison) idsAt(f *folder, r row, known judge.Known) ([]judge.Identity, error) {
-	var ids []judge.Identity
+	sights := make([]*Sight, len(c.Clouds))
 	for k := range c.Clouds {
 		s, cp, err := c.look(f, r, k, known)
 		if err != nil {
-			return ids, err
+			return err
 		}
 		if cp != nil {
 			cp.Close()
 		}
-		ids = append(ids, c.note(f.child(r.name), s)...)
+		sights[k] = s
+		c.note(path, s)
 	}
-	return append(ids, involved(known)...), nil
+	c.survey.judge(path, lacking(known, sights))
+	return nil
 }
 
-// note tells the survey of the versions that a cloud shows, and returns the ids
-// under which they would go on as losers.
-func (c *Comparison) note(path string, s *Sight) (ids []judge.Identity) {
-	versions := slices.Clone(s.Copies)
-	if s.Shows == judge.ShowsFile {
-		versions = append(versions, s.Version)
-	}
-	for _, v := range versions {
+// note tells the survey of the versions that a cloud shows.
+func (c *Comparison) note(path string, s *Sight) {
+	for _, v := range s.versions() {
 		c.survey.see(path, v)
-		ids = append(ids, v.Identity, derived(v))
 	}
-	return ids
+}
+
+// lacking are the ids that are to be looked for elsewhere: of what is known
+// here, and shown here by no cloud. Those that are shown at two names are looked
+// for anyhow.
+func lacking(known judge.Known, sights []*Sight) []judge.Identity {
+	for _, s := range sights {
+		for _, v := range s.versions() {
+			if v.Identity == known.Version.Identity {
+				return nil
+			}
+		}
+	}
+	return involved(known)
 }
 
 // involved are the ids that what is known is about.
@@ -93,12 +92,11 @@ func (c *Comparison) firstFile(f *folder, r row) error {
 			}
 		}
 	}()
-	ids := involved(known)
 	for k := range c.Clouds {
 		if sights[k], copies[k], err = c.look(f, r, k, known); err != nil {
 			return err
 		}
-		ids = append(ids, c.note(path, sights[k])...)
+		c.note(path, sights[k])
 		if !f.in[k].silent {
 			c.count(k, sights[k].Shows != judge.ShowsNothing)
 			c.measure(k, sights[k])
@@ -106,7 +104,7 @@ func (c *Comparison) firstFile(f *folder, r row) error {
 	}
 	c.named()
 	if f.dead || !c.even(sights, known) {
-		c.survey.judge(path, ids)
+		c.survey.judge(path, lacking(known, sights))
 	}
 	if c.Content && c.covers(path) {
 		return c.readAll(path, copies)

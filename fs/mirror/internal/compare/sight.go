@@ -3,6 +3,7 @@ package compare
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -96,6 +97,14 @@ func (s *Sight) other(claim judge.Claim, spot Spot) {
 	if claim.Shows == judge.ShowsFile && !claim.Dirty {
 		s.Copies = append(s.Copies, claim.Version)
 	}
+}
+
+// versions are those that a cloud shows at the name, copies included.
+func (s *Sight) versions() []judge.Version {
+	if s.Shows != judge.ShowsFile || s.Dirty {
+		return s.Copies
+	}
+	return append(slices.Clip(s.Copies), s.Version)
 }
 
 // rank orders what several entries of one name show: what says most is the

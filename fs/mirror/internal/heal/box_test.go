@@ -36,6 +36,7 @@ type box struct {
 	state *state
 	know  compare.Memory
 	only  int
+	lacks map[int][]cloudtest.Feature
 }
 
 // state is a vault's state in memory.
@@ -105,7 +106,11 @@ func now() time.Time { return time.Date(2020, 2, 1, 0, 0, 0, 0, time.UTC) }
 // clouds are all of them, or those that are there.
 func (b *box) clouds() (list []*replica.Cloud) {
 	for k := range b.n {
-		list = append(list, &replica.Cloud{Index: k, Name: fmt.Sprint("cloud", k), Dir: b.dir(k), Keys: b.keys(k)})
+		var d cloud.Dir = b.dir(k)
+		if len(b.lacks[k]) > 0 {
+			d = cloudtest.NewFaulty(d, cloudtest.Without(b.lacks[k]...)...)
+		}
+		list = append(list, &replica.Cloud{Index: k, Name: fmt.Sprint("cloud", k), Dir: d, Keys: b.keys(k)})
 	}
 	return list
 }
@@ -396,5 +401,3 @@ func sample(t testing.TB, n int) *box {
 	})
 	return b
 }
-
-var _ cloud.Dir = (*cloudtest.Mem)(nil)

@@ -225,3 +225,18 @@ func TestLost(t *testing.T) {
 		}
 	}
 }
+
+// TestLaterRecord: a record that the header does not cover is bad, though it is
+// right for itself, and told apart from those that are not.
+func TestLaterRecord(t *testing.T) {
+	b := files(t, 1)
+	before := b.raw(0, b.entry(0, "d/f"))
+	b.with(func(m *mirror.Mirror) { b.patch(m, "d/f", chunk+5, []byte("new")) })
+	lo, hi := record(1)
+	later := bytes.Clone(b.raw(0, b.entry(0, "d/f"))[lo:hi])
+	b.change(0, "d/f", func([]byte) []byte { copy(before[lo:hi], later); return before })
+	found := b.verify()
+	if len(found) != 1 || found[0].Chunk != 1 || found[0].Kind != compare.Damaged {
+		t.Errorf("it finds %v", found)
+	}
+}

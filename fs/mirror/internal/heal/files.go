@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -30,17 +31,19 @@ type build struct {
 	isDir  bool             // that is a directory
 	inodes []inode          // of sources that have several names
 
-	copy *replica.Copy
+	link *inode // it becomes one more name of a file that is under way
 	err  error
 }
 
 // A builder has files under way.
 type builder struct {
 	site
-	builds []*build
-	linked map[inode]string // where files with several names are by now
-	check  func([]*replica.Copy) (*compare.Content, error)
-	failed func(Step, error) error // told of each that fails
+	builds   []*build
+	bytes    int64            // of builds
+	linked   map[inode]string // where files with several names are by now
+	linkless map[int]bool     // clouds that turned out to have no links
+	check    func([]*replica.Copy) (*compare.Content, error)
+	failed   func(Step, error) error // told of each that fails
 }
 
 // A spot is one copy of what is wanted.
@@ -56,9 +59,11 @@ type inode struct {
 	ino       uint64
 }
 
-// maxBuilds is how many files are under way at a time: one sync serves all of
-// them.
-const maxBuilds = 128
+// One sync serves all files that are under way: so many, or so many bytes.
+const (
+	maxBuilds     = 4096
+	maxBuildBytes = 256 << 20
+)
 
 // tempName is where a copy is built: the same whenever that is tried again.
 func tempName(path string, v judge.Version) string {
@@ -109,13 +114,18 @@ func (h *builder) add(b *build, want judge.Version) error {
 		}
 		b.head = *head
 		b.head.FileID, b.head.Version = want.ID, want.Vector
-		h.builds = append(h.builds, b)
-		if len(h.builds) >= maxBuilds {
-			return h.flush()
-		}
-		return nil
+		return h.queue(b)
 	}
 	return errNoSource
+}
+
+func (h *builder) queue(b *build) error {
+	h.builds = append(h.builds, b)
+	h.bytes += b.head.Length
+	if len(h.builds) >= maxBuilds || h.bytes >= maxBuildBytes {
+		return h.flush()
+	}
+	return nil
 }
 
 // sources are the copies of what is wanted at a name, there or elsewhere.
@@ -157,21 +167,18 @@ func (h *Healer) elsewhere(from []judge.Source, v judge.Version) (list []spot) {
 // the clean headers, another sync, and then every file takes its place.
 func (h *builder) flush() error {
 	list := h.builds
-	h.builds = nil
-	h.parallel(list, h.write)
-	h.syncBuilds(list)
-	h.parallel(list, func(b *build) error {
-		if err := b.copy.WriteHeader(&b.head); err != nil {
-			return err
-		}
-		return b.copy.Show(nil, h.Owners, h.Clock())
-	})
-	h.syncBuilds(list)
+	h.builds, h.bytes = nil, 0
+	copies := slices.DeleteFunc(slices.Clone(list), func(b *build) bool { return b.link != nil })
+	h.parallel(copies, h.write)
+	h.syncBuilds(copies)
+	h.parallel(copies, h.clean)
+	h.syncBuilds(copies)
 	for _, b := range list {
-		if b.copy != nil {
-			b.err = errors.Join(b.err, b.copy.Close())
-		}
-		if b.err == nil {
+		switch {
+		case b.err != nil:
+		case b.link != nil:
+			b.err = h.linkLate(b)
+		default:
 			b.err = h.place(b)
 		}
 		if b.err == nil {
@@ -185,6 +192,18 @@ func (h *builder) flush() error {
 		}
 	}
 	return nil
+}
+
+// clean writes the clean header of a copy whose records are durable.
+func (h *builder) clean(b *build) error {
+	cp, err := b.cloud.Open(b.temp, true)
+	if err != nil {
+		return err
+	}
+	if err = cp.WriteHeader(&b.head); err == nil {
+		err = cp.Show(nil, h.Owners, h.Clock())
+	}
+	return errors.Join(err, cp.Close())
 }
 
 // parallel does something for all builds that have not failed.
@@ -222,7 +241,7 @@ func (h *builder) syncBuilds(list []*build) {
 				fuse = st.Fuse
 			}
 			if fuse {
-				b.err = b.copy.File.Sync() // syncfs is not to be trusted
+				b.err = syncFile(b) // syncfs is not to be trusted
 				continue
 			}
 			err = b.cloud.Dir.Syncfs()
@@ -232,31 +251,41 @@ func (h *builder) syncBuilds(list []*build) {
 	}
 }
 
+func syncFile(b *build) error {
+	f, err := b.cloud.Dir.Open(b.temp, true)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
 // write builds the copy under its temporary name, DIRTY still.
 func (h *builder) write(b *build) error {
 	if err := b.cloud.Dir.Remove(b.temp); err != nil && !replica.Missing(err) {
 		return err
 	}
-	var err error
-	if b.copy, err = b.cloud.Build(b.temp, b.head); err != nil {
+	to, err := b.cloud.Build(b.temp, b.head)
+	if err != nil {
 		return err
 	}
-	if err := b.copy.Fit(b.head.Length); err != nil {
-		return err
+	if err = to.Fit(b.head.Length); err == nil {
+		err = h.copyRecords(b, to)
 	}
+	return errors.Join(err, to.Close())
+}
+
+func (h *builder) copyRecords(b *build, to *replica.Copy) error {
 	from, err := h.openAll(b)
 	defer func() {
 		for _, cp := range from {
-			if cp != nil {
-				cp.Close()
-			}
+			cp.Close()
 		}
 	}()
 	if err != nil {
 		return err
 	}
 	if b.bad == nil {
-		if err = b.fill(from[:1]); err == nil {
+		if err = b.fill(to, from[:1]); err == nil {
 			return nil
 		}
 		if b.bad, err = h.check(from); err != nil {
@@ -266,7 +295,7 @@ func (h *builder) write(b *build) error {
 	if len(b.bad.Lost) > 0 {
 		return errNoSource
 	}
-	return b.fill(from)
+	return b.fill(to, from)
 }
 
 // openAll opens the sources. Where it is known what is bad in which, all have
@@ -293,7 +322,7 @@ func (h *builder) openAll(b *build) (list []*replica.Copy, err error) {
 
 // fill copies every record, from the first source that has it right. What comes
 // out has to be what acc says.
-func (b *build) fill(from []*replica.Copy) error {
+func (b *build) fill(to *replica.Copy, from []*replica.Copy) error {
 	var acc, own cipher.Acc
 	first := from[0]
 	layout := first.Keys.Layout()
@@ -303,11 +332,11 @@ func (b *build) fill(from []*replica.Copy) error {
 		if err != nil {
 			return err
 		}
-		if err := b.copy.WriteRun(run); err != nil {
+		if err := to.WriteRun(run); err != nil {
 			return err
 		}
 		first.Keys.Terms(&acc, at, run.IDs, run.States)
-		b.copy.Keys.Terms(&own, at, run.IDs, run.States)
+		to.Keys.Terms(&own, at, run.IDs, run.States)
 	}
 	if acc != first.Head.Acc {
 		return fmt.Errorf("the records of several versions: %w", cipher.ErrDamaged)
@@ -412,6 +441,9 @@ func (h *site) unchanged(c *replica.Cloud, was compare.Spot, entry string) error
 
 // link gives a file that the cloud has at another name one more, if it can.
 func (h *Healer) link(b *build, want judge.Version) (done bool, err error) {
+	if h.linkless[b.step.Cloud] {
+		return false, nil
+	}
 	for _, path := range h.c.Elsewhere(b.step.Cloud, want) {
 		at, ok := h.c.Find(judge.Source{Cloud: b.step.Cloud, Name: judge.Name(path)}, want)
 		if !ok || at.Head.FileID != want.ID || cipher.Compare(at.Head.Version, want.Vector) != cipher.Equal {
@@ -425,18 +457,16 @@ func (h *Healer) link(b *build, want judge.Version) (done bool, err error) {
 // linkAgain gives a name to a file that this healing has brought to the cloud
 // under another: one that has several names where it comes from.
 func (h *Healer) linkAgain(b *build) (done bool, err error) {
+	if h.linkless[b.cloud.Index] {
+		return false, nil
+	}
 	for _, s := range b.from {
 		s.inode.to = b.cloud.Index
 		if _, known := h.linked[s.inode]; !known || s.inode.ino == 0 {
 			continue
 		}
-		if err := h.flush(); err != nil {
-			return false, err
-		}
-		path := h.linked[s.inode]
-		if head, err := b.cloud.Header(path); err == nil {
-			return h.linkTo(b, path, *head)
-		}
+		b.link = &s.inode
+		return true, h.queue(b)
 	}
 	for _, s := range b.from {
 		if s.inode.to = b.cloud.Index; s.inode.ino != 0 {
@@ -447,6 +477,23 @@ func (h *Healer) linkAgain(b *build) (done bool, err error) {
 	return false, nil
 }
 
+// linkLate gives a name to a file that has just been brought to the cloud.
+func (h *builder) linkLate(b *build) error {
+	path := h.linked[*b.link]
+	if path == "" {
+		return errNoSource
+	}
+	head, err := b.cloud.Header(path)
+	if err != nil {
+		return err
+	}
+	done, err := h.linkTo(b, path, *head)
+	if err == nil && !done {
+		err = cloud.ErrUnsupported
+	}
+	return err
+}
+
 // linkTo gives a file of the cloud one more name, unless it has no links.
 func (h *builder) linkTo(b *build, path string, head cipher.Header) (done bool, err error) {
 	if err := b.cloud.Dir.Remove(b.temp); err != nil && !replica.Missing(err) {
@@ -454,6 +501,7 @@ func (h *builder) linkTo(b *build, path string, head cipher.Header) (done bool, 
 	}
 	if err := b.cloud.Dir.Link(path, b.temp); err != nil {
 		if errors.Is(err, cloud.ErrUnsupported) {
+			h.linkless[b.cloud.Index] = true
 			return false, nil
 		}
 		return false, err

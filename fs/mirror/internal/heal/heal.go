@@ -63,7 +63,7 @@ type task struct {
 // New returns a healer.
 func New(config Config) *Healer {
 	h := &Healer{}
-	h.Config, h.times, h.linked, h.failed = config, map[place]time.Time{}, map[inode]string{}, h.fail
+	h.Config, h.times, h.linked, h.linkless, h.failed = config, map[place]time.Time{}, map[inode]string{}, map[int]bool{}, h.fail
 	h.Asked = true
 	if h.Clock == nil {
 		h.Clock = time.Now

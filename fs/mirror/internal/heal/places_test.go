@@ -250,3 +250,17 @@ func TestMoved(t *testing.T) {
 		t.Error("it was copied")
 	}
 }
+
+// TestWithoutLinks: a cloud that has no links gets a copy for each name.
+func TestWithoutLinks(t *testing.T) {
+	b := sample(t, 2)
+	want := b.tree(0)
+	b.empty(1)
+	b.lacks = map[int][]cloudtest.Feature{1: {cloudtest.Links}}
+	out, err := b.healer().Run()
+	must(t, err)
+	if out.Errs[1] != nil {
+		t.Error(out.Errs[1])
+	}
+	b.healed(want)
+}
