@@ -22,6 +22,7 @@ type Case struct {
 	// Spare, by cloud: it owes the name, and what it shows there is in place where
 	// it belongs, in that cloud. So it was moved, and the rest of that is due.
 	Spare []bool
+	Old   bool // only clouds that lack changes show it
 
 	Content  *Content // of what is wanted here; nil where it is sound, or was not read
 	Members  []Member // the copies that Content is about
@@ -133,6 +134,9 @@ func (c *Comparison) decide(f *folder, r row, full bool) (*Case, error) {
 		return nil, err
 	}
 	k.Verdict = judge.Judge(k.Known, claims, ids, seen, place)
+	if c.onlyBehind(k) {
+		k.disbelieve()
+	}
 	if c.Content && k.Verdict.Want.Is == judge.WantFile && c.survey.isUnsound(k.Path) {
 		if err := c.content(k); err != nil {
 			return nil, err
@@ -147,6 +151,43 @@ func (c *Comparison) decide(f *folder, r row, full bool) (*Case, error) {
 	}
 	k.find(c)
 	return k, nil
+}
+
+// onlyBehind reports whether a name that nothing is known of is shown by no
+// cloud but those that lack changes, though others answer.
+func (c *Comparison) onlyBehind(k *Case) bool {
+	others, shown := false, false
+	for i, s := range k.Sights {
+		behind := i < len(c.Behind) && c.Behind[i]
+		switch {
+		case s.Shows == judge.ShowsNothing && len(s.Copies) == 0:
+			others = others || !behind
+		case s.Shows == judge.ShowsNoAnswer:
+		case !behind:
+			return false
+		default:
+			shown = true
+		}
+	}
+	return others && shown && k.Known.Has == judge.Unknown
+}
+
+// disbelieve leaves everything as it is.
+func (k *Case) disbelieve() {
+	v := judge.Verdict{Want: judge.Want{Is: judge.WantNothing}, Changes: k.Verdict.Changes, Known: k.Known}
+	for _, s := range k.Sights {
+		do := judge.Do{State: judge.InPlace, Action: judge.Keep}
+		switch s.Shows {
+		case judge.ShowsNothing:
+		case judge.ShowsNoAnswer:
+			do.State = judge.Unreachable
+		default:
+			do = judge.Do{State: judge.Stale, Action: judge.Wait}
+			k.Old = true
+		}
+		v.Clouds = append(v.Clouds, do)
+	}
+	k.Verdict = v
 }
 
 // spare reports whether what a cloud shows at a name that it owes is known to

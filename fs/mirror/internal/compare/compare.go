@@ -17,6 +17,11 @@ type Config struct {
 	Clouds []*replica.Cloud // by the vault's order; one without a Dir does not answer
 	Memory Memory           // nil: nothing is known
 
+	// Behind are the clouds that lack changes of which nobody knows any more what
+	// they were. What only they show may have been removed since: it is not
+	// believed, brought nowhere, and not removed.
+	Behind []bool
+
 	Clock  func() time.Time // nil is time.Now
 	Settle time.Duration    // what changed since may still be changing
 	Asked  bool             // a user asked for it: a mass of missing names is no reason to wait

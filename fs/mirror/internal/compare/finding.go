@@ -125,6 +125,8 @@ func (k *Case) kind(i int, do judge.Do) Kind {
 func (k *Case) detail(i int, do judge.Do) string {
 	s := k.Sights[i]
 	switch {
+	case k.Old:
+		return "no other cloud has it, and this one lacks changes: it may have been removed"
 	case details[do.State] != "":
 		return details[do.State]
 	case errors.Is(s.Why, replica.ErrBlank):

@@ -37,6 +37,8 @@ type box struct {
 	know  compare.Memory
 	only  int
 	lacks map[int][]cloudtest.Feature
+
+	behind []bool
 }
 
 // state is a vault's state in memory.
@@ -116,7 +118,7 @@ func (b *box) clouds() (list []*replica.Cloud) {
 }
 
 func (b *box) comparison() compare.Config {
-	return compare.Config{Clouds: b.clouds(), Memory: b.know, Clock: now, Settle: 30 * time.Second, Asked: true, Content: true, Only: b.only, Workers: 2}
+	return compare.Config{Clouds: b.clouds(), Memory: b.know, Clock: now, Settle: 30 * time.Second, Asked: true, Content: true, Only: b.only, Workers: 2, Behind: b.behind}
 }
 
 func (b *box) healer() *heal.Healer {

@@ -2,6 +2,7 @@ package heal_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -263,4 +264,28 @@ func TestWithoutLinks(t *testing.T) {
 		t.Error(out.Errs[1])
 	}
 	b.healed(want)
+}
+
+// TestBehind: a cloud that was away gets what it lacks; what was removed
+// meanwhile comes back nowhere.
+func TestBehind(t *testing.T) {
+	b := files(t, 3)
+	old := b.disk.Clone()
+	b.with(func(m *mirror.Mirror) {
+		must(t, m.Root().Unlink("h"))
+		b.patch(m, "d/f", 5, []byte("new"))
+		b.write(m, "later", data(77))
+	})
+	want := b.tree(0)
+	b.does(1, cloudtest.Rollback("", old.Dir("cloud1")))
+	b.behind = []bool{false, true, false}
+	b.heal()
+	if got := b.tree(0); !maps.Equal(got, want) {
+		t.Errorf("what was removed is back: %s", difference(got, want))
+	}
+	want["h"] = b.tree(1)["h"]
+	if got := b.tree(1); !maps.Equal(got, want) {
+		t.Errorf("the cloud that was away differs: %s", difference(got, want))
+	}
+	b.finds(1, "h", compare.Stale)
 }
