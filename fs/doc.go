@@ -27,6 +27,8 @@
 //	fs/mirror/internal/journal
 //	           what the redo log says: one entry an operation, and the fold of
 //	           all of them; pure
+//	fs/mirror/checkup
+//	           verifies and heals all clouds while no mirror is open on them
 //	fs/mirror/audit
 //	           reads a cloud back by the format alone, to check what was written
 //	fs/cloud   one backing directory: the contract, the real one, and doubles

@@ -8,6 +8,7 @@
 //	find.go     a vault by its directory; where it is mounted, and by whom
 //	unmount.go  from the other side: the end of a mount that another process serves
 //	status.go   what can be told of a vault without its passphrase
+//	checkup.go  verifying and healing all clouds of a vault that nobody uses
 //	errors.go   why a vault cannot be used
 //
 // It promises that whatever Open took is given back by Close, or by Open itself
