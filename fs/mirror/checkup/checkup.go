@@ -121,6 +121,9 @@ func (p *pass) run(config compare.Config) error {
 	for i, s := range c.Stats() {
 		at := &p.report.Clouds[i]
 		at.Files, at.Bytes, at.Foreign = s.Files, s.Bytes, s.Foreign
+		if err := c.Silent()[i]; err != nil {
+			at.State, at.Reason = StateSuspended, err.Error()
+		}
 	}
 	for _, f := range c.Strange() {
 		p.report.find(f, false)

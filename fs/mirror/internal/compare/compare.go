@@ -42,9 +42,10 @@ type Comparison struct {
 	survey  *survey
 	writers int
 
-	mu    sync.Mutex // guards what follows
-	stats []Stats
-	alien []Finding
+	mu     sync.Mutex // guards what follows
+	stats  []Stats
+	alien  []Finding
+	silent []error // by cloud: why a directory could not be read there
 }
 
 // Stats are what one cloud holds.
@@ -99,7 +100,7 @@ func (c *Comparison) Run(do func(*Case) error) error {
 func (c *Comparison) begin() error {
 	c.gone = c.readRemovals()
 	c.survey = newSurvey(len(c.Clouds))
-	c.stats, c.alien = make([]Stats, len(c.Clouds)), nil
+	c.stats, c.alien, c.silent = make([]Stats, len(c.Clouds)), nil, make([]error, len(c.Clouds))
 	c.noteBatches()
 	writers, err := c.Memory.Writers()
 	for _, w := range writers {
@@ -261,10 +262,17 @@ func (c *Comparison) sightAt(f *folder, r row) error {
 	return nil
 }
 
-// noteStrange counts and reports the entries of a folder that are no names.
+// noteStrange counts and reports the entries of a folder that are no names, and
+// clouds in which it cannot be read.
 func (c *Comparison) noteStrange(f *folder) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for k, s := range f.in {
+		if s.why != nil && c.silent[k] == nil {
+			c.silent[k] = s.why
+			c.report(Finding{Path: f.plain, Entry: s.path, Cloud: k, Kind: Damaged, Chunk: NoChunk, Detail: "the directory cannot be read"})
+		}
+	}
 	for _, s := range f.strange {
 		st := &c.stats[s.cloud]
 		switch {
@@ -280,6 +288,10 @@ func (c *Comparison) noteStrange(f *folder) {
 		}
 	}
 }
+
+// Silent tells of each cloud why some directory could not be read there; what is
+// in it counts as not answered.
+func (c *Comparison) Silent() []error { return c.silent }
 
 // maxAlien bounds how many findings are kept about what are no names.
 const maxAlien = 1000

@@ -161,6 +161,14 @@ func TestKilled(t *testing.T) {
 			b.know = b.knowing(0)
 			b.does(1, cloudtest.Swap(b.entry(1, "d/f"), b.entry(1, "h")))
 		},
+		"resurrected": func(b *box) {
+			old := b.disk.Clone()
+			know := b.knowing(0)
+			b.with(func(m *mirror.Mirror) { must(b.t, m.Root().Unlink("h")) })
+			know.forget("h")
+			b.know = know
+			b.does(1, cloudtest.Rollback(b.entry(1, "h"), old.Dir("cloud1")))
+		},
 		"a conflict": func(b *box) { apart(b, []int{1}, edit("h", 100), edit("h", 101)) },
 	} {
 		t.Run(name, func(t *testing.T) {

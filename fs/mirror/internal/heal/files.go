@@ -61,7 +61,7 @@ type inode struct {
 
 // One sync serves all files that are under way: so many, or so many bytes.
 const (
-	maxBuilds     = 4096
+	maxBuilds     = 1024
 	maxBuildBytes = 256 << 20
 )
 

@@ -37,7 +37,7 @@ type Outcome struct {
 }
 
 // maxLeft bounds how much of what is left is told.
-const maxLeft = 10_000
+const maxLeft = 2_000
 
 // maxRounds is how many rounds are made at most. A judgement is carried out
 // after two.
@@ -92,6 +92,27 @@ func (h *Healer) Run() (Outcome, error) {
 	return h.out, nil
 }
 
+// One heals a single name, by what is seen there now: what is seen elsewhere of
+// its file does not count. It is for a file of which a record has failed, and
+// for a name that a cloud owes.
+func (h *Healer) One(path string) (Outcome, error) {
+	h.Content = true
+	h.out.Errs = h.errs
+	h.steps, h.c = 0, compare.New(h.Config.Config)
+	h.check = h.c.Check
+	k, err := h.c.One(path)
+	if err == nil {
+		err = h.heal(k)
+	}
+	for _, finish := range []func() error{h.flush, h.leaveRecords, h.doLater, h.flush, h.doRemoves, h.finishDirs, h.sync} {
+		if err == nil {
+			err = finish()
+		}
+	}
+	h.out.Steps += h.steps
+	return h.out, err
+}
+
 // Comparison is that of the last round.
 func (h *Healer) Comparison() *compare.Comparison { return h.c }
 
@@ -118,6 +139,11 @@ func (h *Healer) round() error {
 	for _, finish := range []func() error{h.flush, h.leaveRecords, h.doLater, h.flush, h.doRemoves, h.finishDirs, h.sweep, h.sync} {
 		if err == nil {
 			err = finish()
+		}
+	}
+	for k, silent := range h.c.Silent() {
+		if h.errs[k] == nil {
+			h.errs[k] = silent
 		}
 	}
 	return err

@@ -280,12 +280,13 @@ func (h *site) did(k int) {
 
 // sync makes durable what a round has changed.
 func (h *site) sync() error {
-	var errs []error
 	for k, d := range h.dirty {
 		if d {
-			errs = append(errs, h.Clouds[k].Dir.Syncfs())
+			if err := h.Clouds[k].Dir.Syncfs(); err != nil {
+				h.errs[k] = err
+			}
 			h.dirty[k] = false
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
