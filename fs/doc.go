@@ -21,11 +21,19 @@
 //	           whose an error is
 //	fs/mirror/internal/lock
 //	           the locks of the mirror, in the order in which they are taken
+//	fs/mirror/internal/heal
+//	           makes every cloud what it should be, whole or name by name
+//	fs/mirror/internal/compare
+//	           the trees of all clouds side by side: what differs, what is bad
+//	fs/mirror/internal/judge
+//	           what should be at a name; pure
 //	fs/mirror/internal/replica
 //	           one cloud: its names, one backing file, its records
 //	fs/mirror/internal/journal
 //	           what the redo log says: one entry an operation, and the fold of
 //	           all of them; pure
+//	fs/mirror/checkup
+//	           verifies and heals all clouds while no mirror is open on them
 //	fs/mirror/audit
 //	           reads a cloud back by the format alone, to check what was written
 //	fs/cloud   one backing directory: the contract, the real one, and doubles

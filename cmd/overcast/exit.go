@@ -26,7 +26,9 @@ const (
 	exitMountpoint = 10 // the mountpoint is unusable
 	exitPassphrase = 12 // the passphrase is wrong
 	exitNoFUSE     = 19 // FUSE is not available
+	exitFound      = 26 // verify found something
 	exitPartial    = 40 // done, but not on every cloud
+	exitLost       = 42 // something cannot be repaired from any cloud
 )
 
 // failure is an error with its exit code and, where there is something to do, what to do next.

@@ -74,7 +74,7 @@ func newRootCmd() *cobra.Command {
 		&cobra.Group{ID: groupOther, Title: "This machine and this program:"},
 	)
 	addGroup(root, groupFiles, newKeygenCmd(), newEncryptCmd(), newDecryptCmd(), newImportCmd(), newExportCmd())
-	addGroup(root, groupVault, newInitCmd(), newMountCmd(), newUnmountCmd(), newStatusCmd(), newWhereCmd())
+	addGroup(root, groupVault, newInitCmd(), newMountCmd(), newUnmountCmd(), newStatusCmd(), newVerifyCmd(), newHealCmd(), newWhereCmd())
 	addGroup(root, groupFiles, newLsCmd(), newCatCmd(), newGetCmd(), newPutCmd())
 	addGroup(root, groupOther, newDoctorCmd(), newSpeedCmd(), newVersionCmd(), newCompletionCmd(root))
 	help := newHelpCmd(root)

@@ -10,6 +10,7 @@
 //	unmount.go  from the other side: the end of a mount that another process serves
 //	status.go   what can be told of a vault without its passphrase
 //	where.go    where each cloud has a path, and which path a backing file has
+//	checkup.go  verifying and healing all clouds of a vault that nobody uses
 //	errors.go   why a vault cannot be used
 //
 // It promises that whatever Open took is given back by Close, or by Open itself

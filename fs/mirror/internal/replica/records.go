@@ -164,18 +164,28 @@ func (c *Copy) Put(r *Run, raw []byte) error {
 }
 
 // WriteRun seals and writes the records of a run that are there into a file that
-// has holes in their place.
+// has holes in their place: those that follow one another in one piece.
 func (c *Copy) WriteRun(r *Run) error {
 	size := c.Keys.Layout().ChunkSize()
-	for n, state := range r.States {
-		if state != cipher.RecordOK {
+	for n := 0; n < len(r.States); {
+		stop := n
+		for stop < len(r.States) && r.States[stop] == cipher.RecordOK {
+			stop++
+		}
+		if stop == n {
+			n++
 			continue
 		}
-		lo := int64(n) * size
-		plain := r.Plain[lo:min(lo+size, int64(len(r.Plain)))]
-		if err := c.Write(r.First+int64(n), plain, r.IDs[n]); err != nil {
+		plain := r.Plain[int64(n)*size : min(int64(stop)*size, int64(len(r.Plain)))]
+		sealed := make([]byte, len(plain)+cipher.RecordOverhead*(stop-n))
+		first := r.First + int64(n)
+		if err := c.Keys.Seal(sealed, plain, first, r.IDs[n:stop]); err != nil {
 			return err
 		}
+		if _, err := c.File.WriteAt(sealed, c.Keys.Layout().RecordOffset(first)); err != nil {
+			return err
+		}
+		n = stop
 	}
 	return nil
 }

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/overcast-fs/overcast/fs/volume"
+)
+
+const healLong = `Make every cloud of a vault what it should be: what is missing, stale or
+damaged in one comes from the others, record by record; what is left over goes
+when everything else is in its place; both sides of a conflict are kept. It can
+be ended at any moment and started again. --dry-run only tells what would be
+done. Exit code 40 tells that something is left, 42 that no cloud has what is
+missing. The vault must not be mounted.`
+
+func newHealCmd() *cobra.Command {
+	var f checkupFlags
+	var dry bool
+	cmd := &cobra.Command{
+		Use:     "heal VAULT",
+		Short:   "Repair each cloud of a vault from the others",
+		Long:    healLong,
+		Example: "  overcast heal --dry-run ~/vault\n  overcast heal ~/vault",
+		Args:    exactArgs("VAULT"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if dry {
+				return f.plan(cmd, args[0])
+			}
+			return f.heal(cmd, args[0])
+		},
+	}
+	f.register(cmd)
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "tell what would be done, and do nothing")
+	return cmd
+}
+
+// plan tells what healing would do.
+func (f *checkupFlags) plan(cmd *cobra.Command, dir string) error {
+	v, keys, err := f.unlock(cmd, dir)
+	if err != nil {
+		return err
+	}
+	o := f.options(cmd, nil)
+	bar := newProgress(cmd.ErrOrStderr(), -1)
+	o.Read = bar.add
+	if !f.asJSON {
+		o.Plan = func(cloud, step string) {
+			if cloud == "" {
+				cloud = "all clouds"
+			}
+			bar.clear()
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", cloud, printable(step))
+		}
+	}
+	report, err := volume.Verify(cmd.Context(), v, keys, o)
+	bar.clear()
+	if err == nil && f.asJSON {
+		err = printJSON(cmd, report)
+	}
+	return err
+}
+
+func (f *checkupFlags) heal(cmd *cobra.Command, dir string) error {
+	v, keys, err := f.unlock(cmd, dir)
+	if err != nil {
+		return err
+	}
+	o := f.options(cmd, nil)
+	bar := newProgress(cmd.ErrOrStderr(), -1)
+	o.Read = bar.add
+	report, err := volume.Heal(cmd.Context(), v, keys, o)
+	bar.clear()
+	if err != nil {
+		return err
+	}
+	if err := f.print(cmd, report); err != nil {
+		return err
+	}
+	switch {
+	case report.Lost > 0:
+		return &failure{code: exitLost}
+	case !report.OK || report.Short:
+		return &failure{code: exitPartial}
+	}
+	return nil
+}

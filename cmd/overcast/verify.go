@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"path"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/overcast-fs/overcast/fs/vault"
+	"github.com/overcast-fs/overcast/fs/volume"
+)
+
+const verifyLong = `Read everything in every cloud of a vault, compare the clouds with each other,
+and tell what is wrong where: damaged, truncated, swapped, planted,
+resurrected, rolled back, stale, missing, disputed, in conflict. It repairs
+nothing. With PATHs only what is there, and below, is read. Exit code 26 tells
+that something was found. The vault must not be mounted.`
+
+// checkupFlags are what verify and heal have in common.
+type checkupFlags struct {
+	cloud  string
+	asJSON bool
+	pass   passphraseFlags
+}
+
+func (f *checkupFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.cloud, "cloud", "", "judge the copies in the cloud `NAME` alone")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
+	f.pass.register(cmd.Flags())
+}
+
+func newVerifyCmd() *cobra.Command {
+	var f checkupFlags
+	cmd := &cobra.Command{
+		Use:     "verify VAULT [PATH…]",
+		Short:   "Read everything in every cloud, and tell what is wrong",
+		Long:    verifyLong,
+		Example: "  overcast verify ~/vault\n  overcast verify --cloud beta ~/vault /letters",
+		Args:    minArgs("VAULT"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return f.verify(cmd, args[0], args[1:]) },
+	}
+	f.register(cmd)
+	return cmd
+}
+
+func (f *checkupFlags) verify(cmd *cobra.Command, dir string, paths []string) error {
+	v, keys, err := f.unlock(cmd, dir)
+	if err != nil {
+		return err
+	}
+	o := f.options(cmd, paths)
+	bar := newProgress(cmd.ErrOrStderr(), -1)
+	o.Read = bar.add
+	report, err := volume.Verify(cmd.Context(), v, keys, o)
+	bar.clear()
+	if err != nil {
+		return err
+	}
+	if err := f.print(cmd, report); err != nil {
+		return err
+	}
+	if !report.OK {
+		return &failure{code: exitFound}
+	}
+	return nil
+}
+
+// unlock gets the keys of a vault that is not in use. What keeps it from being
+// checked is told before a passphrase is asked for.
+func (f *checkupFlags) unlock(cmd *cobra.Command, dir string) (*vault.Vault, *vault.Keys, error) {
+	v, err := loadVault(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkUsable(v); err != nil {
+		return nil, nil, err
+	}
+	keys, err := unlock(cmd, v, &f.pass)
+	return v, keys, err
+}
+
+func (f *checkupFlags) options(cmd *cobra.Command, paths []string) volume.CheckupOptions {
+	o := volume.CheckupOptions{Cloud: f.cloud, Logger: slog.New(&warnings{w: cmd.ErrOrStderr()})}
+	for _, p := range paths {
+		if p = strings.TrimPrefix(path.Clean("/"+p), "/"); p == "" {
+			o.Paths = nil
+			break
+		}
+		o.Paths = append(o.Paths, p)
+	}
+	return o
+}
+
+// print shows a report: a table of the clouds, and a line for each finding.
+func (f *checkupFlags) print(cmd *cobra.Command, r *volume.Report) error {
+	if f.asJSON {
+		return printJSON(cmd, r)
+	}
+	rows := [][]string{{"CLOUD", "STATE", "FILES", "SIZE", "DAMAGED", "MISSING", "STALE", "FOREIGN", "ARRIVING", "DUPLICATES", ""}}
+	for _, c := range r.Clouds {
+		row := []string{c.Name, c.State, fmt.Sprint(c.Files), humanSize(c.Bytes)}
+		for _, n := range []int64{c.Damaged, c.Missing, c.Stale, c.Foreign, c.Arriving, c.Duplicates} {
+			row = append(row, fmt.Sprint(n))
+		}
+		rows = append(rows, append(row, printable(c.Reason)))
+	}
+	out := cmd.OutOrStdout()
+	if err := printTable(out, "", rows); err != nil {
+		return err
+	}
+	for _, found := range r.Findings {
+		if _, err := fmt.Fprintln(out, findingLine(found)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func findingLine(f volume.Finding) string {
+	line := fmt.Sprintf("%s: /%s", f.Kind, quoteName(f.Path))
+	if f.Cloud != "" {
+		line += " in " + f.Cloud
+	}
+	if f.Chunk != nil {
+		line += fmt.Sprintf(", chunk %d", *f.Chunk)
+	}
+	if f.Detail != "" {
+		line += ": " + f.Detail
+	}
+	return line
+}

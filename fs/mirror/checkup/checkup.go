@@ -1,0 +1,206 @@
+package checkup
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/compare"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/heal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// Settle is how long a backing file has to have been left alone before it is
+// called damaged, or replaced.
+const Settle = 30 * time.Second
+
+// Config says what is checked.
+type Config struct {
+	Clouds []mirror.CloudConfig // in the vault's order; without a Dir: absent
+	Behind map[cipher.ID]string // clouds that lack changes, and why
+	Vault  cipher.ID
+	Owners bool // the process may set owners of backing files
+	Draw   func(n int, above uint64) (writer uint32, first uint64, err error)
+
+	Only  string   // the one cloud that is judged, and healed; "" is all
+	Under []string // plain paths, without a leading slash; none is everything
+
+	Clock  func() time.Time
+	Sleep  func(context.Context, time.Duration) error
+	Read   func(bytes int64)        // progress, from several goroutines; or nil
+	Plan   func(cloud, step string) // told each step of a healing that is only planned
+	Logger *slog.Logger
+}
+
+// compare is the configuration of a comparison that reads everything.
+func (c *Config) compare(ctx context.Context) compare.Config {
+	out := compare.Config{
+		Memory: compare.Nothing{}, Settle: Settle, Clock: c.Clock, Asked: true, Content: true, Under: c.Under, Read: c.Read,
+		Only: slices.IndexFunc(c.Clouds, func(m mirror.CloudConfig) bool { return m.Name == c.Only }), Stop: ctx.Err,
+	}
+	if c.Clock == nil {
+		out.Clock = time.Now
+	}
+	for i, m := range c.Clouds {
+		_, behind := c.Behind[m.ID]
+		out.Clouds = append(out.Clouds, &replica.Cloud{Index: i, Name: m.Name, Dir: m.Dir, Keys: m.Cipher})
+		out.Behind = append(out.Behind, behind)
+	}
+	return out
+}
+
+// report begins a report with the states of the clouds.
+func (c *Config) report() *Report {
+	r := &Report{OK: true, Findings: []Finding{}}
+	for _, m := range c.Clouds {
+		s := Summary{Name: m.Name, State: StateOK}
+		if why, behind := c.Behind[m.ID]; behind {
+			s.State, s.Reason = StateOwes, why
+			r.OK = false
+		}
+		if m.Dir == nil {
+			s.State, s.Reason = StateAbsent, m.Reason
+			r.OK, r.Short = false, true
+		}
+		r.Clouds = append(r.Clouds, s)
+	}
+	return r
+}
+
+// maxAgain is how many names are looked at a second time.
+const maxAgain = 10_000
+
+// Verify reads everything in every cloud and changes nothing. What is wrong
+// where something has changed lately is looked at again when it had the time to
+// settle.
+func Verify(ctx context.Context, c Config) (*Report, error) {
+	r := c.report()
+	config := c.compare(ctx)
+	p := &pass{report: r, plan: c.Plan, waits: true}
+	if err := p.run(config); err != nil {
+		return nil, err
+	}
+	if len(p.again) > 0 {
+		if err := c.sleep(ctx); err != nil {
+			return nil, err
+		}
+		config.Under, p.waits = p.again, false
+		if err := p.run(config); err != nil {
+			return nil, err
+		}
+	}
+	r.sort()
+	return r, nil
+}
+
+// A pass is one comparison that goes into a report.
+type pass struct {
+	report *Report
+	plan   func(cloud, step string)
+	waits  bool     // names that are still changing are left for another pass
+	again  []string // these
+}
+
+func (p *pass) run(config compare.Config) error {
+	c := compare.New(config)
+	err := c.Run(func(k *compare.Case) error {
+		if p.waits && len(p.again) < maxAgain && arriving(k.Findings) {
+			p.again = append(p.again, k.Path)
+			return nil
+		}
+		p.report.add(k.Findings)
+		p.tell(k)
+		return nil
+	})
+	if err != nil || !p.waits {
+		return err
+	}
+	for i, s := range c.Stats() {
+		at := &p.report.Clouds[i]
+		at.Files, at.Bytes, at.Foreign = s.Files, s.Bytes, s.Foreign
+		if err := c.Silent()[i]; err != nil {
+			at.State, at.Reason = StateSuspended, err.Error()
+		}
+	}
+	for _, f := range c.Strange() {
+		p.report.find(f, false)
+	}
+	return nil
+}
+
+func arriving(list []compare.Finding) bool {
+	return slices.ContainsFunc(list, func(f compare.Finding) bool { return f.Kind == compare.Arriving })
+}
+
+// tell tells the steps that a case asks for.
+func (p *pass) tell(k *compare.Case) {
+	for _, s := range heal.Plan(k) {
+		p.report.Steps++
+		cloud := ""
+		if s.Cloud != compare.AllClouds {
+			cloud = p.report.Clouds[s.Cloud].Name
+		}
+		if p.plan != nil {
+			p.plan(cloud, s.Plain(s.Path))
+		}
+	}
+}
+
+// sleep waits until what has changed lately has settled.
+func (c *Config) sleep(ctx context.Context) error {
+	if c.Sleep != nil {
+		return c.Sleep(ctx, Settle)
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(Settle):
+		return nil
+	}
+}
+
+// Heal makes every cloud what it should be, and reports what is left.
+func Heal(ctx context.Context, c Config) (*Report, error) {
+	r := c.report()
+	config := heal.Config{
+		Config: c.compare(ctx), Vault: c.Vault, Owners: c.Owners, Alone: true, Draw: c.Draw, Logger: c.Logger,
+	}
+	h := heal.New(config)
+	out, err := h.Run()
+	if err == nil && arriving(out.Left) {
+		if err = c.sleep(ctx); err == nil {
+			steps := out.Steps
+			h = heal.New(config)
+			out, err = h.Run()
+			out.Steps += steps
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.Steps, r.Lost = out.Steps, len(out.Lost)
+	byPath := map[string][]compare.Finding{}
+	for _, f := range out.Left {
+		byPath[f.Path] = append(byPath[f.Path], f)
+	}
+	for _, list := range byPath {
+		r.add(list)
+	}
+	for _, f := range h.Comparison().Strange() {
+		r.find(f, false)
+	}
+	for i, s := range h.Comparison().Stats() {
+		r.Clouds[i].Files, r.Clouds[i].Bytes, r.Clouds[i].Foreign = s.Files, s.Bytes, s.Foreign
+	}
+	for i, err := range out.Errs {
+		if err != nil {
+			r.Short = true
+			r.Clouds[i].State, r.Clouds[i].Reason = StateSuspended, err.Error()
+		}
+	}
+	r.sort()
+	return r, nil
+}
