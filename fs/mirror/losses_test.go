@@ -191,6 +191,4 @@ var knownLosses = []string{
 	"R30 a directory made elsewhere",
 	"R33 the lead away, a new file",
 	"R38 an old log after a kill, two clouds",
-	"R44 a large hole, same boot",
-	"R44 a large hole, another boot",
 }

@@ -325,7 +325,7 @@ func (j *job) clearStrays(c *replica.Copy, _ *Replay, _ []int64) error {
 	}
 	layout := c.Keys.Layout()
 	chunks, first := j.backing.Chunks(), j.backing.Ours(layout)
-	return c.Each(j.head.Length, func(run *replica.Run) error {
+	return c.EachData(j.head.Length, func(run *replica.Run) error {
 		for n, state := range run.States {
 			i := run.First + int64(n)
 			if i < first || state == cipher.RecordHole || chunks.Has(i) || j.backing.Direct.Has(i) {

@@ -243,7 +243,7 @@ func (r *Replay) build(c *replica.Cloud, temp string, o *replica.Copy) (*cipher.
 	if err := cp.Fit(head.Length); err != nil {
 		return nil, err
 	}
-	err = o.Each(head.Length, func(run *replica.Run) error { return cp.WriteRun(run) })
+	err = o.EachData(head.Length, func(run *replica.Run) error { return cp.WriteRun(run) })
 	if err != nil {
 		return nil, err
 	}
