@@ -51,6 +51,7 @@ func (r *Replay) Run() Outcome {
 	r.out = Outcome{Errors: make([]error, n), Missing: make([]int, n)}
 	r.stage(r.look)
 	r.vanish()
+	r.exchange()
 	r.stage(r.places)
 	r.stage(r.content)
 	for r.giveUp() {
