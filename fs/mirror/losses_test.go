@@ -176,9 +176,6 @@ var knownLosses = []string{
 
 	"faults: a cloud cannot be read",
 
-	"R3 concurrent versions, ours truncated",
-	"R3 concurrent versions, ours in place",
-	"R7 an edit of what was removed",
 	"R10 removed elsewhere",
 	"R10 renamed elsewhere",
 	storiesWithFaultsName,

@@ -202,7 +202,7 @@ func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot) error
 	if err := p.Dir.Remove(temp); err != nil && !replica.Missing(err) {
 		return err
 	}
-	head, err := r.build(p.Cloud, temp, o)
+	head, err := r.build(p.Cloud, temp, o, asItIs)
 	if err != nil {
 		if gone := p.Dir.Remove(temp); gone != nil && !replica.Missing(gone) {
 			return errors.Join(err, gone)
@@ -224,9 +224,9 @@ func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot) error
 	return nil
 }
 
-// build writes a whole copy of a file under a temporary name. It is clean only
-// when all of it has verified.
-func (r *Replay) build(c *replica.Cloud, temp string, o *replica.Copy) (*cipher.Header, error) {
+// build writes a whole copy of a file under a temporary name, with its header as
+// it is or changed. It is clean only when all of it has verified.
+func (r *Replay) build(c *replica.Cloud, temp string, o *replica.Copy, as func(h *cipher.Header)) (*cipher.Header, error) {
 	head := *o.Head
 	acc, bad, err := o.Check(&head)
 	if err != nil {
@@ -235,6 +235,7 @@ func (r *Replay) build(c *replica.Cloud, temp string, o *replica.Copy) (*cipher.
 	if len(bad) > 0 || acc != head.Acc {
 		return nil, cipher.ErrDamaged
 	}
+	as(&head)
 	cp, err := c.Build(temp, head)
 	if err != nil {
 		return nil, err
@@ -247,16 +248,26 @@ func (r *Replay) build(c *replica.Cloud, temp string, o *replica.Copy) (*cipher.
 	if err != nil {
 		return nil, err
 	}
-	if head.Acc, bad, err = cp.Check(&head); err != nil || len(bad) > 0 {
+	return r.clean(cp, head)
+}
+
+// asItIs changes nothing of a header.
+func asItIs(*cipher.Header) {}
+
+// clean verifies a copy that was written whole, and gives it its header.
+func (r *Replay) clean(c *replica.Copy, head cipher.Header) (*cipher.Header, error) {
+	acc, bad, err := c.Check(&head)
+	if err != nil || len(bad) > 0 {
 		return nil, errors.Join(cipher.ErrDamaged, err)
 	}
-	if err := cp.File.Sync(); err != nil {
+	head.Acc = acc
+	if err := c.File.Sync(); err != nil {
 		return nil, err
 	}
-	if err := cp.WriteHeader(&head); err != nil {
+	if err := c.WriteHeader(&head); err != nil {
 		return nil, err
 	}
-	return cp.Head, cp.Show(nil, r.Owners, r.Clock())
+	return c.Head, c.Show(nil, r.Owners, r.Clock())
 }
 
 // copyName is where a copy of a file is built, the same whenever the log is

@@ -57,6 +57,7 @@ func (r *Replay) Run() Outcome {
 	for r.giveUp() {
 		r.stage(r.content)
 	}
+	r.settle()
 	r.stage(r.copies)
 	r.stage(r.removals)
 	r.together()
@@ -124,6 +125,12 @@ func passing(err error) bool {
 	return err != nil
 }
 
+// layout is that of the vault's files.
+func (r *Replay) layout() cipher.Layout {
+	i := slices.IndexFunc(r.Clouds, func(c *replica.Cloud) bool { return c != nil })
+	return r.Clouds[i].Keys.Layout()
+}
+
 // alone reports whether no other cloud takes part any more.
 func (r *Replay) alone(k int) bool {
 	for i, c := range r.Clouds {
@@ -187,7 +194,7 @@ func (r *Replay) vanish() {
 	}
 	for _, thing := range r.Fold.Things {
 		b := thing.Committed()
-		if thing.IsDir() || thing.Gone() || b == nil || thing.Made && (!thing.Firm || b.Complete()) {
+		if thing.IsDir() || thing.Gone() || b == nil || thing.Made && (!thing.Firm || b.Holds(r.layout())) {
 			continue
 		}
 		if !slices.ContainsFunc(r.trees, func(t *tree) bool { return len(t.of[thing]) > 0 }) {

@@ -3,6 +3,7 @@ package repair
 import (
 	"slices"
 
+	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -60,7 +61,15 @@ func (t *tidier) staleTemps() {
 // newest reports whether a node is the backing file that a file was in last.
 func (t *tidier) newest(thing *journal.Thing, n *node) bool {
 	last := thing.Backings[len(thing.Backings)-1]
-	return last.Temps != nil && n.entry == last.Temps[t.Index]
+	return last.Temps != nil && n.entry == last.Temps[t.Index] && !t.overtaken(thing, last)
+}
+
+// overtaken reports whether a file has a greater version by now than one of its
+// backing files, which has nothing else.
+func (t *tidier) overtaken(thing *journal.Thing, b *journal.Backing) bool {
+	return b.Head() != nil && len(b.After) == 0 && slices.ContainsFunc(t.of[thing], func(n *node) bool {
+		return !n.temp && n.head != nil && n.head.Flags&cipher.Dirty == 0 && cipher.Compare(n.head.Version, b.Head().Version) == cipher.Greater
+	})
 }
 
 // attributes sets those of directories that are other than they are to be.

@@ -269,7 +269,7 @@ func (l *leveller) bring(side int, s shown, list []shown) error {
 	if err := c.Dir.Remove(step.Path); err != nil && !replica.Missing(err) {
 		return err
 	}
-	if _, err := l.r.build(c, step.Path, o); err != nil {
+	if _, err := l.r.build(c, step.Path, o, asItIs); err != nil {
 		l.r.Logger.Warn("a file stays in one cloud alone", "cloud", l.sides[side].Name, "error", err)
 		if err := c.Dir.Remove(step.Path); !replica.Missing(err) {
 			return err
