@@ -176,11 +176,7 @@ var knownLosses = []string{
 
 	"faults: a cloud cannot be read",
 
-	"R10 removed elsewhere",
-	"R10 renamed elsewhere",
 	storiesWithFaultsName,
-	"R28 a directory moved elsewhere",
-	"R29 a foreign file in a directory made anew",
 	"R30 a directory made elsewhere",
 	"R33 the lead away, a new file",
 }

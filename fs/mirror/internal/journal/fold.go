@@ -170,6 +170,13 @@ func (f *Fold) slot(path []byte) *Slot {
 	}
 }
 
+// Follow puts a file where somebody else has moved it.
+func (f *Fold) Follow(t *Thing, path string) {
+	s := f.slot([]byte(path))
+	t.Vanish()
+	f.found(t, s)
+}
+
 func (f *Fold) dirAt(s *Slot) *Thing {
 	if s.Now != nil && s.Now.IsDir() {
 		return s.Now

@@ -311,10 +311,24 @@ func planRemovals(t *tree) *planner {
 	p.endRemoval()
 	slices.SortStableFunc(dirs, func(a, b *node) int { return b.depth() - a.depth() })
 	for _, n := range dirs {
-		p.do(Step{Op: Rmdir, Path: n.path(), Thing: n.thing})
+		p.do(Step{Op: Rmdir, Path: n.path(), To: p.successor(n), Thing: n.thing})
 		p.drop(n)
 	}
 	return p
+}
+
+// successor is the path of the directory that stands by now where one stood that
+// is gone and was in its way: what somebody else put into the one is meant for
+// the other, and nobody would see it where it is.
+func (p *planner) successor(n *node) string {
+	for _, s := range n.thing.Was {
+		if n.temp && s.Now != nil && s.Now.IsDir() {
+			if in := p.nodeOf(s.Now); in != nil && in != n {
+				return in.path()
+			}
+		}
+	}
+	return ""
 }
 
 // mayGo reports whether an entry where its file is not wanted is of no use: the

@@ -68,7 +68,7 @@ func (d *dispute) gather() bool {
 		other = other || c.Shows == judge.ShowsFile && !c.Dirty && d.foreign(c.Version)
 	}
 	d.claims = append(d.claims, judge.Claim{Shows: judge.ShowsFile, Version: d.mine})
-	return other && (d.made != nil || b.Holds(d.r.layout()))
+	return other && (d.made != nil || b.Holds(layoutOf(d.r.trees)))
 }
 
 // claim is what one cloud shows at a name.
@@ -249,7 +249,7 @@ func (d *dispute) copy(t *tree, temp string, v judge.Version, as func(h *cipher.
 		return nil, err
 	}
 	defer o.Close()
-	return d.r.build(t.Cloud, temp, o, as)
+	return t.Whole(temp, o, as, d.r.Owners, d.r.Clock())
 }
 
 // shows is a cloud that has a version at the name.
@@ -294,7 +294,7 @@ func (d *dispute) fromLog(t *tree, temp string, as func(h *cipher.Header)) (*cip
 	if err != nil {
 		return nil, err
 	}
-	return d.r.clean(c, head)
+	return c.Clean(head, d.r.Owners, d.r.Clock())
 }
 
 // over ends the jobs of the file: what the log holds of it is in every cloud.

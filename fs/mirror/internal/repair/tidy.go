@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
-	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
@@ -79,41 +78,9 @@ func (t *tidier) attributes() error {
 		if n == nil || thing.Gone() {
 			continue
 		}
-		if err := t.attribute(n.path(), thing.Attrs, t.r.Owners); err != nil {
+		if err := t.SetAttrs(n.path(), thing.Attrs, t.r.Owners); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// attribute gives a directory its attributes.
-func (t *tree) attribute(path string, a journal.Attrs, owners bool) error {
-	if a.Mode == nil && a.UID == nil && a.GID == nil && a.Mtime == nil {
-		return nil
-	}
-	info, err := t.Dir.Stat(path)
-	if err != nil {
-		return err
-	}
-	uid, gid := int(info.UID), int(info.GID)
-	if a.UID != nil {
-		uid = int(*a.UID)
-	}
-	if a.GID != nil {
-		gid = int(*a.GID)
-	}
-	if owners && (uid != int(info.UID) || gid != int(info.GID)) {
-		if err := t.Dir.Chown(path, uid, gid); err != nil {
-			return err
-		}
-	}
-	if a.Mode != nil && *a.Mode&0o7777 != info.Mode {
-		if err := t.Dir.Chmod(path, *a.Mode&0o7777); err != nil {
-			return err
-		}
-	}
-	if a.Mtime != nil && !a.Mtime.Equal(info.Mtime) {
-		return t.Dir.Chtimes(path, cloud.Times{Mtime: a.Mtime})
 	}
 	return nil
 }

@@ -147,10 +147,7 @@ func (l *leveller) list(side int, dirs [2]string) (list []shown, err error) {
 		if strings.HasPrefix(e.Name, ".") || !e.Dir && !e.Regular {
 			continue
 		}
-		d, err := t.Keys.DecodeEntry(cipher.EntryName(e.Name), func(n cipher.EntryName) ([]byte, error) {
-			return t.ReadSidecar(replica.Join(dirs[side], string(n)))
-		})
-		if err == nil && !d.Copy && !(e.Dir && d.Special) {
+		if d, ok := t.Decode(dirs[side], e.Name); ok && !(e.Dir && d.Special) {
 			list = append(list, shown{place{dirs, string(d.Name), d.Special}, e, nil})
 		}
 	}
@@ -269,7 +266,7 @@ func (l *leveller) bring(side int, s shown, list []shown) error {
 	if err := c.Dir.Remove(step.Path); err != nil && !replica.Missing(err) {
 		return err
 	}
-	if _, err := l.r.build(c, step.Path, o, asItIs); err != nil {
+	if _, err := c.Whole(step.Path, o, replica.AsItIs, l.r.Owners, l.r.Clock()); err != nil {
 		l.r.Logger.Warn("a file stays in one cloud alone", "cloud", l.sides[side].Name, "error", err)
 		if err := c.Dir.Remove(step.Path); !replica.Missing(err) {
 			return err
@@ -308,5 +305,5 @@ func (l *leveller) bringDir(side int, s shown) error {
 			return err
 		}
 	}
-	return l.sides[to].attribute(step.Path, step.Thing.Attrs, l.r.Owners)
+	return l.sides[to].SetAttrs(step.Path, step.Thing.Attrs, l.r.Owners)
 }
