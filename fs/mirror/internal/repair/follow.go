@@ -17,7 +17,7 @@ func (r *Replay) follow() {
 	}
 	var strayed []*journal.Thing
 	for _, thing := range r.Fold.Things {
-		if !thing.Gone() && !r.seen(thing) && r.was(thing) {
+		if !thing.Gone() && !seen(r.trees, thing) && r.was(thing) {
 			strayed = append(strayed, thing)
 		}
 	}
@@ -25,14 +25,14 @@ func (r *Replay) follow() {
 		r.stage(func(k int) error { return r.trees[k].search(strayed) })
 	}
 	for _, thing := range strayed {
-		path, found := r.moved(thing)
+		path, found := moved(r.trees, thing)
 		switch {
 		case slices.Contains(r.trees, nil):
 			return
 		case found && r.SameBoot:
 			r.Logger.Info("a file was moved by somebody else", "thing", thing.Key)
 			r.Fold.Follow(thing, path)
-		case !found && !r.seen(thing):
+		case !found && !seen(r.trees, thing):
 			r.Logger.Info("a file was removed, which the log does not tell", "thing", thing.Key)
 			thing.Vanish()
 		}
@@ -51,15 +51,15 @@ func (r *Replay) leave(strayed []*journal.Thing) {
 		empties := slices.ContainsFunc(strayed, func(o *journal.Thing) bool {
 			return slices.ContainsFunc(o.Was, func(s *journal.Slot) bool { return s.Dir == thing })
 		})
-		if thing.IsDir() && !thing.Made && !thing.Gone() && !full && empties && !r.seen(thing) {
+		if thing.IsDir() && !thing.Made && !thing.Gone() && !full && empties && !seen(r.trees, thing) {
 			thing.Vanish()
 		}
 	}
 }
 
 // seen reports whether some cloud has a thing.
-func (r *Replay) seen(thing *journal.Thing) bool {
-	return slices.ContainsFunc(r.trees, func(t *tree) bool { return len(t.of[thing]) > 0 })
+func seen(trees []*tree, thing *journal.Thing) bool {
+	return slices.ContainsFunc(trees, func(t *tree) bool { return len(t.of[thing]) > 0 })
 }
 
 // was reports whether a file was surely in some cloud, and the log cannot make it
@@ -80,8 +80,8 @@ func layoutOf(trees []*tree) cipher.Layout {
 
 // moved is the plaintext path of a file that is found where the log does not
 // name it.
-func (r *Replay) moved(thing *journal.Thing) (path string, found bool) {
-	for _, t := range r.trees {
+func moved(trees []*tree, thing *journal.Thing) (path string, found bool) {
+	for _, t := range trees {
 		if t == nil || len(t.of[thing]) == 0 {
 			continue
 		}
