@@ -16,7 +16,7 @@ import (
 // clouds, and what it must not cost.
 func TestAttacks(t *testing.T) { runFindings(t, attacks) }
 
-var attacks = slices.Concat(versionAttacks, faultAttacks(), dirAttacks, cloudAttacks, oldAttacks, limitAttacks)
+var attacks = slices.Concat(versionAttacks, faultAttacks(), dirAttacks, cloudAttacks, oldAttacks, limitAttacks, conflictAttacks)
 
 // keeps mounts, wants each of these contents to be in some file and no cloud to
 // be blamed, and unmounts.

@@ -176,21 +176,7 @@ var knownLosses = []string{
 
 	"faults: a cloud cannot be read",
 
-	"R3 concurrent versions, ours truncated",
-	"R3 concurrent versions, ours in place",
-	"R7 an edit of what was removed",
-	"R10 removed elsewhere",
-	"R10 renamed elsewhere",
 	storiesWithFaultsName,
-	"R24 a directory made anew, no handles",
-	"R25 over an empty directory, no handles",
-	"R26 exchange of directories, no handles",
-	"R26 exchange of directories, no handles in one cloud",
-	"R28 a directory moved elsewhere",
-	"R29 a foreign file in a directory made anew",
 	"R30 a directory made elsewhere",
 	"R33 the lead away, a new file",
-	"R38 an old log after a kill, two clouds",
-	"R44 a large hole, same boot",
-	"R44 a large hole, another boot",
 }

@@ -20,7 +20,9 @@ type Fold struct {
 	Things []*Thing // in the order in which the log names them, the root first
 
 	LastMade *Thing // the last file that the log made, or nil
-	Ending   *Slot  // the name that the last entry removes, of a file that nobody could read; or nil
+	Ending   *Slot  // the name that the last entry takes from a file of which the log tells nothing else; or nil
+
+	Exchanged [2]*Thing // the directories that the last entry exchanges, or nil
 
 	byID   map[cipher.ID][]*Thing
 	bySalt map[saltKey]*Thing
@@ -50,7 +52,7 @@ func NewFold(entries []*Entry) *Fold {
 }
 
 func (f *Fold) entry(e *Entry) {
-	f.Ending = nil
+	f.Ending, f.Exchanged = nil, [2]*Thing{}
 	switch e.Op {
 	case OpBind:
 		t := f.fileAt(f.slot(e.Path), e)
@@ -166,6 +168,13 @@ func (f *Fold) slot(path []byte) *Slot {
 		}
 		dir, rest = f.dirAt(s), more
 	}
+}
+
+// Follow puts a file where somebody else has moved it.
+func (f *Fold) Follow(t *Thing, path string) {
+	s := f.slot([]byte(path))
+	t.Vanish()
+	f.found(t, s)
 }
 
 func (f *Fold) dirAt(s *Slot) *Thing {
@@ -331,6 +340,9 @@ func (f *Fold) rename(e *Entry) {
 			old.learn(e.Other.Handles)
 		}
 		f.end(to, e)
+		if !old.IsDir() && old.ID().IsZero() {
+			f.Ending = to
+		}
 	} else {
 		f.vacate(to)
 	}
@@ -378,6 +390,9 @@ func (f *Fold) exchange(e *Entry) {
 	y.leave(b)
 	x.enter(b)
 	y.enter(a)
+	if x.IsDir() && y.IsDir() {
+		f.Exchanged = [2]*Thing{x, y}
+	}
 }
 
 // learn keeps a directory's handles.

@@ -205,18 +205,32 @@ func (b *Backing) Ours(layout cipher.Layout) int64 {
 	return min(b.Cut, layout.Records(b.Base.Length))
 }
 
-// Complete reports whether the log holds all of the last version.
-func (b *Backing) Complete() bool {
-	if b.Temps == nil && b.Base != nil && len(b.Base.Version) > 0 && b.Cut > 0 {
+// Holds reports whether the log has all of the last version: every record that
+// was written directly, and every one that an older version can have.
+func (b *Backing) Holds(layout cipher.Layout) bool {
+	head := b.Head()
+	if head == nil {
 		return false
 	}
-	direct := b.Direct.Total()
+	direct, older := b.Direct.Total(), min(b.Ours(layout), layout.Records(head.Length))
 	for i := range b.last {
 		if b.Direct.Has(i) {
 			direct--
+		} else if i < min(b.Ours(layout), layout.Records(head.Length)) {
+			older--
 		}
 	}
-	return direct == 0
+	return direct == 0 && older == 0
+}
+
+// Is reports whether an entry is one of the backing file.
+func (b *Backing) Is(e *Entry) bool {
+	for k, salt := range e.Salts {
+		if salt != nil && string(b.Salt(k)) == string(salt) {
+			return true
+		}
+	}
+	return false
 }
 
 // Chunks is the set of chunks of the last version that the log holds.

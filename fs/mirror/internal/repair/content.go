@@ -79,12 +79,17 @@ func (j *job) accOf(v *journal.Commit) (acc cipher.Acc) {
 // find is the node of the backing file that has the version.
 func (j *job) find() *node {
 	salt := [16]byte(j.backing.Salt(j.t.Index))
+	last := j.backing.Head()
+	for _, n := range j.t.of[j.thing] {
+		if last != nil && !n.temp && n.head != nil && n.head.Flags&cipher.Dirty == 0 && cipher.Compare(n.head.Version, last.Version) == cipher.Greater {
+			return n // a later version is in place already
+		}
+	}
 	for _, n := range j.t.of[j.thing] {
 		if n.head != nil && n.head.Salt == salt {
 			return n
 		}
 	}
-	last := j.backing.Head()
 	for _, n := range j.t.of[j.thing] {
 		if n.head == nil || n.head.Flags&cipher.Dirty != 0 {
 			continue
@@ -151,14 +156,11 @@ func (j *job) builds(h *cipher.Header) bool {
 // beyond looks at a version that is greater than the log's: another machine's,
 // or one of ours that changed the header only and that a power cut took from the
 // log. Where its records are the ones that the log tells of, it is finished like
-// that one. After a power cut the entry may not show what the header says.
+// that one. The entry may not show yet what the header says.
 func (j *job) beyond(c *replica.Copy, r *Replay) error {
 	if c.Head.Flags&cipher.Dirty == 0 {
 		acc, bad, err := c.Check(c.Head)
 		if j.done = err == nil && len(bad) == 0 && acc == c.Head.Acc; j.done {
-			if r.SameBoot {
-				return nil
-			}
 			j.head = *c.Head
 			return j.show(c, r)
 		}
@@ -325,7 +327,7 @@ func (j *job) clearStrays(c *replica.Copy, _ *Replay, _ []int64) error {
 	}
 	layout := c.Keys.Layout()
 	chunks, first := j.backing.Chunks(), j.backing.Ours(layout)
-	return c.Each(j.head.Length, func(run *replica.Run) error {
+	return c.EachData(j.head.Length, func(run *replica.Run) error {
 		for n, state := range run.States {
 			i := run.First + int64(n)
 			if i < first || state == cipher.RecordHole || chunks.Has(i) || j.backing.Direct.Has(i) {

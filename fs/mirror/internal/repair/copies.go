@@ -202,7 +202,7 @@ func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot) error
 	if err := p.Dir.Remove(temp); err != nil && !replica.Missing(err) {
 		return err
 	}
-	head, err := r.build(p.Cloud, temp, o)
+	head, err := p.Whole(temp, o, replica.AsItIs, r.Owners, r.Clock())
 	if err != nil {
 		if gone := p.Dir.Remove(temp); gone != nil && !replica.Missing(gone) {
 			return errors.Join(err, gone)
@@ -222,41 +222,6 @@ func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot) error
 	p.put(copied, parent, entry)
 	p.is(copied, thing)
 	return nil
-}
-
-// build writes a whole copy of a file under a temporary name. It is clean only
-// when all of it has verified.
-func (r *Replay) build(c *replica.Cloud, temp string, o *replica.Copy) (*cipher.Header, error) {
-	head := *o.Head
-	acc, bad, err := o.Check(&head)
-	if err != nil {
-		return nil, err
-	}
-	if len(bad) > 0 || acc != head.Acc {
-		return nil, cipher.ErrDamaged
-	}
-	cp, err := c.Build(temp, head)
-	if err != nil {
-		return nil, err
-	}
-	defer cp.Close()
-	if err := cp.Fit(head.Length); err != nil {
-		return nil, err
-	}
-	err = o.Each(head.Length, func(run *replica.Run) error { return cp.WriteRun(run) })
-	if err != nil {
-		return nil, err
-	}
-	if head.Acc, bad, err = cp.Check(&head); err != nil || len(bad) > 0 {
-		return nil, errors.Join(cipher.ErrDamaged, err)
-	}
-	if err := cp.File.Sync(); err != nil {
-		return nil, err
-	}
-	if err := cp.WriteHeader(&head); err != nil {
-		return nil, err
-	}
-	return cp.Head, cp.Show(nil, r.Owners, r.Clock())
 }
 
 // copyName is where a copy of a file is built, the same whenever the log is

@@ -10,9 +10,11 @@
 //  2. content   the last version of each file is finished from the log and, where
 //     records were lost, from other clouds; its clean header comes last,
 //     after all of its records have verified
-//  3. copies    what one cloud lacks comes whole from another
-//  4. removals  only then goes what is not to be there
-//  5. names     after a power cut, what one cloud has and another has lost in
+//  3. conflicts where another machine changed what the log has, too, both contents
+//     are kept, and the judgement says which has the name
+//  4. copies    what one cloud lacks comes whole from another
+//  5. removals  only then goes what is not to be there
+//  6. names     after a power cut, what one cloud has and another has lost in
 //     the directories that the log touches
 //
 // Nothing is removed or replaced that the log does not name, or that is of a
@@ -20,10 +22,12 @@
 //
 //	observe.go  what one cloud shows at the names that the log touches
 //	search.go   files that are at none of those, after a power cut
+//	follow.go   what was moved or removed without a word of the log
 //	plan.go     the steps that bring names to their places, and those that remove
 //	step.go     one step, as a value that prints, and how it is done
 //	content.go  one file's last version on its way to one cloud
 //	inplace.go  a finished backing file takes the place of the one before it
+//	settle.go   another version, or another file, in the place of what the log has
 //	copies.go   whole copies from other clouds
 //	tidy.go     what is not to be there goes; sidecars, attributes
 //	together.go what one cloud shows and another does not

@@ -293,6 +293,30 @@ func (t *tree) matchAll(gone bool) (found bool) {
 	return found
 }
 
+// notYet is the node of a directory that the log has moved over an empty one,
+// where this cloud has not seen that: both are there still.
+func (t *tree) notYet(thing *journal.Thing, to *journal.Slot, over *node) *node {
+	replaces := slices.ContainsFunc(to.Was, func(o *journal.Thing) bool { return o != thing && o.IsDir() && o.Gone() && len(t.of[o]) == 0 })
+	if !replaces || to.Now != thing {
+		return nil
+	}
+	if entries, err := t.Dir.ReadDir(over.path()); err != nil || len(entries) > 0 {
+		return nil
+	}
+	for _, s := range slices.Backward(thing.Was) {
+		name, err := t.Keys.EncodeName(cipher.PlainName(s.Name))
+		if s == to || s.Now != nil || err != nil {
+			continue
+		}
+		for _, dir := range t.of[s.Dir] {
+			if n := dir.children[string(name.Entry)]; n != nil && n.dir && n.thing == nil {
+				return n
+			}
+		}
+	}
+	return nil
+}
+
 // stands finds a directory by its places, the latest first. Where handles tell
 // what stands elsewhere, only the last place of one that is to be there counts,
 // and nothing is one that is gone and whose handle is known.
@@ -310,9 +334,14 @@ func (t *tree) stands(thing *journal.Thing) *node {
 			if err != nil {
 				continue
 			}
-			if n := dir.children[string(name.Entry)]; n != nil && n.dir && n.thing == nil {
-				return n
+			n := dir.children[string(name.Entry)]
+			if n == nil || !n.dir || n.thing != nil {
+				continue
 			}
+			if before := t.notYet(thing, s, n); before != nil {
+				return before
+			}
+			return n
 		}
 	}
 	return nil

@@ -134,7 +134,7 @@ func (p *planner) clear(parent *node, slot *journal.Slot, entry string, over boo
 	case n == nil:
 		return true
 	case n.thing == nil:
-		if !n.blank || !p.oursWithout(slot) {
+		if !(n.blank && p.oursWithout(slot)) && !(p.ending(slot) && (n.broken || n.head != nil)) {
 			return false
 		}
 		p.do(Step{Op: Remove, Path: n.path()})
@@ -260,7 +260,17 @@ func (p *planner) spare(thing *journal.Thing) (spare, other *node) {
 func (p *planner) named(n *node) bool {
 	return n.temp || slices.ContainsFunc(n.thing.Was, func(s *journal.Slot) bool {
 		_, entry := p.spell(s, n.thing.Special())
-		return n.parent == p.nodeOf(s.Dir) && n.entry == entry
+		return n.entry == entry && (n.parent == p.nodeOf(s.Dir) || p.stood(s.Dir, n.parent))
+	})
+}
+
+// stood reports whether a directory that is gone was once where another one
+// stands, of which nothing but its place tells that it is another: what the log
+// says of the names in the one is true of those in the other.
+func (p *planner) stood(dir *journal.Thing, n *node) bool {
+	return !p.handles && dir.Gone() && n.parent != nil && slices.ContainsFunc(dir.Was, func(s *journal.Slot) bool {
+		_, entry := p.spell(s, false)
+		return n.entry == entry && (n.parent == p.nodeOf(s.Dir) || p.stood(s.Dir, n.parent))
 	})
 }
 
@@ -301,10 +311,24 @@ func planRemovals(t *tree) *planner {
 	p.endRemoval()
 	slices.SortStableFunc(dirs, func(a, b *node) int { return b.depth() - a.depth() })
 	for _, n := range dirs {
-		p.do(Step{Op: Rmdir, Path: n.path(), Thing: n.thing})
+		p.do(Step{Op: Rmdir, Path: n.path(), To: p.successor(n), Thing: n.thing})
 		p.drop(n)
 	}
 	return p
+}
+
+// successor is the path of the directory that stands by now where one stood that
+// is gone and was in its way: what somebody else put into the one is meant for
+// the other, and nobody would see it where it is.
+func (p *planner) successor(n *node) string {
+	for _, s := range n.thing.Was {
+		if n.temp && s.Now != nil && s.Now.IsDir() {
+			if in := p.nodeOf(s.Now); in != nil && in != n {
+				return in.path()
+			}
+		}
+	}
+	return ""
 }
 
 // mayGo reports whether an entry where its file is not wanted is of no use: the
@@ -323,12 +347,15 @@ func (p *planner) mayGo(n *node) bool {
 
 func (p *planner) removal(n *node) Step { return Step{Op: Remove, Path: n.path()} }
 
-// endRemoval ends the removal of a file that nobody can read, and that a kill
-// was in the middle of: nothing else can be at that name. Of every earlier
-// removal the clouds have seen the end.
+// ending reports whether a kill can have been in the middle of taking a name
+// from a file that the log does not identify: nothing else is there then. Of
+// every earlier operation the clouds have seen the end.
+func (t *tree) ending(s *journal.Slot) bool { return t.sameBoot && s == t.fold.Ending }
+
+// endRemoval ends the removal of a file that nobody could read.
 func (p *planner) endRemoval() {
 	s := p.fold.Ending
-	if !p.sameBoot || s == nil || s.Now != nil {
+	if s == nil || !p.ending(s) || s.Now != nil {
 		return
 	}
 	parent := p.nodeOf(s.Dir)

@@ -50,12 +50,14 @@ func (r *Replay) Run() Outcome {
 	r.unmade = make([]bool, n)
 	r.out = Outcome{Errors: make([]error, n), Missing: make([]int, n)}
 	r.stage(r.look)
-	r.vanish()
+	r.follow()
+	r.exchange()
 	r.stage(r.places)
 	r.stage(r.content)
 	for r.giveUp() {
 		r.stage(r.content)
 	}
+	r.settle()
 	r.stage(r.copies)
 	r.stage(r.removals)
 	r.together()
@@ -171,29 +173,11 @@ func (r *Replay) giveUp() (found bool) {
 
 // look finds what is there in one cloud.
 func (r *Replay) look(k int) (err error) {
-	if r.trees[k], err = observe(r.Clouds[k], r.Fold, r.SameBoot); err != nil || r.SameBoot {
-		return err
+	r.trees[k], err = observe(r.Clouds[k], r.Fold, r.SameBoot)
+	if err == nil && !r.SameBoot {
+		err = r.trees[k].search(r.Fold.Things)
 	}
-	return r.trees[k].search()
-}
-
-// vanish gives up files that were removed by what a power cut took from the log:
-// they were durable in some cloud, none has them any more, and the log alone
-// cannot make them.
-func (r *Replay) vanish() {
-	if r.SameBoot || slices.Contains(r.trees, nil) {
-		return
-	}
-	for _, thing := range r.Fold.Things {
-		b := thing.Committed()
-		if thing.IsDir() || thing.Gone() || b == nil || thing.Made && (!thing.Firm || b.Complete()) {
-			continue
-		}
-		if !slices.ContainsFunc(r.trees, func(t *tree) bool { return len(t.of[thing]) > 0 }) {
-			r.Logger.Info("a file was removed by what the log does not tell any more", "thing", thing.Key)
-			thing.Vanish()
-		}
-	}
+	return err
 }
 
 // places brings every name to its place in one cloud.

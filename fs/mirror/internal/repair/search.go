@@ -7,11 +7,12 @@ import (
 
 // search looks through the whole cloud for files that are at none of the places
 // that the log knows: a power cut can take the end of the log, and leave in the
-// cloud the rename that it told of. After a mere kill nothing is searched. What
-// has no header is noted: the power cut may have taken that, too.
-func (t *tree) search() error {
+// cloud the rename that it told of. After a mere kill only what somebody else has
+// moved is searched. What has no header is noted: the power cut may have taken
+// that, too.
+func (t *tree) search(things []*journal.Thing) error {
 	lost := map[*journal.Thing]bool{}
-	for _, thing := range t.fold.Things {
+	for _, thing := range things {
 		if !thing.IsDir() && !thing.Gone() && len(t.of[thing]) == 0 {
 			lost[thing] = true
 		}

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
@@ -22,7 +25,7 @@ const (
 	Link                 // To is another entry of the file at Path
 	Create               // a file at Path that has no version yet
 	Remove               // a file's entry
-	Rmdir                // a directory, with this program's own litter, if nothing else is in it
+	Rmdir                // a directory, with this program's own litter, if nothing else is in it but what To can have
 )
 
 func (o Op) String() string {
@@ -163,20 +166,48 @@ func (d *doer) rmdir(s Step) error {
 	if err != nil {
 		return err
 	}
-	var litter []cloud.Entry
+	var litter, foreign []cloud.Entry
 	for _, e := range entries {
 		if !d.Litter(path, e) && !d.tornSidecar(s, e) {
-			return nil
+			foreign = append(foreign, e)
+			continue
 		}
 		litter = append(litter, e)
+	}
+	if len(foreign) > 0 && s.To == "" {
+		return nil
+	}
+	if err := d.handOver(s, foreign, litter); err != nil {
+		return err
 	}
 	for _, e := range litter {
 		if err := d.Dir.Remove(replica.Join(path, e.Name)); err != nil && !replica.Missing(err) {
 			return err
 		}
 	}
-	if err := d.Dir.Rmdir(path); err != nil && !replica.Missing(err) {
+	if err := d.Dir.Rmdir(path); err != nil && !replica.Missing(err) && !errors.Is(err, unix.ENOTEMPTY) {
 		return err
+	}
+	return nil
+}
+
+// handOver moves what is foreign in a directory into the one that stands in its
+// place, with the sidecars that it may need. What has its name taken there stays.
+func (d *doer) handOver(s Step, foreign, litter []cloud.Entry) error {
+	if len(foreign) == 0 {
+		return nil
+	}
+	for _, e := range slices.Concat(litter, foreign) {
+		to := replica.Join(s.To, e.Name)
+		if cipher.EntryName(e.Name).IsTemp() {
+			continue
+		}
+		if _, err := d.Dir.Stat(to); !replica.Missing(err) {
+			continue
+		}
+		if err := d.Dir.Rename(replica.Join(s.Path, e.Name), to); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -3,7 +3,7 @@ package repair
 import (
 	"slices"
 
-	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
@@ -60,7 +60,15 @@ func (t *tidier) staleTemps() {
 // newest reports whether a node is the backing file that a file was in last.
 func (t *tidier) newest(thing *journal.Thing, n *node) bool {
 	last := thing.Backings[len(thing.Backings)-1]
-	return last.Temps != nil && n.entry == last.Temps[t.Index]
+	return last.Temps != nil && n.entry == last.Temps[t.Index] && !t.overtaken(thing, last)
+}
+
+// overtaken reports whether a file has a greater version by now than one of its
+// backing files, which has nothing else.
+func (t *tidier) overtaken(thing *journal.Thing, b *journal.Backing) bool {
+	return b.Head() != nil && len(b.After) == 0 && slices.ContainsFunc(t.of[thing], func(n *node) bool {
+		return !n.temp && n.head != nil && n.head.Flags&cipher.Dirty == 0 && cipher.Compare(n.head.Version, b.Head().Version) == cipher.Greater
+	})
 }
 
 // attributes sets those of directories that are other than they are to be.
@@ -70,41 +78,9 @@ func (t *tidier) attributes() error {
 		if n == nil || thing.Gone() {
 			continue
 		}
-		if err := t.attribute(n.path(), thing.Attrs, t.r.Owners); err != nil {
+		if err := t.SetAttrs(n.path(), thing.Attrs, t.r.Owners); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// attribute gives a directory its attributes.
-func (t *tree) attribute(path string, a journal.Attrs, owners bool) error {
-	if a.Mode == nil && a.UID == nil && a.GID == nil && a.Mtime == nil {
-		return nil
-	}
-	info, err := t.Dir.Stat(path)
-	if err != nil {
-		return err
-	}
-	uid, gid := int(info.UID), int(info.GID)
-	if a.UID != nil {
-		uid = int(*a.UID)
-	}
-	if a.GID != nil {
-		gid = int(*a.GID)
-	}
-	if owners && (uid != int(info.UID) || gid != int(info.GID)) {
-		if err := t.Dir.Chown(path, uid, gid); err != nil {
-			return err
-		}
-	}
-	if a.Mode != nil && *a.Mode&0o7777 != info.Mode {
-		if err := t.Dir.Chmod(path, *a.Mode&0o7777); err != nil {
-			return err
-		}
-	}
-	if a.Mtime != nil && !a.Mtime.Equal(info.Mtime) {
-		return t.Dir.Chtimes(path, cloud.Times{Mtime: a.Mtime})
 	}
 	return nil
 }

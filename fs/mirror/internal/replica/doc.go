@@ -5,5 +5,7 @@
 //	cloud.go   Cloud: entries, sidecars, headers by their path
 //	copy.go    Copy: one open backing file, its header and attributes
 //	errors.go  why a copy does not serve
+//	attrs.go   attributes of a directory
+//	whole.go   whole copies from another cloud
 //	records.go its records: reading, writing, comparing
 package replica

@@ -1,0 +1,100 @@
+package repair
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+)
+
+// follow deals with what no cloud has where the log has it, though it was there:
+// somebody else, or what a power cut took from the log, has moved or removed it.
+// It is not made again, unless the log alone has all of it.
+func (r *Replay) follow() {
+	if slices.Contains(r.trees, nil) {
+		return
+	}
+	var strayed []*journal.Thing
+	for _, thing := range r.Fold.Things {
+		if !thing.Gone() && !seen(r.trees, thing) && r.was(thing) {
+			strayed = append(strayed, thing)
+		}
+	}
+	if r.SameBoot && len(strayed) > 0 {
+		r.stage(func(k int) error { return r.trees[k].search(strayed) })
+	}
+	for _, thing := range strayed {
+		path, found := moved(r.trees, thing)
+		switch {
+		case slices.Contains(r.trees, nil):
+			return
+		case found && r.SameBoot:
+			r.Logger.Info("a file was moved by somebody else", "thing", thing.Key)
+			r.Fold.Follow(thing, path)
+		case !found && !seen(r.trees, thing):
+			r.Logger.Info("a file was removed, which the log does not tell", "thing", thing.Key)
+			thing.Vanish()
+		}
+	}
+	r.leave(strayed)
+	for _, t := range r.trees {
+		t.match()
+	}
+}
+
+// leave gives up directories that are nowhere, and in which nothing is to be any
+// more.
+func (r *Replay) leave(strayed []*journal.Thing) {
+	for _, thing := range slices.Backward(r.Fold.Things) {
+		full := slices.ContainsFunc(thing.Slots, func(s *journal.Slot) bool { return s.Now != nil })
+		empties := slices.ContainsFunc(strayed, func(o *journal.Thing) bool {
+			return slices.ContainsFunc(o.Was, func(s *journal.Slot) bool { return s.Dir == thing })
+		})
+		if thing.IsDir() && !thing.Made && !thing.Gone() && !full && empties && !seen(r.trees, thing) {
+			thing.Vanish()
+		}
+	}
+}
+
+// seen reports whether some cloud has a thing.
+func seen(trees []*tree, thing *journal.Thing) bool {
+	return slices.ContainsFunc(trees, func(t *tree) bool { return len(t.of[thing]) > 0 })
+}
+
+// was reports whether a file was surely in some cloud, and the log cannot make it
+// again.
+func (r *Replay) was(thing *journal.Thing) bool {
+	b := thing.Committed()
+	if thing.IsDir() || b == nil {
+		return false
+	}
+	return !thing.Made || (thing.Firm || r.SameBoot) && !b.Holds(layoutOf(r.trees))
+}
+
+// layoutOf is that of the vault's files.
+func layoutOf(trees []*tree) cipher.Layout {
+	i := slices.IndexFunc(trees, func(t *tree) bool { return t != nil })
+	return trees[i].Keys.Layout()
+}
+
+// moved is the plaintext path of a file that is found where the log does not
+// name it.
+func moved(trees []*tree, thing *journal.Thing) (path string, found bool) {
+	for _, t := range trees {
+		if t == nil || len(t.of[thing]) == 0 {
+			continue
+		}
+		var parts []string
+		for n := t.of[thing][0]; n.parent != nil; n = n.parent {
+			d, ok := t.Decode(n.parent.path(), n.entry)
+			if !ok {
+				return "", false
+			}
+			parts = append(parts, string(d.Name))
+		}
+		slices.Reverse(parts)
+		return strings.Join(parts, "/"), true
+	}
+	return "", false
+}
