@@ -36,7 +36,7 @@ func CheckClouds(v *vault.Vault) error {
 
 // lookTime is how long a cloud's directory may take to show its marker to
 // somebody who only wants to know.
-const lookTime = 2 * time.Second
+const lookTime = time.Second
 
 // look reads every cloud's marker, as far as that needs no key, and gives what
 // is wrong with each.
