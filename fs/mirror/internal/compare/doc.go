@@ -27,4 +27,10 @@
 //	content.go   the records of several copies, side by side
 //	truth.go     which of them are right
 //	finding.go   what is wrong, in words
+//
+// # Locks, none of which is taken under another
+//
+//	Comparison.mu  the numbers of each cloud, and what is reported of no name
+//	survey.mu      what the first pass remembers
+//	checker.mu     what the segments of one file's content add up to
 package compare

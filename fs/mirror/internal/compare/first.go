@@ -25,9 +25,9 @@ func (c *Comparison) firstDir(f *folder, r row) error {
 		}
 		entries := r.of(k)
 		even = even && len(entries) == 1 && entries[0].dir && !entries[0].copied && !entries[0].unsided
-		c.count(k, len(entries) > 0)
+		c.survey.count(k, len(entries) > 0)
 	}
-	c.named()
+	c.survey.named()
 	if even {
 		return nil
 	}
@@ -98,11 +98,11 @@ func (c *Comparison) firstFile(f *folder, r row) error {
 		}
 		c.note(path, sights[k])
 		if !f.in[k].silent {
-			c.count(k, sights[k].Shows != judge.ShowsNothing)
+			c.survey.count(k, sights[k].Shows != judge.ShowsNothing)
 			c.measure(k, sights[k])
 		}
 	}
-	c.named()
+	c.survey.named()
 	if f.dead || !c.even(sights, known) {
 		c.survey.judge(path, lacking(known, sights))
 	}
@@ -172,21 +172,6 @@ func (c *Comparison) readAll(path string, copies []*replica.Copy) error {
 // alike reports whether two headers are of one commit.
 func alike(a, b *cipher.Header) bool {
 	return a.CommitID == b.CommitID && a.Type == b.Type && a.Length == b.Length
-}
-
-// count counts a name that a cloud shows, for what is a mass of missing ones.
-func (c *Comparison) count(k int, shows bool) {
-	c.survey.mu.Lock()
-	defer c.survey.mu.Unlock()
-	if shows {
-		c.survey.shown[k]++
-	}
-}
-
-func (c *Comparison) named() {
-	c.survey.mu.Lock()
-	defer c.survey.mu.Unlock()
-	c.survey.names++
 }
 
 // measure counts a file and its size.

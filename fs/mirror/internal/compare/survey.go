@@ -126,6 +126,21 @@ func (s *survey) sight(at judge.Sighting) {
 	s.seen[id] = append(s.seen[id], at)
 }
 
+// count counts a name that a cloud shows, for what is a mass of missing ones.
+func (s *survey) count(k int, shows bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if shows {
+		s.shown[k]++
+	}
+}
+
+func (s *survey) named() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.names++
+}
+
 // mass reports whether more than 20 names and 1 % of the tree are missing in a
 // cloud.
 func (s *survey) mass(k int) bool {

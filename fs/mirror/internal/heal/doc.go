@@ -24,6 +24,7 @@
 //	heal.go    Config, Healer, the rounds, and what they leave
 //	step.go    Step: one thing to do, as a value that prints; the plan of a case
 //	files.go   copies: built beside, and put in place
+//	links.go   one more name for a file that a cloud has, or is being given
 //	mend.go    single records, headers
 //	places.go  directories, links, removals
 //	records.go batches of removals: brought, written, and thrown away

@@ -104,10 +104,8 @@ func (h *Healer) One(path string) (Outcome, error) {
 	if err == nil {
 		err = h.heal(k)
 	}
-	for _, finish := range []func() error{h.flush, h.leaveRecords, h.doLater, h.flush, h.doRemoves, h.finishDirs, h.sync} {
-		if err == nil {
-			err = finish()
-		}
+	if err == nil {
+		err = h.finish()
 	}
 	h.out.Steps += h.steps
 	return h.out, err
@@ -136,10 +134,8 @@ func (h *Healer) round() error {
 	if err == nil && !began {
 		err = h.carryBatches()
 	}
-	for _, finish := range []func() error{h.flush, h.leaveRecords, h.doLater, h.flush, h.doRemoves, h.finishDirs, h.sweep, h.sync} {
-		if err == nil {
-			err = finish()
-		}
+	if err == nil {
+		err = h.finish(h.sweep)
 	}
 	for k, silent := range h.c.Silent() {
 		if h.errs[k] == nil {
@@ -147,6 +143,21 @@ func (h *Healer) round() error {
 		}
 	}
 	return err
+}
+
+// finish does what has waited for the end of a round, in this order.
+func (h *Healer) finish(last ...func() error) error {
+	steps := []func() error{
+		h.flush, h.leaveRecords,
+		func() error { return h.drain(&h.later) }, h.flush,
+		func() error { return h.drain(&h.removes) }, h.finishDirs,
+	}
+	for _, do := range append(append(steps, last...), h.sync) {
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // heal does what one case asks for, or has it wait for its turn.
@@ -273,10 +284,6 @@ func (h *Healer) do(k *compare.Case, s Step) error {
 	}
 	return errors.New("heal: no such step: " + s.String())
 }
-
-func (h *Healer) doLater() error { return h.drain(&h.later) }
-
-func (h *Healer) doRemoves() error { return h.drain(&h.removes) }
 
 func (h *Healer) drain(tasks *[]task) error {
 	list := *tasks

@@ -18,6 +18,9 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
+// seeds is how many random trees are damaged and healed.
+const seeds = 1000
+
 // onDisk are two clouds in real directories, with so many files of that size in
 // directories of 100.
 func onDisk(t *testing.T, files int, size int64) (clouds []*replica.Cloud, dirs []string) {

@@ -102,7 +102,7 @@ func spoil(b *box, rng *rand.Rand) map[string]map[int]bool {
 // TestRandom: whatever one cloud at least still has is healed, and verify blames
 // no cloud that is innocent.
 func TestRandom(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(seeds) {
 		rng := rand.New(rand.NewPCG(seed, 4))
 		b := randomTree(t, rng)
 		want := b.tree(0)
