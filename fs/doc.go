@@ -13,14 +13,18 @@
 //	fs/mount   go-fuse nodes, the one errno table, the kernel's caches
 //	fs/mirror  the encrypted filesystem without FUSE: names, reads, writes,
 //	           commits, versions, and which cloud is believed
+//	fs/mirror/internal/content
+//	           one open file over all clouds: the life of a write
+//	fs/mirror/internal/draft
+//	           a file as programs see it now, over layers of changes
+//	fs/mirror/internal/copies
+//	           the copies of one file, and what is believed of each
 //	fs/mirror/internal/repair
 //	           replay: what the log says should be, against what each cloud
 //	           shows, and the steps between them
 //	fs/mirror/internal/clouds
 //	           which clouds are up, what is done in one after the other, and
 //	           whose an error is
-//	fs/mirror/internal/lock
-//	           the locks of the mirror, in the order in which they are taken
 //	fs/mirror/internal/heal
 //	           makes every cloud what it should be, whole or name by name
 //	fs/mirror/internal/compare
@@ -29,9 +33,15 @@
 //	           what should be at a name; pure
 //	fs/mirror/internal/replica
 //	           one cloud: its names, one backing file, its records
+//	fs/mirror/internal/entries
+//	           the redo log as the mirror uses it, with revocations
+//	fs/mirror/internal/layer
+//	           changes of a file in memory; pure
 //	fs/mirror/internal/journal
 //	           what the redo log says: one entry an operation, and the fold of
 //	           all of them; pure
+//	fs/mirror/internal/lock
+//	           the locks of the mirror, in the order in which they are taken
 //	fs/mirror/checkup
 //	           verifies and heals all clouds while no mirror is open on them
 //	fs/mirror/audit

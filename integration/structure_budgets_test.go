@@ -30,9 +30,8 @@ var exceptions = []string{
 	"package fs/mirror has",
 	"type fs/mirror.Mirror has",
 	"type fs/mirror.Node has",
-	"type fs/mirror.file has",
+	"type fs/mirror/internal/content.File has",
 	"type fs/mirror/internal/journal.Entry has",
-	"fs/mirror/doc.go does not name",
 }
 
 // adapters are the types whose exported methods an interface dictates; only the others count.

@@ -17,44 +17,44 @@
 //
 //	mirror.go    Config, New, Close: the parts put together
 //	node.go      files and directories by name, path and inode
+//	place.go     a node as package content knows it
 //	lookup.go    the merged view of names: lookup, attributes, directories
 //	create.go    create, mkdir, link
 //	special.go   symlink, mknod, readlink
 //	remove.go    unlink, rmdir
 //	rename.go    rename, with takeover of the replaced file's identity
 //	exchange.go  rename that exchanges two names
+//	attr.go      what stat shows
 //	setattr.go   chmod, chown, utimens
 //	xattr.go     extended attributes
-//	copies.go    the copies of one file, one in each cloud, and their comparison
-//	file.go      an open file: its layers of changes that no cloud has yet
-//	read.go      reading, and what is believed
-//	check.go     acc: whether a set of records is the one that was committed
-//	write.go     direct writes and pending changes
-//	truncate.go  length changes, holes, fresh backing files
-//	seal.go      a commit's entry in the log
-//	apply.go     a commit's way to the clouds
-//	committer.go when commits happen, and when log entries retire
 //	handle.go    what an opener holds
-//	append.go    entries on their way to the log, and their revocation
 //	replay.go    at mount: the log is folded, and repair makes the clouds so
-//	recover.go   changes without a commit, after a kill of the process
+//	recover.go   changes without a version, after a kill of the process
 //	waiting.go   what the log keeps for the next mount, and nobody may change
+//	errors.go    the errors of the merged view
+//
+// And in rooms of their own, from the top down, each importing only what is below
+// it:
+//
+//	internal/content  one open file: the life of a write
+//	internal/draft    a file as programs see it now
+//	internal/copies   the copies of a file, reading them, what is believed of each
+//	internal/repair   what should be, against what is, and the steps between
+//	internal/judge    what should be: pure
+//	internal/clouds   which clouds are up, and what is done in one after the other
+//	internal/replica  one cloud: its names, one backing file, its records
+//	internal/entries  the redo log as the mirror uses it
+//	internal/layer    changes in memory: pure
+//	internal/journal  what the redo log says: pure
+//	internal/lock     the locks of all of them, in their order
 //
 // # Locks, in the order in which they are taken
 //
 //	Mirror.gate     read by every operation; written to close
-//	Mirror.rounds   one round of commits at a time
-//	Node.opening    loading the copies of one file
-//	file.applying   commits of one file on their way to the clouds; where
-//	                several are needed, in their order
 //	Mirror.names    written by operations on names, read by everything that
 //	                needs a path to stay what it is
-//	file.mu         the state of one open file
-//	file.trust      what is believed of its copies
 //	Mirror.tree     the maps of live nodes
-//	committer.mu    which files the log is kept for, and what waits for a round
-//	Mirror.revoking operations that failed and are in the log
 //
-// Those of package clouds come after them. Package lock has the whole order, and
-// checks it under the race detector.
+// Package lock has the whole order, with the locks of the rooms, and checks it
+// under the race detector.
 package mirror

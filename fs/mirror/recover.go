@@ -87,7 +87,7 @@ func (r *replayer) reopen(number uint64, f *ref) *content.Recovery {
 		open.Release()
 		return nil
 	}
-	if f.known && cipher.Compare(open.Sealed().Head.Version, f.on) != cipher.Equal {
+	if f.known && cipher.Compare(open.Version().Head.Version, f.on) != cipher.Equal {
 		m.logger.Error("changes that were in no version yet are not done again: the file has another version now", "file", n.ino)
 		m.files.Pin(r.seqs[0])
 		open.Release()

@@ -72,7 +72,7 @@ func (m *Mirror) peekChild(dir *Node, name string) (*Node, error) {
 func (m *Mirror) identify(n *Node) (cipher.ID, cipher.Vector, error) {
 	if id, seen := n.fileID(); !id.IsZero() {
 		if f := n.content.Open(); f != nil {
-			seen = f.Sealed().Head.Version
+			seen = f.Version().Head.Version
 		}
 		return id, seen, nil
 	}

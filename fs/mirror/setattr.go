@@ -40,7 +40,7 @@ func (n *Node) SetAttr(s SetAttr) (Attr, error) {
 	if err = f.SetAttr(s); err == nil {
 		a, err = n.fromOpen(f)
 	}
-	return a, errors.Join(err, f.Changed())
+	return a, errors.Join(err, f.Leave())
 }
 
 func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {

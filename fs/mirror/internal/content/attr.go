@@ -61,7 +61,7 @@ func (e editor) setAttr(a SetAttr) (alone bool, err error) {
 	if err := e.mayOwn(a); err != nil {
 		return false, err
 	}
-	alone = e.copies.Stored.Committed() && !e.orphan && !e.unsealed()
+	alone = e.Copies.Stored.Committed() && !e.orphan && !e.unsealed()
 	if a.Atime != nil {
 		if err := e.setAtime(*a.Atime); err != nil {
 			return false, err
@@ -71,30 +71,30 @@ func (e editor) setAttr(a SetAttr) (alone bool, err error) {
 		return false, nil
 	}
 	if a.Mode != nil {
-		e.mode = *a.Mode & permBits
+		e.Mode = *a.Mode & permBits
 	}
 	if a.UID != nil {
-		e.uid = *a.UID
+		e.UID = *a.UID
 	}
 	if a.GID != nil {
-		e.gid = *a.GID
+		e.GID = *a.GID
 	}
 	if a.Mtime != nil {
-		e.mtime = *a.Mtime
+		e.Mtime = *a.Mtime
 	}
-	e.changed()
+	e.Changed()
 	if alone {
 		return true, nil
 	}
-	return false, e.append(&journal.Entry{Op: journal.OpAttr, Attrs: Attrs(e.mode, Owner{e.uid, e.gid}, e.mtime)})
+	return false, e.Append(&journal.Entry{Op: journal.OpAttr, Attrs: Attrs(e.Mode, Owner{e.UID, e.GID}, e.Mtime)})
 }
 
 // mayOwn refuses owners that this process cannot give to backing files.
 func (e editor) mayOwn(a SetAttr) error {
-	if e.s.Owners || a.UID == nil && a.GID == nil {
+	if e.Env.Owners || a.UID == nil && a.GID == nil {
 		return nil
 	}
-	info, err := e.copies.Current().File.Stat()
+	info, err := e.Copies.Current().File.Stat()
 	if err != nil {
 		return err
 	}
@@ -108,8 +108,8 @@ func (e editor) mayOwn(a SetAttr) error {
 // format does not keep it.
 func (e editor) setAtime(t time.Time) error {
 	err, taken := error(clouds.ErrNoCloud), false
-	for _, c := range e.copies.Targets() {
-		e.copies.Touched(c, 0, 0)
+	for _, c := range e.Copies.Targets() {
+		e.Copies.Touched(c, 0, 0)
 		why := c.File.Chtimes(cloud.Times{Atime: &t})
 		if taken = taken || why == nil; why != nil {
 			err = fmt.Errorf("utimens: cloud %s: %w", c.On.Name, why)

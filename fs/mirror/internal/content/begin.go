@@ -17,7 +17,7 @@ type editor struct{ *File }
 // has its version, and what an earlier crash left beyond its length is gone.
 // Where it does not fail, the caller unlocks the editor.
 func (f *File) begin() (editor, error) {
-	if err := f.s.Clouds.Admit(); err != nil {
+	if err := f.Env.Clouds.Admit(); err != nil {
 		return editor{}, err
 	}
 	for {
@@ -58,8 +58,8 @@ func (f *File) bindLocked() error {
 	if err := f.trim(); err != nil {
 		return err
 	}
-	id := f.sealed.Head.FileID
-	return f.append(&journal.Entry{Op: journal.OpBind, Path: []byte(path), File: &id, Had: f.sealed.Head.Version, Kind: f.o.Kind(), Salts: f.copies.Salts()})
+	id := f.Sealed.Head.FileID
+	return f.Append(&journal.Entry{Op: journal.OpBind, Path: []byte(path), File: &id, Had: f.Sealed.Head.Version, Kind: f.o.Kind(), Salts: f.Copies.Salts()})
 }
 
 // prepare is requireCopies for a change that begin does not come before.
@@ -79,14 +79,14 @@ func (f *File) prepare() error {
 // holds Mirror.names and File.mu.
 func (f *File) requireCopies() error {
 	var lapses []clouds.Lapse
-	for _, cl := range f.s.Clouds.Ups() {
-		c := f.copies.List[cl.Index]
+	for _, cl := range f.Env.Clouds.Ups() {
+		c := f.Copies.List[cl.Index]
 		if c.Serves() && c.Unopened() {
 			if path, ok := f.o.Path(cl.Index); ok {
 				if err := c.OpenForWriting(path); err != nil {
 					return fmt.Errorf("write: cloud %s: %w", cl.Name, err)
 				}
-				f.copies.Touched(c, 0, 0)
+				f.Copies.Touched(c, 0, 0)
 			}
 		}
 		if c.Writes() {
@@ -108,29 +108,29 @@ func (f *File) requireCopies() error {
 			c.Err = reason
 		}
 	}
-	if len(f.copies.Targets()) == 0 {
+	if len(f.Copies.Targets()) == 0 {
 		if len(lapses) > 0 {
 			return fmt.Errorf("write: cloud %s: %w", lapses[0].Cloud.Name, lapses[0].Why)
 		}
-		return f.copies.Unreadable("write")
+		return f.Copies.Unreadable("write")
 	}
-	err := f.s.Clouds.DropAll("write", lapses)
-	f.copies.Targets()
+	err := f.Env.Clouds.DropAll("write", lapses)
+	f.Copies.Targets()
 	return err
 }
 
 // trim cuts what is left over beyond the committed length. Direct writes are
 // there only while they are recovered, and are none of that.
 func (f *File) trim() error {
-	if !f.copies.Stored.Committed() || f.replacing() || len(f.layers.Direct) > 0 {
+	if !f.Copies.Stored.Committed() || f.replacing() || len(f.Layers.Direct) > 0 {
 		return nil
 	}
-	size, err := f.s.Layout.CipherSize(f.copies.Stored.Head.Length)
+	size, err := f.Env.Layout.CipherSize(f.Copies.Stored.Head.Length)
 	if err != nil {
 		return err
 	}
-	return f.copies.Each("truncate", func(c *copies.Copy) error {
-		f.copies.Touched(c, 0, 0)
+	return f.Copies.Each("truncate", func(c *copies.Copy) error {
+		f.Copies.Touched(c, 0, 0)
 		return c.Cut(size)
 	})
 }

@@ -38,8 +38,8 @@ const copyUnsynced = 1 << 20
 // fewUnsynced reports whether there are direct writes that no cloud has synced,
 // few enough to go into the log.
 func (f *File) fewUnsynced() bool {
-	n := f.unsynced.Total()
-	return n > 0 && n<<f.s.Layout.ChunkLog2 <= copyUnsynced
+	n := f.Unsynced.Total()
+	return n > 0 && n<<f.Env.Layout.ChunkLog2 <= copyUnsynced
 }
 
 // sealAndLog makes a version of everything that is in none yet and tells the log
@@ -57,7 +57,7 @@ func (f *File) sealAndLog(durable bool) error {
 // on the way.
 func (f *File) sealForClouds() error {
 	f.lock()
-	if (f.promised || f.copies.Stored.Committed()) && f.unsealed() && len(f.unsynced) > 0 {
+	if (f.promised || f.Copies.Stored.Committed()) && f.unsealed() && len(f.Unsynced) > 0 {
 		f.unlock()
 		_, err := f.sealDurable()
 		return err
@@ -69,8 +69,8 @@ func (f *File) sealForClouds() error {
 // appendEntry writes the version's entry to the log.
 func (c *Commit) appendEntry() error {
 	f := c.f
-	v := &journal.Commit{Base: journal.NewHead(&c.from), Head: journal.NewHead(&c.to), Direct: slices.Clone(f.layers.Direct), Fresh: f.replacing()}
-	v.Firm = len(v.Direct) > 0 && len(f.unsynced) == 0 && !f.o.unsynced()
+	v := &journal.Commit{Base: journal.NewHead(&c.from), Head: journal.NewHead(&c.to), Direct: slices.Clone(f.Layers.Direct), Fresh: f.replacing()}
+	v.Firm = len(v.Direct) > 0 && len(f.Unsynced) == 0 && !f.o.unsynced()
 	if c.layer.Cut != layer.Uncut {
 		v.Cut = &c.layer.Cut
 	}
@@ -79,7 +79,7 @@ func (c *Commit) appendEntry() error {
 		ch := c.layer.Chunks[i]
 		e := journal.Chunk{Index: i}
 		if ch.Data != nil {
-			e.N, e.ID = int(f.chunkLen(i)), slices.Clone(ch.ID[:])
+			e.N, e.ID = int(f.ChunkLen(i)), slices.Clone(ch.ID[:])
 			data = append(data, ch.Data[:min(len(ch.Data), e.N)], make([]byte, max(0, e.N-len(ch.Data))))
 		}
 		v.Chunks = append(v.Chunks, e)
@@ -91,21 +91,21 @@ func (c *Commit) appendEntry() error {
 		}
 		data = append(data, more...)
 	}
-	return f.append(&journal.Entry{Op: journal.OpCommit, Salts: f.copies.Salts(), Commit: v}, data...)
+	return f.Append(&journal.Entry{Op: journal.OpCommit, Salts: f.Copies.Salts(), Commit: v}, data...)
 }
 
 // unsyncedChunks adds to a version's entry the direct writes that no cloud has
 // synced, as they are.
 func (f *File) unsyncedChunks(v *journal.Commit) ([][]byte, error) {
 	var data [][]byte
-	for _, s := range f.unsynced {
+	for _, s := range f.Unsynced {
 		for i := s.Lo; i < s.Hi; i++ {
-			if _, where := f.find(i); where != layer.OnClouds {
+			if _, where := f.Find(i); where != layer.OnClouds {
 				continue
 			}
-			plain := make([]byte, f.chunkLen(i))
+			plain := make([]byte, f.ChunkLen(i))
 			r := replica.NewRun(i, 1, plain)
-			if err := f.fetch(r); err != nil {
+			if err := f.Fetch(r); err != nil {
 				return nil, err
 			}
 			v.Chunks = append(v.Chunks, journal.Chunk{Index: i, N: len(plain), ID: slices.Clone(r.IDs[0][:])})
@@ -121,7 +121,7 @@ func (s *Store) applyTo(cl *clouds.Cloud, commits []*Commit) {
 	k := cl.Index
 	var there []*Commit
 	for _, c := range commits {
-		if c.f.copies.List[k].Writes() {
+		if c.f.Copies.List[k].Writes() {
 			there = append(there, c)
 		} else {
 			c.results[k] = errNoCopy
@@ -144,7 +144,7 @@ func (s *Store) applySteps(cl *clouds.Cloud, commits []*Commit) error {
 	}
 	var sync []*copies.Copy
 	for _, c := range commits {
-		cp := c.f.copies.List[cl.Index]
+		cp := c.f.Copies.List[cl.Index]
 		if err := c.inPlace(cp); err != nil {
 			return err
 		}
@@ -156,31 +156,13 @@ func (s *Store) applySteps(cl *clouds.Cloud, commits []*Commit) error {
 			sync = append(sync, cp)
 		}
 	}
-	if err := syncCopies(cl, sync); err != nil {
+	// Records are durable before a clean header says so.
+	if err := copies.Sync(cl, sync); err != nil {
 		return err
 	}
 	for _, c := range commits {
-		if err := c.finish(c.f.copies.List[cl.Index]); err != nil {
+		if err := c.finish(c.f.Copies.List[cl.Index]); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// syncCopies makes records durable before a clean header says so: one file by
-// itself, several by one syncfs, unless that is not to be trusted.
-func syncCopies(cl *clouds.Cloud, list []*copies.Copy) error {
-	if len(list) == 0 {
-		return nil
-	}
-	if len(list) > 1 {
-		if s, err := cl.Dir.Statfs(); err == nil && !s.Fuse {
-			return cl.Dir.Syncfs()
-		}
-	}
-	for _, c := range list {
-		if err := c.File.Sync(); err != nil {
-			return fmt.Errorf("sync: %w", err)
 		}
 	}
 	return nil
@@ -214,7 +196,7 @@ func (c *Commit) overwrites() bool {
 	if !c.risky || c.replaces {
 		return false
 	}
-	records := c.f.s.Layout.Records(c.from.Head.Length)
+	records := c.f.Env.Layout.Records(c.from.Head.Length)
 	if c.layer.Cut < records {
 		return true
 	}
@@ -233,7 +215,7 @@ func (c *Commit) write(cp *copies.Copy) error {
 	if !c.changes {
 		return nil
 	}
-	f.copies.Touched(cp, 0, 0)
+	f.Copies.Touched(cp, 0, 0)
 	if c.overwrites() {
 		dirty := c.from
 		dirty.Head.Flags |= cipher.Dirty
@@ -241,12 +223,7 @@ func (c *Commit) write(cp *copies.Copy) error {
 			return err
 		}
 	}
-	if c.layer.Cut != layer.Uncut {
-		if err := cp.Cut(f.s.Layout.RecordOffset(c.layer.Cut)); err != nil {
-			return err
-		}
-	}
-	if err := c.writeChunks(cp); err != nil {
+	if err := f.Copies.PutLayer(cp, c.layer, c.to.Head.Length); err != nil {
 		return err
 	}
 	return c.fit(cp)
@@ -256,60 +233,17 @@ func (c *Commit) write(cp *copies.Copy) error {
 // it longer, and a tail chunk that became shorter leaves something behind. If
 // the file itself is longer by now, that is a record of the next version.
 func (c *Commit) fit(cp *copies.Copy) error {
-	size, err := c.f.s.Layout.CipherSize(c.to.Head.Length)
+	size, err := c.f.Env.Layout.CipherSize(c.to.Head.Length)
 	if err != nil {
 		return err
 	}
 	c.f.mu.RLock()
 	defer c.f.mu.RUnlock()
 	info, err := cp.File.Stat()
-	if err != nil || info.Size == size || info.Size > size && c.f.length > c.to.Head.Length {
+	if err != nil || info.Size == size || info.Size > size && c.f.Length > c.to.Head.Length {
 		return err
 	}
 	return cp.File.Truncate(size)
-}
-
-// writeChunks seals and writes the layer in runs of consecutive chunks.
-func (c *Commit) writeChunks(cp *copies.Copy) error {
-	layout, chunks := c.f.s.Layout, c.layer.Chunks
-	indices := c.layer.Indices(layout.Records(c.to.Head.Length))
-	for len(indices) > 0 {
-		n := 1
-		hole := chunks[indices[0]].Data == nil
-		for n < len(indices) && indices[n] == indices[0]+int64(n) && int64(n)<<layout.ChunkLog2 < maxRun &&
-			(chunks[indices[n]].Data == nil) == hole {
-			n++
-		}
-		if err := c.writeRun(cp, indices[:n], hole); err != nil {
-			return err
-		}
-		c.f.copies.Touched(cp, indices[0], indices[0]+int64(n))
-		indices = indices[n:]
-	}
-	return nil
-}
-
-func (c *Commit) writeRun(cp *copies.Copy, indices []int64, hole bool) error {
-	s := c.f.s
-	first, stop := indices[0], indices[len(indices)-1]+1
-	bytes := min(stop<<s.Layout.ChunkLog2, c.to.Head.Length) - first<<s.Layout.ChunkLog2
-	raw := s.Buffer(int(bytes) + cipher.RecordOverhead*len(indices))
-	defer s.Recycle(raw)
-	if hole {
-		clear(raw)
-		_, err := cp.File.WriteAt(raw, s.Layout.RecordOffset(first))
-		return err
-	}
-	plain := s.Buffer(int(bytes))
-	defer s.Recycle(plain)
-	clear(plain)
-	ids := make([]cipher.WriteID, len(indices))
-	for n, i := range indices {
-		chunk := c.layer.Chunks[i]
-		copy(plain[n<<s.Layout.ChunkLog2:], chunk.Data)
-		ids[n] = chunk.ID
-	}
-	return cp.Put(&replica.Run{First: first, Plain: plain, IDs: ids}, raw)
 }
 
 // finish writes the clean header of one copy, and what the backing entry
@@ -324,7 +258,7 @@ func (c *Commit) finish(cp *copies.Copy) error {
 			return err
 		}
 	}
-	if err := cp.Show(&c.from, &c.to, f.s.Owners, f.s.clock); err != nil {
+	if err := cp.Show(&c.from, &c.to, f.Env.Owners, f.Env.Clock); err != nil {
 		return err
 	}
 	if c.replaces {
@@ -338,7 +272,7 @@ func (c *Commit) finish(cp *copies.Copy) error {
 func (f *File) writeVersion(c *copies.Copy, v *journal.Sealed) error {
 	f.lock()
 	defer f.unlock()
-	f.copies.Touched(c, 0, 0)
+	f.Copies.Touched(c, 0, 0)
 	return c.WriteVersion(v)
 }
 
@@ -367,7 +301,7 @@ func (c *Commit) conclude(tried []*clouds.Cloud) (made bool, err error) {
 			lapses = append(lapses, clouds.Lapse{Cloud: cl, Why: why})
 		}
 	}
-	all := c.f.s.Clouds
+	all := c.f.Env.Clouds
 	switch {
 	case made:
 		return true, errors.Join(all.DropAll("commit", lapses), all.MarkDropped())
@@ -382,8 +316,8 @@ func (c *Commit) stray(cl *clouds.Cloud, why error) {
 	f := c.f
 	f.lock()
 	defer f.unlock()
-	if cp := f.copies.List[cl.Index]; cp.Serves() {
+	if cp := f.Copies.List[cl.Index]; cp.Serves() {
 		cp.Err = why
-		f.s.Logger.Warn("a copy is not the one that was opened", "cloud", cl.Name, "file", f.o.Ino(), "error", why)
+		f.Env.Logger.Warn("a copy is not the one that was opened", "cloud", cl.Name, "file", f.o.Ino(), "error", why)
 	}
 }

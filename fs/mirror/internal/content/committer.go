@@ -81,7 +81,7 @@ func (c *committer) background(work func()) {
 func (c *committer) run() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	lastSync := c.s.clock()
+	lastSync := c.s.Clock()
 	for {
 		select {
 		case <-c.quit:
@@ -95,7 +95,7 @@ func (c *committer) run() {
 		if err := c.s.round(c.due()); err != nil {
 			c.s.Logger.Error("a commit failed; it is tried again", "error", err)
 		}
-		if now := c.s.clock(); now.Sub(lastSync) >= syncEvery {
+		if now := c.s.Clock(); now.Sub(lastSync) >= syncEvery {
 			lastSync = now
 			if err := c.s.retire(); err != nil {
 				c.s.Logger.Error("the clouds cannot be synced; it is tried again", "error", err)
@@ -200,15 +200,15 @@ func (c *committer) again(f *File) {
 
 // due returns the files whose time has come, each held once.
 func (c *committer) due() []*File {
-	now := c.s.clock()
+	now := c.s.Clock()
 	return c.collect(func(f *File) bool {
 		f.mu.RLock()
 		defer f.mu.RUnlock()
 		wait := commitAfter
-		if !f.sealed.Committed() || f.replacing() {
+		if !f.Sealed.Committed() || f.replacing() {
 			wait = newAfter
 		}
-		return !f.since.IsZero() && now.Sub(f.since) >= wait || f.underway() && !f.replacing()
+		return !f.Since.IsZero() && now.Sub(f.Since) >= wait || f.underway() && !f.replacing()
 	})
 }
 

@@ -6,13 +6,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/draft"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
 // File is an open file: one for each object that somebody holds open or that a
@@ -27,52 +28,33 @@ type File struct {
 
 	commit lock.Mutex[lock.Commit]
 
-	// Guarded by mu, as what check says.
-	mu     lock.RWMutex[lock.File]
-	copies copies.Set
-	layers layer.Stack
-	present
-	sealed     journal.Sealed // the last version of which the log was told; empty before the first
-	covered    int64          // chunks below it are in a sealed version
-	unsynced   journal.Spans  // direct writes that the log does not hold and no cloud has synced
-	promised   bool           // an fsync counts on a sealed version that no cloud has
-	beside     Dir            // the copies are fresh backing files in there, not in place yet; nil where they are not
-	orphan     bool           // no name is left
-	reserved   int64          // bytes counted in Store.memory
-	ref        uint64         // names the file in the log; 0 is unbound
-	recovering bool           // replay does changes again: nothing is logged or written
-}
+	mu lock.RWMutex[lock.File] // guards the rest; check says what is always so
 
-// present is what programs see of a file now, with what is in no version yet.
-type present struct {
-	length   int64
-	mode     uint32
-	uid, gid uint32
-	flags    cipher.Flags
-	mtime    time.Time
-	ctime    time.Time // of the last change that no cloud has yet
-	attrs    bool      // attributes were changed since the sealed version
-	since    time.Time // when the first change came that is in no version
-	accs     []cipher.Acc
+	draft.Draft
+	promised bool   // an fsync counts on a sealed version that no cloud has
+	beside   Dir    // the copies are fresh backing files in there, not in place yet; nil where they are not
+	orphan   bool   // no name is left
+	ref      uint64 // names the file in the log; 0 is unbound
 }
 
 // newFile is an open file of which nothing is known, held once.
 func (s *Store) newFile(o *Object) *File {
-	f := &File{s: s, o: o, order: s.orders.Add(1), refs: 1, layers: layer.NewStack()}
-	f.copies.Env, f.copies.Owner = s.Env, f
-	f.copies.List = make([]*copies.Copy, s.Clouds.N())
-	f.accs = make([]cipher.Acc, s.Clouds.N())
+	f := &File{s: s, o: o, order: s.orders.Add(1), refs: 1}
+	f.Env, f.Log, f.Layers = &s.Env, f, layer.NewStack()
+	f.Copies.Env, f.Copies.Owner = s.Env.Env, f
+	f.Copies.List = make([]*copies.Copy, s.Clouds.N())
+	f.Accs = make([]cipher.Acc, s.Clouds.N())
 	return f
 }
 
 // adopt makes a header that was read the file's state.
 func (f *File) adopt(h *cipher.Header) {
-	f.copies.Adopt(h)
-	f.sealed = f.copies.Stored
-	f.accs = slices.Clone(f.sealed.Accs)
-	f.length, f.mode, f.uid, f.gid, f.flags = h.Length, h.Mode, h.UID, h.GID, h.Flags
-	f.mtime = time.Unix(h.MtimeSec, int64(h.MtimeNsec))
-	f.covered = f.copies.Floor()
+	f.Copies.Adopt(h)
+	f.Sealed = f.Copies.Stored
+	f.Accs = slices.Clone(f.Sealed.Accs)
+	f.Length, f.Mode, f.UID, f.GID, f.Flags = h.Length, h.Mode, h.UID, h.GID, h.Flags
+	f.Mtime = time.Unix(h.MtimeSec, int64(h.MtimeNsec))
+	f.Covered = f.Copies.Floor()
 }
 
 // lock and unlock are of mu, for who changes the file.
@@ -94,16 +76,16 @@ func (f *File) replacing() bool { return f.beside != nil }
 
 // underway reports whether a version is on its way: it is sealed, and the clouds
 // do not have it yet.
-func (f *File) underway() bool { return f.sealed.Head.CommitID != f.copies.Stored.Head.CommitID }
+func (f *File) underway() bool { return f.Sealed.Head.CommitID != f.Copies.Stored.Head.CommitID }
 
 // unsealed reports whether something is in no version yet.
 func (f *File) unsealed() bool {
-	return !f.layers.Draft.Empty() || f.attrs || f.length != f.sealed.Head.Length || !f.sealed.Committed()
+	return !f.Layers.Draft.Empty() || f.Attrs || f.Length != f.Sealed.Head.Length || !f.Sealed.Committed()
 }
 
 // isNew reports whether the clouds have no version of the file, so that what a
 // close commits needs no sync.
-func (f *File) isNew() bool { return !f.copies.Stored.Committed() && !f.replacing() }
+func (f *File) isNew() bool { return !f.Copies.Stored.Committed() && !f.replacing() }
 
 // Bound reports whether the log names the file for what is not in the clouds.
 func (f *File) Bound() bool {
@@ -117,24 +99,24 @@ func (f *File) Bound() bool {
 func (f *File) Unfinished() bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return !f.orphan && (f.unsealed() || f.underway() || len(f.unsynced) > 0 || f.o.unsynced())
+	return !f.orphan && (f.unsealed() || f.underway() || len(f.Unsynced) > 0 || f.o.unsynced())
 }
 
 // letGo lets the log go on without a file that has nothing on its way.
 func (f *File) letGo() {
 	f.lock()
 	defer f.unlock()
-	if f.ref == 0 || !f.orphan && (f.unsealed() || !f.layers.Idle() || f.underway()) {
+	if f.ref == 0 || !f.orphan && (f.unsealed() || !f.Layers.Idle() || f.underway()) {
 		return
 	}
 	f.ref = 0
 	f.s.commits.untrack(f)
 }
 
-// append writes an entry of this file to the log. The first one binds its
+// Append writes an entry of this file to the log. The first one binds its
 // reference. The caller holds File.mu.
-func (f *File) append(e *journal.Entry, data ...[]byte) error {
-	if f.orphan || f.recovering {
+func (f *File) Append(e *journal.Entry, data ...[]byte) error {
+	if f.orphan || f.Recovering {
 		return nil
 	}
 	e.Ref = f.ref
@@ -148,12 +130,6 @@ func (f *File) append(e *journal.Entry, data ...[]byte) error {
 	f.ref = e.Ref
 	f.o.lastEntry.Store(seq)
 	return nil
-}
-
-// charge counts memory that changes take until they are applied.
-func (f *File) charge(n int64) {
-	f.reserved += n
-	f.s.memory.Add(n)
 }
 
 // Stat is what stat shows of an open file: what its backing file shows, and what
@@ -173,7 +149,7 @@ type Stat struct {
 func (f *File) Stat() (Stat, error) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	c := f.copies.List[f.copies.Source]
+	c := f.Copies.List[f.Copies.Source]
 	if c.File == nil {
 		return Stat{}, ErrStale
 	}
@@ -181,9 +157,9 @@ func (f *File) Stat() (Stat, error) {
 	if err != nil {
 		return Stat{}, fmt.Errorf("stat: cloud %s: %w", c.On.Name, err)
 	}
-	st := Stat{info, f.length, f.mode, f.uid, f.gid, uint32(info.Nlink), f.mtime, info.Ctime}
-	if f.ctime.After(st.Ctime) {
-		st.Ctime = f.ctime
+	st := Stat{info, f.Length, f.Mode, f.UID, f.GID, uint32(info.Nlink), f.Mtime, info.Ctime}
+	if f.Ctime.After(st.Ctime) {
+		st.Ctime = f.Ctime
 	}
 	if f.orphan {
 		st.Nlink = 0
@@ -195,20 +171,20 @@ func (f *File) Stat() (Stat, error) {
 }
 
 // ID is the file's id.
-func (f *File) ID() cipher.ID { return f.sealed.Head.FileID }
+func (f *File) ID() cipher.ID { return f.Sealed.Head.FileID }
 
-// Sealed is the last sealed version; it has none where the file was never
+// Version is the last sealed version; it has none where the file was never
 // committed.
-func (f *File) Sealed() journal.Sealed {
+func (f *File) Version() journal.Sealed {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return f.sealed
+	return f.Sealed
 }
 
 // Backing is a cloud's open backing file, of a file that may have no name; nil
 // where it does not serve.
 func (f *File) Backing(k int) cloud.File {
-	if c := f.copies.List[k]; c.Serves() {
+	if c := f.Copies.List[k]; c.Serves() {
 		return c.File
 	}
 	return nil
@@ -219,33 +195,27 @@ func (f *File) Backing(k int) cloud.File {
 func (f *File) Touched(k int) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if c := f.copies.List[k]; c.Serves() {
-		f.copies.Touched(c, 0, 0)
+	if c := f.Copies.List[k]; c.Serves() {
+		f.Copies.Touched(c, 0, 0)
 	}
 }
 
 // CheckLater computes acc in the background, for a long file whose only copy
 // this is. It is called while that is read.
-func (f *File) CheckLater(c *copies.Copy) {
-	check := f.copies.NewCheck()
+func (f *File) CheckLater(k *copies.Check) {
 	f.s.commits.background(func() {
 		held, err := f.o.Acquire()
 		if err != nil {
 			return
 		}
 		defer held.Release()
-		if held != f || !f.copies.Await(c, f.s.commits.wait) {
+		if held != f || !k.Await(f.s.commits.wait) {
 			return
 		}
 		for done := false; !done && !f.s.commits.stopping(); {
 			f.mu.RLock()
-			done = f.copies.Step(c, check)
+			done = k.Step()
 			f.mu.RUnlock()
 		}
 	})
-}
-
-// fetch reads a run from the clouds.
-func (f *File) fetch(r *replica.Run) error {
-	return f.copies.Fetch(r, copies.Allowed{Sparse: f.flags&cipher.Sparse != 0, Version: f.sealed.Head.Version})
 }

@@ -26,7 +26,7 @@ func (f *File) empty() error {
 		return err
 	}
 	defer e.unlock()
-	return e.resize(0)
+	return e.Resize(0)
 }
 
 // refill goes on in fresh backing files if that can be done.
@@ -35,9 +35,9 @@ func (f *File) refill() (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	suitable := f.copies.Stored.Committed() && !f.replacing() && !f.orphan && f.length > 0 && f.layers.Idle() && !f.underway()
+	suitable := f.Copies.Stored.Committed() && !f.replacing() && !f.orphan && f.Length > 0 && f.Layers.Idle() && !f.underway()
 	if suitable {
-		info, err := f.copies.Current().File.Stat()
+		info, err := f.Copies.Current().File.Stat()
 		suitable = err == nil && info.Nlink == 1
 	}
 	e.unlock()
@@ -63,11 +63,11 @@ func (f *File) refill() (done bool, err error) {
 // makeFresh makes the backing files. It returns nil if the directory takes no
 // new file in any cloud.
 func (f *File) makeFresh(dir Dir) ([]*copies.Copy, error) {
-	n := len(f.copies.List)
+	n := len(f.Copies.List)
 	fresh := make([]*copies.Copy, n)
 	e := &journal.Entry{Op: journal.OpFresh, Salts: make([][]byte, n), Temps: make([]string, n)}
 	var on []*clouds.Cloud
-	for _, c := range f.copies.Targets() {
+	for _, c := range f.Copies.Targets() {
 		k := c.On.Index
 		salt := Random16()
 		e.Salts[k], e.Temps[k] = salt[:], string(cipher.NewTempName())
@@ -75,17 +75,17 @@ func (f *File) makeFresh(dir Dir) ([]*copies.Copy, error) {
 		fresh[k].Beside = e.Temps[k]
 		on = append(on, c.On)
 	}
-	if err := f.append(e); err != nil {
+	if err := f.Append(e); err != nil {
 		return nil, err
 	}
 	seq := f.o.lastEntry.Load()
-	made, err := f.s.Clouds.Settle(clouds.Change{
+	made, err := f.Env.Clouds.Settle(clouds.Change{
 		What: "create",
 		Do: func(cl *clouds.Cloud) error {
 			c := fresh[cl.Index]
 			path, _ := dir.Path(cl.Index)
 			return keepTimes(cl.Dir, path, func() error {
-				return c.Make(replica.Join(path, c.Beside), cipher.BackingMode(f.mode, false), f.sealed.Head.FileID)
+				return c.Make(replica.Join(path, c.Beside), cipher.BackingMode(f.Mode, false), f.Sealed.Head.FileID)
 			})
 		},
 		Undo: func(cl *clouds.Cloud) error {
@@ -102,26 +102,26 @@ func (f *File) makeFresh(dir Dir) ([]*copies.Copy, error) {
 // switchTo goes on in the fresh backing files. The old ones stay in place
 // until the commit.
 func (e editor) switchTo(fresh []*copies.Copy, dir Dir) {
-	for k, c := range e.copies.List {
+	for k, c := range e.Copies.List {
 		c.Close()
 		if fresh[k] != nil && fresh[k].File != nil {
-			e.copies.List[k] = fresh[k]
+			e.Copies.List[k] = fresh[k]
 		} else if c != nil && c.Err == nil {
 			c.Err = replica.ErrOlder
 		}
 	}
-	for k, c := range e.copies.List {
+	for k, c := range e.Copies.List {
 		if c.Serves() {
-			e.copies.Source = k
+			e.Copies.Source = k
 			break
 		}
 	}
-	e.charge(-e.layers.Draft.Memory())
-	e.layers.Draft, e.layers.Direct, e.unsynced = layer.New(), nil, nil
-	e.beside, e.length, e.covered, e.flags = dir, 0, 0, 0
-	e.accs = make([]cipher.Acc, len(e.copies.List))
-	e.copies.Stored, e.copies.Changing = journal.Sealed{}, true
-	e.modified()
+	e.Charge(-e.Layers.Draft.Memory())
+	e.Layers.Draft, e.Layers.Direct, e.Unsynced = layer.New(), nil, nil
+	e.beside, e.Length, e.Covered, e.Flags = dir, 0, 0, 0
+	e.Accs = make([]cipher.Acc, len(e.Copies.List))
+	e.Copies.Stored, e.Copies.Changing = journal.Sealed{}, true
+	e.Modified()
 }
 
 // keepTimes does something in a directory of which programs must not see
@@ -181,7 +181,7 @@ func (f *File) copyXattrs(c *copies.Copy) error {
 // discard removes fresh backing files that will not replace anything. The
 // caller holds Mirror.names.
 func (f *File) discard() {
-	for _, c := range f.copies.List {
+	for _, c := range f.Copies.List {
 		if c == nil || c.Beside == "" {
 			continue
 		}
@@ -190,7 +190,7 @@ func (f *File) discard() {
 			continue
 		}
 		if err := c.On.Dir.Remove(replica.Join(dir, c.Beside)); err != nil && !replica.Missing(err) {
-			f.s.Logger.Warn("a temporary file stays behind", "cloud", c.On.Name, "error", err)
+			f.Env.Logger.Warn("a temporary file stays behind", "cloud", c.On.Name, "error", err)
 		}
 		c.Beside = ""
 	}

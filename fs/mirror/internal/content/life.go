@@ -14,36 +14,16 @@ import (
 // between them.
 
 // draft is the first stage: a change goes straight to every cloud where nothing
-// that counts is there, and else into the file's draft and the log.
-func (e editor) draft(p []byte, off int64) error {
-	size := e.s.Layout.ChunkSize()
-	if off > e.length {
-		if err := e.grow(off, true); err != nil {
-			return err
-		}
+// that counts is there, and else into the file's draft and the log. With moves it
+// moves mtime. full says that the draft is large enough for a version.
+func (e editor) draft(p []byte, off int64, moves bool) (full bool, err error) {
+	if err := e.Write(p, off); err != nil {
+		return false, err
 	}
-	for end := off + int64(len(p)); off < end; {
-		i := off / size
-		stop := i
-		for stop*size < end && (stop-i)*size < maxRun && e.goesDirect(stop) {
-			stop++
-		}
-		var n int64
-		var err error
-		if stop > i {
-			n = min(stop*size, end) - off
-			err = e.writeDirect(i, stop, p[:n], off)
-		} else {
-			n = min((i+1)*size, end) - off
-			err = e.writeDraft(i, p[:n], off)
-		}
-		if err != nil {
-			return err
-		}
-		p, off = p[n:], off+n
+	if moves {
+		e.Mtime = e.Env.Clock()
 	}
-	e.changed()
-	return nil
+	return int64(len(e.Layers.Draft.Chunks))<<e.Env.Layout.ChunkLog2 >= maxCommit, nil
 }
 
 // seal is the second stage: the draft becomes a version, with its write ids, its
@@ -55,17 +35,17 @@ func (f *File) seal(durable bool) (*Commit, error) {
 	if f.orphan || !f.unsealed() && !durable {
 		return nil, nil
 	}
-	c := &Commit{f: f, from: f.copies.Stored, layer: &f.layers.Draft, unsynced: durable}
-	c.indices = c.layer.Indices(f.s.Layout.Records(f.length))
-	ids, last, err := f.s.Draw(len(c.indices)+1, f.sealed.Head.Version.Highest())
+	c := &Commit{f: f, from: f.Copies.Stored, layer: &f.Layers.Draft, unsynced: durable}
+	c.indices = c.layer.Indices(f.Env.Layout.Records(f.Length))
+	ids, last, err := f.Env.Draw(len(c.indices)+1, f.Sealed.Head.Version.Highest())
 	if err != nil {
 		return nil, err
 	}
-	accs := slices.Clone(f.accs)
+	accs := slices.Clone(f.Accs)
 	for n, i := range c.indices {
 		ch := c.layer.Chunks[i]
 		if ch.ID = ids[n]; ch.Data != nil {
-			f.copies.Terms(accs, i, ids[n:n+1], nil)
+			f.Copies.Terms(accs, i, ids[n:n+1], nil)
 		}
 	}
 	c.to = journal.Sealed{Head: f.nextHead(last), Accs: accs}
@@ -80,12 +60,12 @@ func (f *File) log(c *Commit) error {
 		return err
 	}
 	if c.unsynced {
-		f.unsynced = nil
+		f.Unsynced = nil
 	}
-	f.charge(-f.layers.Sealed.Merge(c.layer, f.s.Layout.Records(c.to.Head.Length)))
-	f.sealed, f.accs = c.to, slices.Clone(c.to.Accs)
-	f.covered = max(f.covered, f.s.Layout.Records(c.to.Head.Length))
-	f.attrs, f.since = false, time.Time{}
+	f.Charge(-f.Layers.Sealed.Merge(c.layer, f.Env.Layout.Records(c.to.Head.Length)))
+	f.Sealed, f.Accs = c.to, slices.Clone(c.to.Accs)
+	f.Covered = max(f.Covered, f.Env.Layout.Records(c.to.Head.Length))
+	f.Attrs, f.Since = false, time.Time{}
 	return nil
 }
 
@@ -115,21 +95,21 @@ func (c *Commit) done(made bool) {
 	f := c.f
 	f.lock()
 	defer f.unlock()
-	f.copies.Targets()
+	f.Copies.Targets()
 	if !made {
 		return
 	}
 	f.s.commits.committed(c)
-	f.charge(-c.layer.Memory())
-	*c.layer, f.copies.Stored = layer.New(), c.to
+	f.Charge(-c.layer.Memory())
+	*c.layer, f.Copies.Stored = layer.New(), c.to
 	f.promised = f.promised && f.underway()
-	floor := f.copies.Floor()
-	f.covered = max(floor, f.s.Layout.Records(f.sealed.Head.Length))
-	f.layers.Direct.CutBelow(floor)
+	floor := f.Copies.Floor()
+	f.Covered = max(floor, f.Env.Layout.Records(f.Sealed.Head.Length))
+	f.Layers.Direct.CutBelow(floor)
 	if c.replaces {
 		f.beside = nil
 	}
-	f.copies.Changing = f.replacing()
+	f.Copies.Changing = f.replacing()
 }
 
 // retire is the sixth stage: everything that is in the clouds becomes durable
@@ -165,11 +145,11 @@ func (s *Store) retire() error {
 
 // nextHead is the header of the next version.
 func (f *File) nextHead(counter uint64) cipher.Header {
-	h := f.sealed.Head
+	h := f.Sealed.Head
 	h.CommitID = Random16()
-	h.Flags = f.flags &^ cipher.Dirty
-	h.Mode, h.UID, h.GID, h.Length = f.mode, f.uid, f.gid, f.length
-	h.MtimeSec, h.MtimeNsec = f.mtime.Unix(), uint32(f.mtime.Nanosecond())
+	h.Flags = f.Flags &^ cipher.Dirty
+	h.Mode, h.UID, h.GID, h.Length = f.Mode, f.UID, f.GID, f.Length
+	h.MtimeSec, h.MtimeNsec = f.Mtime.Unix(), uint32(f.Mtime.Nanosecond())
 	h.Version = h.Version.With(f.s.state.Writer(), counter)
 	return h
 }
@@ -183,11 +163,11 @@ func (f *File) take() *Commit {
 	if f.orphan || !f.underway() {
 		return nil
 	}
-	f.charge(-f.layers.Applying.Merge(&f.layers.Sealed, layer.Uncut))
-	c := &Commit{f: f, from: f.copies.Stored, to: f.sealed, layer: &f.layers.Applying, replaces: f.replacing()}
+	f.Charge(-f.Layers.Applying.Merge(&f.Layers.Sealed, layer.Uncut))
+	c := &Commit{f: f, from: f.Copies.Stored, to: f.Sealed, layer: &f.Layers.Applying, replaces: f.replacing()}
 	c.risky = !f.isNew() || f.promised
 	c.changes = !c.layer.Empty() || c.from.Head.Length != c.to.Head.Length || c.replaces
-	f.copies.Changing = f.replacing() || !c.layer.Empty()
+	f.Copies.Changing = f.replacing() || !c.layer.Empty()
 	return c
 }
 

@@ -14,12 +14,12 @@ import (
 func (o *Object) New(s *Store, at Place, mode uint32, owner Owner) *File {
 	o.s, o.Place = s, at
 	f := s.newFile(o)
-	now := s.clock()
-	f.mode, f.uid, f.gid, f.mtime = mode, owner.UID, owner.GID, now
-	f.ctime, f.attrs, f.since = now, true, now
-	f.sealed.Head = cipher.Header{Type: cipher.TypeFile, FileID: Random16()}
+	now := s.Clock()
+	f.Mode, f.UID, f.GID, f.Mtime = mode, owner.UID, owner.GID, now
+	f.Ctime, f.Attrs, f.Since = now, true, now
+	f.Sealed.Head = cipher.Header{Type: cipher.TypeFile, FileID: Random16()}
 	for _, cl := range s.Clouds.Ups() {
-		f.copies.List[cl.Index] = copies.New(cl, Random16())
+		f.Copies.List[cl.Index] = copies.New(cl, Random16())
 	}
 	f.commit.TryLock() // out of order, but nobody else can hold it yet
 	return f
@@ -30,23 +30,23 @@ func (f *File) NoteCreate(path string) (seq uint64, err error) {
 	f.lock()
 	defer f.unlock()
 	e := &journal.Entry{
-		Op: journal.OpCreate, Path: []byte(path), File: &f.sealed.Head.FileID,
-		Attrs: Attrs(f.mode, Owner{f.uid, f.gid}, f.mtime), Salts: f.copies.Salts(),
+		Op: journal.OpCreate, Path: []byte(path), File: &f.Sealed.Head.FileID,
+		Attrs: Attrs(f.Mode, Owner{f.UID, f.GID}, f.Mtime), Salts: f.Copies.Salts(),
 	}
-	err = f.append(e)
+	err = f.Append(e)
 	return f.o.lastEntry.Load(), err
 }
 
 // Create makes the new file's backing file in one cloud.
 func (f *File) Create(cl *clouds.Cloud, path string) error {
-	c := f.copies.List[cl.Index]
-	if err := c.Make(path, cipher.BackingMode(f.mode, false), f.sealed.Head.FileID); err != nil {
+	c := f.Copies.List[cl.Index]
+	if err := c.Make(path, cipher.BackingMode(f.Mode, false), f.Sealed.Head.FileID); err != nil {
 		return err
 	}
 	info, err := c.File.Stat()
-	if err == nil && f.s.Owners && (info.UID != f.uid || info.GID != f.gid) {
-		err = c.File.Chown(int(f.uid), int(f.gid))
-		info.UID, info.GID = f.uid, f.gid
+	if err == nil && f.Env.Owners && (info.UID != f.UID || info.GID != f.GID) {
+		err = c.File.Chown(int(f.UID), int(f.GID))
+		info.UID, info.GID = f.UID, f.GID
 	}
 	if err != nil {
 		return errors.Join(err, c.Unmake(path))
@@ -57,18 +57,18 @@ func (f *File) Create(cl *clouds.Cloud, path string) error {
 
 // Uncreate takes Create back.
 func (f *File) Uncreate(cl *clouds.Cloud, path string) error {
-	return f.copies.List[cl.Index].Unmake(path)
+	return f.Copies.List[cl.Index].Unmake(path)
 }
 
 // Lack has a cloud go without the new file.
-func (f *File) Lack(cl *clouds.Cloud) { f.copies.List[cl.Index] = nil }
+func (f *File) Lack(cl *clouds.Cloud) { f.Copies.List[cl.Index] = nil }
 
 // Made lets the new file be seen. It returns its inode in each cloud, and which
 // one is read.
 func (f *File) Made() (backing []uint64, source int) {
-	backing = make([]uint64, len(f.copies.List))
+	backing = make([]uint64, len(f.Copies.List))
 	source = -1
-	for k, c := range f.copies.List {
+	for k, c := range f.Copies.List {
 		if c == nil || c.File == nil || c.Made == nil {
 			continue
 		}
@@ -76,9 +76,9 @@ func (f *File) Made() (backing []uint64, source int) {
 			source = k
 		}
 	}
-	f.copies.Source = max(source, 0)
+	f.Copies.Source = max(source, 0)
 	f.o.open.Store(f)
-	return backing, f.copies.Source
+	return backing, f.Copies.Source
 }
 
 // Begun lets commits of the new file begin.
@@ -90,5 +90,5 @@ func (f *File) Drop() {
 	f.lock()
 	defer f.unlock()
 	f.orphan, f.ref = true, 0
-	f.copies.Close()
+	f.Copies.Close()
 }

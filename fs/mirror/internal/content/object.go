@@ -102,15 +102,15 @@ func (o *Object) Acquire() (*File, error) {
 		return nil, err
 	}
 	if err := o.s.refuse(f.ID()); err != nil {
-		f.copies.Close()
+		f.Copies.Close()
 		return nil, err
 	}
-	if !o.version.IsZero() && o.version != f.sealed.Head.CommitID || o.misled(f) {
+	if !o.version.IsZero() && o.version != f.Sealed.Head.CommitID || o.misled(f) {
 		o.stale.Store(true)
-		f.copies.Close()
+		f.Copies.Close()
 		return nil, ErrStale
 	}
-	o.version = f.sealed.Head.CommitID
+	o.version = f.Sealed.Head.CommitID
 	o.Ref()
 	o.open.Store(f)
 	return f, nil
@@ -128,17 +128,17 @@ func (o *Object) load() (*File, error) {
 	for k, cl := range s.Clouds.All() {
 		if cl.Dir != nil {
 			path, ok := o.Path(k)
-			f.copies.List[k] = s.Load(cl, path, ok, o.Kind())
+			f.Copies.List[k] = s.Load(cl, path, ok, o.Kind())
 		}
 	}
-	best := f.copies.Compare()
-	if err := f.copies.Starved(); err != nil {
-		f.copies.Close()
+	best := f.Copies.Compare()
+	if err := f.Copies.Starved(); err != nil {
+		f.Copies.Close()
 		return nil, fmt.Errorf("open: %w", err)
 	}
 	if best == nil {
-		err := f.copies.Unreadable("open")
-		f.copies.Close()
+		err := f.Copies.Unreadable("open")
+		f.Copies.Close()
 		s.Logger.Error("a file cannot be opened", "file", o.Ino(), "error", err)
 		return nil, err
 	}
@@ -154,15 +154,15 @@ func (o *Object) load() (*File, error) {
 // file, which is being opened, and tells what to show from now on. A cache above
 // that holds on to a wrong length would read zeros, or less than there is.
 func (o *Object) misled(f *File) bool {
-	if shown := o.shown.Load(); shown == 0 || shown == f.length+1 {
+	if shown := o.shown.Load(); shown == 0 || shown == f.Length+1 {
 		return false
 	}
-	for k, c := range f.copies.List {
+	for k, c := range f.Copies.List {
 		if c == nil || c.File == nil {
 			continue
 		}
 		if info, err := c.File.Stat(); err == nil {
-			o.Length(k, info, f.length)
+			o.Length(k, info, f.Length)
 		}
 	}
 	return true
@@ -179,8 +179,8 @@ func (f *File) replacedBehind() bool {
 	if f.orphan || f.replacing() || f.ref != 0 {
 		return false
 	}
-	c := f.copies.List[f.copies.Source]
-	path, ok := f.o.Path(f.copies.Source)
+	c := f.Copies.List[f.Copies.Source]
+	path, ok := f.o.Path(f.Copies.Source)
 	if !ok || !c.Serves() {
 		return false
 	}
@@ -189,7 +189,7 @@ func (f *File) replacedBehind() bool {
 		return false
 	}
 	here, err := c.File.Stat()
-	return err == nil && here.Ino != there.Ino || errors.Is(f.copies.Refresh(c), replica.ErrArriving)
+	return err == nil && here.Ino != there.Ino || errors.Is(f.Copies.Refresh(c), replica.ErrArriving)
 }
 
 // Hold takes another reference; ok is false for a file that was closed.
@@ -212,15 +212,15 @@ func (f *File) Release() {
 	if last {
 		o.open.Store(nil)
 		f.mu.Lock()
-		o.version = f.sealed.Head.CommitID
-		o.Known(&f.sealed.Head)
-		o.Showed(f.length)
+		o.version = f.Sealed.Head.CommitID
+		o.Known(&f.Sealed.Head)
+		o.Showed(f.Length)
 		f.look()
-		if len(f.unsynced) > 0 {
+		if len(f.Unsynced) > 0 {
 			o.unsyncedTo.Store(o.lastEntry.Load() + 1)
 		}
-		f.copies.Close()
-		f.s.memory.Add(-f.reserved)
+		f.Copies.Close()
+		f.Env.Memory.Add(-f.Reserved)
 		f.unlock()
 	}
 	o.opening.Unlock()
@@ -232,7 +232,7 @@ func (f *File) Release() {
 // look tells what the file that is about to be closed shows.
 func (f *File) look() {
 	k, info := -1, cloud.Info{}
-	if c := f.copies.List[f.copies.Source]; c.Serves() {
+	if c := f.Copies.List[f.Copies.Source]; c.Serves() {
 		var err error
 		if info, err = c.File.Stat(); err == nil {
 			k = c.On.Index

@@ -30,7 +30,7 @@ type Recovery struct {
 // Recover begins the recovery of a file that is held, whose changes the log has
 // from an entry on, under a reference.
 func (f *File) Recover(ref, from uint64) *Recovery {
-	f.recovering, f.ref = true, ref
+	f.Recovering, f.ref = true, ref
 	f.s.commits.keep(f, from)
 	return &Recovery{File: f}
 }
@@ -46,24 +46,24 @@ func (o *Object) AcquireNew(id cipher.ID) (*File, error) {
 		return nil, ErrStale
 	}
 	f := s.newFile(o)
-	now := s.clock()
-	f.mtime, f.attrs, f.since = now, true, now
-	f.sealed.Head = cipher.Header{Type: cipher.TypeFile, FileID: id}
-	f.copies.Source = -1
+	now := s.Clock()
+	f.Mtime, f.Attrs, f.Since = now, true, now
+	f.Sealed.Head = cipher.Header{Type: cipher.TypeFile, FileID: id}
+	f.Copies.Source = -1
 	for _, cl := range s.Clouds.Ups() {
 		path, ok := o.Path(cl.Index)
 		c := s.Load(cl, path, ok, unix.S_IFREG)
-		f.copies.List[cl.Index] = c
+		f.Copies.List[cl.Index] = c
 		if !errors.Is(c.Err, replica.ErrArriving) || c.Head.FileID != id || len(c.Head.Version) > 0 {
 			continue
 		}
-		if c.Err = nil; f.copies.Source < 0 {
-			f.copies.Source = cl.Index
+		if c.Err = nil; f.Copies.Source < 0 {
+			f.Copies.Source = cl.Index
 		}
 	}
-	if f.copies.Source < 0 {
-		err := f.copies.Unreadable("recover")
-		f.copies.Close()
+	if f.Copies.Source < 0 {
+		err := f.Copies.Unreadable("recover")
+		f.Copies.Close()
 		return nil, err
 	}
 	o.Ref()
@@ -85,11 +85,11 @@ func (r *Recovery) Redo(e *journal.Entry) {
 			return
 		}
 		if r.waits = NoAnswer(err); r.waits {
-			r.s.Logger.Error("the recovery of a file has to wait for the next mount", "file", r.Ino(), "entry", e.Seq, "operation", e.Op, "error", err)
+			r.Env.Logger.Error("the recovery of a file has to wait for the next mount", "file", r.Ino(), "entry", e.Seq, "operation", e.Op, "error", err)
 			return
 		}
 		r.ended = true
-		r.s.Logger.Error("the recovery of a file ends before its last changes; what came before is kept",
+		r.Env.Logger.Error("the recovery of a file ends before its last changes; what came before is kept",
 			"file", r.Ino(), "entry", e.Seq, "operation", e.Op, "error", err)
 	}
 	r.leaveOut(e)
@@ -124,13 +124,13 @@ func (r *Recovery) leaveOut(e *journal.Entry) {
 		if !ok {
 			return
 		}
-		for _, cl := range r.s.Clouds.Ups() {
+		for _, cl := range r.Env.Clouds.Ups() {
 			if e.Temps[cl.Index] == "" {
 				continue
 			}
 			path, _ := dir.Path(cl.Index)
 			if err := cl.Dir.Remove(replica.Join(path, e.Temps[cl.Index])); err != nil && !replica.Missing(err) {
-				r.s.Logger.Warn("a temporary file stays behind", "cloud", cl.Name, "error", err)
+				r.Env.Logger.Warn("a temporary file stays behind", "cloud", cl.Name, "error", err)
 			}
 		}
 	}
@@ -144,16 +144,16 @@ func (r *Recovery) reapply(e *journal.Entry) error {
 	switch e.Op {
 	case journal.OpCreate, journal.OpAttr:
 		a := e.Attrs
-		r.mode, r.uid, r.gid, r.mtime = *a.Mode, *a.UID, *a.GID, *a.Mtime
-		r.attrs = true
+		r.Mode, r.UID, r.GID, r.Mtime = *a.Mode, *a.UID, *a.GID, *a.Mtime
+		r.Attrs = true
 	case journal.OpDirect:
 		return r.readopt(ed, e)
 	case journal.OpWrite:
 		return r.rewrite(ed, e)
 	case journal.OpSize:
-		return ed.resize(e.Length)
+		return ed.Resize(e.Length)
 	case journal.OpZero:
-		return ed.zero(e.Off, e.Off+e.Length)
+		return ed.Zero(e.Off, e.Off+e.Length)
 	case journal.OpFresh:
 		r.strays = nil
 		return r.reswitch(ed, e)
@@ -162,16 +162,16 @@ func (r *Recovery) reapply(e *journal.Entry) error {
 }
 
 func (r *Recovery) rewrite(ed editor, e *journal.Entry) error {
-	length, flags := r.length, r.flags
+	length, flags := r.Length, r.Flags
 	var err error
 	if e.Off > length {
-		err = ed.grow(e.Off, true)
+		err = ed.Grow(e.Off, true)
 	}
 	if err == nil {
-		err = ed.writeDraft(e.Off/r.s.Layout.ChunkSize(), e.Data, e.Off)
+		err = ed.WriteChunk(e.Off/r.Env.Layout.ChunkSize(), e.Data, e.Off)
 	}
 	if err != nil {
-		r.length, r.flags = length, flags // no length without the bytes for which it was
+		r.Length, r.Flags = length, flags // no length without the bytes for which it was
 	}
 	return err
 }
@@ -180,7 +180,7 @@ func (r *Recovery) rewrite(ed editor, e *journal.Entry) error {
 // every cloud as it should be becomes a change of the draft, which brings it
 // there.
 func (r *Recovery) readopt(ed editor, e *journal.Entry) error {
-	size := r.s.Layout.ChunkSize()
+	size := r.Env.Layout.ChunkSize()
 	r.strays.Add(e.First, e.First+e.Count)
 	for i := e.First; i < e.First+e.Count; i++ {
 		n := min(size, e.Length-i*size)
@@ -193,15 +193,15 @@ func (r *Recovery) readopt(ed editor, e *journal.Entry) error {
 			return err
 		}
 		if everywhere {
-			r.length = max(r.length, i*size+n)
-			ed.count(i, id)
-			r.layers.Direct.Add(i, i+1)
-			for _, c := range r.copies.Targets() {
-				r.copies.Touched(c, i, i+1)
+			r.Length = max(r.Length, i*size+n)
+			ed.Count(i, id)
+			r.Layers.Direct.Add(i, i+1)
+			for _, c := range r.Copies.Targets() {
+				r.Copies.Touched(c, i, i+1)
 			}
 			continue
 		}
-		if err := ed.writeDraft(i, plain, i*size); err != nil {
+		if err := ed.WriteChunk(i, plain, i*size); err != nil {
 			return err
 		}
 	}
@@ -215,7 +215,7 @@ func (r *Recovery) directRecord(i int64, plain []byte, window [2]uint64) (id cip
 	everywhere, err = true, replica.ErrMissing
 	run := replica.NewRun(i, 1, make([]byte, len(plain)))
 	raw := make([]byte, run.Raw())
-	for _, c := range r.copies.Targets() {
+	for _, c := range r.Copies.Targets() {
 		_, failed := c.ReadInto(run, raw)
 		got := run.IDs[0]
 		switch {
@@ -239,9 +239,9 @@ func (r *Recovery) reswitch(ed editor, e *journal.Entry) error {
 	if !ok {
 		return ErrStale
 	}
-	fresh := make([]*copies.Copy, len(r.copies.List))
+	fresh := make([]*copies.Copy, len(r.Copies.List))
 	found := 0
-	for _, c := range r.copies.Targets() {
+	for _, c := range r.Copies.Targets() {
 		k := c.On.Index
 		if e.Temps[k] == "" {
 			continue
@@ -261,7 +261,7 @@ func (r *Recovery) reswitch(ed editor, e *journal.Entry) error {
 	for k, c := range fresh {
 		if c != nil && c.File == nil {
 			path, _ := dir.Path(k)
-			if err := c.Make(replica.Join(path, c.Beside), cipher.BackingMode(r.mode, false), r.sealed.Head.FileID); err != nil {
+			if err := c.Make(replica.Join(path, c.Beside), cipher.BackingMode(r.Mode, false), r.Sealed.Head.FileID); err != nil {
 				return err
 			}
 		}
@@ -273,7 +273,7 @@ func (r *Recovery) reswitch(ed editor, e *journal.Entry) error {
 // Finish clears what is no longer part of the file, and hands it to the next
 // round, which commits it.
 func (r *Recovery) Finish() error {
-	r.recovering = false
+	r.Recovering = false
 	if err := r.prepare(); err != nil {
 		return err
 	}
@@ -286,7 +286,7 @@ func (r *Recovery) Finish() error {
 
 // End gives the file back.
 func (r *Recovery) End() {
-	r.recovering = false
+	r.Recovering = false
 	r.Release()
 }
 
@@ -296,8 +296,8 @@ func (r *Recovery) clear() error {
 	if err := r.clearStray(); err != nil {
 		return err
 	}
-	if r.since.IsZero() {
-		r.since = time.Unix(0, 0)
+	if r.Since.IsZero() {
+		r.Since = time.Unix(0, 0)
 	}
 	return nil
 }
@@ -307,14 +307,14 @@ func (r *Recovery) clear() error {
 // A record that a change made shorter stays whole until its version is in the
 // log: should this recovery be killed, the next one begins with it.
 func (r *Recovery) clearStray() error {
-	if r.layers.Draft.Cut != layer.Uncut {
+	if r.Layers.Draft.Cut != layer.Uncut {
 		return nil // the commit cuts all that it does not write
 	}
-	stored := &r.copies.Stored
-	layout := r.s.Layout
-	end := layout.RecordOffset(layout.Records(max(r.length, stored.Head.Length)))
-	return r.copies.Each("truncate", func(c *copies.Copy) error {
-		r.copies.Touched(c, 0, 0)
+	stored := &r.Copies.Stored
+	layout := r.Env.Layout
+	end := layout.RecordOffset(layout.Records(max(r.Length, stored.Head.Length)))
+	return r.Copies.Each("truncate", func(c *copies.Copy) error {
+		r.Copies.Touched(c, 0, 0)
 		before, err := c.File.Stat()
 		if err != nil {
 			return err
@@ -334,14 +334,14 @@ func (r *Recovery) clearStray() error {
 // clearRecords makes holes, in one copy, of records that are in no layer and in
 // no version.
 func (r *Recovery) clearRecords(c *copies.Copy) error {
-	layout := r.s.Layout
-	records := layout.Records(r.length)
+	layout := r.Env.Layout
+	records := layout.Records(r.Length)
 	for _, s := range r.strays {
-		for i := max(s.Lo, r.covered); i < min(s.Hi, records); i++ {
-			if _, where := r.find(i); where != layer.InHole {
+		for i := max(s.Lo, r.Covered); i < min(s.Hi, records); i++ {
+			if _, where := r.Find(i); where != layer.InHole {
 				continue
 			}
-			if _, err := c.File.WriteAt(make([]byte, layout.RecordSize(i, r.length)), layout.RecordOffset(i)); err != nil {
+			if _, err := c.File.WriteAt(make([]byte, layout.RecordSize(i, r.Length)), layout.RecordOffset(i)); err != nil {
 				return err
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/draft"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
@@ -18,9 +20,9 @@ import (
 // Errors of the content of files. The others are those of packages clouds and
 // replica, and errors that wrap a backing filesystem's errno.
 var (
-	ErrInvalid     = errors.New("invalid argument")
+	ErrInvalid     = draft.ErrInvalid
 	ErrTooLarge    = errors.New("file too large")
-	ErrNoData      = errors.New("no data beyond this offset")
+	ErrNoData      = draft.ErrNoData
 	ErrUnsupported = clouds.ErrUnsupported
 	ErrStale       = replica.ErrStale
 )
@@ -49,16 +51,14 @@ type Config struct {
 // Store is the open files of a mirror, and what brings their changes to the
 // clouds.
 type Store struct {
-	*copies.Env
+	draft.Env
 	state    State
 	log      *entries.Log
 	names    *lock.RWMutex[lock.Names]
 	refuse   func(id cipher.ID) error
-	clock    func() time.Time
 	fsyncAll bool
 
 	rounds  lock.Mutex[lock.Rounds]
-	memory  atomic.Int64  // bytes of changes that no cloud has yet
 	refs    atomic.Uint64 // the last one that names a file in the log
 	orders  atomic.Uint64
 	durable atomic.Uint64 // entries below it are in every cloud's stable storage
@@ -67,9 +67,10 @@ type Store struct {
 
 // NewStore makes a store without files.
 func NewStore(cfg Config) *Store {
-	s := &Store{Env: cfg.Env, state: cfg.State, log: cfg.Log, names: cfg.Names, refuse: cfg.Refuse, clock: cfg.Clock, fsyncAll: cfg.FsyncAll}
+	s := &Store{state: cfg.State, log: cfg.Log, names: cfg.Names, refuse: cfg.Refuse, fsyncAll: cfg.FsyncAll}
 	s.commits.init(s)
-	s.Env.Ledger = &s.commits
+	s.Env.Env, s.Clock, s.Reserve, s.Env.Draw = cfg.Env, cfg.Clock, s.state.Reserve, s.Draw
+	s.Ledger = &s.commits
 	return s
 }
 
@@ -160,13 +161,13 @@ func (f *File) commitOne() error {
 
 // relieve commits everything when changes take more memory than they may.
 func (s *Store) relieve() error {
-	if s.memory.Load() <= maxMemory {
+	if s.Memory.Load() <= maxMemory {
 		return nil
 	}
 	return s.round(s.commits.collect(func(f *File) bool {
 		f.mu.RLock()
 		defer f.mu.RUnlock()
-		return f.reserved > 0
+		return f.Reserved > 0
 	}))
 }
 

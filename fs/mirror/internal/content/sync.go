@@ -43,7 +43,7 @@ func (f *File) sealDurable() (underway bool, err error) {
 		return false, nil
 	}
 	switch {
-	case f.o.unsynced() || len(f.unsynced) > 0 && !f.fewUnsynced():
+	case f.o.unsynced() || len(f.Unsynced) > 0 && !f.fewUnsynced():
 		err = f.syncTarget()
 	case f.fewUnsynced():
 		err = f.bindLocked()
@@ -62,11 +62,11 @@ func (f *File) sealDurable() (underway bool, err error) {
 func (f *File) syncTarget() error {
 	var err error = clouds.ErrNoCloud
 	var lapses []clouds.Lapse
-	for _, c := range f.copies.Targets() {
+	for _, c := range f.Copies.Targets() {
 		if err = f.syncCopy(c); err == nil {
-			f.unsynced = nil
+			f.Unsynced = nil
 			f.o.unsyncedTo.Store(0)
-			return f.s.Clouds.DropAll("sync", lapses)
+			return f.Env.Clouds.DropAll("sync", lapses)
 		}
 		switch fault := c.On.Fault(err); {
 		case fault.OfCloud():
@@ -129,11 +129,11 @@ func (f *File) Abandoned() {
 	f.Release()
 }
 
-// Changed gives the file back after a change that needed no opener. While there
+// Leave gives the file back after a change that needed no opener. While there
 // is one, its close commits the change together with what is written through it.
 // The change comes before the look at openers here, and leaving them before
 // the look for changes in Closed, so that one of the two commits.
-func (f *File) Changed() error {
+func (f *File) Leave() error {
 	var err error
 	if f.openers.Load() == 0 {
 		err = f.closeCommit()
@@ -167,7 +167,7 @@ func (f *File) closeCommit() error {
 func CloseAll(files []*File) {
 	for _, f := range files {
 		f.lock()
-		f.copies.Close()
+		f.Copies.Close()
 		f.unlock()
 	}
 }

@@ -24,22 +24,22 @@ type Takeover struct {
 func (f *File) PlanTakeover(old *cipher.Header, same bool, e *journal.Entry) (*Takeover, error) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	version := f.sealed.Head.Version.Max(old.Version)
-	_, counter, err := f.s.Draw(1, version.Highest())
+	version := f.Sealed.Head.Version.Max(old.Version)
+	_, counter, err := f.Env.Draw(1, version.Highest())
 	if err != nil {
 		return nil, err
 	}
-	t := &Takeover{f: f, from: f.sealed, to: f.sealed, hide: same}
+	t := &Takeover{f: f, from: f.Sealed, to: f.Sealed, hide: same}
 	t.to.Head.FileID, t.to.Head.CommitID = old.FileID, Random16()
 	t.to.Head.Version = version.With(f.s.state.Writer(), counter)
 	e.Commit = &journal.Commit{Base: journal.NewHead(&t.from), Head: journal.NewHead(&t.to)}
-	e.Salts = f.copies.Salts()
+	e.Salts = f.Copies.Salts()
 	return t, nil
 }
 
 // Replaced is the header that a takeover of the file begins with.
 func (f *File) Replaced() (*cipher.Header, error) {
-	v := f.Sealed()
+	v := f.Version()
 	if !v.Committed() {
 		return nil, replica.ErrArriving
 	}
@@ -50,7 +50,7 @@ func (f *File) Replaced() (*cipher.Header, error) {
 func (t *Takeover) In(cl *clouds.Cloud) error {
 	f := t.f
 	f.mu.RLock()
-	c := f.copies.List[cl.Index]
+	c := f.Copies.List[cl.Index]
 	writes := c.Writes()
 	f.mu.RUnlock()
 	if !writes {
@@ -61,7 +61,7 @@ func (t *Takeover) In(cl *clouds.Cloud) error {
 	}
 	mtime := time.Unix(t.to.Head.MtimeSec, int64(t.to.Head.MtimeNsec))
 	if t.hide {
-		mtime = f.s.clock()
+		mtime = f.Env.Clock()
 		if err := c.File.Chmod(cipher.BackingMode(t.to.Head.Mode, true)); err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ func (t *Takeover) BackIn(cl *clouds.Cloud, was cloud.Info) error {
 	if t == nil {
 		return nil
 	}
-	c := t.f.copies.List[cl.Index]
+	c := t.f.Copies.List[cl.Index]
 	if c == nil || c.Head == nil || c.Head.CommitID != t.to.Head.CommitID {
 		return nil
 	}
@@ -94,11 +94,11 @@ func (t *Takeover) Undo() {
 	f := t.f
 	f.lock()
 	defer f.unlock()
-	f.sealed.Head.Version = t.to.Head.Version
-	f.sealed.Head.FileID = Random16()
-	f.o.Known(&f.sealed.Head)
-	f.copies.Stored = f.sealed
-	f.changed()
+	f.Sealed.Head.Version = t.to.Head.Version
+	f.Sealed.Head.FileID = Random16()
+	f.o.Known(&f.Sealed.Head)
+	f.Copies.Stored = f.Sealed
+	f.Changed()
 }
 
 // Resume hands the file to the next round.
@@ -108,7 +108,7 @@ func (t *Takeover) Resume() { t.f.s.commits.enqueue(t.f) }
 func (t *Takeover) Done() {
 	f := t.f
 	f.lock()
-	f.sealed, f.copies.Stored = t.to, t.to
+	f.Sealed, f.Copies.Stored = t.to, t.to
 	f.unlock()
 	f.o.Known(&t.to.Head)
 }

@@ -191,10 +191,21 @@ func (s *Set) idsFrom(c *Copy, r *replica.Run) error {
 // across all records by themselves.
 const checkAfter = time.Second
 
+// Check is the check of a copy in the background: the version that it is of, acc
+// so far, and the next chunk.
+type Check struct {
+	s      *Set
+	c      *Copy
+	commit cipher.ID
+	acc    cipher.Acc
+	next   int64
+}
+
 // Await returns when no reads come across further records, and reports whether
 // they have left something to check. wait lets time pass, and says false where
 // there is none left.
-func (s *Set) Await(c *Copy, wait func(time.Duration) bool) (left bool) {
+func (k *Check) Await(wait func(time.Duration) bool) (left bool) {
+	s, c := k.s, k.c
 	for last := int64(-1); ; {
 		s.trust.Lock()
 		now, known := c.tally.seen.Total(), c.whole != unknown
@@ -212,20 +223,10 @@ func (s *Set) Await(c *Copy, wait func(time.Duration) bool) (left bool) {
 	}
 }
 
-// Check is a check in the background: the version that it is of, acc so far, and
-// the next chunk.
-type Check struct {
-	commit cipher.ID
-	acc    cipher.Acc
-	next   int64
-}
-
-// NewCheck is a check of the stored version.
-func (s *Set) NewCheck() *Check { return &Check{commit: s.Stored.Head.CommitID} }
-
 // Step adds one batch of records. It gives up when the stored version changes,
 // and draws the verdict at the end.
-func (s *Set) Step(c *Copy, k *Check) (done bool) {
+func (k *Check) Step() (done bool) {
+	s, c := k.s, k.c
 	if s.Stored.Head.CommitID != k.commit || s.Changing || !c.Serves() || !s.showsStored(c) {
 		s.trust.Lock()
 		c.checking = false

@@ -52,9 +52,9 @@ type Owner interface {
 	// Ino is the file's number, for the log.
 	Ino() uint64
 
-	// CheckLater works out a copy's verdict in the background, by Set.Await and
-	// Set.Step.
-	CheckLater(c *Copy)
+	// CheckLater works out a copy's verdict in the background: Await with no lock,
+	// and then each Step with the file's, shared.
+	CheckLater(k *Check)
 }
 
 // Set is the copies of one file.

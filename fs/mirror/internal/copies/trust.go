@@ -59,10 +59,10 @@ func (s *Set) believe(c *Copy, r *replica.Run, raw []byte) error {
 		c.marks.Add(0, s.Floor())
 		return nil
 	}
-	peer := s.peer(c)
+	peer := peerOf(c, s.List)
 	if c.whole == unknown && peer == nil && !c.checking && s.Stored.Committed() {
 		c.checking = true
-		s.Owner.CheckLater(c)
+		s.Owner.CheckLater(&Check{s: s, c: c, commit: s.Stored.Head.CommitID})
 	}
 	equal := s.compareRun(peer, r, raw)
 	var reason error
@@ -88,9 +88,9 @@ func (s *Set) believe(c *Copy, r *replica.Run, raw []byte) error {
 	return reason
 }
 
-// peer is another copy of the same version, or nil.
-func (s *Set) peer(c *Copy) *Copy {
-	for _, o := range s.List {
+// peerOf is another copy of the same version, or nil.
+func peerOf(c *Copy, list []*Copy) *Copy {
+	for _, o := range list {
 		if o != c && o.Serves() {
 			return o
 		}

@@ -1,0 +1,86 @@
+// Package content is one open file over all clouds: its changes, their way to
+// the clouds, and when they go it. It knows names only through [Place], which
+// tells where a file is now.
+//
+// # The life of a write
+//
+// A file has a present state, which programs see (package draft); a sealed
+// version, the last one of which the log was told; and a stored version, the one
+// that the clouds' headers have. A commit is a value: from the stored version, to
+// a next one, by a layer of changes. life.go has the stages as functions, in this
+// order:
+//
+//  1. draft. The log names the file before its first change (begin). Where no
+//     version covers a chunk and no cloud has it, its record goes straight to
+//     every cloud: it is direct, and the log says so first. Any other change goes
+//     into the draft's layer and, as it is, into the log. The log is not synced.
+//  2. seal. The draft becomes a version: write ids are drawn, acc and header are
+//     computed. Nothing is visible yet.
+//  3. log. The version's entry is appended: from, to, and each chunk of the layer,
+//     whole. The layer joins the sealed one; the version is underway. Before it
+//     goes to a cloud where something committed is at stake, and before an fsync
+//     returns, the log is synced; one sync serves a whole round.
+//  4. apply. Cloud after cloud, never two at a time: DIRTY header where committed
+//     records change, records, sync, clean header, attributes, and the rename into
+//     place where the copies are fresh backing files. What becomes of a cloud's
+//     error is as in package clouds.
+//  5. done. The version is the stored one, and the layer's memory is given back.
+//     One that no cloud took stays in the applying layer, which the next commit
+//     joins: nothing that the log was told of is forgotten.
+//  6. retire. The clouds are synced, and the log lets go of what led there. A
+//     file that has nothing on its way is no longer named in it.
+//
+// Between the stages, whenever File.mu is given back, what check.go lists is so;
+// under the race detector each unlock checks it. And always:
+//
+//   - At most one cloud's copy of a file is in change, and the log can finish it.
+//   - A chunk's content is in the first layer that has it: draft, sealed,
+//     applying; else direct or stored, in the clouds.
+//   - Only the holder of File.commit moves a layer to applying or changes what is
+//     stored.
+//   - What an fsync counts on is promised: until it is stored, the next commits
+//     treat the file as a committed one, though it may be new.
+//
+// # Words
+//
+// Of a file: bound when the log names it; unsealed when something is in no
+// version; underway when its sealed version is not the stored one; unfinished
+// when anything of it is not in the clouds, or not durable anywhere; replacing
+// while its copies are fresh backing files beside the old ones; new while no
+// version was ever stored; an orphan without a name. Of direct writes: unsynced
+// when neither the log holds them nor a cloud has synced them. Of a commit: risky
+// when something committed is at stake. An entry of the log is appended; a record
+// is a chunk's ciphertext.
+//
+// # Where things are
+//
+//	object.go    Object: a file, open or not; opening it; Place
+//	file.go      File: an open file and what it is
+//	check.go     what is always so of it (check_race.go, check_plain.go: whether
+//	             each unlock asks)
+//	begin.go     before the first change: binding, and copies that can be written
+//	write.go     reading and changing plaintext
+//	fresh.go     fresh backing files, for what is truncated to nothing
+//	attr.go      chmod, chown, utimens
+//	new.go       files that are being made
+//	takeover.go  going on under the id of a file that was replaced
+//	life.go      the six stages
+//	commit.go    Commit: what the log is told, and the steps in one cloud
+//	sync.go      fsync and close
+//	store.go     Store: all open files; rounds of commits
+//	committer.go when commits happen, and from where on the log is kept
+//	held.go      locking files against commits, for operations on names
+//	recover.go   changes that were in no version, after a kill of the process
+//
+// # Locks, in the order in which they are taken
+//
+//	Store.rounds    one round of commits at a time
+//	Object.opening  loading the copies of one file
+//	File.commit     commits of one file on their way to the clouds; where
+//	                several are needed, in their order
+//	File.mu         the state of one open file
+//	committer.mu    which files the log is kept for, and what waits for a round
+//
+// Mirror.names comes between File.commit and File.mu. Package lock has the whole
+// order.
+package content

@@ -1,0 +1,78 @@
+package copies
+
+import (
+	"fmt"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// PutLayer brings a layer of changes to one copy, of a version with that length.
+func (s *Set) PutLayer(c *Copy, l *layer.Layer, length int64) error {
+	if l.Cut != layer.Uncut {
+		if err := c.Cut(s.Layout.RecordOffset(l.Cut)); err != nil {
+			return err
+		}
+	}
+	chunks := l.Chunks
+	indices := l.Indices(s.Layout.Records(length))
+	for len(indices) > 0 {
+		n := 1
+		hole := chunks[indices[0]].Data == nil
+		for n < len(indices) && indices[n] == indices[0]+int64(n) && int64(n)<<s.Layout.ChunkLog2 < maxRun &&
+			(chunks[indices[n]].Data == nil) == hole {
+			n++
+		}
+		if err := s.putRun(c, l, indices[:n], length); err != nil {
+			return err
+		}
+		s.Touched(c, indices[0], indices[0]+int64(n))
+		indices = indices[n:]
+	}
+	return nil
+}
+
+// putRun seals and writes consecutive chunks, or as many holes.
+func (s *Set) putRun(c *Copy, l *layer.Layer, indices []int64, length int64) error {
+	log2 := s.Layout.ChunkLog2
+	first, stop := indices[0], indices[len(indices)-1]+1
+	bytes := min(stop<<log2, length) - first<<log2
+	raw := s.Buffer(int(bytes) + cipher.RecordOverhead*len(indices))
+	defer s.Recycle(raw)
+	if l.Chunks[first].Data == nil {
+		clear(raw)
+		_, err := c.File.WriteAt(raw, s.Layout.RecordOffset(first))
+		return err
+	}
+	plain := s.Buffer(int(bytes))
+	defer s.Recycle(plain)
+	clear(plain)
+	ids := make([]cipher.WriteID, len(indices))
+	for n, i := range indices {
+		chunk := l.Chunks[i]
+		copy(plain[n<<log2:], chunk.Data)
+		ids[n] = chunk.ID
+	}
+	return c.Put(&replica.Run{First: first, Plain: plain, IDs: ids}, raw)
+}
+
+// Sync makes what was written to copies in one cloud durable: one file by
+// itself, several by one syncfs, unless that is not to be trusted.
+func Sync(cl *clouds.Cloud, list []*Copy) error {
+	if len(list) == 0 {
+		return nil
+	}
+	if len(list) > 1 {
+		if s, err := cl.Dir.Statfs(); err == nil && !s.Fuse {
+			return cl.Dir.Syncfs()
+		}
+	}
+	for _, c := range list {
+		if err := c.File.Sync(); err != nil {
+			return fmt.Errorf("sync: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+// Package draft is a file as programs see it now: its present length, attributes
+// and plaintext, over layers of changes and the copies in the clouds. It reads
+// them and changes them; how a draft becomes a version is package content's.
+//
+// A chunk that no version covers and no cloud has is written straight to every
+// cloud: it is direct. Every other change goes into the layer of the draft, as a
+// whole chunk, and as it is into the log. acc is kept up to date with both: a
+// chunk of the draft's layer counts for nothing until it is sealed.
+//
+//	draft.go    Draft, and what it needs
+//	read.go     reading plaintext
+//	write.go    direct writes, and chunks of the draft's layer
+//	truncate.go length changes and holes
+//
+// The caller holds the file's lock: shared for what reads, alone for what
+// changes, and then the log names the file and the copies can be written.
+package draft
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
+)
+
+// Errors of reading and changing plaintext; the others are those of the copies.
+var (
+	ErrInvalid = errors.New("invalid argument")
+	ErrNoData  = errors.New("no data beyond this offset")
+)
+
+// Env is what all drafts of a mirror share.
+type Env struct {
+	*copies.Env
+	Clock func() time.Time
+
+	// Reserve draws the first of n counters above one.
+	Reserve func(n int, above uint64) (first uint64, err error)
+
+	// Draw draws n write ids whose counters exceed one, and returns the last.
+	Draw func(n int, above uint64) ([]cipher.WriteID, uint64, error)
+
+	// Memory is the bytes of changes that no cloud has yet, over all files.
+	Memory atomic.Int64
+}
+
+// Log is the redo log as one file has it.
+type Log interface {
+	Append(e *journal.Entry, data ...[]byte) error
+}
+
+// Draft is what programs see of a file now.
+type Draft struct {
+	Env    *Env
+	Log    Log
+	Copies copies.Set
+	Layers layer.Stack
+
+	Length   int64
+	Mode     uint32
+	UID, GID uint32
+	Flags    cipher.Flags
+	Mtime    time.Time
+	Ctime    time.Time // of the last change that no cloud has yet
+	Attrs    bool      // attributes were changed since the sealed version
+	Since    time.Time // when the first change came that is in no version
+	Accs     []cipher.Acc
+
+	Sealed     journal.Sealed // the last version of which the log was told; empty before the first
+	Covered    int64          // chunks below it are in a sealed version
+	Unsynced   journal.Spans  // direct writes that the log does not hold and no cloud has synced
+	Reserved   int64          // bytes counted in Env.Memory
+	Recovering bool           // changes are done again, in memory alone
+}
+
+// Charge counts memory that changes take until they are applied.
+func (d *Draft) Charge(n int64) {
+	d.Reserved += n
+	d.Env.Memory.Add(n)
+}

@@ -1,0 +1,128 @@
+package draft
+
+import (
+	"io"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// maxRun bounds the bytes of plaintext that are read or written at a time.
+const maxRun = 1 << 20
+
+// chunkLen is the plaintext bytes of chunk i at the present length.
+func (d *Draft) ChunkLen(i int64) int64 {
+	size := d.Env.Layout.ChunkSize()
+	return max(0, min(size, d.Length-i*size))
+}
+
+// find returns where chunk i's content is.
+func (d *Draft) Find(i int64) (*layer.Chunk, layer.Where) {
+	return d.Layers.Find(i, d.Copies.Floor())
+}
+
+// ReadAt reads plaintext; io.EOF at the end.
+func (d *Draft) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, ErrInvalid
+	}
+	if off >= d.Length {
+		return 0, io.EOF
+	}
+	short := false
+	if int64(len(p)) > d.Length-off {
+		p, short = p[:d.Length-off], true
+	}
+	done := 0
+	for done < len(p) {
+		n, err := d.readSome(p[done:], off+int64(done))
+		done += n
+		if err != nil {
+			return done, err
+		}
+	}
+	if short {
+		return done, io.EOF
+	}
+	return done, nil
+}
+
+// readSome reads one chunk of a layer, one hole, or one run from the clouds.
+func (d *Draft) readSome(p []byte, off int64) (int, error) {
+	size := d.Env.Layout.ChunkSize()
+	i, within := off/size, off%size
+	c, where := d.Find(i)
+	switch where {
+	case layer.InLayer:
+		n := int(min(int64(len(p)), d.ChunkLen(i)-within))
+		c.Read(p[:n], within)
+		return n, nil
+	case layer.InHole:
+		n := int(min(int64(len(p)), d.ChunkLen(i)-within))
+		clear(p[:n])
+		return n, nil
+	}
+	end := i + 1
+	for end*size < off+int64(len(p)) && (end-i)*size < maxRun {
+		if _, where := d.Find(end); where != layer.OnClouds {
+			break
+		}
+		end++
+	}
+	bytes := min(end*size, d.Length) - i*size
+	if within == 0 && bytes <= int64(len(p)) {
+		return int(bytes), d.Fetch(replica.NewRun(i, int(end-i), p[:bytes]))
+	}
+	buf := d.Env.Buffer(int(bytes))
+	defer d.Env.Recycle(buf)
+	if err := d.Fetch(replica.NewRun(i, int(end-i), buf)); err != nil {
+		return 0, err
+	}
+	return copy(p, buf[within:]), nil
+}
+
+// SeekData finds the next data or hole at or after off; the end of the file is a
+// hole.
+func (d *Draft) SeekData(off int64, data bool) (int64, error) {
+	if off < 0 || off >= d.Length {
+		return 0, ErrNoData
+	}
+	size := d.Env.Layout.ChunkSize()
+	if d.Flags&cipher.Sparse == 0 {
+		if data {
+			return off, nil
+		}
+		return d.Length, nil
+	}
+	plain := d.Env.Buffer(int(size))
+	defer d.Env.Recycle(plain)
+	for i := off / size; i*size < d.Length; i++ {
+		hole := false
+		switch c, where := d.Find(i); where {
+		case layer.InHole:
+			hole = true
+		case layer.InLayer:
+			hole = c.Data == nil
+		case layer.OnClouds:
+			r := replica.NewRun(i, 1, plain[:d.ChunkLen(i)])
+			if err := d.Fetch(r); err != nil {
+				return 0, err
+			}
+			hole = r.States[0] == cipher.RecordHole
+		}
+		if hole != data {
+			return max(off, i*size), nil
+		}
+	}
+	if data {
+		return 0, ErrNoData
+	}
+	return d.Length, nil
+}
+
+// Fetch reads a run from the clouds.
+func (d *Draft) Fetch(r *replica.Run) error {
+	return d.Copies.Fetch(r, copies.Allowed{Sparse: d.Flags&cipher.Sparse != 0, Version: d.Sealed.Head.Version})
+}
