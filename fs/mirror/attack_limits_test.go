@@ -128,7 +128,8 @@ func onlyCloudFull(s *scene) {
 	s.keeps("content")
 }
 
-// largeHole replays a hole of 64 GiB, which takes no time.
+// largeHole replays a hole of 64 GiB, which takes no time; chunk by chunk it
+// would take minutes.
 func largeHole(s *scene, boot bool) {
 	s.put("f", "content", false)
 	s.must(s.m.Sync())
@@ -138,7 +139,7 @@ func largeHole(s *scene, boot bool) {
 	s.mount()
 	took := time.Since(start)
 	s.unmount()
-	if took > time.Second/4 {
+	if took > 2*time.Second {
 		s.failf("64 GiB of hole take %v", took)
 	}
 }
