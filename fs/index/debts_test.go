@@ -88,7 +88,7 @@ func TestSightings(t *testing.T) {
 func TestHeadAndRest(t *testing.T) {
 	b := newBench(t)
 	since := b.clock.Now()
-	applied := Applied{Log: cipher.ID{4}, Below: 1 << 40}
+	applied := Applied{Log: cipher.ID{4}, Below: 1 << 40, Names: 1<<40 + 3}
 	head := func(want Applied, writers ...uint32) {
 		t.Helper()
 		for range 2 {
