@@ -106,6 +106,7 @@ var rooms = map[string][]string{
 	"fs/mirror/internal/clouds":  {"fs/mirror/internal/replica", "fs/mirror/internal/lock"},
 	"fs/mirror/internal/replica": {"fs/mirror/internal/journal"},
 	"fs/mirror/internal/judge":   nil,
+	"fs/mirror/internal/memory":  nil,
 	"fs/mirror/internal/journal": nil,
 	"fs/mirror/internal/lock":    nil,
 	"fs/mirror/audit":            nil, // the format alone, to check what the others wrote
