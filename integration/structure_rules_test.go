@@ -117,6 +117,7 @@ var rooms = []struct {
 	{"fs/mirror/internal/replica", []string{"journal"}},
 	{"fs/mirror/internal/layer", []string{"journal"}},
 	{"fs/mirror/internal/judge", nil},
+	{"fs/mirror/internal/memory", nil},
 	{"fs/mirror/internal/journal", nil},
 	{"fs/mirror/internal/lock", nil},
 	{"fs/mirror/audit", nil}, // the format alone, to check what the others wrote

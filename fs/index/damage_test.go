@@ -444,18 +444,18 @@ func TestIrreplaceable(t *testing.T) {
 func TestRolledBack(t *testing.T) {
 	b := newBench(t)
 	log := cipher.ID{1}
-	b.apply(func(c *Batch) { c.SetApplied(Applied{log, 10}) })
+	b.apply(func(c *Batch) { c.SetApplied(Applied{log, 10, 12}) })
 	must(t, b.Close())
 	old := read(t, b.conf.Path)
 	b.open()
-	b.apply(func(c *Batch) { c.SetApplied(Applied{log, 20}) })
+	b.apply(func(c *Batch) { c.SetApplied(Applied{log, 20, 20}) })
 	must(t, b.Close())
 	must(t, os.WriteFile(b.conf.Path, old, 0o600))
 	b.open()
 	b.look(func(v *View) {
 		a, err := v.Applied()
 		must(t, err)
-		equal(t, "applied", a, Applied{log, 10})
+		equal(t, "applied", a, Applied{log, 10, 12})
 	})
 	equal(t, "told", b.told, nil)
 }

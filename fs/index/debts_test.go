@@ -88,7 +88,7 @@ func TestSightings(t *testing.T) {
 func TestHeadAndRest(t *testing.T) {
 	b := newBench(t)
 	since := b.clock.Now()
-	applied := Applied{Log: cipher.ID{4}, Below: 1 << 40}
+	applied := Applied{Log: cipher.ID{4}, Below: 1 << 40, Names: 1<<40 + 3}
 	head := func(want Applied, writers ...uint32) {
 		t.Helper()
 		for range 2 {
@@ -122,24 +122,32 @@ func TestLedger(t *testing.T) {
 	b := newBench(t)
 	one := Checked{Cloud: cipher.ID{1}, Ino: 12, CommitID: cipher.ID{2}, Ctime: time.Unix(1700000000, 123456789)}
 	done := Committed{cipher.ID{5}, cipher.Version{Writer: 1<<32 - 1, Counter: cipher.MaxCounter - 1}}
-	if b.WasChecked(one) {
+	checked := func(c Checked) (was bool) {
+		b.look(func(v *View) {
+			var err error
+			was, err = v.WasChecked(c)
+			must(t, err)
+		})
+		return was
+	}
+	if checked(one) {
 		t.Error("checked before")
 	}
-	must(t, b.RecordChecked(nil))
-	must(t, b.RecordChecked([]Checked{one}))
-	must(t, b.RecordCommitted([]Committed{done}))
+	b.apply(func(c *Batch) { c.Checked(one); c.Committed(done) })
 	b.reopen()
 	later, inode, zone := one, one, one
 	later.CommitID, inode.Ino, zone.Ctime = cipher.ID{3}, 13, one.Ctime.UTC()
 	for c, want := range map[*Checked]bool{&one: true, &later: false, &inode: false, &zone: true} {
-		if b.WasChecked(*c) != want {
+		if checked(*c) != want {
 			t.Errorf("%v was checked: %v", *c, !want)
 		}
 	}
-	if v, ok := b.CommittedBy(done.FileID); !ok || v != done.Version {
-		t.Errorf("committed %v, %v", v, ok)
-	}
-	if v, ok := b.CommittedBy(cipher.ID{6}); ok {
-		t.Errorf("committed %v", v)
-	}
+	b.look(func(v *View) {
+		if last, ok, err := v.CommittedBy(done.FileID); err != nil || !ok || last != done.Version {
+			t.Errorf("committed %v, %v, %v", last, ok, err)
+		}
+		if last, ok, err := v.CommittedBy(cipher.ID{6}); err != nil || ok {
+			t.Errorf("committed %v, %v", last, err)
+		}
+	})
 }

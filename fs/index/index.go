@@ -16,6 +16,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index/internal/reserve"
@@ -49,8 +50,8 @@ type Config struct {
 	Clock    func() time.Time
 	// Lost is told, in one line, whenever a database is set aside; nil for nobody. It must not call the Index.
 	Lost func(what string)
-
-	reserve int64 // bytes to keep free; 0: enough, below: none
+	// Reserve is how many bytes to keep free for a full disk; 0: enough, below: none, as tests in memory want it.
+	Reserve int64
 }
 
 // An Index is one open index. It is safe for concurrent use; its locks are on the package's list.
@@ -88,7 +89,7 @@ func Open(c Config) (*Index, error) {
 	if ix.lost == nil {
 		ix.lost = func(string) {}
 	}
-	ix.reserve = reserve.Reserve{Path: c.Path + ".reserve", Size: max(0, cmp.Or(c.reserve, reserve.Enough))}
+	ix.reserve = reserve.Reserve{Path: c.Path + ".reserve", Size: max(0, cmp.Or(c.Reserve, reserve.Enough))}
 	err := ix.open()
 	var damage *damageError
 	if errors.As(err, &damage) {
@@ -143,6 +144,7 @@ func (ix *Index) open() error {
 		// The vault's lock comes before bbolt's own, which is then free; the time only keeps a broken rule from waiting forever.
 		db, err = bolt.Open(ix.path, filePerm, &bolt.Options{
 			Timeout: time.Second, FreelistType: bolt.FreelistMapType, PageSize: survey.PageSize, InitialMmapSize: mapSize,
+			OpenFile: openRegular,
 		})
 		if errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) || errors.Is(err, bolterrors.ErrVersionMismatch) {
 			return damaged(err)
@@ -164,6 +166,11 @@ func (ix *Index) open() error {
 	}
 	ix.db = db
 	return nil
+}
+
+// openRegular opens the database, and nothing that a symlink in its place leads to.
+func openRegular(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	return os.OpenFile(name, flag|unix.O_NOFOLLOW, perm)
 }
 
 // syncDir makes a new database's name durable. Some filesystems cannot, and say so.

@@ -48,7 +48,7 @@ func newBench(t testing.TB) *bench {
 	b := &bench{t: t, clock: &testClock{now: time.Unix(1_700_000_000, 0).UTC()}}
 	b.conf = Config{
 		Path: filepath.Join(t.TempDir(), "index"), StateKey: &testKey, Vault: cipher.ID{1}, Clock: b.clock.Now,
-		Lost: func(what string) { b.told = append(b.told, what) }, reserve: -1,
+		Lost: func(what string) { b.told = append(b.told, what) }, Reserve: -1,
 	}
 	b.open()
 	t.Cleanup(func() { must(t, b.Close()) })

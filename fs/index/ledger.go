@@ -48,55 +48,26 @@ func (c Checked) row() []byte {
 }
 
 // CommittedBy returns the last version of a file that this machine committed and recorded, if the index knows it.
-func (ix *Index) CommittedBy(file cipher.ID) (last cipher.Version, ok bool) {
-	err := ix.View(func(v *View) error {
-		return v.read(func() error {
-			b, err := v.get(inRest, v.keys.rest(committedDomain, string(file[:]), 0))
-			if err != nil || b == nil {
-				return err
-			}
-			d := openRow(b)
-			last = cipher.Version{Writer: uint32(d.Fixed()), Counter: d.Fixed()}
-			ok = d.Done() == nil
-			return damaged(d.Done())
-		})
+func (v *View) CommittedBy(file cipher.ID) (last cipher.Version, ok bool, err error) {
+	err = v.read(func() error {
+		b, err := v.get(inRest, v.keys.rest(committedDomain, string(file[:]), 0))
+		if err != nil || b == nil {
+			return err
+		}
+		d := openRow(b)
+		last = cipher.Version{Writer: uint32(d.Fixed()), Counter: d.Fixed()}
+		ok = d.Done() == nil
+		return damaged(d.Done())
 	})
-	return last, ok && err == nil
+	return last, ok && err == nil, err
 }
 
 // WasChecked reports whether exactly this was recorded as checked.
-func (ix *Index) WasChecked(c Checked) (ok bool) {
-	err := ix.View(func(v *View) error {
-		return v.read(func() error {
-			b, err := v.get(inRest, v.keys.rest(checkedDomain, string(c.Cloud[:]), c.Ino))
-			ok = b != nil && string(b) == string(c.row())
-			return err
-		})
+func (v *View) WasChecked(c Checked) (ok bool, err error) {
+	err = v.read(func() error {
+		b, err := v.get(inRest, v.keys.rest(checkedDomain, string(c.Cloud[:]), c.Ino))
+		ok = b != nil && string(b) == string(c.row())
+		return err
 	})
-	return ok && err == nil
-}
-
-// RecordCommitted records a batch of commits, durably, all or none of it.
-func (ix *Index) RecordCommitted(batch []Committed) error {
-	var b Batch
-	for _, c := range batch {
-		b.Committed(c)
-	}
-	return ix.record(&b)
-}
-
-// RecordChecked records a batch of checked backing files, durably.
-func (ix *Index) RecordChecked(batch []Checked) error {
-	var b Batch
-	for _, c := range batch {
-		b.Checked(c)
-	}
-	return ix.record(&b)
-}
-
-func (ix *Index) record(b *Batch) error {
-	if b.Len() == 0 {
-		return nil
-	}
-	return ix.Apply(b)
+	return ok && err == nil, err
 }

@@ -61,7 +61,7 @@ func TestFullDisk(t *testing.T) {
 	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprint("size=", 4*room)))
 	defer unix.Unmount(dir, unix.MNT_DETACH)
 	must(t, b.Close())
-	b.conf.Path, b.conf.reserve = filepath.Join(dir, "index"), room
+	b.conf.Path, b.conf.Reserve = filepath.Join(dir, "index"), room
 	b.open()
 	must(t, b.Apply(rowsFrom(0, 1000)))
 
@@ -132,7 +132,7 @@ func TestNoRoomForTheReserve(t *testing.T) {
 	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=6m"))
 	defer unix.Unmount(dir, unix.MNT_DETACH)
 	must(t, b.Close())
-	b.conf.Path, b.conf.reserve = filepath.Join(dir, "index"), 0
+	b.conf.Path, b.conf.Reserve = filepath.Join(dir, "index"), 0
 	b.open()
 	must(t, b.Apply(rowsFrom(0, 1000)))
 	if _, err := os.Stat(b.conf.Path + ".reserve"); !errors.Is(err, os.ErrNotExist) {

@@ -130,7 +130,7 @@ func (s *snapshot) appliedRow() (Applied, error) {
 		return Applied{}, err
 	}
 	d := openRow(b)
-	a := Applied{Log: d.ID(), Below: d.Fixed()}
+	a := Applied{Log: d.ID(), Below: d.Fixed(), Names: d.Fixed()}
 	return a, damaged(d.Done())
 }
 
@@ -255,6 +255,7 @@ func (t *txn) setApplied(a Applied) error {
 	e := newRow(t.plain)
 	e.ID(a.Log)
 	e.Fixed(a.Below)
+	e.Fixed(a.Names)
 	return t.put(inHead, appliedKey, e.B)
 }
 

@@ -231,7 +231,8 @@ type Sighting struct {
 // Applied says how far the index has taken in a redo log.
 type Applied struct {
 	Log   cipher.ID // zero: of no log
-	Below uint64    // every entry below
+	Below uint64    // every entry below: nothing more of it is needed
+	Names uint64    // what every entry below has made of names, also where the log is still needed for contents
 }
 
 // A Cursor is a place in a list; the zero Cursor is its beginning. It stays good for as long as the index does.

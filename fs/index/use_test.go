@@ -2,10 +2,13 @@ package index
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -120,5 +123,24 @@ func TestNewDir(t *testing.T) {
 			t.Fatalf("directory %x", d)
 		}
 		seen[d] = true
+	}
+}
+
+// What somebody puts in the place of the file is never followed: root may open a user's vault.
+func TestFollowsNoSymlink(t *testing.T) {
+	b := newBench(t)
+	must(t, b.Close())
+	target := filepath.Join(t.TempDir(), "target")
+	must(t, os.Rename(b.conf.Path, target))
+	must(t, os.Symlink(target, b.conf.Path))
+	before, err := os.ReadFile(target)
+	must(t, err)
+	if ix, err := Open(b.conf); !errors.Is(err, syscall.ELOOP) {
+		t.Errorf("a symlink in its place: %v, %v", ix, err)
+	}
+	after, err := os.ReadFile(target)
+	must(t, err)
+	if !bytes.Equal(after, before) {
+		t.Error("what it leads to has changed")
 	}
 }

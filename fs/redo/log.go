@@ -157,6 +157,9 @@ func (l *Log) Retire(below uint64) error {
 	return l.drop(mark)
 }
 
+// Retired returns the number below which earlier runs had retired everything, as their segments tell.
+func (l *Log) Retired() uint64 { return l.past.course.mark }
+
 // Mark returns the number below which everything is retired.
 func (l *Log) Mark() uint64 {
 	l.mu.Lock()

@@ -14,6 +14,8 @@ import (
 	"hash/fnv"
 	"io/fs"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrUnsound is wrapped by the error about a file that bbolt must not read.
@@ -56,7 +58,7 @@ type subtree struct {
 // File returns how many rows each bucket of a database has. The error wraps [ErrUnsound] if it is not sound. A missing or empty
 // file is sound, and has none. Nobody may write to the file meanwhile.
 func File(path string) (map[string]uint64, error) {
-	file, err := os.Open(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -205,6 +205,9 @@ func (f *Fold) fileAt(s *Slot, e *Entry) *Thing {
 
 // found puts a thing where the log finds it, which is no change.
 func (f *Fold) found(t *Thing, s *Slot) {
+	if t.Found == nil && !t.Made {
+		t.Found = s
+	}
 	mtime := s.Dir.Attrs.Mtime
 	f.vacate(s)
 	t.enter(s)

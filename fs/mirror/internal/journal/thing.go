@@ -15,8 +15,9 @@ type Thing struct {
 	Kind uint32 // S_IFMT bits
 	Made bool   // by the log: nothing is in it, or known of it, that the log does not say
 
-	Now []*Slot // its places at the end; none where it is gone
-	Was []*Slot // every place that it had, the latest last
+	Found *Slot   // where the log names it first; nil for what it made
+	Now   []*Slot // its places at the end; none where it is gone
+	Was   []*Slot // every place that it had, the latest last
 
 	// Of a directory.
 	Slots   []*Slot  // the names in it that the log touches, in that order
@@ -37,8 +38,9 @@ type Thing struct {
 type Slot struct {
 	Dir  *Thing
 	Name string
-	Now  *Thing   // nil: nothing is to be there
-	Was  []*Thing // everything that was there, the latest last
+	Now  *Thing    // nil: nothing is to be there
+	Was  []*Thing  // everything that was there, the latest last
+	Left cipher.ID // what the last file that left had for an id then
 }
 
 // Temp is a thing under a temporary name.
@@ -159,7 +161,7 @@ func (t *Thing) enter(s *Slot) {
 // leave takes it from a slot.
 func (t *Thing) leave(s *Slot) {
 	s.Dir.Attrs.Mtime = nil
-	s.Now = nil
+	s.Now, s.Left = nil, t.ID()
 	t.Now = slices.DeleteFunc(t.Now, func(o *Slot) bool { return o == s })
 }
 

@@ -1,0 +1,155 @@
+package memory
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
+)
+
+// changes are what was told and not applied. Of what is told twice the later counts.
+type changes struct {
+	names     map[index.Dir]map[cipher.PlainName]index.Known
+	places    map[index.File][]index.Place // where names may have it, or may have had it
+	versions  map[index.File]index.Version // committed, wherever the file is
+	dropped   map[index.Dir]bool           // directories that stand nowhere any more
+	owners    map[index.Dir]index.Owner
+	committed map[cipher.ID]cipher.Version
+	checked   map[backing]index.Checked // the next mount asks for them
+	named     int                       // names in names
+}
+
+// backing is a backing file that was checked.
+type backing struct {
+	cloud cipher.ID
+	ino   uint64
+}
+
+func backingOf(c index.Checked) backing { return backing{c.Cloud, c.Ino} }
+
+func newChanges() *changes {
+	return &changes{
+		names: map[index.Dir]map[cipher.PlainName]index.Known{}, places: map[index.File][]index.Place{},
+		versions: map[index.File]index.Version{}, dropped: map[index.Dir]bool{}, owners: map[index.Dir]index.Owner{},
+		committed: map[cipher.ID]cipher.Version{}, checked: map[backing]index.Checked{},
+	}
+}
+
+func (c *changes) at(p index.Place) (index.Known, bool) {
+	k, ok := c.names[p.Dir][p.Name]
+	return k, ok
+}
+
+// newest gives a name of a file the version that was committed last.
+func (c *changes) newest(k index.Known) index.Known {
+	if k.Kind == index.IsFile {
+		k.Version = k.Version.Join(c.versions[k.File])
+	}
+	return k
+}
+
+// set says what is at a name.
+func (c *changes) set(p index.Place, k index.Known) {
+	in := c.names[p.Dir]
+	if in == nil {
+		in = map[cipher.PlainName]index.Known{}
+		c.names[p.Dir] = in
+	}
+	before, ok := in[p.Name]
+	if !ok {
+		c.named++
+	}
+	in[p.Name] = k
+	if k.Kind != index.IsFile || before.Kind == index.IsFile && before.File == k.File {
+		return
+	}
+	// What goes to and fro is not noted each time; of many names a few may be noted twice.
+	const recent = 16
+	was := c.places[k.File]
+	if !slices.Contains(was[max(0, len(was)-recent):], p) {
+		c.places[k.File] = append(was, p)
+	}
+}
+
+// rows are about how many of the index they make.
+func (c *changes) rows() int {
+	return c.named + len(c.versions) + len(c.owners) + len(c.committed) + len(c.checked)
+}
+
+// drop forgets what was told of the names in a directory, which stands nowhere any more.
+func (c *changes) drop(d index.Dir) {
+	c.named -= len(c.names[d])
+	delete(c.names, d)
+	delete(c.owners, d)
+	c.dropped[d] = true
+}
+
+// commit says the version of a file at all of its names.
+func (c *changes) commit(f index.File, v index.Version) {
+	c.versions[f] = c.versions[f].Join(v)
+}
+
+// merge adds what was told later.
+func (c *changes) merge(later *changes) {
+	for d := range later.dropped {
+		c.drop(d)
+	}
+	for f, v := range later.versions {
+		c.commit(f, v)
+	}
+	for d, names := range later.names {
+		for name, k := range names {
+			c.set(index.Place{Dir: d, Name: name}, k)
+		}
+	}
+	maps.Copy(c.owners, later.owners)
+	maps.Copy(c.committed, later.committed)
+	maps.Copy(c.checked, later.checked)
+}
+
+// batch makes a transaction of the changes. Names of a committed file that nothing was told of are found in the index.
+func (c *changes) batch(v *index.View) (*index.Batch, error) {
+	b := &index.Batch{}
+	for d, names := range c.names {
+		for name, k := range names {
+			b.SetName(index.Place{Dir: d, Name: name}, c.newest(k))
+		}
+	}
+	for d, o := range c.owners {
+		b.SetOwner(d, o)
+	}
+	for id, version := range c.committed {
+		b.Committed(index.Committed{FileID: id, Version: version})
+	}
+	for _, checked := range c.checked {
+		b.Checked(checked)
+	}
+	for f := range c.versions {
+		id, err := v.ID(f)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range id.Names {
+			if err := c.carry(b, v, p); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return b, nil
+}
+
+// carry brings the version of a file to a name that the index has and of which nothing was told.
+func (c *changes) carry(b *index.Batch, v *index.View, p index.Place) error {
+	if _, told := c.at(p); told || c.dropped[p.Dir] {
+		return nil
+	}
+	row, err := v.Name(p)
+	if err != nil {
+		return err
+	}
+	if next := c.newest(row.Known); !next.Version.Equal(row.Known.Version) {
+		b.SetName(p, next)
+	}
+	return nil
+}
