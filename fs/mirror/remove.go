@@ -124,7 +124,13 @@ func (n *Node) Unlink(name string) error {
 		return err
 	}
 	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(replica.Join(plain, name)), Also: m.alsoAt(child, link{parent: n, name: name}, f), File: &id, Seen: seen, Kind: child.kind}
-	seq, err := m.log.Append(e)
+	// Should the one cloud that an fsync counted on lose the file, and a power cut
+	// take from the log why, nobody would have it.
+	log := m.log.Append
+	if child.content.Sole() {
+		log = m.log.AppendDurably
+	}
+	seq, err := log(e)
 	if err != nil {
 		return err
 	}

@@ -50,6 +50,7 @@ type Object struct {
 	shown      atomic.Int64  // what stat showed while nobody had it open, plus 1; 0 nothing yet
 	lastEntry  atomic.Uint64 // of the log, about the content
 	unsyncedTo atomic.Uint64 // one more than the last entry when direct writes may not be durable; 0 when they are
+	soleTo     atomic.Uint64 // one more than the last entry when an fsync counted on one cloud alone; 0 for never
 }
 
 // Init makes the object of a file that was found.
@@ -81,6 +82,9 @@ func (o *Object) Opening() bool {
 
 // unsynced reports whether direct writes may not be durable anywhere.
 func (o *Object) unsynced() bool { return o.unsyncedTo.Load() > o.s.durable.Load() }
+
+// Sole reports whether an fsync of the file may still count on one cloud alone.
+func (o *Object) Sole() bool { return o.soleTo.Load() > o.s.durable.Load() }
 
 // Acquire returns the open file, loading it if need be, and holds it.
 func (o *Object) Acquire() (*File, error) {

@@ -66,6 +66,7 @@ func (f *File) syncTarget() error {
 		if err = f.syncCopy(c); err == nil {
 			f.Unsynced = nil
 			f.o.unsyncedTo.Store(0)
+			f.o.soleTo.Store(f.o.lastEntry.Load() + 1)
 			return f.Env.Clouds.DropAll("sync", lapses)
 		}
 		switch fault := c.On.Fault(err); {

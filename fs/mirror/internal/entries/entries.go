@@ -47,8 +47,8 @@ func (l *Log) append(e *journal.Entry, data ...[]byte) (uint64, error) {
 
 // AppendDurably is Append for what must not be done in any cloud before the
 // log has it for good.
-func (l *Log) AppendDurably(e *journal.Entry) (seq uint64, err error) {
-	if seq, err = l.Append(e); err != nil {
+func (l *Log) AppendDurably(e *journal.Entry, data ...[]byte) (seq uint64, err error) {
+	if seq, err = l.Append(e, data...); err != nil {
 		return 0, err
 	}
 	if err := l.Sync(); err != nil {
