@@ -104,7 +104,7 @@ var rooms = []struct {
 	dir string
 	may []string // below fs/mirror/internal
 }{
-	{"fs/mirror", []string{"content", "repair", "copies", "clouds", "replica", "entries", "journal", "lock"}},
+	{"fs/mirror", []string{"content", "repair", "copies", "clouds", "replica", "entries", "memory", "journal", "lock"}},
 	{"fs/mirror/internal/content", []string{"draft", "copies", "clouds", "replica", "entries", "layer", "journal", "lock"}},
 	{"fs/mirror/internal/draft", []string{"copies", "replica", "layer", "journal"}},
 	{"fs/mirror/internal/copies", []string{"clouds", "replica", "layer", "journal", "lock"}},

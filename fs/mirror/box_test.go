@@ -30,6 +30,7 @@ type box struct {
 	ids    []cipher.ID
 	vault  cipher.ID
 	state  *memState
+	index  *kept
 	logs   string // the volume of the log
 	log    *redo.Log
 	clock  *clock
@@ -75,6 +76,13 @@ func (c *clock) look() time.Time {
 	return c.now
 }
 
+// peek is a look that does not move it.
+func (c *clock) peek() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
 // pass lets time pass.
 func (c *clock) pass(d time.Duration) {
 	c.mu.Lock()
@@ -87,7 +95,7 @@ func newBox(t *testing.T, n int) *box { return newBoxOn(t, n, layout{}) }
 func newBoxOn(t *testing.T, n int, on layout) *box {
 	t.Helper()
 	b := &box{
-		t: t, n: n, disk: cloudtest.NewDisk(), vault: cipher.ID{1}, state: newMemState(7), logs: "log", clock: &clock{now: time.Unix(1_600_000_000, 0)},
+		t: t, n: n, disk: cloudtest.NewDisk(), vault: cipher.ID{1}, state: newMemState(7), index: newKept(t), logs: "log", clock: &clock{now: time.Unix(1_600_000_000, 0)},
 		rules: map[int][]cloudtest.Rule{}, rigged: map[int]*cloudtest.Faulty{},
 	}
 	b.disk.ReuseInodes(on.reuse)
@@ -123,7 +131,7 @@ func (b *box) clone() *box { return b.on(b.disk.Clone()) }
 // on is the same vault on another disk, without what makes it fail.
 func (b *box) on(d *cloudtest.Disk) *box {
 	c := *b
-	c.disk, c.state = d, b.state.clone()
+	c.disk, c.state, c.index = d, b.state.clone(), b.index.clone()
 	c.rules, c.rigged = map[int][]cloudtest.Rule{}, map[int]*cloudtest.Faulty{}
 	return &c
 }
@@ -132,7 +140,7 @@ func (b *box) on(d *cloudtest.Disk) *box {
 // of its own.
 func (b *box) machine(writer uint32) *box {
 	c := *b
-	c.state, c.logs = newMemState(writer), "log"+strconv.Itoa(int(writer))
+	c.state, c.index, c.logs = newMemState(writer), newKept(b.t), "log"+strconv.Itoa(int(writer))
 	c.rules, c.rigged = map[int][]cloudtest.Rule{}, map[int]*cloudtest.Faulty{}
 	return &c
 }
@@ -153,6 +161,7 @@ func (b *box) mend() {
 		f.Clear()
 	}
 	b.state.rules.Clear()
+	b.index.rules.Clear()
 }
 
 // lack takes features from cloud k for good: clones lack them, too.
@@ -196,13 +205,26 @@ func (b *box) entryAt(k int, path string) string {
 
 // open makes a mirror over the disk as it is; absent clouds are named.
 func (b *box) open(absent ...int) (*mirror.Mirror, error) {
+	ix, err := b.index.open(b)
+	if err != nil {
+		return nil, err
+	}
+	m, err := b.openOver(ix, absent)
+	if err != nil {
+		b.index.drop()
+	}
+	return m, err
+}
+
+func (b *box) openOver(ix *rigged, absent []int) (*mirror.Mirror, error) {
 	key := [32]byte{1}
-	log, err := redo.Open(store{cloudtest.NewStore(b.dir(theLog, b.logs))}, &key)
+	a := ix.applied()
+	log, err := redo.OpenWith(store{cloudtest.NewStore(b.dir(theLog, b.logs))}, &key, redo.Options{ID: a.Log, Below: a.Below})
 	if err != nil {
 		return nil, err
 	}
 	b.log = log
-	cfg := mirror.Config{State: b.state, Log: log, Clock: b.clock.look, Owners: true, Manual: true}
+	cfg := mirror.Config{State: b.state, Log: log, Index: ix, Clock: b.clock.look, Owners: true, Manual: true}
 	b.said = &strings.Builder{}
 	cfg.Logger = slog.New(slog.NewTextHandler(&locked{w: b.said}, nil))
 	for k := range b.n {

@@ -57,6 +57,7 @@ func moments(t *testing.T, tl tale, at []int) []*crash {
 		c.b, c.done, c.what = b.clone(), p.done, fmt.Sprintf("%d clouds, after the last operation", tl.n)
 		list = append(list, c)
 	}
+	b.index.drop()
 	return list
 }
 
@@ -78,7 +79,7 @@ func kill(c *crash) error {
 	if err := c.crashAgain(true); err != nil {
 		return c.explain(err)
 	}
-	return c.explain(c.b.verify(everywhere, c.afterKill))
+	return c.explain(c.b.verify(wholly, c.afterKill))
 }
 
 // powerCut takes what was not synced, of each volume by itself.
@@ -89,7 +90,7 @@ func powerCut(c *crash) error {
 	if err := c.crashAgain(false); err != nil {
 		return c.explain(err)
 	}
-	return c.explain(c.b.verify(byItself, c.afterCut))
+	return c.explain(c.b.verify(c.cutDemand(), c.afterCut))
 }
 
 // powerCutOfOne takes what was not synced from one cloud or from the log, as
@@ -102,7 +103,7 @@ func powerCutOfOne(c *crash) error {
 	}
 	c.what += fmt.Sprintf(", power cut %d of %s", seed, volume)
 	c.cut(seed, volume)
-	return c.explain(c.b.verify(byItself, c.afterCut))
+	return c.explain(c.b.verify(c.cutDemand(), c.afterCut))
 }
 
 func (c *crash) cut(seed uint64, volumes ...string) {
@@ -112,6 +113,13 @@ func (c *crash) cut(seed uint64, volumes ...string) {
 
 func (c *crash) afterKill(got map[string]seen) error { return c.h.afterKill(got, c.done) }
 func (c *crash) afterCut(got map[string]seen) error  { return c.h.afterCut(got, c.done) }
+
+// cutDemand is byItself, with an index that has what may be there.
+func (c *crash) cutDemand() demand {
+	d := byItself
+	d.rows = func(rows map[string]indexed) error { return c.h.rowsAfterCut(rows, c.done) }
+	return d
+}
 
 func (c *crash) explain(err error) error {
 	if err == nil {
@@ -174,10 +182,16 @@ type demand struct {
 	same bool         // every cloud shows the same
 	owes map[int]bool // but for these, which may owe something
 	tidy bool         // nothing else is left over, such as sidecars that no entry needs
+
+	indexed bool                           // the index has just what every cloud has
+	rows    func(map[string]indexed) error // what is asked of the index beside that, or nil
 }
 
 var (
 	everywhere = demand{same: true}
+
+	// wholly is everywhere, where nobody else changes the clouds.
+	wholly = demand{same: true, indexed: true}
 
 	// byItself: a power cut may take operations on names from the log that one
 	// cloud has and another has not.
@@ -207,6 +221,11 @@ func (b *box) verify(d demand, holds func(map[string]seen) error) error {
 	if d.same {
 		if err := b.inOrder(w, d); err != nil {
 			return b.explain("%w", err)
+		}
+	}
+	if d.rows != nil {
+		if err := d.rows(b.index.should()); err != nil {
+			return b.explain("index: %w", err)
 		}
 	}
 	for k := range b.n {

@@ -133,6 +133,8 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 	m.tree.Lock()
 	m.place(child, s.link, backing, source)
 	m.tree.Unlock()
+	sealed := f.Version()
+	m.tellMade(s.link, knownFile(&sealed.Head))
 	return child, newHandle(child, f), nil
 }
 
@@ -164,6 +166,9 @@ func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 		Do:   func(cl *clouds.Cloud) error { return m.makeDir(cl, s) },
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Rmdir(s.path(cl.Index, false)) },
 	})
+	if made {
+		m.tellMadeDir(s)
+	}
 	if !made || err != nil {
 		return nil, err
 	}
@@ -225,7 +230,7 @@ func (n *Node) Link(name string, target *Node) error {
 	if err != nil {
 		return err
 	}
-	seq, err := m.log.Append(&journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Had: had, Kind: target.kind})
+	seq, err := m.log.Append(&journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Had: had.Vector, Kind: target.kind})
 	if err != nil {
 		return err
 	}
@@ -241,6 +246,7 @@ func (n *Node) Link(name string, target *Node) error {
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.path(cl.Index, target.special())) },
 	})
 	if made {
+		m.tellMade(s.link, m.knownAs(target, &id, had))
 		m.tree.Lock()
 		m.attach(target, s.link)
 		m.tree.Unlock()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
@@ -29,9 +30,10 @@ func (m *Mirror) swap(mv *move) error {
 		return fs.ErrNotExist
 	}
 	e := &journal.Entry{Op: journal.OpExchange, Path: []byte(replica.Join(plain, mv.name)), To: []byte(replica.Join(newPlain, mv.newName)), Kind: mv.src.kind, Over: mv.dst.kind}
-	one, _ := m.identity(mv.src)
-	other, _ := m.identity(mv.dst)
+	one, is := m.identity(mv.src)
+	other, otherIs := m.identity(mv.dst)
 	e.File, e.Handles, e.Other = one.File, one.Handles, other
+	mv.was, mv.dstWas = m.knownAs(mv.src, one.File, is), m.knownAs(mv.dst, other.File, otherIs)
 	for range m.clouds.All() {
 		e.Temps = append(e.Temps, string(cipher.NewTempName()))
 	}
@@ -45,6 +47,7 @@ func (m *Mirror) swap(mv *move) error {
 		Undo: func(cl *clouds.Cloud) error { return m.swapBack(cl, mv, e.Temps[cl.Index]) },
 	})
 	if made {
+		m.tellExchanged(mv)
 		m.tree.Lock()
 		m.exchangeLinks(mv)
 		m.tree.Unlock()
@@ -54,9 +57,9 @@ func (m *Mirror) swap(mv *move) error {
 
 // identity is how the log tells what changes places or is replaced, with the
 // version that a file had then. The caller holds Mirror.names.
-func (m *Mirror) identity(n *Node) (*journal.Identity, cipher.Vector) {
+func (m *Mirror) identity(n *Node) (*journal.Identity, index.Version) {
 	if n.IsDir() {
-		return &journal.Identity{Handles: m.handles(n)}, nil
+		return &journal.Identity{Handles: m.handles(n)}, index.Version{}
 	}
 	id, seen, err := m.identify(n)
 	if err != nil {

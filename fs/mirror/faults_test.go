@@ -15,6 +15,7 @@ import (
 const (
 	inTheState      = -2
 	everywhereAlike = -3
+	inTheIndex      = -4
 )
 
 // fault is what goes wrong in a history, from a step on: its rules print.
@@ -33,6 +34,8 @@ func (f fault) String() string {
 		where = "in the state"
 	case everywhereAlike:
 		where = "in every cloud"
+	case inTheIndex:
+		where = "in the index"
 	}
 	return fmt.Sprintf("from step %d on %s: %v", f.step+1, where, f.rules)
 }
@@ -42,6 +45,8 @@ func (f fault) arm(b *box) {
 	switch f.where {
 	case inTheState:
 		b.state.rules.Inject(f.rules...)
+	case inTheIndex:
+		b.index.rules.Inject(f.rules...)
 	case everywhereAlike:
 		for k := range b.n {
 			b.inject(k, f.rules...)
@@ -87,6 +92,7 @@ var faultKinds = []faultKind{
 	{name: "what all clouds refuse is not done", draw: drawIn(allClouds, cloudFails), mayFail: true, undone: true},
 	{name: "the log fails", draw: drawIn(onlyTheLog, slices.Concat(cloudFails[:1], cloudIsFull)), mayFail: true},
 	{name: "the state fails", draw: drawIn(onlyTheState, slices.Concat(cloudFails[:1], cloudIsFull)), mayFail: true},
+	{name: "the index fails", draw: drawIndex},
 	{name: "a cloud lacks features", draw: drawLack},
 	{name: "no cloud has these features", draw: drawLackEverywhere},
 }
@@ -95,6 +101,7 @@ func oneCloud(rng *rand.Rand, tl tale) int { return rng.IntN(tl.n) }
 func allClouds(*rand.Rand, tale) int       { return everywhereAlike }
 func onlyTheLog(*rand.Rand, tale) int      { return theLog }
 func onlyTheState(*rand.Rand, tale) int    { return inTheState }
+func onlyTheIndex(*rand.Rand, tale) int    { return inTheIndex }
 
 // drawIn makes up a fault of changes: once, for some operations, or from then
 // on. Where all clouds fail, they fail at the same operation.
@@ -132,6 +139,14 @@ func drawNoAnswer(rng *rand.Rand, tl tale) fault {
 		{Op: "change", From: at, To: at, Err: cloud.ErrNoAnswer, Late: rng.IntN(2) == 0},
 		{Op: "change", From: at + 1, Err: cloud.ErrNoAnswer},
 	}}
+}
+
+// drawIndex lets transactions of the index fail, whether they are made or not.
+func drawIndex(rng *rand.Rand, tl tale) fault {
+	from := 1 + rng.IntN(3)
+	return fault{step: rng.IntN(len(tl.steps)), where: inTheIndex, rules: []cloudtest.Rule{{
+		Op: pick(rng, "apply", "applied"), From: from, To: pick(rng, from, from+2, 0), Err: pick(rng, slices.Concat(cloudFails[:1], cloudIsFull)...),
+	}}}
 }
 
 func drawLack(rng *rand.Rand, tl tale) fault {
@@ -194,7 +209,7 @@ func (s faulted) tell(t *testing.T) error {
 	} else if err := p.leave(); err != nil {
 		return b.explain("unmount after the fault: %w", err)
 	}
-	d := demand{same: true}
+	d := wholly
 	if s.kind.blamed {
 		d.owes = map[int]bool{s.f.where: true}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 
@@ -18,7 +19,6 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/redo"
-	"github.com/overcast-fs/overcast/fs/vault"
 )
 
 // State is what the mirror needs of the vault's durable state; *vault.State
@@ -29,13 +29,13 @@ type State interface {
 	Reserve(n int, above uint64) (first uint64, err error)
 	RenewWriter() error
 	Observed(v cipher.Vector) error
-	CommittedBy(file cipher.ID) (last cipher.Version, ok bool)
-	RecordCommitted(entries []vault.Committed) error
-	WasChecked(c vault.Checked) bool
-	RecordChecked(entries []vault.Checked) error
 	SameBoot() bool
 	MarkBoot() error
 }
+
+// Index is what this machine knows, from mount to mount; *index.Index is the
+// real one.
+type Index = memory.Index
 
 // CloudConfig is one cloud of the vault, in the vault's order.
 type CloudConfig = clouds.Config
@@ -45,6 +45,7 @@ type Config struct {
 	Clouds    []CloudConfig
 	State     State
 	Log       *redo.Log
+	Index     Index            // nil: nothing is remembered
 	Logger    *slog.Logger     // nil discards
 	Clock     func() time.Time // nil is time.Now
 	Owners    bool             // the process may set owners of backing files
@@ -62,6 +63,8 @@ type Mirror struct {
 	layout cipher.Layout
 	state  State
 	log    *entries.Log
+	memory *memory.Memory
+	unkept atomic.Bool // the index could not be written, and that was told
 	logger *slog.Logger
 	clock  func() time.Time
 	owners bool
@@ -76,10 +79,13 @@ type Mirror struct {
 }
 
 // New opens the mirror: it replays the redo log and returns when everything
-// that the log explains is in every cloud. It takes over the log and the
-// directories; Close closes them.
+// that the log explains is in every cloud. It takes over the log, the index and
+// the directories; Close closes them.
 func New(cfg Config) (*Mirror, error) {
-	m := &Mirror{state: cfg.State, log: entries.New(cfg.Log), logger: cfg.Logger, clock: cfg.Clock, owners: cfg.Owners}
+	m := &Mirror{
+		state: cfg.State, log: entries.New(cfg.Log), memory: memory.New(cfg.Index, cfg.Log.ID()),
+		logger: cfg.Logger, clock: cfg.Clock, owners: cfg.Owners,
+	}
 	if m.logger == nil {
 		m.logger = slog.New(slog.DiscardHandler)
 	}
@@ -93,11 +99,14 @@ func New(cfg Config) (*Mirror, error) {
 	}
 	m.layout = m.clouds.Lead().Keys.Layout()
 	m.files = content.NewStore(content.Config{
-		Env:   &copies.Env{Clouds: m.clouds, Layout: m.layout, Logger: m.logger, Owners: m.owners},
-		State: m.state, Log: m.log, Names: &m.names, Refuse: m.waiting.file, Clock: m.clock, FsyncAll: cfg.FsyncAll,
+		Env:   &copies.Env{Clouds: m.clouds, Layout: m.layout, Ledger: m.memory, Logger: m.logger, Owners: m.owners},
+		State: m.state, Memory: transactions{m.memory, m}, Log: m.log, Names: &m.names, Refuse: m.waiting.file, Clock: m.clock, FsyncAll: cfg.FsyncAll,
 	})
 	m.root = newRoot(m)
 	m.nodes.init(m.root)
+	if err := m.openMemory(); err != nil {
+		return nil, fmt.Errorf("mirror: %w", err)
+	}
 	if err := m.replay(); err != nil {
 		return nil, fmt.Errorf("mirror: replay: %w", err)
 	}
@@ -150,7 +159,7 @@ func (m *Mirror) Close() error {
 		errs = append(errs, m.sync())
 	}
 	m.closeFiles()
-	return errors.Join(append(errs, m.log.Close(), m.clouds.Close())...)
+	return errors.Join(append(errs, m.log.Close(), m.clouds.Close(), m.memory.Close())...)
 }
 
 // Sync commits everything and makes it durable in every cloud that is up.

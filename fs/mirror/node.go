@@ -13,6 +13,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/index"
 )
 
 // Node is a file or directory that somebody knows: the kernel, an opener, a
@@ -32,7 +33,8 @@ type Node struct {
 	children map[string]*Node
 	backing  []uint64      // inode by cloud, 0 unknown
 	id       cipher.ID     // file id, zero unknown
-	vector   cipher.Vector // the version that goes with id, as far as it is known
+	known    index.Version // the version that goes with id, as far as it is known
+	number   index.Dir     // of a directory that stands; 0 where it was not asked for yet
 	last     Attr          // what it showed when it lost a name
 	seen     sight
 }
@@ -289,14 +291,14 @@ func (n *Node) gone() bool {
 
 // fileID returns what is known of the node's file id, and the version that goes
 // with it.
-func (n *Node) fileID() (cipher.ID, cipher.Vector) {
+func (n *Node) fileID() (cipher.ID, index.Version) {
 	n.m.tree.Lock()
 	defer n.m.tree.Unlock()
-	return n.id, n.vector
+	return n.id, n.known
 }
 
 func (n *Node) setFileID(h *cipher.Header) {
 	n.m.tree.Lock()
-	n.id, n.vector = h.FileID, h.Version
+	n.id, n.known = h.FileID, versionOf(h)
 	n.m.tree.Unlock()
 }

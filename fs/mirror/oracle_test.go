@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/audit"
 )
 
@@ -17,8 +18,7 @@ import (
 
 // memory is what a vault knows beside its clouds.
 type memory interface {
-	// should gives what the index has at every path, or nil where no index is
-	// kept.
+	// should gives what the index has at every path, or nil where it is not asked.
 	should() map[string]indexed
 
 	// owes tells whether a cloud may differ at a path. Only a debt allows it.
@@ -41,20 +41,26 @@ type excused struct {
 
 func (m excused) owes(k int, path string) bool { return m.clouds[k] || m.memory.owes(k, path) }
 
-// behind is the memory of a vault without index and debts: a cloud that is
-// behind owes everything.
-type behind struct{ b *box }
+// known is the memory of a vault whose debts are whole clouds.
+type known struct {
+	b    *box
+	rows map[string]indexed
+}
 
-func (m behind) should() map[string]indexed { return nil }
+func (m known) should() map[string]indexed { return m.rows }
 
-func (m behind) owes(k int, _ string) bool {
+func (m known) owes(k int, _ string) bool {
 	_, owes := m.b.state.Behind()[m.b.ids[k]]
 	return owes
 }
 
 // inOrder holds each cloud against what a program sees.
 func (b *box) inOrder(want map[string]seen, d demand) error {
-	m := excused{b.memory(), d.owes}
+	rows := map[string]indexed(nil)
+	if d.indexed {
+		rows = b.index.should()
+	}
+	m := excused{known{b, rows}, d.owes}
 	for k := range b.n {
 		tree, err := b.audit(k)
 		if err == nil {
@@ -69,8 +75,6 @@ func (b *box) inOrder(want map[string]seen, d demand) error {
 	}
 	return sameThings(want, m.should())
 }
-
-func (b *box) memory() memory { return behind{b} }
 
 // audit reads a cloud by the format alone.
 func (b *box) audit(k int) (*audit.Tree, error) {
@@ -145,6 +149,73 @@ func (s seen) agrees(n audit.Node) error {
 		return fmt.Errorf("other content, of %d bytes, want %s", n.Sum.Size, brief(s.data))
 	case s.kind == 'f' && (h.Mode != s.mode || h.MtimeSec != s.mtime || int(n.Info.Nlink) != s.links):
 		return fmt.Errorf("mode %o, mtime %d, %d links, want %o, %d, %d", h.Mode, h.MtimeSec, n.Info.Nlink, s.mode, s.mtime, s.links)
+	}
+	return nil
+}
+
+// knows holds what the mirror knows at every path that was ever used against what each cloud has there, as far as a header
+// tells: what is pending is in none yet.
+func (p *player) knows(w *model, used map[string]bool) error {
+	w.visit(func(path string, _ *thing) { used[path] = true })
+	for k := range p.b.n {
+		tree, err := p.b.audit(k)
+		if err != nil {
+			return err
+		}
+		for path := range used {
+			is, err := p.m.Known(spell(path))
+			if err == nil {
+				err = agreesWith(is, w.find(path), tree.Nodes[spell(path)])
+			}
+			if err != nil {
+				return fmt.Errorf("the index and cloud %d: %q: %w", k, path, err)
+			}
+		}
+	}
+	return nil
+}
+
+func agreesWith(is index.Known, t *thing, n audit.Node) error {
+	want := index.IsFile
+	switch {
+	case t == nil && (is.Kind == index.IsFile || is.Kind == index.IsDir):
+		return fmt.Errorf("it has %v %v, and nothing is there", is.Kind, is.File)
+	case t == nil:
+		return nil
+	case t.kind == 'd':
+		want = index.IsDir
+	}
+	if is.Kind != want {
+		return fmt.Errorf("it has %v %v, want %d", is.Kind, is.File, want)
+	}
+	if t.kind == 'd' || n.Err != nil {
+		return nil
+	}
+	if row := (indexed{file: is.File.ID, version: is.Version.Vector}); !row.agrees(n) || is.Version.Commit != n.Header.CommitID && len(n.Header.Version) > 0 {
+		return fmt.Errorf("it has %v at %v, and the cloud %v at %v", is.File, is.Version, n.Header.FileID, n.Header.Version)
+	}
+	return nil
+}
+
+// rowsAfterCut holds the index after a power cut against the story: it has each name that was there at every step since all
+// were made durable, and none that was there at none.
+func (h *history) rowsAfterCut(rows map[string]indexed, done int) error {
+	last := min(done+1, len(h.steps))
+	span := h.paths[max(0, lastUpTo(h.logged, done)) : last+1]
+	for path := range span[0] {
+		always := !slices.ContainsFunc(span, func(then map[string]int) bool { _, was := then[path]; return !was })
+		if _, ok := rows[path]; always && !ok {
+			return fmt.Errorf("%q is missing", path)
+		}
+	}
+	for path, row := range rows {
+		ever := slices.ContainsFunc(span, func(then map[string]int) bool {
+			id, was := then[path]
+			return was && row.dir == (h.things[id].kind == 'd')
+		})
+		if !ever {
+			return fmt.Errorf("%q is there: %+v", path, row)
+		}
 	}
 	return nil
 }

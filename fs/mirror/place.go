@@ -14,6 +14,8 @@ func (p place) Plain() (string, bool)     { return p.plainPath() }
 func (p place) Search()                   { p.m.findName(p.Node) }
 func (p place) Known(h *cipher.Header)    { p.setFileID(h) }
 
+func (p place) Committed(h *cipher.Header) { p.m.tellCommitted(p.Node, h) }
+
 func (p place) Parent() (content.Dir, bool) {
 	p.m.tree.Lock()
 	defer p.m.tree.Unlock()

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
@@ -69,10 +70,11 @@ func (m *Mirror) peekChild(dir *Node, name string) (*Node, error) {
 
 // identify returns the file id of a file and the version that is known of it,
 // from memory or from the header that is served. The caller holds Mirror.names.
-func (m *Mirror) identify(n *Node) (cipher.ID, cipher.Vector, error) {
+func (m *Mirror) identify(n *Node) (cipher.ID, index.Version, error) {
 	if id, seen := n.fileID(); !id.IsZero() {
 		if f := n.content.Open(); f != nil {
-			seen = f.Version().Head.Version
+			sealed := f.Version()
+			seen = versionOf(&sealed.Head)
 		}
 		return id, seen, nil
 	}
@@ -80,15 +82,15 @@ func (m *Mirror) identify(n *Node) (cipher.ID, cipher.Vector, error) {
 	for _, cl := range m.clouds.Ups() {
 		path, ok := n.path(cl.Index)
 		if !ok {
-			return cipher.ID{}, nil, ErrStale
+			return cipher.ID{}, index.Version{}, ErrStale
 		}
 		h, err := cl.Header(path)
 		if err == nil {
-			return h.FileID, h.Version, nil
+			return h.FileID, versionOf(h), nil
 		}
 		last = err
 	}
-	return cipher.ID{}, nil, last
+	return cipher.ID{}, index.Version{}, last
 }
 
 // Unlink removes a file's name. Openers keep the file. Where nothing of the
@@ -123,7 +125,7 @@ func (n *Node) Unlink(name string) error {
 	if err != nil {
 		return err
 	}
-	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(replica.Join(plain, name)), Also: m.alsoAt(child, link{parent: n, name: name}, f), File: &id, Seen: seen, Kind: child.kind}
+	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(replica.Join(plain, name)), Also: m.alsoAt(child, link{parent: n, name: name}, f), File: &id, Seen: seen.Vector, Kind: child.kind}
 	// Should the one cloud that an fsync counted on lose the file, and a power cut
 	// take from the log why, nobody would have it.
 	log := m.log.Append
@@ -143,6 +145,7 @@ func (n *Node) Unlink(name string) error {
 		return nil
 	}})
 	if made {
+		m.tellRemoved(link{parent: n, name: name}, child, id, seen)
 		m.unnamed(child, n, name, f)
 	}
 	return err
@@ -330,6 +333,7 @@ func (n *Node) Rmdir(name string) error {
 		return nil
 	}})
 	if made {
+		m.tellRemoved(link{parent: n, name: name}, child, cipher.ID{}, index.Version{})
 		m.remember(child, f)
 		m.tree.Lock()
 		m.detach(child, n, name)

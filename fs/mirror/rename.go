@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
@@ -29,6 +30,7 @@ type move struct {
 	srcAt, dstAt    *found
 	enc, newEnc     []cipher.Name
 	plain, newPlain string
+	was, dstWas     index.Known // what both ends were
 	takeover        *content.Takeover
 	sourceFile      *content.File // open for a takeover
 	undone          bool          // the source has a new identity, which the clouds lack
@@ -238,20 +240,22 @@ func (m *Mirror) logMove(mv *move) (seq uint64, err error) {
 	e := &journal.Entry{Op: journal.OpRename, Path: []byte(mv.plain), To: []byte(mv.newPlain), Kind: mv.src.kind}
 	if mv.dst != nil {
 		e.Over = mv.dst.kind
-		e.Other, e.Seen = m.identity(mv.dst)
+		var seen index.Version
+		e.Other, seen = m.identity(mv.dst)
+		e.Seen = seen.Vector
 		e.Also = m.alsoAt(mv.dst, link{parent: mv.to, name: mv.newName}, mv.dstAt)
 	}
 	if mv.src.IsDir() {
 		// The log finds what is in a directory by the moves that it knows, so
 		// that no cloud may see one that a power cut could take from the log.
-		e.Handles = m.handles(mv.src)
+		e.Handles, mv.was = m.handles(mv.src), m.knownAs(mv.src, nil, index.Version{})
 		return m.log.AppendDurably(e)
 	}
 	id, had, err := m.identify(mv.src)
 	if err != nil {
 		id = cipher.ID{}
 	}
-	e.File, e.Had = &id, had
+	e.File, e.Had, mv.was = &id, had.Vector, m.knownAs(mv.src, &id, had)
 	if mv.sourceFile != nil && mv.dst != nil && mv.dstAt.info().Nlink == 1 && mv.srcAt.info().Nlink == 1 {
 		if err := m.planTakeover(mv, e); err != nil {
 			return 0, err
@@ -359,6 +363,7 @@ func (m *Mirror) undoTakeover(mv *move) {
 
 // moved brings the nodes up to date.
 func (m *Mirror) moved(mv *move) {
+	m.tellMoved(mv)
 	if mv.takeover != nil {
 		mv.takeover.Done()
 	}

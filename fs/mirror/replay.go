@@ -42,6 +42,7 @@ func (m *Mirror) replay() error {
 		return nil // what is not replayed must still tell a power cut from a kill
 	}
 	if len(r.entries) == 0 {
+		m.catchUp()
 		return m.state.MarkBoot()
 	}
 	m.logger.Info("replaying the redo log", "entries", len(r.entries), "sameBoot", m.state.SameBoot())
@@ -62,20 +63,25 @@ func (m *Mirror) replay() error {
 // finish brings everything to the clouds, and lets the log go.
 func (r *replayer) finish() error {
 	m := r.m
-	if err := r.repair(); err != nil {
+	found, err := r.repair()
+	if err != nil {
+		return err
+	}
+	if err := r.retell(found); err != nil {
 		return err
 	}
 	if m.state.SameBoot() {
 		if err := r.recover(); err != nil {
 			return err
 		}
-	} else if m.files.Pinned() {
-		if err := r.revokeChanges(); err != nil {
-			return err
-		}
 	}
 	if err := m.Sync(); err != nil {
 		return err
+	}
+	if kept := m.log.Mark() <= r.seqs[len(r.seqs)-1]; kept && !m.state.SameBoot() {
+		if err := r.revokeChanges(); err != nil {
+			return err
+		}
 	}
 	return m.state.MarkBoot()
 }
@@ -163,8 +169,9 @@ func (r *replayer) each(do func(at int, e *journal.Entry) error) error {
 }
 
 // repair makes the clouds that are up what the log says. A cloud that failed is
-// put behind; what one misses is that one name's matter.
-func (r *replayer) repair() error {
+// put behind; what one misses is that one name's matter. It returns the paths at
+// which something is by now of which the log does not tell.
+func (r *replayer) repair() (found []string, err error) {
 	m := r.m
 	ups := make([]*replica.Cloud, m.clouds.N())
 	for _, cl := range m.clouds.Ups() {
@@ -185,7 +192,7 @@ func (r *replayer) repair() error {
 		if err == nil {
 			done++
 		} else if clouds.FaultOf(err).Ours() {
-			return err
+			return nil, err
 		}
 	}
 	for _, cl := range m.clouds.Ups() {
@@ -196,11 +203,11 @@ func (r *replayer) repair() error {
 		if done == 0 || len(out.Waiting) > 0 {
 			// All fail alike, and none is to blame; or what the others lack may be in
 			// the one that fails.
-			return fmt.Errorf("cloud %s: %w", cl.Name, err)
+			return nil, fmt.Errorf("cloud %s: %w", cl.Name, err)
 		}
 		if err := m.clouds.Drop(cl, "replay", err); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return out.Found, nil
 }

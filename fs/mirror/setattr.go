@@ -85,7 +85,11 @@ func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {
 	if !made || err != nil {
 		return Attr{}, err
 	}
-	return m.dirAttr(n)
+	a, err := m.dirAttr(n)
+	if err == nil {
+		m.tellOwner(n, a)
+	}
+	return a, err
 }
 
 // restoreDirAttr gives a directory back what it had.

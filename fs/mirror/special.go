@@ -85,6 +85,9 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 		},
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.path(cl.Index, true)) },
 	})
+	if made {
+		m.tellMade(s.link, knownFile(&version.Head))
+	}
 	if !made || err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package mirror_test
 
 import (
 	"maps"
-	"slices"
 	"sync"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -17,8 +16,7 @@ type memState struct {
 	writer  uint32
 	counter uint64
 	behind  map[cipher.ID]vault.Behind
-	ledger  map[cipher.ID]cipher.Version
-	checked []vault.Checked
+	marks   int // how often a cloud was said to owe
 	boot    bool
 	crashed func() bool // the process is dead: nothing is recorded any more
 
@@ -27,7 +25,7 @@ type memState struct {
 
 func newMemState(writer uint32) *memState {
 	return &memState{
-		writer: writer, behind: map[cipher.ID]vault.Behind{}, ledger: map[cipher.ID]cipher.Version{}, boot: true,
+		writer: writer, behind: map[cipher.ID]vault.Behind{}, boot: true,
 		rules: cloudtest.NewRules(),
 	}
 }
@@ -37,8 +35,8 @@ func (s *memState) clone() *memState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return &memState{
-		writer: s.writer, counter: s.counter, behind: maps.Clone(s.behind), ledger: maps.Clone(s.ledger),
-		checked: slices.Clone(s.checked), boot: s.boot, rules: cloudtest.NewRules(),
+		writer: s.writer, counter: s.counter, behind: maps.Clone(s.behind),
+		boot: s.boot, rules: cloudtest.NewRules(),
 	}
 }
 
@@ -91,32 +89,7 @@ func (s *memState) Behind() map[cipher.ID]vault.Behind {
 }
 
 func (s *memState) MarkBehind(id cipher.ID, reason string) error {
-	return s.store("markbehind", func() { s.behind[id] = vault.Behind{Reason: reason} })
-}
-
-func (s *memState) CommittedBy(file cipher.ID) (cipher.Version, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	v, ok := s.ledger[file]
-	return v, ok
-}
-
-func (s *memState) RecordCommitted(list []vault.Committed) error {
-	return s.store("recordcommitted", func() {
-		for _, c := range list {
-			s.ledger[c.FileID] = c.Version
-		}
-	})
-}
-
-func (s *memState) WasChecked(c vault.Checked) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Contains(s.checked, c)
-}
-
-func (s *memState) RecordChecked(list []vault.Checked) error {
-	return s.store("recordchecked", func() { s.checked = append(s.checked, list...) })
+	return s.store("markbehind", func() { s.behind[id], s.marks = vault.Behind{Reason: reason}, s.marks+1 })
 }
 
 func (s *memState) SameBoot() bool {

@@ -314,7 +314,7 @@ func rehearse(b *box, steps []step) (ops []int, err error) {
 		return nil, err
 	}
 	h := tell(steps)
-	w := newModel()
+	w, used := newModel(), map[string]bool{}
 	before := b.disk.Ops()
 	for i, s := range steps {
 		want := w.apply(s)
@@ -325,6 +325,9 @@ func rehearse(b *box, steps []step) (ops []int, err error) {
 			return nil, fmt.Errorf("after step %d %v: %w", i+1, s, err)
 		}
 		if err := h.afterKill(look(p.m), i+1); err != nil {
+			return nil, fmt.Errorf("after step %d %v: %w", i+1, s, err)
+		}
+		if err := p.knows(w, used); err != nil {
 			return nil, fmt.Errorf("after step %d %v: %w", i+1, s, err)
 		}
 		ops = append(ops, b.disk.Ops()-before)
@@ -339,7 +342,7 @@ func rehearse(b *box, steps []step) (ops []int, err error) {
 	if err := p.m.Close(); err != nil {
 		return nil, err
 	}
-	return ops, b.inOrder(got, demand{same: true, tidy: true})
+	return ops, b.inOrder(got, demand{same: true, tidy: true, indexed: true})
 }
 
 // agrees holds what open handles show against the model.

@@ -37,7 +37,9 @@ var failingRecoveries = []struct {
 	{"killed, a cloud fails", failingRecovery(oneCloud, false)},
 	{"killed, all clouds fail", failingRecovery(allClouds, false)},
 	{"killed, the log fails", failingRecovery(onlyTheLog, false)},
+	{"killed, the index fails", failingRecovery(onlyTheIndex, false)},
 	{"killed, the state fails", failingRecovery(onlyTheState, false)},
+	{"power cut, the index fails", failingRecovery(onlyTheIndex, true)},
 	{"power cut, a cloud fails", failingRecovery(oneCloud, true)},
 	{"power cut, all clouds fail", failingRecovery(allClouds, true)},
 	{"power cut, the log fails", failingRecovery(onlyTheLog, true)},
@@ -48,15 +50,19 @@ var failingRecoveries = []struct {
 // without the fault.
 func failingRecovery(where func(*rand.Rand, tale) int, cut bool) ending {
 	return func(c *crash) error {
-		holds, d := c.afterKill, demand{same: true}
+		holds, d := c.afterKill, wholly
 		if cut {
 			c.cut(c.rng.Uint64())
-			holds, d = c.afterCut, byItself
+			holds, d = c.afterCut, c.cutDemand()
 		} else {
 			c.b.disk.Kill()
 		}
 		f := drawIn(where, append(cloudFails, cloudIsFull...))(c.rng, *c.tale)
 		for i := range f.rules { // reads fail, too
+			if f.where == inTheIndex {
+				f.rules[i].Op = pick(c.rng, "apply", "applied")
+				continue
+			}
 			f.rules[i].Op = pick(c.rng, "", "change")
 		}
 		f.arm(c.b)

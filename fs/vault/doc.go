@@ -8,7 +8,6 @@
 //	state/owes          the clouds that lack changes or have some wrongly
 //	state/index         what this machine knows (package index)
 //	state/boot          the boot in which the state was last used
-//	state/ledger        what this machine committed and checked (bbolt, sealed)
 //	state/redo/         the segments of the redo log
 //	state/summary.json  a plain summary for status, without names of files
 //	state/log           the log of the last mount
@@ -25,7 +24,6 @@
 //	lock.go        state/lock
 //	state.go       the state: writer, counters, clouds that are behind, boot
 //	owes.go        state/owes, which clouds lack something
-//	ledger.go      state/ledger
 //	stamp.go       the state's small files, authenticated
 //	summary.go     state/summary.json
 //	disk.go        everything that changes files, for tests to fail

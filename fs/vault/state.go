@@ -22,6 +22,7 @@ const (
 	behindName = "behind" // of earlier versions
 	bootName   = "boot"
 	redoName   = "redo"
+	ledgerName = "ledger" // of earlier versions
 	indexName  = "index"
 )
 
@@ -33,14 +34,12 @@ const counterStep = 1 << 20
 // only while holding the vault's [Lock]. It is safe for concurrent use.
 //
 // mu guards every field that changes, and is held over the writes to disk that
-// a change needs, so that a change is on disk before anyone sees it. The ledger
-// has locks of its own.
+// a change needs, so that a change is on disk before anyone sees it.
 type State struct {
 	vault       *Vault
 	writerStamp stamp
 	owesStamp   stamp
 	behindStamp stamp
-	ledger      *ledger
 	sameBoot    bool
 
 	mu       sync.Mutex
@@ -84,8 +83,9 @@ func (v *Vault) OpenState(k *Keys) (*State, error) {
 		return nil, err
 	}
 	s.sameBoot = v.sys.bootID != "" && readWord(v.statePath(bootName)) == v.sys.bootID
-	s.ledger, err = openLedger(v.statePath(ledgerName), k, s.warn)
-	if err != nil {
+	// What earlier versions kept there the index keeps, which begins anew: nothing of it can be taken over, since its keys
+	// tell nobody of which files its entries are.
+	if err := v.sys.disk.Remove(v.statePath(ledgerName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	return s, nil
@@ -268,13 +268,13 @@ func (s *State) warn(line string) {
 	s.warnings = append(s.warnings, line)
 }
 
-// Close closes the ledger and forgets the keys; the state is not used after it.
-// The lock is the caller's.
+// Close forgets the keys; the state is not used after it. The lock is the
+// caller's.
 func (s *State) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.writerStamp.key)
 	clear(s.owesStamp.key)
 	clear(s.behindStamp.key)
-	return s.ledger.close()
+	return nil
 }

@@ -21,14 +21,6 @@ func TestStateFollowsNoSymlink(t *testing.T) {
 			}
 			return err
 		},
-		ledgerName: func(v *Vault) error {
-			k := testKeys(v)
-			s, err := v.OpenState(k)
-			if err == nil {
-				err = errors.Join(errors.New("opened"), s.Close())
-			}
-			return err
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := stateVault(t, osDisk{})

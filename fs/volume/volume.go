@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror"
 	"github.com/overcast-fs/overcast/fs/redo"
 	"github.com/overcast-fs/overcast/fs/vault"
@@ -57,8 +58,8 @@ func (vol *Volume) open(keys *vault.Keys, o Options) (err error) {
 	return err
 }
 
-// openMirror opens the clouds, then the redo log, then the mirror over them,
-// which replays the log.
+// openMirror opens the clouds, then the index and the redo log, then the mirror
+// over them, which replays the log. It is the mirror that closes them.
 func (vol *Volume) openMirror(keys *vault.Keys, o Options) (*mirror.Mirror, error) {
 	clouds, err := openClouds(vol.vault, keys)
 	if err != nil {
@@ -71,14 +72,15 @@ func (vol *Volume) openMirror(keys *vault.Keys, o Options) (*mirror.Mirror, erro
 		}
 		state, o.ReadOnly = asItIs{vol.state}, true
 	}
-	log, err := redo.Open(redo.DirStore(vol.state.RedoDir()), (*[32]byte)(&keys.StateKey))
+	known, err := vol.openKnown(keys, o)
 	if err != nil {
-		return nil, errors.Join(unusable(vol.vault, fmt.Errorf("redo log: %w", err)), closeClouds(clouds))
+		return nil, errors.Join(unusable(vol.vault, err), closeClouds(clouds))
 	}
 	m, err := mirror.New(mirror.Config{
 		Clouds:    clouds,
 		State:     state,
-		Log:       log,
+		Log:       known.log,
+		Index:     known.index,
 		Logger:    o.Logger,
 		Owners:    os.Geteuid() == 0,
 		ReadOnly:  o.ReadOnly,
@@ -89,7 +91,7 @@ func (vol *Volume) openMirror(keys *vault.Keys, o Options) (*mirror.Mirror, erro
 		err = &Error{What: "vault " + vol.vault.Dir, Dir: vol.vault.Dir, Err: ErrNoCloud}
 	}
 	if err != nil {
-		return nil, errors.Join(err, log.Close(), closeClouds(clouds))
+		return nil, errors.Join(err, known.close(), closeClouds(clouds))
 	}
 	return m, nil
 }
@@ -98,6 +100,62 @@ func (vol *Volume) openMirror(keys *vault.Keys, o Options) (*mirror.Mirror, erro
 type asItIs struct{ *vault.State }
 
 func (asItIs) Behind() map[cipher.ID]vault.Behind { return nil }
+
+// known is what this machine knows: the index, and the redo log since.
+type known struct {
+	index mirror.Index // nil for a mount that changes nothing
+	log   *redo.Log
+}
+
+func (k known) close() error {
+	var err error
+	if k.log != nil {
+		err = k.log.Close()
+	}
+	if k.index != nil {
+		err = errors.Join(err, k.index.Close())
+	}
+	return err
+}
+
+// openKnown opens the index and, from what that has applied on, the log.
+func (vol *Volume) openKnown(keys *vault.Keys, o Options) (k known, err error) {
+	key, a := (*[32]byte)(&keys.StateKey), index.Applied{}
+	if !o.ReadOnly {
+		if k.index, a, err = vol.openIndex(key, o.Logger); err != nil {
+			return known{}, err
+		}
+	}
+	k.log, err = redo.OpenWith(redo.DirStore(vol.state.RedoDir()), key, redo.Options{Boot: vol.state.BootID(), ID: a.Log, Below: a.Below})
+	if err != nil {
+		return known{}, errors.Join(fmt.Errorf("redo log: %w", err), k.close())
+	}
+	return k, nil
+}
+
+func (vol *Volume) openIndex(key *[32]byte, logger *slog.Logger) (mirror.Index, index.Applied, error) {
+	ix, err := index.Open(index.Config{Path: vol.state.IndexPath(), StateKey: key, Vault: vol.vault.ID, Lost: func(what string) {
+		if logger != nil {
+			logger.Warn(what)
+		}
+	}})
+	if err != nil {
+		return nil, index.Applied{}, err
+	}
+	var a index.Applied
+	look := func(v *index.View) (err error) {
+		a, err = v.Applied()
+		return err
+	}
+	err = ix.View(look)
+	if errors.Is(err, index.ErrLost) { // it is an empty one now
+		err = ix.View(look)
+	}
+	if err != nil {
+		return nil, a, errors.Join(err, ix.Close())
+	}
+	return ix, a, nil
+}
 
 // Mirror is the filesystem, which lives until Close.
 func (vol *Volume) Mirror() *mirror.Mirror { return vol.mirror }

@@ -1,12 +1,14 @@
 package volume
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror"
 	"github.com/overcast-fs/overcast/fs/vault"
 )
@@ -120,4 +122,52 @@ func TestStatusOf(t *testing.T) {
 	if s.Mounted || s.Lead != "beta" || s.Clouds[0].State != vault.CloudAbsent || s.Clouds[1].State != vault.CloudOK {
 		t.Errorf("status %+v", s)
 	}
+}
+
+// TestIndex: what this machine knows outlives a mount, and a mount that changes nothing does not write it.
+func TestIndex(t *testing.T) {
+	v := newVault(t)
+	ledger := filepath.Join(v.Dir, "state", "ledger")
+	check(t, os.WriteFile(ledger, []byte("of an earlier version"), 0o600))
+	mount := func(o Options) *Volume {
+		t.Helper()
+		vol, err := Open(v, unlock(t, v), o)
+		check(t, err)
+		return vol
+	}
+	read := func() []byte {
+		t.Helper()
+		b, err := os.ReadFile(filepath.Join(v.Dir, "state", "index"))
+		check(t, err)
+		return b
+	}
+	vol := mount(Options{})
+	if _, err := os.Lstat(ledger); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the ledger is still there: %v", err)
+	}
+	n, err := vol.Mirror().Root().Mkdir("directory", 0o755, mirror.Owner{})
+	check(t, err)
+	n.Forget()
+	check(t, vol.Close())
+	before := read()
+	if len(before) == 0 {
+		t.Error("there is no index")
+	}
+	check(t, mount(Options{ReadOnly: true}).Close())
+	if !bytes.Equal(read(), before) {
+		t.Error("a mount that changes nothing wrote the index")
+	}
+
+	keys := unlock(t, v)
+	ix, err := index.Open(index.Config{Path: filepath.Join(v.Dir, "state", "index"), StateKey: (*[32]byte)(&keys.StateKey), Vault: v.ID})
+	check(t, err)
+	row, err := ix.Name(index.Place{Dir: index.Root, Name: "directory"})
+	if err != nil || row.Known.Kind != index.IsDir {
+		t.Errorf("the index has %+v, %v", row.Known, err)
+	}
+	check(t, ix.Close())
+
+	check(t, os.WriteFile(filepath.Join(v.Dir, "state", "index"), []byte("damaged"), 0o600))
+	vol = mount(Options{})
+	check(t, errors.Join(vol.Close(), CheckFree(v)))
 }

@@ -23,6 +23,7 @@ func (nowhere) Parent() (Dir, bool)           { return nil, false }
 func (nowhere) Plain() (string, bool)         { return "", false }
 func (nowhere) Search()                       {}
 func (nowhere) Known(*cipher.Header)          {}
+func (nowhere) Committed(*cipher.Header)      {}
 func (nowhere) Shows(int, cloud.Info)         {}
 func (nowhere) Length(int, cloud.Info, int64) {}
 func (nowhere) Replaced(int, uint64)          {}

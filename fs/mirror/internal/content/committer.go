@@ -4,10 +4,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
-	"github.com/overcast-fs/overcast/fs/vault"
 )
 
 const (
@@ -23,12 +21,10 @@ const (
 type committer struct {
 	s *Store
 
-	mu     lock.Mutex[lock.Committer]
-	bound  map[*File]uint64 // files that the log must be kept for, and from which entry on
-	queue  map[*File]bool   // closed or fsynced; the queue holds them
-	ledger []vault.Committed
-	found  []vault.Checked
-	pin    uint64 // the log is kept from here on for what a replay could not finish; 0 for nothing
+	mu    lock.Mutex[lock.Committer]
+	bound map[*File]uint64 // files that the log must be kept for, and from which entry on
+	queue map[*File]bool   // closed or fsynced; the queue holds them
+	pin   uint64           // the log is kept from here on for what a replay could not finish; 0 for nothing
 
 	kick chan struct{}
 	quit chan struct{}
@@ -95,9 +91,9 @@ func (c *committer) run() {
 		if err := c.s.round(c.due()); err != nil {
 			c.s.Logger.Error("a commit failed; it is tried again", "error", err)
 		}
-		if now := c.s.Clock(); now.Sub(lastSync) >= syncEvery {
+		if now := c.s.Clock(); now.Sub(lastSync) >= syncEvery || c.s.memory.Busy() {
 			lastSync = now
-			if err := c.s.retire(); err != nil {
+			if err := c.s.retire(false); err != nil {
 				c.s.Logger.Error("the clouds cannot be synced; it is tried again", "error", err)
 			}
 		}
@@ -144,35 +140,6 @@ func (c *committer) low() uint64 {
 	}
 	return low
 }
-
-// committed notes what the ledger will remember.
-func (c *committer) committed(done *Commit) {
-	writer := c.s.state.Writer()
-	c.mu.Lock()
-	c.ledger = append(c.ledger, vault.Committed{
-		FileID: done.to.Head.FileID, Version: cipher.Version{Writer: writer, Counter: done.to.Head.Version.Get(writer)},
-	})
-	c.mu.Unlock()
-}
-
-// takeLedger returns what was committed since the last time.
-func (c *committer) takeLedger() []vault.Committed {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	ledger := c.ledger
-	c.ledger = nil
-	return ledger
-}
-
-// NoteChecked notes a copy whose acc agrees, for later mounts.
-func (c *committer) NoteChecked(checked vault.Checked) {
-	c.mu.Lock()
-	c.found = append(c.found, checked)
-	c.mu.Unlock()
-}
-
-// WasChecked reports whether an earlier mount checked a copy as it is.
-func (c *committer) WasChecked(checked vault.Checked) bool { return c.s.state.WasChecked(checked) }
 
 // enqueue hands a file to the next round.
 func (c *committer) enqueue(f *File) {

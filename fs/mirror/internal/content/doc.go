@@ -27,8 +27,9 @@
 //  5. done. The version is the stored one, and the layer's memory is given back.
 //     One that no cloud took stays in the applying layer, which the next commit
 //     joins: nothing that the log was told of is forgotten.
-//  6. retire. The clouds are synced, and the log lets go of what led there. A
-//     file that has nothing on its way is no longer named in it.
+//  6. retire. The clouds are synced, what this machine knows becomes durable by a
+//     transaction, and the log lets go of what led there. A file that has nothing
+//     on its way is no longer named in it.
 //
 // Between the stages, whenever File.mu is given back, what check.go lists is so;
 // under the race detector each unlock checks it. And always:
@@ -75,6 +76,7 @@
 // # Locks, in the order in which they are taken
 //
 //	Store.rounds    one round of commits at a time
+//	Store.retiring  one sync of the clouds at a time, with what follows
 //	Object.opening  loading the copies of one file
 //	File.commit     commits of one file on their way to the clouds; where
 //	                several are needed, in their order

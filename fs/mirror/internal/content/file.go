@@ -181,6 +181,14 @@ func (f *File) Version() journal.Sealed {
 	return f.Sealed
 }
 
+// Stored is the last version that the clouds have; it has none where the file
+// was never committed.
+func (f *File) Stored() journal.Sealed {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.Copies.Stored
+}
+
 // Backing is a cloud's open backing file, of a file that may have no name; nil
 // where it does not serve.
 func (f *File) Backing(k int) cloud.File {

@@ -84,6 +84,9 @@ func (s *Store) apply(commits []*Commit) error {
 	for _, c := range commits {
 		made, err := c.conclude(tried)
 		c.done(made)
+		if made {
+			c.f.o.Committed(&c.to.Head)
+		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
@@ -99,7 +102,6 @@ func (c *Commit) done(made bool) {
 	if !made {
 		return
 	}
-	f.s.commits.committed(c)
 	f.Charge(-c.layer.Memory())
 	*c.layer, f.Copies.Stored = layer.New(), c.to
 	f.promised = f.promised && f.underway()
@@ -113,29 +115,33 @@ func (c *Commit) done(made bool) {
 }
 
 // retire is the sixth stage: everything that is in the clouds becomes durable
-// there, and the log lets go of the entries that led to it.
-func (s *Store) retire() error {
+// there. Where a transaction of what this machine knows is due, or at once, that
+// is made, and then the log lets go of the entries that led to it all.
+func (s *Store) retire(atOnce bool) error {
+	s.retiring.Lock()
+	defer s.retiring.Unlock()
 	if err := s.Clouds.MarkDropped(); err != nil {
 		return err
 	}
 	s.names.RLock()
 	low := s.commits.low()
+	keep := s.kept(low)
+	due := s.memory.Due(s.Clock(), s.log.Size(), keep, atOnce)
+	if due {
+		s.memory.Begin(s.log.Next())
+	}
 	s.names.RUnlock()
-	s.recordChecked()
-	if err := s.log.Sync(); err != nil || low <= s.durable.Load() {
+	if err := s.log.Sync(); err != nil || low <= s.durable.Load() && !due {
 		return err
 	}
-	ledger := s.commits.takeLedger()
 	if err := s.Clouds.Sync(); err != nil {
 		return err
 	}
-	if len(ledger) > 0 {
-		if err := s.state.RecordCommitted(ledger); err != nil {
-			s.Logger.Warn("the ledger cannot be written", "error", err)
-		}
-	}
 	s.durable.Store(low)
-	if err := s.log.Retire(s.kept(low)); err != nil {
+	if !due || !s.memory.Transact(keep) {
+		return nil
+	}
+	if err := s.log.Retire(keep); err != nil {
 		return err
 	}
 	// What is retired must not come back by a power cut: the names may go on

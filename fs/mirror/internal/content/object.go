@@ -28,6 +28,7 @@ type Place interface {
 	Search()                       // looks for a name of a file that has none that is known
 
 	Known(h *cipher.Header)                      // its header was read or sealed
+	Committed(h *cipher.Header)                  // the clouds have a version of it; called with File.commit held, and no other lock
 	Shows(k int, info cloud.Info)                // what a cloud shows of it when it is closed
 	Length(k int, info cloud.Info, length int64) // its length is not what its size there tells
 	Replaced(k int, ino uint64)                  // it is in another backing file now

@@ -14,7 +14,6 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-	"github.com/overcast-fs/overcast/fs/vault"
 )
 
 // Errors of the content of files. The others are those of packages clouds and
@@ -32,15 +31,31 @@ type State interface {
 	Writer() uint32
 	Reserve(n int, above uint64) (first uint64, err error)
 	Observed(v cipher.Vector) error
-	RecordCommitted(entries []vault.Committed) error
-	WasChecked(c vault.Checked) bool
-	RecordChecked(entries []vault.Checked) error
+}
+
+// Memory is what this machine knows, with whose transactions the log is cut.
+// Package memory tells in which order.
+type Memory interface {
+	// Busy reports that a transaction should not wait.
+	Busy() bool
+
+	// Due reports whether a transaction is due, or at once whether it is of use, by
+	// a log of so many bytes that is not needed below an entry.
+	Due(now time.Time, log int64, below uint64, atOnce bool) bool
+
+	// Begin takes what is known for a transaction. Of entries below names all is
+	// known that they change of names.
+	Begin(names uint64)
+
+	// Transact makes it, and reports whether the log may be cut below an entry.
+	Transact(below uint64) (made bool)
 }
 
 // Config is what a store is made of.
 type Config struct {
-	Env      *copies.Env // its Ledger is made here
+	Env      *copies.Env
 	State    State
+	Memory   Memory
 	Log      *entries.Log
 	Names    *lock.RWMutex[lock.Names] // of who knows the places of files
 	Refuse   func(id cipher.ID) error  // why a file may not be opened; nil where it may
@@ -53,24 +68,25 @@ type Config struct {
 type Store struct {
 	draft.Env
 	state    State
+	memory   Memory
 	log      *entries.Log
 	names    *lock.RWMutex[lock.Names]
 	refuse   func(id cipher.ID) error
 	fsyncAll bool
 
-	rounds  lock.Mutex[lock.Rounds]
-	refs    atomic.Uint64 // the last one that names a file in the log
-	orders  atomic.Uint64
-	durable atomic.Uint64 // entries below it are in every cloud's stable storage
-	commits committer
+	rounds   lock.Mutex[lock.Rounds]
+	retiring lock.Mutex[lock.Retiring]
+	refs     atomic.Uint64 // the last one that names a file in the log
+	orders   atomic.Uint64
+	durable  atomic.Uint64 // entries below it are in every cloud's stable storage
+	commits  committer
 }
 
 // NewStore makes a store without files.
 func NewStore(cfg Config) *Store {
-	s := &Store{state: cfg.State, log: cfg.Log, names: cfg.Names, refuse: cfg.Refuse, fsyncAll: cfg.FsyncAll}
+	s := &Store{state: cfg.State, memory: cfg.Memory, log: cfg.Log, names: cfg.Names, refuse: cfg.Refuse, fsyncAll: cfg.FsyncAll}
 	s.commits.init(s)
 	s.Env.Env, s.Clock, s.Reserve, s.Env.Draw = cfg.Env, cfg.Clock, s.state.Reserve, s.Draw
-	s.Ledger = &s.commits
 	return s
 }
 
@@ -114,7 +130,7 @@ func (s *Store) Pin(seq uint64) { s.commits.pin = seq }
 func (s *Store) Pinned() bool { return s.commits.pin > 0 }
 
 // Sync commits everything and makes it durable in every cloud that is up.
-func (s *Store) Sync() error { return errors.Join(s.Commit(), s.Retire()) }
+func (s *Store) Sync() error { return errors.Join(s.Commit(), s.retire(true)) }
 
 // Commit brings everything to every cloud that is up.
 func (s *Store) Commit() error { return s.round(s.commits.collect(func(*File) bool { return true })) }
@@ -123,7 +139,7 @@ func (s *Store) Commit() error { return s.round(s.commits.collect(func(*File) bo
 func (s *Store) CommitDue() error { return s.round(s.commits.due()) }
 
 // Retire is what the background does to the log every few seconds.
-func (s *Store) Retire() error { return s.retire() }
+func (s *Store) Retire() error { return s.retire(false) }
 
 // round commits files that are held, and releases them. One fdatasync of the
 // log serves them all.
@@ -169,20 +185,6 @@ func (s *Store) relieve() error {
 		defer f.mu.RUnlock()
 		return f.Reserved > 0
 	}))
-}
-
-// recordChecked writes down what was found since the last time.
-func (s *Store) recordChecked() {
-	s.commits.mu.Lock()
-	found := s.commits.found
-	s.commits.found = nil
-	s.commits.mu.Unlock()
-	if len(found) == 0 {
-		return
-	}
-	if err := s.state.RecordChecked(found); err != nil {
-		s.Logger.Warn("the ledger cannot be written", "error", err)
-	}
 }
 
 // maxKept bounds the log, in bytes, that is kept for what a replay could not

@@ -21,7 +21,7 @@ func (f *File) Sync() error {
 	}
 	if s.fsyncAll {
 		if f.Hold() {
-			return errors.Join(s.round([]*File{f}), s.retire())
+			return errors.Join(s.round([]*File{f}), s.retire(false))
 		}
 		return nil
 	}

@@ -46,6 +46,12 @@ func (f *File) Replaced() (*cipher.Header, error) {
 	return &v.Head, nil
 }
 
+// From is the header of the file as it was.
+func (t *Takeover) From() *cipher.Header { return &t.from.Head }
+
+// To is the header under which it goes on.
+func (t *Takeover) To() *cipher.Header { return &t.to.Head }
+
 // In writes the version's header in one cloud.
 func (t *Takeover) In(cl *clouds.Cloud) error {
 	f := t.f

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-	"github.com/overcast-fs/overcast/fs/vault"
 )
 
 // wholeCheck is the length up to which a file is checked as a whole before
@@ -95,13 +95,13 @@ func (s *Set) tallyRun(c *Copy, r *replica.Run) {
 	}
 }
 
-// checked is what the ledger keeps of a copy whose acc agrees.
-func (c *Copy) checked(ctime time.Time) (vault.Checked, error) {
+// checked is what the index keeps of a copy whose acc agrees.
+func (c *Copy) checked(ctime time.Time) (index.Checked, error) {
 	info, err := c.File.Stat()
 	if err == nil && !info.Ctime.Equal(ctime) {
 		err = replica.ErrArriving
 	}
-	return vault.Checked{Cloud: c.On.ID, Ino: info.Ino, CommitID: c.Head.CommitID, Ctime: ctime}, err
+	return index.Checked{Cloud: c.On.ID, Ino: info.Ino, CommitID: c.Head.CommitID, Ctime: ctime}, err
 }
 
 // recall believes a long copy that an earlier mount checked and nobody changed
@@ -123,7 +123,7 @@ func (s *Set) vouch(c *Copy) {
 		return
 	}
 	if was, err := c.checked(c.ctime); err == nil {
-		s.Ledger.NoteChecked(was)
+		s.Ledger.Checked(was)
 	}
 }
 

@@ -6,11 +6,11 @@ import (
 	"sync"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-	"github.com/overcast-fs/overcast/fs/vault"
 )
 
 // maxRun bounds the bytes of plaintext that are read at a time.
@@ -18,8 +18,8 @@ const maxRun = 1 << 20
 
 // Ledger is what is remembered of copies that were checked.
 type Ledger interface {
-	WasChecked(c vault.Checked) bool
-	NoteChecked(c vault.Checked)
+	WasChecked(c index.Checked) bool
+	Checked(c index.Checked)
 }
 
 // Env is what all sets of a mirror share.

@@ -4,6 +4,7 @@
 //
 //	Mirror.gate     read by every operation; written to close
 //	Store.rounds    one round of commits at a time
+//	Store.retiring  one sync of the clouds at a time, with what follows
 //	Object.opening  loading the copies of one file
 //	File.commit     commits of one file on their way to the clouds; where
 //	                several are needed, in their order
@@ -20,8 +21,8 @@
 // Under the race detector a [Mutex] or [RWMutex] knows its place in that order
 // and panics where a goroutine that holds a later one takes it, whether or not
 // anybody else is there to deadlock with (race.go); otherwise it is the one of
-// package sync (plain.go). The redo log, the vault's state and the backing
-// directories have locks of their own and call nothing above them.
+// package sync (plain.go). The redo log, the vault's state, what this machine knows (package
+// memory) and the backing directories have locks of their own and call nothing above them.
 //
 //	lock.go  the types that stand for places in the order
 package lock
@@ -30,6 +31,7 @@ package lock
 type (
 	Gate      struct{}
 	Rounds    struct{}
+	Retiring  struct{}
 	Opening   struct{}
 	Commit    struct{}
 	Names     struct{}

@@ -13,7 +13,7 @@ import (
 // order is that in which locks are taken. Of those that end with a
 // plus a goroutine may hold several.
 var order = []string{
-	"Mirror.gate", "Store.rounds", "Object.opening", "File.commit+", "Mirror.names", "File.mu", "Set.trust",
+	"Mirror.gate", "Store.rounds", "Store.retiring", "Object.opening", "File.commit+", "Mirror.names", "File.mu", "Set.trust",
 	"Mirror.tree", "committer.mu", "Log.revoking", "Clouds.dropping", "Cloud.mu",
 }
 
@@ -22,16 +22,17 @@ type place interface{ rank() int }
 
 func (Gate) rank() int      { return 0 }
 func (Rounds) rank() int    { return 1 }
-func (Opening) rank() int   { return 2 }
-func (Commit) rank() int    { return 3 }
-func (Names) rank() int     { return 4 }
-func (File) rank() int      { return 5 }
-func (Trust) rank() int     { return 6 }
-func (Tree) rank() int      { return 7 }
-func (Committer) rank() int { return 8 }
-func (Revoking) rank() int  { return 9 }
-func (Dropping) rank() int  { return 10 }
-func (Cloud) rank() int     { return 11 }
+func (Retiring) rank() int  { return 2 }
+func (Opening) rank() int   { return 3 }
+func (Commit) rank() int    { return 4 }
+func (Names) rank() int     { return 5 }
+func (File) rank() int      { return 6 }
+func (Trust) rank() int     { return 7 }
+func (Tree) rank() int      { return 8 }
+func (Committer) rank() int { return 9 }
+func (Revoking) rank() int  { return 10 }
+func (Dropping) rank() int  { return 11 }
+func (Cloud) rank() int     { return 12 }
 
 // holders are the ranks that goroutines hold, by their numbers. It is of the
 // process since goroutines are.

@@ -32,6 +32,7 @@ func (r *Replay) follow() {
 		case found && r.SameBoot:
 			r.Logger.Info("a file was moved by somebody else", "thing", thing.Key)
 			r.Fold.Follow(thing, path)
+			r.out.Found = append(r.out.Found, path)
 		case !found && !seen(r.trees, thing):
 			r.Logger.Info("a file was removed, which the log does not tell", "thing", thing.Key)
 			thing.Vanish()

@@ -40,6 +40,7 @@ type Outcome struct {
 	Missing []int            // names and files that it does not have as they are to be
 	Keep    bool             // the log is still needed: it has what no cloud could be given
 	Waiting []*journal.Thing // of those, what no other version is of use instead
+	Found   []string         // plaintext paths at which something was moved, or had been, that the log does not tell
 }
 
 // Run replays. Every cloud gets its names and its content before anything is

@@ -88,6 +88,7 @@ type leveller struct {
 // place is a name in a directory, which has a path in each cloud.
 type place struct {
 	dirs    [2]string
+	plain   string // the directory's, from the root
 	name    string
 	special bool
 }
@@ -114,8 +115,9 @@ func (l *leveller) level() error {
 			continue
 		}
 		dirs := [2]string{a.path(), b.path()}
+		plain, _ := thing.Path()
 		for side := range lists {
-			list, err := l.list(side, dirs)
+			list, err := l.list(side, dirs, plain)
 			if err != nil {
 				return err
 			}
@@ -137,7 +139,7 @@ func (l *leveller) level() error {
 }
 
 // list is what one cloud shows in a directory.
-func (l *leveller) list(side int, dirs [2]string) (list []shown, err error) {
+func (l *leveller) list(side int, dirs [2]string, plain string) (list []shown, err error) {
 	t := l.sides[side]
 	entries, err := t.Dir.ReadDir(dirs[side])
 	if err != nil {
@@ -148,7 +150,7 @@ func (l *leveller) list(side int, dirs [2]string) (list []shown, err error) {
 			continue
 		}
 		if d, ok := t.Decode(dirs[side], e.Name); ok && !(e.Dir && d.Special) {
-			list = append(list, shown{place{dirs, string(d.Name), d.Special}, e, nil})
+			list = append(list, shown{place{dirs, plain, string(d.Name), d.Special}, e, nil})
 		}
 	}
 	return list, nil
@@ -160,7 +162,7 @@ func (l *leveller) common(a, b *node) (n int) {
 	dirs := [2]string{a.path(), b.path()}
 	had := map[string]cipher.ID{}
 	for side := range dirs {
-		list, err := l.list(side, dirs)
+		list, err := l.list(side, dirs, "")
 		if err != nil {
 			return 0
 		}
@@ -186,10 +188,10 @@ func (l *leveller) common(a, b *node) (n int) {
 func (l *leveller) missing(list, in []shown) (only []shown) {
 	have := map[place]bool{}
 	for _, s := range in {
-		have[place{s.dirs, s.name, false}] = true
+		have[place{s.dirs, s.plain, s.name, false}] = true
 	}
 	for _, s := range list {
-		if !have[place{s.dirs, s.name, false}] {
+		if !have[place{s.dirs, s.plain, s.name, false}] {
 			only = append(only, s)
 		}
 	}
@@ -215,6 +217,8 @@ func (l *leveller) rename(only *[2][]shown) error {
 			continue
 		}
 		to := only[0][at]
+		l.found(s)
+		l.found(to)
 		err := l.r.steps(l.sides[1].Index, []Step{l.step(Move, 1, s.path(1), to)})
 		if err != nil {
 			return err
@@ -230,6 +234,11 @@ func (s shown) same(o shown) bool {
 	return s.head != nil && o.head != nil && s.head.FileID == o.head.FileID && s.head.Type == o.head.Type && s.head.CommitID == o.head.CommitID
 }
 
+// found notes a place of which the log does not tell what is there.
+func (l *leveller) found(s shown) {
+	l.r.out.Found = append(l.r.out.Found, replica.Join(s.plain, s.name))
+}
+
 // step is one that makes an entry for a place in one cloud.
 func (l *leveller) step(op Op, side int, from string, s shown) Step {
 	name, err := l.sides[side].Keys.EncodeName(cipher.PlainName(s.name))
@@ -243,6 +252,7 @@ func (l *leveller) step(op Op, side int, from string, s shown) Step {
 // another name of the file, or a whole copy.
 func (l *leveller) bring(side int, s shown, list []shown) error {
 	to := 1 - side
+	l.found(s)
 	if s.Dir {
 		return l.bringDir(side, s)
 	}
@@ -291,7 +301,7 @@ func (l *leveller) bringDir(side int, s shown) error {
 	}
 	dirs := [2]string{}
 	dirs[side], dirs[to] = s.path(side), step.Path
-	list, err := l.list(side, dirs)
+	list, err := l.list(side, dirs, replica.Join(s.plain, s.name))
 	if err != nil {
 		return err
 	}

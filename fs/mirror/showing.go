@@ -1,0 +1,131 @@
+package mirror
+
+import (
+	"strings"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// showing is what the clouds show of a name.
+type showing struct {
+	asked bool          // some cloud has answered
+	dir   bool          // some cloud has a directory there
+	blank bool          // some cloud has a file of which nobody can tell a version
+	files []index.Known // versions that are whole
+}
+
+// shown asks every cloud that is up.
+func (m *Mirror) shown(path string) (s showing) {
+	for _, cl := range m.clouds.Ups() {
+		s.ask(cl, path)
+	}
+	return s
+}
+
+// ask asks one cloud. One that gives no answer shows nothing either way.
+func (s *showing) ask(cl *clouds.Cloud, path string) {
+	dir, last := "", path
+	if at := strings.LastIndexByte(path, '/'); at >= 0 {
+		for name := range strings.SplitSeq(path[:at], "/") {
+			enc, err := cl.Keys.EncodeName(cipher.PlainName(name))
+			if err != nil {
+				return
+			}
+			dir = replica.Join(dir, replica.Entry(enc, false))
+		}
+		last = path[at+1:]
+	}
+	enc, err := cl.Keys.EncodeName(cipher.PlainName(last))
+	if err != nil {
+		return
+	}
+	for _, special := range []bool{false, true} {
+		entry := replica.Join(dir, replica.Entry(enc, special))
+		info, err := cl.Dir.Stat(entry)
+		if err != nil {
+			s.asked = s.asked || replica.Missing(err)
+			continue
+		}
+		s.asked = true
+		if info.Dir {
+			s.dir = s.dir || !special
+			continue
+		}
+		h, err := cl.Header(entry)
+		if err != nil || len(h.Version) == 0 || h.Flags&cipher.Dirty != 0 {
+			s.blank = true
+			continue
+		}
+		s.files = append(s.files, knownFile(h))
+	}
+}
+
+// nothing reports that no cloud has anything there.
+func (s *showing) nothing() bool { return !s.dir && !s.blank && len(s.files) == 0 }
+
+// agreed is the file that all clouds show that show a whole one; ok is false
+// where there is none, or they do not agree.
+func (s *showing) agreed() (k index.Known, ok bool) {
+	for _, o := range s.files {
+		if o.File != s.files[0].File || !o.Version.Equal(s.files[0].Version) {
+			return index.Known{}, false
+		}
+		k = o
+	}
+	return k, len(s.files) > 0
+}
+
+// only is what is there as far as all clouds that have something show the same,
+// a directory without its number; else Unknown.
+func (s *showing) only() index.Known {
+	k, ok := s.agreed()
+	switch {
+	case s.dir && !s.blank && len(s.files) == 0:
+		return index.Known{Kind: index.IsDir}
+	case s.dir || s.blank || !ok:
+		return index.Known{}
+	}
+	return k
+}
+
+// shownAs is what is known of a name where the log says k: that, as far as some
+// cloud shows it, or none can, since the log alone has it. Where the clouds show
+// something else, and all the same, it is that; and Unknown where nobody can
+// tell.
+func (m *Mirror) shownAs(path string, k index.Known) index.Known {
+	if k.Kind == index.Unknown || m.waiting.name(path) != nil || k.Kind == index.IsFile && m.waiting.file(k.File.ID) != nil {
+		return k
+	}
+	s := m.shown(path)
+	switch {
+	case !s.asked,
+		k.Kind == index.IsDir && s.dir,
+		k.Kind == index.Gone && s.nothing():
+		return k
+	case k.Kind == index.IsFile:
+		return s.file(k)
+	}
+	return index.Known{}
+}
+
+// file is shownAs of a file.
+func (s *showing) file(k index.Known) index.Known {
+	for _, is := range s.files {
+		if is.File == k.File && is.Version.Commit == k.Version.Commit {
+			return is
+		}
+	}
+	is, agreed := s.agreed()
+	switch {
+	case s.dir:
+		return index.Known{}
+	case agreed && (!s.blank || is.File == k.File):
+		return is
+	case s.blank && len(s.files) == 0:
+		return k // nobody can tell that it is another one
+	}
+	return index.Known{}
+}

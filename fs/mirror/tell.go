@@ -1,0 +1,172 @@
+package mirror
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
+)
+
+// versionOf is what the index keeps of a header's version.
+func versionOf(h *cipher.Header) index.Version {
+	if len(h.Version) == 0 {
+		return index.Version{}
+	}
+	return index.Version{Vector: h.Version, Sec: h.MtimeSec, Nsec: h.MtimeNsec, Commit: h.CommitID}
+}
+
+// knownFile is a file as its header tells.
+func knownFile(h *cipher.Header) index.Known {
+	return index.Known{Kind: index.IsFile, File: index.File{ID: h.FileID, Type: h.Type}, Version: versionOf(h)}
+}
+
+// fileType is the type in the header of a file with these S_IFMT bits.
+func fileType(kind uint32) cipher.Type {
+	if kind == unix.S_IFLNK {
+		return cipher.TypeSymlink
+	}
+	if t, ok := specialType(kind); ok {
+		return t
+	}
+	return cipher.TypeFile
+}
+
+// fileOf is a file by its id, the zero File where that is not known.
+func (n *Node) fileOf(id cipher.ID) index.File {
+	if id.IsZero() {
+		return index.File{}
+	}
+	return index.File{ID: id, Type: fileType(n.kind)}
+}
+
+// knownAs is what a node is in the index, by what identify gave of a file: at the
+// version that is in place; Unknown where nobody can tell. The caller holds
+// Mirror.names, and File.commit of an open file.
+func (m *Mirror) knownAs(n *Node, id *cipher.ID, version index.Version) index.Known {
+	switch {
+	case n.IsDir():
+		if d := m.numberOf(n); d != 0 {
+			return index.Known{Kind: index.IsDir, Dir: d}
+		}
+		return index.Known{}
+	case id == nil || id.IsZero():
+		return index.Known{}
+	}
+	if f := n.content.Open(); f != nil {
+		if stored := f.Stored(); stored.Committed() {
+			version = versionOf(&stored.Head)
+		}
+	}
+	return index.Known{Kind: index.IsFile, File: n.fileOf(*id), Version: version}
+}
+
+// numberOf is the number of a directory, 0 where it stands nowhere. The caller
+// holds Mirror.names.
+func (m *Mirror) numberOf(n *Node) index.Dir {
+	var above []*Node // directories from n up to one whose number is at hand
+	var names []string
+	number := index.Root
+	m.tree.Lock()
+	for at := n; at != m.root; at = at.links[0].parent {
+		if len(at.links) == 0 {
+			m.tree.Unlock()
+			return 0
+		}
+		if number == index.Root && at.number != 0 {
+			number = at.number // what follows only shows whether it stands
+		}
+		if number == index.Root {
+			above, names = append(above, at), append(names, at.links[0].name)
+		}
+	}
+	m.tree.Unlock()
+	for i := len(above) - 1; i >= 0; i-- {
+		number = m.memory.Number(number, cipher.PlainName(names[i]))
+		m.tree.Lock()
+		above[i].number = number
+		m.tree.Unlock()
+	}
+	return number
+}
+
+// placeOf is a name in the index; ok is false where its directory stands
+// nowhere. The caller holds Mirror.names.
+func (m *Mirror) placeOf(l link) (p index.Place, ok bool) {
+	d := m.numberOf(l.parent)
+	return index.Place{Dir: d, Name: cipher.PlainName(l.name)}, d != 0
+}
+
+// What follows tells what was just done in the clouds. The callers hold
+// Mirror.names for writing, but for that of commits.
+
+func (m *Mirror) tellMade(l link, k index.Known) {
+	if p, ok := m.placeOf(l); ok {
+		m.memory.Made(p, k)
+	}
+}
+
+func (m *Mirror) tellMadeDir(s *site) {
+	if p, ok := m.placeOf(s.link); ok {
+		m.memory.MadeDir(p, index.Owner{Mode: s.mode, UID: s.owner.UID, GID: s.owner.GID})
+	}
+}
+
+func (m *Mirror) tellRemoved(l link, n *Node, id cipher.ID, version index.Version) {
+	p, ok := m.placeOf(l)
+	switch {
+	case !ok:
+	case n.IsDir():
+		m.memory.RemovedDir(p)
+	default:
+		m.memory.Removed(p, n.fileOf(id), version)
+	}
+}
+
+// tellMoved comes before the nodes have their new places.
+func (m *Mirror) tellMoved(mv *move) {
+	from, ok := m.placeOf(link{parent: mv.from, name: mv.name})
+	to, toOK := m.placeOf(link{parent: mv.to, name: mv.newName})
+	if !ok || !toOK {
+		return
+	}
+	move := memory.Move{From: from, To: to, Was: mv.was}
+	if move.Is = move.Was; mv.takeover != nil {
+		move.Was, move.Is = knownFile(mv.takeover.From()), knownFile(mv.takeover.To())
+	}
+	m.memory.Moved(move)
+}
+
+// tellExchanged comes before the nodes have their new places.
+func (m *Mirror) tellExchanged(mv *move) {
+	from, ok := m.placeOf(link{parent: mv.from, name: mv.name})
+	to, toOK := m.placeOf(link{parent: mv.to, name: mv.newName})
+	if ok && toOK {
+		m.memory.Made(from, mv.dstWas)
+		m.memory.Made(to, mv.was)
+	}
+}
+
+func (m *Mirror) tellOwner(n *Node, a Attr) {
+	if d := m.numberOf(n); d != 0 {
+		m.memory.Owned(d, index.Owner{Mode: a.Mode & permBits, UID: a.UID, GID: a.GID})
+	}
+}
+
+// tellCommitted tells of a version that the clouds have. The caller holds
+// File.commit, so that no name of the file comes or goes.
+func (m *Mirror) tellCommitted(n *Node, h *cipher.Header) {
+	m.names.RLock()
+	defer m.names.RUnlock()
+	m.tree.Lock()
+	links := append([]link(nil), n.links...)
+	m.tree.Unlock()
+	is := knownFile(h)
+	c := memory.Commit{File: is.File, Version: is.Version, Writer: m.state.Writer()}
+	for _, l := range links {
+		if p, ok := m.placeOf(l); ok {
+			c.Places = append(c.Places, p)
+		}
+	}
+	m.memory.Committed(c)
+}
