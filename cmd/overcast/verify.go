@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/daemon"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/vault"
 	"github.com/overcast-fs/overcast/fs/volume"
@@ -71,6 +72,7 @@ func (f *checkupFlags) verify(cmd *cobra.Command, dir string, paths []string) er
 // unlock gets the keys of a vault that is not in use. What keeps it from being
 // checked is told before a passphrase is asked for.
 func (f *checkupFlags) unlock(cmd *cobra.Command, dir string) (*vault.Vault, *vault.Keys, error) {
+	daemon.LimitMemory()
 	v, err := loadVault(dir)
 	if err != nil {
 		return nil, nil, err
