@@ -108,7 +108,7 @@ var rooms = []struct {
 }{
 	{"fs/mirror", []string{"content", "repair", "copies", "clouds", "replica", "entries", "journal", "lock"}},
 	{"fs/mirror/internal/content", []string{"draft", "copies", "clouds", "replica", "entries", "layer", "journal", "lock"}},
-	{"fs/mirror/internal/draft", []string{"copies", "replica", "layer", "journal"}},
+	{"fs/mirror/internal/draft", []string{"copies", "clouds", "replica", "layer", "journal"}},
 	{"fs/mirror/internal/copies", []string{"clouds", "replica", "layer", "journal", "lock"}},
 	{"fs/mirror/checkup", []string{"fs/mirror", "heal", "compare", "replica"}},
 	{"fs/mirror/internal/heal", []string{"compare", "judge", "replica"}},
