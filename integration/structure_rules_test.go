@@ -36,8 +36,10 @@ var parts = []struct {
 	{"cmd/overcast/internal/daemon", 6, []string{"fs/volume", "fs/vault", "cipher"}},
 	{"cmd/overcast/internal/machine", 6, nil},
 	{"cmd/overcast/internal/secret", 6, nil},
+	{"cmd/overcast/internal/output", 6, []string{"fs/tree"}},
+	{"cmd/overcast/internal/listing", 6, nil},
 	{"cmd", 7, []string{
-		"cmd/overcast/internal/daemon", "cmd/overcast/internal/machine", "cmd/overcast/internal/secret",
+		"cmd/overcast/internal/daemon", "cmd/overcast/internal/machine", "cmd/overcast/internal/secret", "cmd/overcast/internal/output", "cmd/overcast/internal/listing",
 		"fs/volume", "fs/tree", "fs/exchange", "fs/mount", "fs/vault", "cipher",
 	}},
 	{"integration", 8, []string{"cmd", "fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
@@ -106,7 +108,7 @@ var rooms = []struct {
 }{
 	{"fs/mirror", []string{"content", "repair", "copies", "clouds", "replica", "entries", "memory", "journal", "lock"}},
 	{"fs/mirror/internal/content", []string{"draft", "copies", "clouds", "replica", "entries", "layer", "journal", "lock"}},
-	{"fs/mirror/internal/draft", []string{"copies", "replica", "layer", "journal"}},
+	{"fs/mirror/internal/draft", []string{"copies", "clouds", "replica", "layer", "journal"}},
 	{"fs/mirror/internal/copies", []string{"clouds", "replica", "layer", "journal", "lock"}},
 	{"fs/mirror/checkup", []string{"fs/mirror", "heal", "compare", "replica"}},
 	{"fs/mirror/internal/heal", []string{"compare", "judge", "replica"}},

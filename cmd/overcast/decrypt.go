@@ -37,7 +37,7 @@ func newDecryptCmd() *cobra.Command {
 		Args:  minArgs("IN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
-				args = append(args, prefixed(decryptedPrefix, args[0]))
+				args = append(args, exchange.Prefixed(decryptedPrefix, args[0]))
 			}
 			options, err := f.check(cmd, args)
 			if err != nil {
@@ -79,7 +79,7 @@ func (f *decryptFlags) check(cmd *cobra.Command, args []string) (pycrypto.Decryp
 	case f.hmac && args[0] == stdio:
 		return o, errors.New("--hmac needs an IN that it lies beside, not standard input")
 	}
-	return o, checkOutputs(args[1:], []string{f.key})
+	return o, exchange.CheckOutputs(args[1:], []string{f.key})
 }
 
 func (f *decryptFlags) run(cmd *cobra.Command, in, out string, o pycrypto.DecryptOptions) (err error) {
@@ -142,7 +142,7 @@ func verifyFirst(cmd *cobra.Command, src *source, key *pycrypto.Key, tag pycrypt
 }
 
 func decryptStream(cmd *cobra.Command, src *source, dst io.Writer, key *pycrypto.Key, o pycrypto.DecryptOptions) error {
-	_, err := interruptible(cmd.Context(), func() (int64, error) {
+	_, err := exchange.Interruptible(cmd.Context(), func() (int64, error) {
 		r, finish := src.observed(cmd)
 		defer finish()
 		return pycrypto.Decrypt(dst, r, key, o)

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/machine"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
 
@@ -53,7 +54,7 @@ func runDoctor(cmd *cobra.Command, m *machine.Machine, clouds []volume.Probed, a
 	if asJSON {
 		err = printJSON(cmd, x)
 	} else {
-		err = printTable(cmd.OutOrStdout(), "", x.table())
+		err = output.Table(cmd.OutOrStdout(), "", x.table())
 	}
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/exchange"
 )
 
@@ -64,7 +65,7 @@ func (f *encryptFlags) check(args []string) (pycrypto.Padding, []string, error) 
 	case len(f.keys) == 0:
 		return 0, nil, errors.New("--key is missing")
 	case len(outputs) == 0 && len(f.keys) == 1:
-		outputs = []string{prefixed(exchange.EncryptedPrefix, args[0])}
+		outputs = []string{exchange.Prefixed(exchange.EncryptedPrefix, args[0])}
 	case len(outputs) != len(f.keys):
 		return 0, nil, fmt.Errorf("%d keys and %d outputs: each key needs an OUT of its own", len(f.keys), len(outputs))
 	}
@@ -75,7 +76,7 @@ func (f *encryptFlags) check(args []string) (pycrypto.Padding, []string, error) 
 			}
 		}
 	}
-	return padding, outputs, checkOutputs(f.files(outputs), f.keys)
+	return padding, outputs, exchange.CheckOutputs(f.files(outputs), f.keys)
 }
 
 // files is every file that the command writes or, as the stale HMAC of a replaced output, removes.
@@ -107,7 +108,7 @@ func (f *encryptFlags) run(cmd *cobra.Command, in string, outputs []string, padd
 			return err
 		}
 	}
-	_, err = interruptible(cmd.Context(), func() (int64, error) {
+	_, err = exchange.Interruptible(cmd.Context(), func() (int64, error) {
 		r, finish := src.observed(cmd)
 		defer finish()
 		return enc.Encrypt(r)
@@ -123,7 +124,7 @@ func (f *encryptFlags) add(cmd *cobra.Command, enc *exchange.Encryption, path st
 	if path != stdio {
 		return enc.Add(path, key)
 	}
-	if isTerminal(cmd.OutOrStdout()) {
+	if output.IsTerminal(cmd.OutOrStdout()) {
 		return errors.New("standard output is a terminal, which ciphertext would upset")
 	}
 	enc.AddWriter(cmd.OutOrStdout(), key)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/machine"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/mount"
 	"github.com/overcast-fs/overcast/fs/vault"
 	"github.com/overcast-fs/overcast/fs/volume"
@@ -69,9 +70,9 @@ func report(w io.Writer, err error) int {
 	if f.err == nil {
 		return f.code // it was told elsewhere
 	}
-	fmt.Fprintf(w, "overcast: %s\n", printable(strings.TrimSpace(f.Error())))
+	fmt.Fprintf(w, "overcast: %s\n", output.Printable(strings.TrimSpace(f.Error())))
 	if f.next != "" {
-		fmt.Fprintf(w, "  %s\n", printable(f.next))
+		fmt.Fprintf(w, "  %s\n", output.Printable(f.next))
 	}
 	return f.code
 }
@@ -129,7 +130,7 @@ func vaultFailure(err error) *failure {
 
 // warn prints one line on stderr for something that does not stop the command.
 func warn(w io.Writer, format string, args ...any) {
-	fmt.Fprintf(w, "overcast: warning: %s\n", printable(strings.TrimSpace(fmt.Sprintf(format, args...))))
+	fmt.Fprintf(w, "overcast: warning: %s\n", output.Printable(strings.TrimSpace(fmt.Sprintf(format, args...))))
 }
 
 // pathFailure names the path in front of an error, once.

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/exchange"
 	"github.com/overcast-fs/overcast/fs/tree"
 )
@@ -76,16 +77,16 @@ func (f *exportFlags) check(cmd *cobra.Command) (o exchange.ExportOptions, err e
 
 func (f *exportFlags) run(cmd *cobra.Command, o exchange.ExportOptions, src tree.Tree, paths []string) error {
 	total := int64(0)
-	if isTerminal(cmd.ErrOrStderr()) {
+	if output.IsTerminal(cmd.ErrOrStderr()) {
 		for _, typed := range paths {
 			total += tree.Measure(cmd.Context(), src, tree.Clean(typed))
 		}
 	}
-	bar := newProgress(cmd.ErrOrStderr(), total)
-	o.Progress, o.Failed = bar.add, bar.complain(cmd)
+	bar := output.NewProgress(cmd.ErrOrStderr(), total)
+	o.Progress, o.Failed = bar.Add, complain(cmd, bar)
 	ex := exchange.NewExporter(o)
 	err := ex.Export(cmd.Context(), src, paths)
-	bar.clear()
+	bar.Clear()
 	if err == nil && f.manifest != "" {
 		err = ex.WriteManifest(f.manifest)
 	}
@@ -95,7 +96,7 @@ func (f *exportFlags) run(cmd *cobra.Command, o exchange.ExportOptions, src tree
 	if f.asJSON {
 		err = printJSON(cmd, ex.Done)
 	} else {
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d files exported, %s in all\n", ex.Done.Files, humanSize(ex.Done.Bytes))
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d files exported, %s in all\n", ex.Done.Files, output.Size(ex.Done.Bytes))
 	}
 	if err == nil && !f.hmac && ex.Done.Files > 0 {
 		noteIntegrity(cmd, "--hmac writes files that show it")

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
 
@@ -43,19 +44,19 @@ func (f *checkupFlags) plan(cmd *cobra.Command, dir string) error {
 		return err
 	}
 	o := f.options(cmd, nil)
-	bar := newProgress(cmd.ErrOrStderr(), -1)
-	o.Read = bar.add
+	bar := output.NewProgress(cmd.ErrOrStderr(), -1)
+	o.Read = bar.Add
 	if !f.asJSON {
 		o.Plan = func(cloud, step string) {
 			if cloud == "" {
 				cloud = "all clouds"
 			}
-			bar.clear()
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", cloud, printable(step))
+			bar.Clear()
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", cloud, output.Printable(step))
 		}
 	}
 	report, err := volume.Verify(cmd.Context(), v, keys, o)
-	bar.clear()
+	bar.Clear()
 	if err == nil && f.asJSON {
 		err = printJSON(cmd, report)
 	}
@@ -68,10 +69,10 @@ func (f *checkupFlags) heal(cmd *cobra.Command, dir string) error {
 		return err
 	}
 	o := f.options(cmd, nil)
-	bar := newProgress(cmd.ErrOrStderr(), -1)
-	o.Read = bar.add
+	bar := output.NewProgress(cmd.ErrOrStderr(), -1)
+	o.Read = bar.Add
 	report, err := volume.Heal(cmd.Context(), v, keys, o)
-	bar.clear()
+	bar.Clear()
 	if err != nil {
 		return err
 	}

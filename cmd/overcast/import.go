@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/exchange"
 	"github.com/overcast-fs/overcast/fs/tree"
 	"github.com/overcast-fs/overcast/fs/volume"
@@ -89,14 +90,14 @@ func (f *importFlags) check(cmd *cobra.Command) (o exchange.ImportOptions, err e
 // run imports; args are the vault, the sources and the destination.
 func (f *importFlags) run(cmd *cobra.Command, o exchange.ImportOptions, args []string) error {
 	dest := tree.Clean(args[len(args)-1])
-	bar := &progress{}
-	o.Progress, o.Complain = bar.add, bar.complain(cmd)
+	bar := &output.Progress{}
+	o.Progress, o.Complain = bar.Add, complain(cmd, bar)
 	im := exchange.NewImporter(o, args[1:len(args)-1], dest)
 	return withAuditedVault(cmd, args[0], &f.pass, func(v *auditedVault) error {
-		*bar = *newProgress(cmd.ErrOrStderr(), im.Total(len(v.copies)))
-		defer bar.clear()
+		*bar = *output.NewProgress(cmd.ErrOrStderr(), im.Total(len(v.copies)))
+		defer bar.Clear()
 		err := im.Copy(cmd.Context(), v.tree, dest)
-		bar.clear()
+		bar.Clear()
 		switch {
 		case errors.Is(err, errInterrupted):
 			return err
@@ -110,7 +111,7 @@ func (f *importFlags) run(cmd *cobra.Command, o exchange.ImportOptions, args []s
 		if err := im.Verify(cmd.Context(), v.copies, v.patience); err != nil {
 			return err
 		}
-		bar.clear()
+		bar.Clear()
 		return f.report(cmd, im, lines)
 	})
 }
@@ -121,7 +122,7 @@ func (f *importFlags) report(cmd *cobra.Command, im *exchange.Importer, lacking 
 		err = printJSON(cmd, im.Done)
 	} else {
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d files imported, %d there already, %s in all\n",
-			im.Done.Files, im.Done.Already, humanSize(im.Done.Bytes))
+			im.Done.Files, im.Done.Already, output.Size(im.Done.Bytes))
 	}
 	if err != nil {
 		return err

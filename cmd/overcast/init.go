@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/vault"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
@@ -177,7 +178,7 @@ func (f *initFlags) print(cmd *cobra.Command, v *vault.Vault) error {
 	}
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "Made the vault %s over:\n", quoteName(v.Dir))
-	if err := printTable(out, "  ", rows); err != nil {
+	if err := output.Table(out, "  ", rows); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(out, "Keep a copy of %s in a safe place: without it and the passphrase nothing can be read.\nNext: overcast mount %s MOUNTPOINT\n",

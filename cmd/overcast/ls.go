@@ -3,13 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
-	"os/user"
 	"path"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/listing"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/tree"
 )
 
@@ -131,11 +131,11 @@ func describe(t tree.Tree, name string, e tree.Entry) (l listed, err error) {
 // print shows names, quoted on a terminal only if they could harm it, and as they are to another program.
 func (f *lsFlags) print(w io.Writer, list []listed) error {
 	shown := func(name string) string { return name }
-	if isTerminal(w) {
+	if output.IsTerminal(w) {
 		shown = quoteName
 	}
 	if f.long {
-		return printTable(w, "", longRows(list))
+		return output.Table(w, "", longRows(list))
 	}
 	for _, l := range list {
 		if _, err := fmt.Fprintln(w, shown(path.Base(l.Path))); err != nil {
@@ -151,7 +151,7 @@ func longRows(list []listed) [][]string {
 	for _, l := range list {
 		links, size = max(links, len(fmt.Sprint(l.Links))), max(size, len(fmt.Sprint(l.Size)))
 	}
-	owners := owners{users: map[uint32]string{}, groups: map[uint32]string{}}
+	owners := listing.NewOwners()
 	var rows [][]string
 	for _, l := range list {
 		name := quoteName(path.Base(l.Path))
@@ -159,62 +159,9 @@ func longRows(list []listed) [][]string {
 			name += " -> " + quoteName(l.Target)
 		}
 		rows = append(rows, []string{
-			modeString(l.mode), fmt.Sprintf("%*d", links, l.Links), owners.user(l.UID), owners.group(l.GID),
+			listing.Mode(l.mode), fmt.Sprintf("%*d", links, l.Links), owners.User(l.UID), owners.Group(l.GID),
 			fmt.Sprintf("%*d", size, l.Size), l.Mtime.Local().Format("2006-01-02 15:04"), name,
 		})
 	}
 	return rows
-}
-
-// modeString is the mode as ls shows it: a letter for the type, then three for each class.
-func modeString(mode uint32) string {
-	letters := map[uint32]byte{unix.S_IFREG: '-', unix.S_IFDIR: 'd', unix.S_IFLNK: 'l', unix.S_IFIFO: 'p', unix.S_IFSOCK: 's',
-		unix.S_IFCHR: 'c', unix.S_IFBLK: 'b'}
-	s := []byte("?rwxrwxrwx")
-	if letter, ok := letters[mode&unix.S_IFMT]; ok {
-		s[0] = letter
-	}
-	for i := range 9 {
-		if mode&(1<<(8-i)) == 0 {
-			s[1+i] = '-'
-		}
-	}
-	special := []struct {
-		bit      uint32
-		at       int
-		set, off byte // with and without the right to execute
-	}{{unix.S_ISUID, 3, 's', 'S'}, {unix.S_ISGID, 6, 's', 'S'}, {unix.S_ISVTX, 9, 't', 'T'}}
-	for _, b := range special {
-		switch {
-		case mode&b.bit == 0:
-		case s[b.at] == 'x':
-			s[b.at] = b.set
-		default:
-			s[b.at] = b.off
-		}
-	}
-	return string(s)
-}
-
-// owners remembers the names of users and groups.
-type owners struct{ users, groups map[uint32]string }
-
-func (o owners) user(id uint32) string {
-	if _, ok := o.users[id]; !ok {
-		o.users[id] = fmt.Sprint(id)
-		if u, err := user.LookupId(fmt.Sprint(id)); err == nil {
-			o.users[id] = u.Username
-		}
-	}
-	return o.users[id]
-}
-
-func (o owners) group(id uint32) string {
-	if _, ok := o.groups[id]; !ok {
-		o.groups[id] = fmt.Sprint(id)
-		if g, err := user.LookupGroupId(fmt.Sprint(id)); err == nil {
-			o.groups[id] = g.Name
-		}
-	}
-	return o.groups[id]
 }

@@ -1,23 +1,22 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/exchange"
 )
 
 // This file holds what keygen, encrypt and decrypt share.
 
 // stdio is the file name that stands for standard input or standard output.
-const stdio = "-"
+const stdio = exchange.Stdio
 
 const decryptedPrefix = "decrypted_"
 
@@ -67,7 +66,7 @@ func openSource(cmd *cobra.Command, path string) (*source, error) {
 	if path == stdio {
 		return &source{Reader: cmd.InOrStdin(), size: -1}, nil
 	}
-	f, err := interruptible(cmd.Context(), func() (*os.File, error) { return os.Open(path) })
+	f, err := exchange.Interruptible(cmd.Context(), func() (*os.File, error) { return os.Open(path) })
 	if err != nil {
 		return nil, err
 	}
@@ -104,75 +103,11 @@ func (s *source) close() {
 // observed is the source as the command should read it: it ends when the command is interrupted, and a large file shows
 // its progress on a terminal.
 func (s *source) observed(cmd *cobra.Command) (r io.Reader, finish func()) {
-	bar := &progress{}
+	bar := &output.Progress{}
 	if !s.seekable() || s.size >= progressFrom {
-		bar = newProgress(cmd.ErrOrStderr(), s.size)
+		bar = output.NewProgress(cmd.ErrOrStderr(), s.size)
 	}
-	return exchange.Observe(cmd.Context(), s.Reader, bar.add), bar.clear
-}
-
-// interruptible runs work that may wait in a pipe for ever. When a signal comes it no longer waits for work to return, which
-// may go on using what it was given until the program ends.
-func interruptible[T any](ctx context.Context, work func() (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		value, err := work()
-		done <- result{value, err}
-	}()
-	select {
-	case r := <-done:
-		return r.value, r.err
-	case <-ctx.Done():
-		var none T
-		return none, errInterrupted
-	}
-}
-
-// prefixed is the default name of an output: beside the input, its name after a prefix.
-func prefixed(prefix, in string) string {
-	if in == stdio {
-		return stdio
-	}
-	return filepath.Join(filepath.Dir(in), prefix+filepath.Base(in))
-}
-
-// checkOutputs refuses outputs that would overwrite each other or a key, whatever --force says.
-func checkOutputs(outputs, keys []string) error {
-	seen := make(map[string]bool)
-	for _, out := range outputs {
-		abs := out
-		if out != stdio {
-			var err error
-			if abs, err = filepath.Abs(out); err != nil {
-				return err
-			}
-		}
-		if seen[abs] {
-			return fmt.Errorf("%s: named twice as an output", out)
-		}
-		seen[abs] = true
-		if err := checkNoKey(out, keys); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkNoKey(out string, keys []string) error {
-	target, err := os.Stat(out)
-	if out == stdio || err != nil {
-		return nil // nothing is there, or creating it will tell why not
-	}
-	for _, key := range keys {
-		if info, err := os.Stat(key); err == nil && os.SameFile(info, target) {
-			return fmt.Errorf("%s: is the key; nothing overwrites it", out)
-		}
-	}
-	return nil
+	return exchange.Observe(cmd.Context(), s.Reader, bar.Add), bar.Clear
 }
 
 // noteIntegrity says, once for each command, what the layout does not give.

@@ -91,7 +91,7 @@ func TestPrefixed(t *testing.T) {
 	for in, want := range map[string]string{
 		"a": "encrypted_a", "d/a": "d/encrypted_a", "/a": "/encrypted_a", "-": "-", "./-": "encrypted_-", "../a": "../encrypted_a",
 	} {
-		if got := prefixed(exchange.EncryptedPrefix, in); got != want {
+		if got := exchange.Prefixed(exchange.EncryptedPrefix, in); got != want {
 			t.Errorf("prefixed(%q) = %q, want %q", in, got, want)
 		}
 	}

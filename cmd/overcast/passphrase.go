@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/secret"
 	"github.com/overcast-fs/overcast/fs/tree"
 )
@@ -56,7 +57,7 @@ func (p *passphraseFlags) source(cmd *cobra.Command, prompt string, twice bool) 
 		return passphrase(pass, err)
 	}
 	in := cmd.InOrStdin()
-	if !isTerminal(in) {
+	if !output.IsTerminal(in) {
 		return passphrase(secret.ReadLine(in))
 	}
 	pass, err := secret.Ask(cmd.Context(), in.(*os.File), cmd.ErrOrStderr(), prompt, twice)

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/speed"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 )
 
 func newSpeedCmd() *cobra.Command {
@@ -39,5 +40,5 @@ func printSpeed(cmd *cobra.Command, r *speed.Report) error {
 	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n%s\n\n", r.CPU, r.Kernels); err != nil {
 		return err
 	}
-	return printTable(cmd.OutOrStdout(), "", rows)
+	return output.Table(cmd.OutOrStdout(), "", rows)
 }

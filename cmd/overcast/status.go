@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/vault"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
@@ -58,9 +59,9 @@ func printStatus(cmd *cobra.Command, s *volume.Status) error {
 	}
 	rows := [][]string{{"CLOUD", "STATE", "DIRECTORY", ""}}
 	for _, c := range s.Clouds {
-		rows = append(rows, []string{c.Name, stateWord(c, s.Lead), quoteName(c.Dir), printable(c.Reason)})
+		rows = append(rows, []string{c.Name, stateWord(c, s.Lead), quoteName(c.Dir), output.Printable(c.Reason)})
 	}
-	return printTable(out, "", rows)
+	return output.Table(out, "", rows)
 }
 
 // stateWord is a cloud's state for people.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/tree"
 )
 
@@ -32,28 +33,28 @@ func splitDest(args []string, otherwise string) (sources []string, dest string) 
 // transfer copies everything that can be copied, and fails if that was not all.
 func (f *transferFlags) transfer(cmd *cobra.Command, t tree.Transfer) error {
 	t.Recursive = f.recursive
-	bar := &progress{}
+	bar := &output.Progress{}
 	c := &tree.Copier{
 		Dst: t.Target(), Recursive: f.recursive,
-		Progress: bar.add, Failed: bar.complain(cmd),
+		Progress: bar.Add, Failed: complain(cmd, bar),
 	}
 	jobs, err := t.Plan(c.Fail)
 	if err != nil {
 		return pathFailure(cmd.Name(), t.Dest, err)
 	}
-	if isTerminal(cmd.ErrOrStderr()) {
+	if output.IsTerminal(cmd.ErrOrStderr()) {
 		total := int64(0)
 		for _, j := range jobs {
 			total += tree.Measure(cmd.Context(), j.Src, j.From)
 		}
-		*bar = *newProgress(cmd.ErrOrStderr(), total)
+		*bar = *output.NewProgress(cmd.ErrOrStderr(), total)
 	}
 	for _, j := range jobs {
 		if c.Src = j.Src; err == nil {
 			err = c.Copy(cmd.Context(), j.From, j.To)
 		}
 	}
-	bar.clear()
+	bar.Clear()
 	if err == nil && f.asJSON {
 		err = printJSON(cmd, c.Done)
 	}

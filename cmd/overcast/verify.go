@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/daemon"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/vault"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
@@ -51,10 +53,10 @@ func (f *checkupFlags) verify(cmd *cobra.Command, dir string, paths []string) er
 		return err
 	}
 	o := f.options(cmd, paths)
-	bar := newProgress(cmd.ErrOrStderr(), -1)
-	o.Read = bar.add
+	bar := output.NewProgress(cmd.ErrOrStderr(), -1)
+	o.Read = bar.Add
 	report, err := volume.Verify(cmd.Context(), v, keys, o)
-	bar.clear()
+	bar.Clear()
 	if err != nil {
 		return err
 	}
@@ -70,6 +72,7 @@ func (f *checkupFlags) verify(cmd *cobra.Command, dir string, paths []string) er
 // unlock gets the keys of a vault that is not in use. What keeps it from being
 // checked is told before a passphrase is asked for.
 func (f *checkupFlags) unlock(cmd *cobra.Command, dir string) (*vault.Vault, *vault.Keys, error) {
+	daemon.LimitMemory()
 	v, err := loadVault(dir)
 	if err != nil {
 		return nil, nil, err
@@ -100,14 +103,14 @@ func (f *checkupFlags) print(cmd *cobra.Command, r *volume.Report) error {
 	}
 	rows := [][]string{{"CLOUD", "STATE", "FILES", "SIZE", "DAMAGED", "MISSING", "STALE", "FOREIGN", "ARRIVING", "DUPLICATES", ""}}
 	for _, c := range r.Clouds {
-		row := []string{c.Name, c.State, fmt.Sprint(c.Files), humanSize(c.Bytes)}
+		row := []string{c.Name, c.State, fmt.Sprint(c.Files), output.Size(c.Bytes)}
 		for _, n := range []int64{c.Damaged, c.Missing, c.Stale, c.Foreign, c.Arriving, c.Duplicates} {
 			row = append(row, fmt.Sprint(n))
 		}
-		rows = append(rows, append(row, printable(c.Reason)))
+		rows = append(rows, append(row, output.Printable(c.Reason)))
 	}
 	out := cmd.OutOrStdout()
-	if err := printTable(out, "", rows); err != nil {
+	if err := output.Table(out, "", rows); err != nil {
 		return err
 	}
 	for _, found := range r.Findings {

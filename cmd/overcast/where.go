@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
 
@@ -88,9 +89,9 @@ func printLocated(cmd *cobra.Command, all []volume.Located) error {
 			if file != "" {
 				file = quoteName(file)
 			}
-			rows = append(rows, []string{c.Name, c.State, file, printable(c.Reason)})
+			rows = append(rows, []string{c.Name, c.State, file, output.Printable(c.Reason)})
 		}
-		if err := printTable(cmd.OutOrStdout(), "  ", rows); err != nil {
+		if err := output.Table(cmd.OutOrStdout(), "  ", rows); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@
 //	encrypt.go   one plaintext into a file for each of several keys
 //	key.go       files with keys and with HMACs
 //	output.go    files that take their names when they are complete
+//	names.go     names of outputs, and those that would spoil something
 //	reader.go    reading that can be interrupted and shows its progress
 //
 // The layout has no integrity of its own. What nothing vouched for is said so;

@@ -41,7 +41,7 @@ func (m *Mirror) lockNodes(nodes ...*Node) (unlock func(), err error) {
 	}
 }
 
-// liveChild is peekChild that asks no cloud: it returns nil where the name has no
+// liveChild is findChild that asks no cloud: it returns nil where the name has no
 // live node.
 func (m *Mirror) liveChild(dir *Node, name string) (*Node, error) {
 	m.tree.Lock()
@@ -53,9 +53,9 @@ func (m *Mirror) liveChild(dir *Node, name string) (*Node, error) {
 	return n, nil
 }
 
-// peekChild returns the live node of a name, or finds it. It returns nil where
+// findChild returns the live node of a name, or finds it. It returns nil where
 // the name is not there.
-func (m *Mirror) peekChild(dir *Node, name string) (*Node, error) {
+func (m *Mirror) findChild(dir *Node, name string) (*Node, error) {
 	if n, _ := m.liveChild(dir, name); n != nil {
 		return n, nil
 	}
@@ -228,7 +228,7 @@ func (m *Mirror) lockChild(dir *Node, name string) (*Node, *found, func(), error
 		return nil, nil, nil, err
 	}
 	for {
-		node, err := m.peekChild(dir, name)
+		node, err := m.findChild(dir, name)
 		if err == nil && node == nil {
 			err = fs.ErrNotExist
 		}

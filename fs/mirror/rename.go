@@ -107,26 +107,26 @@ func (m *Mirror) lockMove(mv *move, flags RenameFlags) error {
 	}
 	// What is replaced is as a rule known already: whoever renames has looked. The clouds are asked before only where that was
 	// wrong, and behind the locks in any case.
-	peek := m.liveChild
+	find := m.liveChild
 	for {
-		again, err := m.tryLockMove(mv, flags, peek)
+		again, err := m.tryLockMove(mv, flags, find)
 		if err != nil || !again {
 			return err
 		}
 		m.endMove(mv)
 		mv.src, mv.dst, mv.unlock, mv.sourceFile = nil, nil, nil, nil
-		peek = m.peekChild
+		find = m.findChild
 	}
 }
 
-func (m *Mirror) tryLockMove(mv *move, flags RenameFlags, peek func(*Node, string) (*Node, error)) (again bool, err error) {
-	if mv.src, err = m.peekChild(mv.from, mv.name); err != nil {
+func (m *Mirror) tryLockMove(mv *move, flags RenameFlags, find func(*Node, string) (*Node, error)) (again bool, err error) {
+	if mv.src, err = m.findChild(mv.from, mv.name); err != nil {
 		return false, err
 	}
 	if mv.src == nil {
 		return false, fs.ErrNotExist
 	}
-	if mv.dst, err = peek(mv.to, mv.newName); err != nil {
+	if mv.dst, err = find(mv.to, mv.newName); err != nil {
 		return false, err
 	}
 	if m.replaces(mv, flags) {

@@ -12,8 +12,8 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
-// SetAttr changes attributes and returns the new ones. On a file with pending
-// changes it is pending with them, otherwise it is a commit of its own.
+// SetAttr changes attributes and returns the new ones. On a file with
+// changes in no version yet it joins them, otherwise it is a commit of its own.
 func (n *Node) SetAttr(s SetAttr) (Attr, error) {
 	m := n.m
 	if err := m.enter(); err != nil {

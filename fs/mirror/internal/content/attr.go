@@ -30,8 +30,8 @@ func Attrs(mode uint32, o Owner, mtime time.Time) *journal.Attrs {
 	return &journal.Attrs{Mode: &mode, UID: &o.UID, GID: &o.GID, Mtime: &mtime}
 }
 
-// SetAttr changes attributes. On a file with changes in no version yet it is
-// pending with them, otherwise it is a commit of its own.
+// SetAttr changes attributes. On a file with changes in no version yet it
+// joins them, otherwise it is a commit of its own.
 func (f *File) SetAttr(a SetAttr) error {
 	if a.Size != nil {
 		if err := f.Truncate(*a.Size); err != nil {

@@ -170,12 +170,11 @@ func (f *File) putInPlace(c *copies.Copy) error {
 func (f *File) copyXattrs(c *copies.Copy) error {
 	f.s.names.RLock()
 	defer f.s.names.RUnlock()
-	dir, _ := f.beside.Path(c.On.Index)
 	path, ok := f.o.Path(c.On.Index)
 	if !ok || c.Beside == "" {
 		return nil
 	}
-	return c.On.CopyXattrs(path, replica.Join(dir, c.Beside))
+	return c.TakeXattrs(path)
 }
 
 // discard removes fresh backing files that will not replace anything. The

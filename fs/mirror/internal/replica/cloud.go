@@ -136,7 +136,16 @@ func (c *Cloud) Litter(dir string, e cloud.Entry) bool {
 // CopyXattrs gives a backing file the extended attributes of another one, as
 // far as the filesystem has any.
 func (c *Cloud) CopyXattrs(from, to string) error {
-	names, err := c.Dir.Listxattr(from)
+	return c.eachXattr(from, func(name string, value []byte) error { return c.Dir.Setxattr(to, name, value, 0) })
+}
+
+// TakeXattrs is CopyXattrs into a file that is open.
+func (c *Copy) TakeXattrs(from string) error {
+	return c.Cloud.eachXattr(from, func(name string, value []byte) error { return c.File.Setxattr(name, value, 0) })
+}
+
+func (c *Cloud) eachXattr(path string, do func(name string, value []byte) error) error {
+	names, err := c.Dir.Listxattr(path)
 	if err != nil {
 		return nil
 	}
@@ -144,11 +153,11 @@ func (c *Cloud) CopyXattrs(from, to string) error {
 		if !cipher.IsXattr(name) {
 			continue
 		}
-		value, err := c.Dir.Getxattr(from, name)
+		value, err := c.Dir.Getxattr(path, name)
 		if err != nil {
 			return err
 		}
-		if err := c.Dir.Setxattr(to, name, value, 0); err != nil {
+		if err := do(name, value); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,166 @@
+package draft_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	mrand "math/rand/v2"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/draft"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/vault"
+)
+
+const chunk = 4096
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// quiet is the state, the log and the owner of one file.
+type quiet struct{ entries []*journal.Entry }
+
+func (*quiet) Behind() map[cipher.ID]vault.Behind { return nil }
+func (*quiet) MarkBehind(cipher.ID, string) error { return nil }
+func (*quiet) Ino() uint64                        { return 1 }
+func (*quiet) CheckLater(*copies.Check)           {}
+func (q *quiet) Append(e *journal.Entry, _ ...[]byte) error {
+	q.entries = append(q.entries, e)
+	return nil
+}
+
+// newDraft is a new file in some clouds.
+func newDraft(t *testing.T, n int) (*draft.Draft, *quiet) {
+	t.Helper()
+	q := &quiet{}
+	var list []clouds.Config
+	for k := range n {
+		keys, err := cipher.NewCloud(cipher.CloudParams{Key: &cipher.Key{byte(k + 1)}, VaultID: cipher.ID{1}, CloudID: cipher.ID{byte(k)}, Suite: cipher.AES256, ChunkLog2: 12})
+		must(t, err)
+		list = append(list, clouds.Config{Name: fmt.Sprint(k), ID: cipher.ID{byte(k)}, Dir: cloudtest.NewMem(), Cipher: keys})
+	}
+	logger := slog.New(slog.DiscardHandler)
+	all, err := clouds.New(list, clouds.Options{State: q, Logger: logger})
+	must(t, err)
+	counter := uint64(0)
+	reserve := func(n int, above uint64) (uint64, error) {
+		next := max(counter, above) + 1
+		counter = next + uint64(n) - 1
+		return next, nil
+	}
+	env := &draft.Env{
+		Env: &copies.Env{Clouds: all, Layout: cipher.Layout{ChunkLog2: 12}, Logger: logger}, Clock: time.Now, Reserve: reserve,
+		Draw: func(n int, above uint64) (ids []cipher.WriteID, last uint64, err error) {
+			next, err := reserve(n, above)
+			for i := range n {
+				var random [6]byte
+				rand.Read(random[:])
+				ids = append(ids, cipher.NewWriteID(7, next+uint64(i), random))
+			}
+			return ids, counter, err
+		},
+	}
+	d := &draft.Draft{Env: env, Log: q, Layers: layer.NewStack(), Accs: make([]cipher.Acc, n)}
+	d.Copies.Env, d.Copies.Owner = env.Env, q
+	for k, cl := range all.All() {
+		c := copies.New(cl, [16]byte{byte(k)})
+		must(t, c.Make("file", 0o600, cipher.ID{9}))
+		d.Copies.List = append(d.Copies.List, c)
+	}
+	return d, q
+}
+
+// TestDraft changes a file at random, and holds what is read of it against plain bytes, its acc against all of its records, and
+// the memory that is charged against the layers.
+func TestDraft(t *testing.T) {
+	for seed := range uint64(60) {
+		rng := mrand.New(mrand.NewPCG(seed, 1))
+		d, _ := newDraft(t, 1+int(seed%2))
+		var want []byte
+		for range 25 {
+			off, n := rng.Int64N(6*chunk), 1+rng.Int64N(2*chunk)
+			switch rng.IntN(5) {
+			case 0:
+				must(t, d.Resize(off))
+				want = resized(want, off)
+			case 1:
+				must(t, d.Allocate(unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n))
+				if off < int64(len(want)) {
+					clear(want[off:min(off+n, int64(len(want)))])
+				}
+			default:
+				p := bytes.Repeat([]byte{byte(1 + rng.IntN(255))}, int(n))
+				must(t, d.Write(p, off))
+				want = resized(want, max(int64(len(want)), off+n))
+				copy(want[off:], p)
+			}
+			compare(t, seed, d, want)
+		}
+	}
+}
+
+func resized(p []byte, n int64) []byte {
+	if n <= int64(len(p)) {
+		return p[:n]
+	}
+	return append(p, make([]byte, n-int64(len(p)))...)
+}
+
+func compare(t *testing.T, seed uint64, d *draft.Draft, want []byte) {
+	t.Helper()
+	got := make([]byte, len(want)+1)
+	n, err := d.ReadAt(got, 0)
+	if !errors.Is(err, io.EOF) || !bytes.Equal(got[:n], want) {
+		t.Fatalf("seed %d: %d bytes, %v, not the %d that were written", seed, n, err, len(want))
+	}
+	if d.Reserved != d.Layers.Memory() || d.Env.Memory.Load() != d.Reserved {
+		t.Fatalf("seed %d: charged are %d bytes, the layers have %d", seed, d.Reserved, d.Layers.Memory())
+	}
+	accs := make([]cipher.Acc, len(d.Accs))
+	for i := range d.Env.Layout.Records(d.Length) {
+		if _, where := d.Find(i); where != layer.OnClouds {
+			continue
+		}
+		r := replica.NewRun(i, 1, make([]byte, d.ChunkLen(i)))
+		must(t, d.Fetch(r))
+		d.Copies.Terms(accs, i, r.IDs, r.States)
+	}
+	for k := range accs {
+		if accs[k] != d.Accs[k] {
+			t.Fatalf("seed %d: the acc of cloud %d is not that of its records", seed, k)
+		}
+	}
+}
+
+// TestDirect writes where nothing is and then over it: the first goes to the clouds, the second into the draft, and the log
+// knows of each before.
+func TestDirect(t *testing.T) {
+	d, q := newDraft(t, 2)
+	must(t, d.Write(make([]byte, 2*chunk), 0))
+	if got := d.Layers.Direct; len(got) != 1 || got[0] != (journal.Span{Lo: 0, Hi: 2}) || !d.Layers.Draft.Empty() {
+		t.Errorf("direct are %v", got)
+	}
+	must(t, d.Write([]byte("x"), chunk))
+	if got := d.Layers.Direct; len(got) != 1 || got[0] != (journal.Span{Lo: 0, Hi: 1}) || len(d.Layers.Draft.Chunks) != 1 {
+		t.Errorf("direct are %v, with %d chunks in the draft", got, len(d.Layers.Draft.Chunks))
+	}
+	if len(q.entries) != 2 || q.entries[0].Op != journal.OpDirect || q.entries[1].Op != journal.OpWrite {
+		t.Errorf("the log has %d entries", len(q.entries))
+	}
+}
