@@ -20,22 +20,26 @@ var conflictAttacks = []finding{
 
 // settled lets two versions of a file be concurrent. The newer one has the name.
 func settled(s *scene, theirsNewer, truncate bool) {
+	want, loser := s.disputed(theirsNewer, truncate)
+	s.eachReplay(func(at int, c *scene) { c.two(at, "f.txt", want, loser) })
+}
+
+// disputed leaves to a replay two concurrent versions of f.txt.
+func (s *scene) disputed(theirsNewer, truncate bool) (newer, older string) {
 	s.put("f.txt", strings.Repeat("first", 2000), false)
 	s.must(s.m.Sync())
 	mine := strings.Repeat("mine!", 2000)
 	use := synced(writes(mine, 0))
 	edit := func(other *scene) { other.put("f.txt", "theirs", false) }
-	want, loser := mine, "theirs"
 	if theirsNewer {
 		s.killedIn("f.txt", truncate, use)
 		s.elsewhere(edit)
-		want, loser = loser, want
-	} else {
-		theirs := s.theirs(8, edit)
-		s.killedIn("f.txt", truncate, use)
-		s.deliver(theirs, "f.txt")
+		return "theirs", mine
 	}
-	s.eachReplay(func(at int, c *scene) { c.two(at, "f.txt", want, loser) })
+	theirs := s.theirs(8, edit)
+	s.killedIn("f.txt", truncate, use)
+	s.deliver(theirs, "f.txt")
+	return mine, "theirs"
 }
 
 // editOfRemovedSettled removes a file that another machine edits, and uses its

@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -152,4 +153,120 @@ func TestOnlySeen(t *testing.T) {
 		s.crash()
 		s.known("d/moved", index.IsFile)
 	})
+}
+
+// otherwise are what a replay makes of a log that does not lead to what is there, and what is known then of some names.
+var otherwise = []struct {
+	name string
+	play func(s *scene)
+	want map[string]index.Kind
+}{
+	{"moved by another machine", func(s *scene) {
+		s.put("f", "made", false)
+		s.disk.Kill()
+		s.elsewhere(func(other *scene) { other.steps(step{op: opRename, path: "f", to: "g"}) })
+	}, map[string]index.Kind{"f": index.Unknown, "g": index.IsFile}},
+	{"moved by another machine into a directory", func(s *scene) {
+		s.put("f", "made", false)
+		s.disk.Kill()
+		s.elsewhere(func(other *scene) {
+			other.steps(step{op: opMkdir, path: "d", mode: 0o755}, step{op: opRename, path: "f", to: "d/f"})
+		})
+	}, map[string]index.Kind{"f": index.Unknown, "d": index.IsDir, "d/f": index.IsFile}},
+	{"removed by another machine", func(s *scene) {
+		s.put("f", "made", false)
+		s.disk.Kill()
+		s.elsewhere(func(other *scene) { other.steps(step{op: opUnlink, path: "f"}) })
+	}, map[string]index.Kind{"f": index.Unknown}},
+	{"saved by another machine", func(s *scene) {
+		s.put("f", "first", false)
+		s.must(s.m.Sync())
+		s.put("f", "mine", true)
+		s.must(s.m.Commit())
+		s.disk.Kill()
+		s.elsewhere(func(other *scene) { other.put("f", "theirs", false) })
+	}, map[string]index.Kind{"f": index.IsFile}},
+	{"concurrent, theirs newer", func(s *scene) { s.disputed(true, true) }, map[string]index.Kind{"f.txt": index.IsFile}},
+	{"concurrent, theirs newer, ours in place", func(s *scene) { s.disputed(true, false) }, map[string]index.Kind{"f.txt": index.IsFile}},
+	{"concurrent, ours newer", func(s *scene) { s.disputed(false, true) }, map[string]index.Kind{"f.txt": index.IsFile}},
+	{"concurrent, ours newer, ours in place", func(s *scene) { s.disputed(false, false) }, map[string]index.Kind{"f.txt": index.IsFile}},
+	{"another file in its place", func(s *scene) {
+		s.put("f", "first", false)
+		s.must(s.m.Sync())
+		s.put("f", "mine", true)
+		s.must(s.m.Commit())
+		s.disk.Kill()
+		s.elsewhere(func(other *scene) {
+			other.steps(step{op: opUnlink, path: "f"})
+			other.put("f", "another", false)
+		})
+	}, map[string]index.Kind{"f": index.IsFile}},
+	{"brought together after a power cut", func(s *scene) {
+		s.put("a", "old", false)
+		s.must(s.m.Sync())
+		s.put("x", "fsynced", true)
+		s.steps(step{op: opRename, path: "a", to: "b"})
+		s.disk.Kill()
+		s.cutAll(func(c *scene) bool { return c.exists("b")[0] && !c.exists("a")[0] && c.exists("a")[1] })
+	}, map[string]index.Kind{"a": index.Unknown, "b": index.IsFile}},
+	{"a directory brought together after a power cut", func(s *scene) {
+		s.put("x", "fsynced", true)
+		ofX := s.entries()
+		s.steps(step{op: opMkdir, path: "d", mode: 0o755})
+		s.put("d/f", "not fsynced", false)
+		s.disk.Kill()
+		s.cutAll(func(c *scene) bool { return c.whole(0, "d/f") && !c.exists("d")[1] && c.entries() == ofX })
+	}, map[string]index.Kind{"d": index.IsDir, "d/f": index.IsFile}},
+}
+
+// cutAll takes the power away such that the log has lost what was not synced, and the clouds show what is asked for.
+func (s *scene) cutAll(holds func(c *scene) bool) {
+	for seed := range uint64(400) {
+		c := &scene{box: s.clone()}
+		c.disk.PowerCut(rand.New(rand.NewPCG(seed, 11)))
+		c.state.boot = false
+		if holds(c) {
+			s.box = c.box
+			return
+		}
+	}
+	s.t.Fatal("no power cut does that")
+}
+
+// whole reports whether cloud k has a whole version of a file.
+func (s *scene) whole(k int, path string) bool {
+	tree, err := s.audit(k)
+	s.must(err)
+	n, there := tree.Nodes[spell(path)]
+	return there && n.Err == nil && len(n.Header.Version) > 0
+}
+
+// TestRetellOtherwise: what is told after a replay is what every cloud has, whatever the log says.
+func TestRetellOtherwise(t *testing.T) {
+	for _, o := range otherwise {
+		t.Run(o.name, func(t *testing.T) {
+			telling(t, 2, func(s *scene) {
+				o.play(s)
+				s.mount()
+				for path, kind := range o.want {
+					s.known(path, kind)
+				}
+				s.must(s.m.Sync())
+				rows := s.index.should()
+				for k := range s.n {
+					tree, err := s.audit(k)
+					s.must(err)
+					for path, row := range rows {
+						n, there := tree.Nodes[spell(path)]
+						switch {
+						case !there, row.dir != n.Dir:
+							s.failf("cloud %d has nothing such at %q, where the index has %+v", k, path, row)
+						case !row.dir && !row.agrees(n):
+							s.failf("cloud %d has %v at %v at %q, where the index has %+v", k, n.Header.FileID, n.Header.Version, path, row)
+						}
+					}
+				}
+			})
+		})
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
@@ -33,8 +34,8 @@ type quiet struct{}
 
 func (quiet) Behind() map[cipher.ID]vault.Behind { return nil }
 func (quiet) MarkBehind(cipher.ID, string) error { return nil }
-func (quiet) WasChecked(vault.Checked) bool      { return false }
-func (quiet) NoteChecked(vault.Checked)          {}
+func (quiet) WasChecked(index.Checked) bool      { return false }
+func (quiet) Checked(index.Checked)              {}
 func (quiet) Ino() uint64                        { return 1 }
 func (quiet) CheckLater(*copies.Check)           {}
 
