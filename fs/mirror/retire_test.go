@@ -240,31 +240,3 @@ func TestReadOnlyIndex(t *testing.T) {
 		s.known("a", index.IsFile)
 	})
 }
-
-// TestRemovedAfterSync removes a file that an fsync has made durable in one cloud alone, and takes the power away: it is whole
-// then, or gone.
-func TestRemovedAfterSync(t *testing.T) {
-	part := strings.Repeat("part", 1<<18)
-	large := strings.Repeat(part, 3)
-	telling(t, 2, func(s *scene) {
-		s.must(withFile(s.m, "f", true, synced(func(h *mirror.Handle) error {
-			for i := range 3 {
-				if err := writes(part, int64(i*len(part)))(h); err != nil {
-					return err
-				}
-			}
-			return nil
-		})))
-		s.steps(step{op: opUnlink, path: "f"})
-		s.disk.Kill()
-		for seed := range uint64(100) {
-			c := &scene{box: s.clone()}
-			c.cut(seed)
-			c.mount()
-			if f, there := look(c.m)["f"]; there && f.data != large {
-				c.failf("power cut %d: %v", seed, f)
-			}
-			c.unmount()
-		}
-	})
-}
