@@ -21,16 +21,18 @@ type retold struct {
 	numbers map[*journal.Thing]index.Dir
 	taken   map[index.Dir]bool
 	lost    map[cipher.ID]bool // versions, by their commit ids, that no cloud can have any more
+	shown   map[string]index.Known
 }
 
 // retell tells what the log says and the clouds show: of names what the index
 // does not have yet, and every version; and what they show at the paths where the
 // replay found something else.
 func (r *replayer) retell(found []string) error {
-	err := r.retellNames()
+	shown := map[string]index.Known{} // files by their paths, as they were told
+	err := r.retellNames(shown)
 	if errors.Is(err, index.ErrLost) {
 		if err = r.m.beginAnew(); err == nil {
-			err = r.retellNames()
+			err = r.retellNames(shown)
 		}
 	}
 	if err != nil {
@@ -41,7 +43,7 @@ func (r *replayer) retell(found []string) error {
 	}
 	for _, thing := range r.fold.Things {
 		if b := thing.Committed(); !thing.IsDir() && b != nil {
-			r.retellVersion(thing, b.Head())
+			r.retellVersion(thing, b.Head(), shown)
 		}
 	}
 	return nil
@@ -50,10 +52,11 @@ func (r *replayer) retell(found []string) error {
 // retellVersion tells of a file's last version. One that is not where the file
 // stands was lost, or is another name's by now. Of a file without a name nobody
 // can see that, and a power cut may have taken it.
-func (r *replayer) retellVersion(thing *journal.Thing, h *journal.Head) {
+func (r *replayer) retellVersion(thing *journal.Thing, h *journal.Head, shown map[string]index.Known) {
 	k := index.Known{Kind: index.IsFile, File: index.File{ID: h.File, Type: h.Type}, Version: headVersion(h)}
 	path, stands := thing.Path()
 	switch {
+	case stands && shown[path].File == k.File && shown[path].Version.Equal(k.Version):
 	case stands:
 		k = r.m.shownAs(path, k)
 	case !r.m.state.SameBoot():
@@ -83,7 +86,7 @@ func (m *Mirror) tellFound(path string) {
 	m.memory.Made(p, k)
 }
 
-func (r *replayer) retellNames() error {
+func (r *replayer) retellNames(shown map[string]index.Known) error {
 	names := r.m.memory.Applied().Names
 	var rest []*journal.Entry
 	for at, e := range r.entries {
@@ -91,7 +94,7 @@ func (r *replayer) retellNames() error {
 			rest = append(rest, e)
 		}
 	}
-	t := &retold{m: r.m, fold: journal.NewFold(rest), numbers: map[*journal.Thing]index.Dir{}, taken: map[index.Dir]bool{}, lost: map[cipher.ID]bool{}}
+	t := &retold{m: r.m, fold: journal.NewFold(rest), numbers: map[*journal.Thing]index.Dir{}, taken: map[index.Dir]bool{}, lost: map[cipher.ID]bool{}, shown: shown}
 	for _, thing := range r.fold.Things {
 		for _, b := range thing.Backings {
 			for _, h := range b.Versions {
@@ -133,7 +136,10 @@ func (t *retold) tell() error {
 				return err
 			}
 			if path, ok := dir.Path(); ok {
-				k = t.m.shownAs(replica.Join(path, s.Name), k)
+				path = replica.Join(path, s.Name)
+				if k = t.m.shownAs(path, k); k.Kind == index.IsFile {
+					t.shown[path] = k
+				}
 			}
 			all = append(all, telling{index.Place{Dir: t.numbers[dir], Name: cipher.PlainName(s.Name)}, k})
 		}

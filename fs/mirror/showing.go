@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -99,7 +100,12 @@ func (m *Mirror) shownAs(path string, k index.Known) index.Known {
 	if k.Kind == index.Unknown || m.waiting.name(path) != nil || k.Kind == index.IsFile && m.waiting.file(k.File.ID) != nil {
 		return k
 	}
-	s := m.shown(path)
+	var s showing
+	for _, cl := range m.clouds.Ups() {
+		if s.ask(cl, path); k.Kind == index.IsFile && s.has(k) {
+			return k // one that shows it is enough
+		}
+	}
 	switch {
 	case !s.asked,
 		k.Kind == index.IsDir && s.dir,
@@ -111,7 +117,12 @@ func (m *Mirror) shownAs(path string, k index.Known) index.Known {
 	return index.Known{}
 }
 
-// file is shownAs of a file.
+// has reports whether some cloud shows exactly that version of a file.
+func (s *showing) has(k index.Known) bool {
+	return slices.ContainsFunc(s.files, func(is index.Known) bool { return is.File == k.File && is.Version.Equal(k.Version) })
+}
+
+// file is shownAs of a file that no cloud shows at just that version.
 func (s *showing) file(k index.Known) index.Known {
 	for _, is := range s.files {
 		if is.File == k.File && is.Version.Commit == k.Version.Commit {
