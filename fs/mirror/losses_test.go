@@ -109,7 +109,7 @@ var hardSeeds = map[string][]uint64{
 	"foreign: rolled back":                   {1014},
 	"foreign: all rolled back":               {1010},
 
-	storiesWithFaultsName: {74},
+	storiesWithFaultsName: {13},
 
 	"recovery: killed, a cloud fails":      {1023},
 	"recovery: killed, all clouds fail":    {1000},
