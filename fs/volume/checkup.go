@@ -55,6 +55,7 @@ func Heal(ctx context.Context, v *vault.Vault, keys *vault.Keys, o CheckupOption
 			if cloud.Dir == nil || !behind || !report.Right(cloud.Name) || o.Cloud != "" && o.Cloud != cloud.Name {
 				continue
 			}
+			vol.healed = append(vol.healed, cloud.ID)
 			if err := vol.state.ClearBehind(cloud.ID); err != nil {
 				return report, err
 			}

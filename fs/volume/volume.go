@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
@@ -31,6 +32,7 @@ type Volume struct {
 	from   string // Options.From
 	state  *vault.State
 	mirror *mirror.Mirror
+	healed []cipher.ID // clouds that lack nothing any more, which the mirror does not know
 }
 
 // Open opens the state and every cloud that is there, and replays the redo log.
@@ -203,6 +205,8 @@ func (vol *Volume) summary() vault.Summary {
 		line := vault.SummaryCloud{Name: c.Name, Dir: c.Dir, State: vault.CloudState(status.Clouds[i].State), Reason: status.Clouds[i].Reason}
 		if b, ok := behind[c.ID]; ok {
 			line.State, line.Reason = vault.CloudBehind, b.Reason
+		} else if slices.Contains(vol.healed, c.ID) {
+			line.State, line.Reason = vault.CloudOK, ""
 		}
 		sum.Clouds = append(sum.Clouds, line)
 	}

@@ -69,9 +69,15 @@ func (r *Report) find(f compare.Finding, first bool) {
 	if len(r.Findings) < maxFindings {
 		r.Findings = append(r.Findings, out)
 	}
-	if f.Kind != compare.Foreign && f.Kind != compare.Duplicate {
+	if out.wrong() {
 		r.OK = false
 	}
+}
+
+// wrong reports whether a finding is about this vault's own: what is foreign, or
+// a sync tool's copy, is told and is no fault.
+func (f *Finding) wrong() bool {
+	return f.Kind != string(compare.Foreign) && f.Kind != string(compare.Duplicate)
 }
 
 func (s *Summary) count(kind compare.Kind) {
@@ -113,13 +119,13 @@ func (r *Report) sort() {
 func (r *Report) Right(cloud string) bool {
 	failed := slices.ContainsFunc(r.Clouds, func(s Summary) bool { return s.Name == cloud && s.State != StateOK && s.State != StateOwes })
 	return !failed && !slices.ContainsFunc(r.Findings, func(f Finding) bool {
-		return (f.Cloud == cloud || f.Cloud == "") && f.Kind != string(compare.Foreign) && f.Kind != string(compare.Duplicate)
+		return (f.Cloud == cloud || f.Cloud == "") && f.wrong()
 	})
 }
 
 // Forgive says that a cloud that owed changes has all of them.
 func (r *Report) Forgive(cloud string) {
-	right := len(r.Findings) == 0
+	right := len(r.Findings) < maxFindings && !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.wrong() })
 	for i := range r.Clouds {
 		if s := &r.Clouds[i]; s.Name == cloud {
 			s.State, s.Reason = StateOK, ""
