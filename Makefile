@@ -30,11 +30,13 @@ build: ## leave the program in bin/overcast
 	$(GO) build -trimpath $(STAMP) -o bin/overcast ./cmd/overcast
 
 test: ## run every test, real mounts included
+	@GO='$(GO)' sh integration/needs.sh test
 	$(GO) test $(FRESH) -tags purego ./cipher/...
 	$(GO) test $(FRESH) $(RACE) -timeout 10m $(UNITS)
 	$(GO) test -count=1 -timeout 30m ./integration/...
 
 test-long: ## run the tests that take an hour, too
+	@GO='$(GO)' sh integration/needs.sh test
 	$(GO) test -count=1 $(RACE) -tags long -timeout 60m -skip '^TestRandomStories$$' $(UNITS)
 	$(GO) test -count=1 -tags long -timeout 120m -run '^TestRandomStories$$' -v ./fs/mirror
 	$(GO) test -count=1 -tags long -timeout 150m ./integration/...

@@ -26,20 +26,6 @@ is_root() { [ "$(id -u)" = 0 ]; }
 # The kernel writes a space in a path as \040.
 is_mounted() { grep -qF " $(printf %s "$files" | sed 's/ /\\040/g') fuse" /proc/self/mounts; }
 
-need_go() {
-    command -v "${GO:-go}" >/dev/null || fail 'Go is missing.' 'Get it from https://go.dev/dl, or: sudo apt-get install golang-go'
-}
-
-need_fuse() {
-    if [ -c /dev/fuse ] && { is_root || command -v fusermount3 >/dev/null; }; then return; fi
-    if is_root && command -v apt-get >/dev/null && ! command -v fusermount3 >/dev/null; then
-        say 'Installing fuse3'
-        apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy fuse3
-    fi
-    command -v fusermount3 >/dev/null || fail 'FUSE is missing.' 'Run: sudo apt-get install fuse3   (or your system'\''s package of that name)'
-    [ -c /dev/fuse ] || fail '/dev/fuse is missing.' 'Run: sudo modprobe fuse   (in a container: start it with --device /dev/fuse --cap-add SYS_ADMIN)'
-}
-
 # Eight of 64 words: 48 bits, as good as a demo needs.
 passphrase() {
     set -- acorn amber anchor apple arrow autumn badger bamboo barley basin beacon birch \
@@ -100,8 +86,7 @@ show_cloud() {
 }
 
 up() {
-    need_go
-    need_fuse
+    sh integration/needs.sh demo
     "${MAKE:-make}" --no-print-directory build
     drop_dead_mount
     make_vault
