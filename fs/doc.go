@@ -22,6 +22,8 @@
 //	fs/mirror/internal/repair
 //	           replay: what the log says should be, against what each cloud
 //	           shows, and the steps between them
+//	fs/mirror/internal/telling
+//	           what the index is told at mount, and its transactions
 //	fs/mirror/internal/clouds
 //	           which clouds are up, what is done in one after the other, and
 //	           whose an error is

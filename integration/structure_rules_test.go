@@ -106,7 +106,7 @@ var rooms = []struct {
 	dir string
 	may []string // below fs/mirror/internal
 }{
-	{"fs/mirror", []string{"content", "repair", "copies", "clouds", "replica", "entries", "memory", "journal", "lock"}},
+	{"fs/mirror", []string{"content", "repair", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "lock"}},
 	{"fs/mirror/internal/content", []string{"draft", "copies", "clouds", "replica", "entries", "layer", "journal", "lock"}},
 	{"fs/mirror/internal/draft", []string{"copies", "clouds", "replica", "layer", "journal"}},
 	{"fs/mirror/internal/copies", []string{"clouds", "replica", "layer", "journal", "lock"}},
@@ -114,6 +114,7 @@ var rooms = []struct {
 	{"fs/mirror/internal/heal", []string{"compare", "judge", "replica"}},
 	{"fs/mirror/internal/compare", []string{"judge", "replica"}},
 	{"fs/mirror/internal/repair", []string{"judge", "clouds", "replica", "journal", "lock"}},
+	{"fs/mirror/internal/telling", []string{"clouds", "replica", "entries", "memory", "journal"}},
 	{"fs/mirror/internal/clouds", []string{"replica", "lock"}},
 	{"fs/mirror/internal/entries", []string{"journal", "lock"}},
 	{"fs/mirror/internal/replica", []string{"journal"}},

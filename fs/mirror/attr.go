@@ -37,21 +37,6 @@ type SetAttr = content.SetAttr
 
 const permBits = 0o7777
 
-// specialType is the header type of a node that mknod makes.
-func specialType(mode uint32) (cipher.Type, bool) {
-	switch mode & unix.S_IFMT {
-	case unix.S_IFIFO:
-		return cipher.TypeFIFO, true
-	case unix.S_IFSOCK:
-		return cipher.TypeSocket, true
-	case unix.S_IFCHR:
-		return cipher.TypeChar, true
-	case unix.S_IFBLK:
-		return cipher.TypeBlock, true
-	}
-	return 0, false
-}
-
 // fromInfo fills what the backing entry itself shows.
 func fromInfo(ino uint64, info cloud.Info) Attr {
 	a := Attr{

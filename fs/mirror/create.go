@@ -5,6 +5,7 @@ import (
 	"io/fs"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -134,7 +135,7 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 	m.place(child, s.link, backing, source)
 	m.tree.Unlock()
 	sealed := f.Version()
-	m.tellMade(s.link, knownFile(&sealed.Head))
+	m.tellMade(s.link, telling.Known(&sealed.Head))
 	return child, newHandle(child, f), nil
 }
 

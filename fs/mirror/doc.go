@@ -31,9 +31,6 @@
 //	replay.go    at mount: the log is folded, and repair makes the clouds so
 //	recover.go   changes without a version, after a kill of the process
 //	tell.go      what was done in the clouds is told to what this machine knows
-//	retell.go    the same, at mount, of what the log tells
-//	showing.go   what the clouds show of a name that the log tells of
-//	transact.go  transactions of the index, and one that is lost
 //	waiting.go   what the log keeps for the next mount, and nobody may change
 //	errors.go    the errors of the merged view
 //
@@ -44,6 +41,7 @@
 //	internal/draft    a file as programs see it now
 //	internal/copies   the copies of a file, reading them, what is believed of each
 //	internal/repair   what should be, against what is, and the steps between
+//	internal/telling  what the index is told at mount, and its transactions
 //	internal/memory   what this machine knows: the index, and what was done since
 //	internal/judge    what should be: pure
 //	internal/clouds   which clouds are up, and what is done in one after the other

@@ -11,6 +11,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 
@@ -63,8 +64,7 @@ type Mirror struct {
 	layout cipher.Layout
 	state  State
 	log    *entries.Log
-	memory *memory.Memory
-	unkept atomic.Bool // the index could not be written, and that was told
+	memory *telling.Keeper
 	logger *slog.Logger
 	clock  func() time.Time
 	owners bool
@@ -83,7 +83,7 @@ type Mirror struct {
 // the directories; Close closes them.
 func New(cfg Config) (*Mirror, error) {
 	m := &Mirror{
-		state: cfg.State, log: entries.New(cfg.Log), memory: memory.New(cfg.Index, cfg.Log.ID()),
+		state: cfg.State, log: entries.New(cfg.Log),
 		logger: cfg.Logger, clock: cfg.Clock, owners: cfg.Owners,
 	}
 	if m.logger == nil {
@@ -92,6 +92,7 @@ func New(cfg Config) (*Mirror, error) {
 	if m.clock == nil {
 		m.clock = time.Now
 	}
+	m.memory = telling.NewKeeper(memory.New(cfg.Index, cfg.Log.ID()), m.log, m.state, m.logger, m.unnumber)
 	var err error
 	m.clouds, err = clouds.New(cfg.Clouds, clouds.Options{State: m.state, Logger: m.logger, MinCopies: cfg.MinCopies, ReadOnly: cfg.ReadOnly})
 	if err != nil {
@@ -100,11 +101,11 @@ func New(cfg Config) (*Mirror, error) {
 	m.layout = m.clouds.Lead().Keys.Layout()
 	m.files = content.NewStore(content.Config{
 		Env:   &copies.Env{Clouds: m.clouds, Layout: m.layout, Ledger: m.memory, Logger: m.logger, Owners: m.owners},
-		State: m.state, Memory: transactions{m.memory, m}, Log: m.log, Names: &m.names, Refuse: m.waiting.file, Clock: m.clock, FsyncAll: cfg.FsyncAll,
+		State: m.state, Memory: m.memory, Log: m.log, Names: &m.names, Refuse: m.waiting.file, Clock: m.clock, FsyncAll: cfg.FsyncAll,
 	})
 	m.root = newRoot(m)
 	m.nodes.init(m.root)
-	if err := m.openMemory(); err != nil {
+	if err := m.memory.Open(m.ReadOnly()); err != nil {
 		return nil, fmt.Errorf("mirror: %w", err)
 	}
 	if err := m.replay(); err != nil {

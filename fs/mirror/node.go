@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 
@@ -289,6 +290,19 @@ func (n *Node) gone() bool {
 	return n != n.m.root && len(n.links) == 0
 }
 
+// unnumber forgets the numbers of all directories, and has those forgotten that
+// the index has.
+func (m *Mirror) unnumber(forget func()) {
+	m.names.Lock()
+	defer m.names.Unlock()
+	m.tree.Lock()
+	for _, n := range m.nodes.byIno {
+		n.number = 0
+	}
+	m.tree.Unlock()
+	forget()
+}
+
 // fileID returns what is known of the node's file id, and the version that goes
 // with it.
 func (n *Node) fileID() (cipher.ID, index.Version) {
@@ -299,6 +313,6 @@ func (n *Node) fileID() (cipher.ID, index.Version) {
 
 func (n *Node) setFileID(h *cipher.Header) {
 	n.m.tree.Lock()
-	n.id, n.known = h.FileID, versionOf(h)
+	n.id, n.known = h.FileID, telling.Version(h)
 	n.m.tree.Unlock()
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -74,7 +75,7 @@ func (m *Mirror) identify(n *Node) (cipher.ID, index.Version, error) {
 	if id, seen := n.fileID(); !id.IsZero() {
 		if f := n.content.Open(); f != nil {
 			sealed := f.Version()
-			seen = versionOf(&sealed.Head)
+			seen = telling.Version(&sealed.Head)
 		}
 		return id, seen, nil
 	}
@@ -86,7 +87,7 @@ func (m *Mirror) identify(n *Node) (cipher.ID, index.Version, error) {
 		}
 		h, err := cl.Header(path)
 		if err == nil {
-			return h.FileID, versionOf(h), nil
+			return h.FileID, telling.Version(h), nil
 		}
 		last = err
 	}

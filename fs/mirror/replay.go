@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
@@ -42,7 +43,7 @@ func (m *Mirror) replay() error {
 		return nil // what is not replayed must still tell a power cut from a kill
 	}
 	if len(r.entries) == 0 {
-		m.catchUp()
+		m.memory.CatchUp()
 		return m.state.MarkBoot()
 	}
 	m.logger.Info("replaying the redo log", "entries", len(r.entries), "sameBoot", m.state.SameBoot())
@@ -67,7 +68,10 @@ func (r *replayer) finish() error {
 	if err != nil {
 		return err
 	}
-	if err := r.retell(found); err != nil {
+	told := telling.Replayed{
+		Clouds: m.clouds, Entries: r.entries, Seqs: r.seqs, Fold: r.fold, SameBoot: m.state.SameBoot(), Waits: m.waiting.waits, Owner: m.ownerAt,
+	}
+	if err := m.memory.Retell(told, found); err != nil {
 		return err
 	}
 	if m.state.SameBoot() {

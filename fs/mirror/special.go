@@ -5,6 +5,7 @@ import (
 	"io/fs"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 
@@ -32,8 +33,8 @@ func (n *Node) Mknod(name string, mode, rdev uint32, o Owner) (*Node, error) {
 		}
 		return node, h.Close()
 	}
-	kind, ok := specialType(mode)
-	if !ok {
+	kind := replica.Type(mode)
+	if !kind.Special() || kind == cipher.TypeSymlink {
 		return nil, ErrInvalid
 	}
 	sp := special{name: name, kind: kind, mode: mode & permBits, owner: o}
@@ -86,7 +87,7 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.path(cl.Index, true)) },
 	})
 	if made {
-		m.tellMade(s.link, knownFile(&version.Head))
+		m.tellMade(s.link, telling.Known(&version.Head))
 	}
 	if !made || err != nil {
 		return nil, err

@@ -1,44 +1,11 @@
 package mirror
 
 import (
-	"golang.org/x/sys/unix"
-
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
-
-// versionOf is what the index keeps of a header's version.
-func versionOf(h *cipher.Header) index.Version {
-	if len(h.Version) == 0 {
-		return index.Version{}
-	}
-	return index.Version{Vector: h.Version, Sec: h.MtimeSec, Nsec: h.MtimeNsec, Commit: h.CommitID}
-}
-
-// knownFile is a file as its header tells.
-func knownFile(h *cipher.Header) index.Known {
-	return index.Known{Kind: index.IsFile, File: index.File{ID: h.FileID, Type: h.Type}, Version: versionOf(h)}
-}
-
-// fileType is the type in the header of a file with these S_IFMT bits.
-func fileType(kind uint32) cipher.Type {
-	if kind == unix.S_IFLNK {
-		return cipher.TypeSymlink
-	}
-	if t, ok := specialType(kind); ok {
-		return t
-	}
-	return cipher.TypeFile
-}
-
-// fileOf is a file by its id, the zero File where that is not known.
-func (n *Node) fileOf(id cipher.ID) index.File {
-	if id.IsZero() {
-		return index.File{}
-	}
-	return index.File{ID: id, Type: fileType(n.kind)}
-}
 
 // knownAs is what a node is in the index, by what identify gave of a file: at the
 // version that is in place; Unknown where nobody can tell. The caller holds
@@ -55,10 +22,10 @@ func (m *Mirror) knownAs(n *Node, id *cipher.ID, version index.Version) index.Kn
 	}
 	if f := n.content.Open(); f != nil {
 		if stored := f.Stored(); stored.Committed() {
-			version = versionOf(&stored.Head)
+			version = telling.Version(&stored.Head)
 		}
 	}
-	return index.Known{Kind: index.IsFile, File: n.fileOf(*id), Version: version}
+	return index.Known{Kind: index.IsFile, File: telling.File(*id, n.kind), Version: version}
 }
 
 // numberOf is the number of a directory, 0 where it stands nowhere. The caller
@@ -119,7 +86,7 @@ func (m *Mirror) tellRemoved(l link, n *Node, id cipher.ID, version index.Versio
 	case n.IsDir():
 		m.memory.RemovedDir(p)
 	default:
-		m.memory.Removed(p, n.fileOf(id), version)
+		m.memory.Removed(p, telling.File(id, n.kind), version)
 	}
 }
 
@@ -132,7 +99,7 @@ func (m *Mirror) tellMoved(mv *move) {
 	}
 	move := memory.Move{From: from, To: to, Was: mv.was}
 	if move.Is = move.Was; mv.takeover != nil {
-		move.Was, move.Is = knownFile(mv.takeover.From()), knownFile(mv.takeover.To())
+		move.Was, move.Is = telling.Known(mv.takeover.From()), telling.Known(mv.takeover.To())
 	}
 	m.memory.Moved(move)
 }
@@ -147,9 +114,23 @@ func (m *Mirror) tellExchanged(mv *move) {
 	}
 }
 
+// ownerAt is what a directory shows, for what is told at mount.
+func (m *Mirror) ownerAt(path string) (o index.Owner, ok bool) {
+	n, err := m.Walk(path)
+	if err != nil {
+		m.logger.Warn("a directory that the redo log names cannot be found", "error", err)
+		return index.Owner{}, false
+	}
+	defer n.Forget()
+	a, err := n.Attr()
+	return ownerOf(a), err == nil
+}
+
+func ownerOf(a Attr) index.Owner { return index.Owner{Mode: a.Mode & permBits, UID: a.UID, GID: a.GID} }
+
 func (m *Mirror) tellOwner(n *Node, a Attr) {
 	if d := m.numberOf(n); d != 0 {
-		m.memory.Owned(d, index.Owner{Mode: a.Mode & permBits, UID: a.UID, GID: a.GID})
+		m.memory.Owned(d, ownerOf(a))
 	}
 }
 
@@ -161,7 +142,7 @@ func (m *Mirror) tellCommitted(n *Node, h *cipher.Header) {
 	m.tree.Lock()
 	links := append([]link(nil), n.links...)
 	m.tree.Unlock()
-	is := knownFile(h)
+	is := telling.Known(h)
 	c := memory.Commit{File: is.File, Version: is.Version, Writer: m.state.Writer()}
 	for _, l := range links {
 		if p, ok := m.placeOf(l); ok {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
@@ -46,4 +47,9 @@ func (w *waiting) name(path string) error {
 		return fmt.Errorf("make: %w", errWaiting)
 	}
 	return nil
+}
+
+// waits reports whether what the log says of a path is in no cloud yet.
+func (w *waiting) waits(path string, k index.Known) bool {
+	return w.name(path) != nil || k.Kind == index.IsFile && w.file(k.File.ID) != nil
 }

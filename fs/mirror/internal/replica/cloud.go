@@ -180,3 +180,20 @@ func Kind(t cipher.Type) uint32 {
 	}
 	return unix.S_IFREG
 }
+
+// Type is the header's type of a file with these S_IFMT bits.
+func Type(kind uint32) cipher.Type {
+	switch kind & unix.S_IFMT {
+	case unix.S_IFLNK:
+		return cipher.TypeSymlink
+	case unix.S_IFIFO:
+		return cipher.TypeFIFO
+	case unix.S_IFSOCK:
+		return cipher.TypeSocket
+	case unix.S_IFCHR:
+		return cipher.TypeChar
+	case unix.S_IFBLK:
+		return cipher.TypeBlock
+	}
+	return cipher.TypeFile
+}

@@ -1,4 +1,4 @@
-package mirror
+package telling
 
 import (
 	"errors"
@@ -6,96 +6,107 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
-// retold is how the log of earlier runs becomes rows of the index. What the
-// index has of names is from before the first entry of its fold: places in it
-// are looked up as they were then. The replay has not always made what the log
-// says: each name is told as the clouds show it by now (showing.go).
-type retold struct {
-	m       *Mirror
-	fold    *journal.Fold
-	numbers map[*journal.Thing]index.Dir
-	taken   map[index.Dir]bool
-	lost    map[cipher.ID]bool // versions, by their commit ids, that no cloud can have any more
-	shown   map[string]index.Known
+// Replayed is the log of earlier runs, and the clouds behind its replay.
+type Replayed struct {
+	Clouds   *clouds.Clouds
+	Entries  []*journal.Entry // nil for one that came to nothing
+	Seqs     []uint64         // of Entries
+	Fold     *journal.Fold
+	SameBoot bool // no power was cut since
+
+	// Waits reports whether the log alone has what it says of a path.
+	Waits func(path string, k index.Known) bool
+
+	// Owner is what a directory shows; ok is false where it cannot be seen.
+	Owner func(path string) (o index.Owner, ok bool)
 }
 
-// retell tells what the log says and the clouds show: of names what the index
+// Retell tells what the log says and the clouds show: of names what the index
 // does not have yet, and every version; and what they show at the paths where the
 // replay found something else.
-func (r *replayer) retell(found []string) error {
-	shown := map[string]index.Known{} // files by their paths, as they were told
-	err := r.retellNames(shown)
+func (y *Keeper) Retell(r Replayed, found []string) error {
+	t := &replayed{Keeper: y, Replayed: r, shown: map[string]index.Known{}}
+	err := t.names()
 	if errors.Is(err, index.ErrLost) {
-		if err = r.m.beginAnew(); err == nil {
-			err = r.retellNames(shown)
+		if err = y.beginAnew(); err == nil {
+			err = t.names()
 		}
 	}
 	if err != nil {
 		return err
 	}
 	for _, path := range found {
-		r.m.tellFound(path)
+		t.found(path)
 	}
-	for _, thing := range r.fold.Things {
+	for _, thing := range r.Fold.Things {
 		if b := thing.Committed(); !thing.IsDir() && b != nil {
-			r.retellVersion(thing, b.Head(), shown)
+			t.version(thing, b.Head())
 		}
 	}
 	return nil
 }
 
-// retellVersion tells of a file's last version. One that is not where the file
+// replayed is what is told at one mount.
+type replayed struct {
+	*Keeper
+	Replayed
+	shown map[string]index.Known // files by their paths, as they were told
+}
+
+// version tells of a file's last version. One that is not where the file
 // stands was lost, or is another name's by now. Of a file without a name nobody
 // can see that, and a power cut may have taken it.
-func (r *replayer) retellVersion(thing *journal.Thing, h *journal.Head, shown map[string]index.Known) {
-	k := index.Known{Kind: index.IsFile, File: index.File{ID: h.File, Type: h.Type}, Version: headVersion(h)}
+func (r *replayed) version(thing *journal.Thing, h *journal.Head) {
+	k := index.Known{Kind: index.IsFile, File: index.File{ID: h.File, Type: h.Type}, Version: loggedVersion(h)}
 	path, stands := thing.Path()
 	switch {
-	case stands && shown[path].File == k.File && shown[path].Version.Equal(k.Version):
+	case stands && r.shown[path].File == k.File && r.shown[path].Version.Equal(k.Version):
 	case stands:
-		k = r.m.shownAs(path, k)
-	case !r.m.state.SameBoot():
+		k = r.shownAs(path, k)
+	case !r.SameBoot:
 		return
 	}
 	if k.Kind == index.IsFile && !k.Version.IsZero() {
-		r.m.memory.Committed(memory.Commit{File: k.File, Version: k.Version})
+		r.Committed(memory.Commit{File: k.File, Version: k.Version})
 	}
 }
 
-// tellFound tells what the clouds show at a path, whatever is known of it.
-func (m *Mirror) tellFound(path string) {
+// found tells what the clouds show at a path, whatever is known of it.
+func (r *replayed) found(path string) {
 	d, name := index.Root, path
 	for {
 		dir, rest, deeper := strings.Cut(name, "/")
 		if !deeper {
 			break
 		}
-		d, name = m.memory.Number(d, cipher.PlainName(dir)), rest
+		d, name = r.Number(d, cipher.PlainName(dir)), rest
 	}
 	p := index.Place{Dir: d, Name: cipher.PlainName(name)}
-	shown := m.shown(path)
+	shown := look(r.Clouds, path)
 	k := shown.only()
 	if k.Kind == index.IsDir {
-		k.Dir = m.memory.Number(d, p.Name)
+		k.Dir = r.Number(d, p.Name)
 	}
-	m.memory.Made(p, k)
+	r.Made(p, k)
 }
 
-func (r *replayer) retellNames(shown map[string]index.Known) error {
-	names := r.m.memory.Applied().Names
+// names tells of the names that the index does not have yet.
+func (r *replayed) names() error {
+	names := r.Applied().Names
 	var rest []*journal.Entry
-	for at, e := range r.entries {
-		if e != nil && r.seqs[at] >= names {
+	for at, e := range r.Entries {
+		if e != nil && r.Seqs[at] >= names {
 			rest = append(rest, e)
 		}
 	}
-	t := &retold{m: r.m, fold: journal.NewFold(rest), numbers: map[*journal.Thing]index.Dir{}, taken: map[index.Dir]bool{}, lost: map[cipher.ID]bool{}, shown: shown}
-	for _, thing := range r.fold.Things {
+	t := &retold{r: r, fold: journal.NewFold(rest), numbers: map[*journal.Thing]index.Dir{}, taken: map[index.Dir]bool{}, lost: map[cipher.ID]bool{}}
+	for _, thing := range r.Fold.Things {
 		for _, b := range thing.Backings {
 			for _, h := range b.Versions {
 				t.lost[h.Commit] = b.Lost
@@ -105,8 +116,16 @@ func (r *replayer) retellNames(shown map[string]index.Known) error {
 	return t.tell()
 }
 
-func headVersion(h *journal.Head) index.Version {
-	return index.Version{Vector: h.Version, Sec: h.Sec, Nsec: h.Nsec, Commit: h.Commit}
+// retold is how the log of earlier runs becomes rows of the index. What the
+// index has of names is from before the first entry of its fold: places in it
+// are looked up as they were then. The replay has not always made what the log
+// says: each name is told as the clouds show it by now (showing.go).
+type retold struct {
+	r       *replayed
+	fold    *journal.Fold // of what the index does not have
+	numbers map[*journal.Thing]index.Dir
+	taken   map[index.Dir]bool
+	lost    map[cipher.ID]bool // versions, by their commit ids, that no cloud can have any more
 }
 
 // A telling is one name, and what it is from now on.
@@ -137,15 +156,15 @@ func (t *retold) tell() error {
 			}
 			if path, ok := dir.Path(); ok {
 				path = replica.Join(path, s.Name)
-				if k = t.m.shownAs(path, k); k.Kind == index.IsFile {
-					t.shown[path] = k
+				if k = t.r.shownAs(path, k); k.Kind == index.IsFile {
+					t.r.shown[path] = k
 				}
 			}
 			all = append(all, telling{index.Place{Dir: t.numbers[dir], Name: cipher.PlainName(s.Name)}, k})
 		}
 	}
 	for _, one := range all {
-		t.m.memory.Made(one.place, one.known)
+		t.r.Made(one.place, one.known)
 	}
 	t.owners()
 	return nil
@@ -179,7 +198,7 @@ func (t *retold) before(s *journal.Slot) (index.Known, error) {
 	if err != nil {
 		return index.Known{}, err
 	}
-	return t.m.memory.At(index.Place{Dir: d, Name: cipher.PlainName(s.Name)})
+	return t.r.At(index.Place{Dir: d, Name: cipher.PlainName(s.Name)})
 }
 
 // known is what is to be at a slot. Of a file that left it the id counts that
@@ -206,11 +225,11 @@ func (t *retold) file(thing *journal.Thing, id cipher.ID) (index.Known, error) {
 	if thing.IsDir() || id.IsZero() {
 		return index.Known{}, nil
 	}
-	k := index.Known{Kind: index.IsFile, File: index.File{ID: id, Type: fileType(thing.Kind)}}
+	k := index.Known{Kind: index.IsFile, File: File(id, thing.Kind)}
 	for _, b := range thing.Backings {
 		for _, h := range append([]*journal.Head{b.Base}, b.Versions...) {
 			if h != nil && h.File == id && !t.lost[h.Commit] {
-				k.Version = k.Version.Join(headVersion(h))
+				k.Version = k.Version.Join(loggedVersion(h))
 			}
 		}
 	}
@@ -233,14 +252,8 @@ func (t *retold) owners() {
 		if !dir.IsDir() || !stands || a.Mode == nil && a.UID == nil && a.GID == nil {
 			continue
 		}
-		n, err := t.m.Walk(path)
-		if err != nil {
-			t.m.logger.Warn("a directory that the redo log names cannot be found", "error", err)
-			continue
+		if o, ok := t.r.Owner(path); ok {
+			t.r.Owned(t.numbers[dir], o)
 		}
-		if shown, err := n.Attr(); err == nil {
-			t.m.memory.Owned(t.numbers[dir], index.Owner{Mode: shown.Mode & permBits, UID: shown.UID, GID: shown.GID})
-		}
-		n.Forget()
 	}
 }

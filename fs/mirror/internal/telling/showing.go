@@ -1,4 +1,4 @@
-package mirror
+package telling
 
 import (
 	"slices"
@@ -18,9 +18,9 @@ type showing struct {
 	files []index.Known // versions that are whole
 }
 
-// shown asks every cloud that is up.
-func (m *Mirror) shown(path string) (s showing) {
-	for _, cl := range m.clouds.Ups() {
+// look asks every cloud that is up.
+func look(all *clouds.Clouds, path string) (s showing) {
+	for _, cl := range all.Ups() {
 		s.ask(cl, path)
 	}
 	return s
@@ -60,7 +60,7 @@ func (s *showing) ask(cl *clouds.Cloud, path string) {
 			s.blank = true
 			continue
 		}
-		s.files = append(s.files, knownFile(h))
+		s.files = append(s.files, Known(h))
 	}
 }
 
@@ -96,12 +96,12 @@ func (s *showing) only() index.Known {
 // cloud shows it, or none can, since the log alone has it. Where the clouds show
 // something else, and all the same, it is that; and Unknown where nobody can
 // tell.
-func (m *Mirror) shownAs(path string, k index.Known) index.Known {
-	if k.Kind == index.Unknown || m.waiting.name(path) != nil || k.Kind == index.IsFile && m.waiting.file(k.File.ID) != nil {
+func (r *replayed) shownAs(path string, k index.Known) index.Known {
+	if k.Kind == index.Unknown || r.Waits(path, k) {
 		return k
 	}
 	var s showing
-	for _, cl := range m.clouds.Ups() {
+	for _, cl := range r.Clouds.Ups() {
 		if s.ask(cl, path); k.Kind == index.IsFile && s.has(k) {
 			return k // one that shows it is enough
 		}

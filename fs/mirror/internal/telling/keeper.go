@@ -1,0 +1,88 @@
+package telling
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
+)
+
+// Keeper is what this machine knows, with its transactions.
+type Keeper struct {
+	*memory.Memory
+	log      *entries.Log
+	state    clouds.State
+	logger   *slog.Logger
+	unnumber func(forget func())
+	unkept   atomic.Bool // the index could not be written, and that was told
+}
+
+// NewKeeper keeps what is known beside the log. Where the index is lost no number of a directory is known any more: unnumber
+// has everybody forget those that are in use, and calls forget while nobody can draw a new one.
+func NewKeeper(y *memory.Memory, log *entries.Log, state clouds.State, logger *slog.Logger, unnumber func(forget func())) *Keeper {
+	return &Keeper{Memory: y, log: log, state: state, logger: logger, unnumber: unnumber}
+}
+
+// Open reads how far the index has come. Of one that knows nothing nobody can say what clouds owe that owe anything, unless
+// nothing may be changed.
+func (y *Keeper) Open(readOnly bool) error {
+	known, err := y.Memory.Open(y.log.Retired())
+	if err != nil || known || readOnly {
+		return err
+	}
+	return y.compareOwing()
+}
+
+// CatchUp makes the index say that what the log has lost of its numbers needs
+// nothing: otherwise it would seem to be older than the log.
+func (y *Keeper) CatchUp() {
+	if a := y.Applied(); a.Log != (cipher.ID{}) && a.Below < y.log.Mark() {
+		y.Transact(y.log.Mark())
+	}
+}
+
+// compareOwing has the clouds that owe anything compared whole.
+func (y *Keeper) compareOwing() error {
+	for id, owes := range y.state.Behind() {
+		if err := y.state.MarkBehind(id, owes.Reason); err != nil {
+			return fmt.Errorf("cannot record that a cloud is to be compared whole: %w", err)
+		}
+	}
+	return nil
+}
+
+// Transact makes a transaction of the index, behind which the log is not needed
+// below an entry, and reports whether it is made. Where it fails nothing is lost:
+// the log keeps its entries, and it is tried again.
+func (y *Keeper) Transact(keep uint64) bool {
+	err := y.Apply(keep)
+	if errors.Is(err, index.ErrLost) {
+		y.logger.Error("what this machine knows is lost, and begins anew", "error", err)
+		if err = y.beginAnew(); err == nil {
+			err = y.Apply(keep)
+		}
+	}
+	if err == nil {
+		y.unkept.Store(false)
+		return true
+	}
+	if !y.unkept.Swap(true) {
+		y.logger.Error("the index cannot be written: the redo log grows until it can", "error", err)
+	}
+	return false
+}
+
+// beginAnew is for where the index is lost.
+func (y *Keeper) beginAnew() error {
+	if err := y.compareOwing(); err != nil {
+		return err
+	}
+	y.unnumber(y.Forget)
+	return nil
+}
