@@ -221,7 +221,7 @@ func last(text string) string {
 func need(t testing.TB, program, debianPackage string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
-		t.Fatalf("%s is missing: apt-get install %s, or run .ci/run once", program, debianPackage)
+		t.Fatalf("%s is missing: apt-get install %s, or: make test, which gets it", program, debianPackage)
 	}
 }
 
