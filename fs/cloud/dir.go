@@ -27,6 +27,7 @@ type dir struct {
 	info fs.FileInfo
 	open opener
 	fuse bool // it is a FUSE filesystem
+	own  int  // O_NOATIME where what this process makes is certainly its own, so that it may ask for it
 
 	lasting int // the mount that it is on, if file handles last there; -1 else
 
@@ -75,6 +76,9 @@ func (d *dir) hold() error {
 			var sf unix.Statfs_t
 			err := unix.Fstatfs(root, &sf)
 			d.fuse = sf.Type == unix.FUSE_SUPER_MAGIC
+			if st, ok := d.info.Sys().(*syscall.Stat_t); ok && !d.fuse && int(st.Uid) == os.Geteuid() {
+				d.own = unix.O_NOATIME
+			}
 			return err
 		})
 	}

@@ -102,7 +102,7 @@ func (d *dir) reopen(fd, flags int) (int, error) {
 func (d *dir) Create(path string, perm uint32) (File, error) {
 	created := -1
 	err := d.at("create", path, func(at int, name string) (err error) {
-		created, err = unix.Openat(at, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, perm)
+		created, err = unix.Openat(at, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC|d.own, perm)
 		if err != nil {
 			return err
 		}
