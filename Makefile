@@ -57,8 +57,8 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 		done; \
 	done
 
-bench: build ## run the benchmarks; BENCH=REGEXP chooses
-	$(GO) test -run '^$$' -bench '$(BENCH)' -timeout 120m ./...
+bench: build ## run the benchmarks; BENCH=REGEXP chooses, BESIDE=PROGRAM compares with another build
+	OVERCAST_BENCH_BESIDE='$(abspath $(BESIDE))' $(GO) test -run '^$$' -bench '$(BENCH)' -timeout 120m ./...
 
 bench-cipher: build ## the ciphers beside the standard library
 	$(GO) test -run '^$$' -bench . -timeout 60m ./cipher/...

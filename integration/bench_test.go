@@ -6,6 +6,7 @@ import (
 	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -23,21 +24,33 @@ type contestant struct {
 	remount func() // away with what the kernel has cached of it
 }
 
+// besideEnv may name another build of the program, for example an older one. It is then a contestant, too.
+const besideEnv = "OVERCAST_BENCH_BESIDE"
+
 // contestants are the plain directory, gocryptfs over one directory and Overcast over one cloud and over two, all on the
 // same disk.
 func contestants(b *testing.B) []contestant {
 	plain := contestant{"plain", b.TempDir(), func() {}}
 	list := []contestant{plain, gocryptfs(b)}
+	path, err := program()
+	must(b, err)
 	for clouds := 1; clouds <= 2; clouds++ {
-		v := newVault(b, clouds)
-		m := v.mount()
-		list = append(list, contestant{fmt.Sprintf("overcast-%d", clouds), v.root, func() {
-			m.unmount()
-			m = v.mount()
-		}})
-		b.Cleanup(func() { m.unmount() })
+		list = append(list, overcast(b, fmt.Sprintf("overcast-%d", clouds), path, clouds))
+		if other := os.Getenv(besideEnv); other != "" {
+			list = append(list, overcast(b, fmt.Sprintf("beside-%d", clouds), other, clouds))
+		}
 	}
 	return list
+}
+
+func overcast(b *testing.B, name, program string, clouds int) contestant {
+	v := newVaultOf(b, program, nil, clouds)
+	m := v.mount()
+	b.Cleanup(func() { m.unmount() })
+	return contestant{name, v.root, func() {
+		m.unmount()
+		m = v.mount()
+	}}
 }
 
 func gocryptfs(b *testing.B) contestant {
@@ -55,8 +68,8 @@ func gocryptfs(b *testing.B) contestant {
 	return contestant{"gocryptfs", root, func() { unmount(); mount() }}
 }
 
-// race has the contestants do the same work in turns and reports the median of each in seconds, and how many times faster
-// than gocryptfs each is.
+// race has the contestants do the same work in turns and reports the median of each in seconds, how far apart its fastest
+// and its slowest round are, in percent of that, and how many times faster than gocryptfs it is.
 func race(b *testing.B, prepare, work func(b *testing.B, c contestant, round int)) {
 	list := contestants(b)
 	took := map[string][]time.Duration{}
@@ -75,6 +88,7 @@ func race(b *testing.B, prepare, work func(b *testing.B, c contestant, round int
 	for _, c := range list {
 		mine := median(took[c.name])
 		b.ReportMetric(mine.Seconds(), "s-"+c.name)
+		b.ReportMetric(100*(slices.Max(took[c.name])-slices.Min(took[c.name])).Seconds()/mine.Seconds(), "%-"+c.name)
 		b.ReportMetric(rival.Seconds()/mine.Seconds(), "x-"+c.name)
 	}
 }

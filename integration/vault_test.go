@@ -27,6 +27,8 @@ type vault struct {
 	logs   string   // what its mounts have said
 	as     *syscall.Credential
 
+	program string // that works on it
+
 	// troubled is set by a test that causes errors, which the log may hold then.
 	troubled bool
 }
@@ -39,12 +41,20 @@ func newVault(t testing.TB, clouds int, flags ...string) *vault {
 
 func newVaultAs(t testing.TB, as *syscall.Credential, clouds int, flags ...string) *vault {
 	t.Helper()
+	path, err := program()
+	must(t, err)
+	return newVaultOf(t, path, as, clouds, flags...)
+}
+
+// newVaultOf makes one with another build of the program, which then works on it, too.
+func newVaultOf(t testing.TB, program string, as *syscall.Credential, clouds int, flags ...string) *vault {
+	t.Helper()
 	base := t.TempDir()
 	if as != nil {
 		must(t, os.Chmod(filepath.Dir(base), 0o755))
 		must(t, os.Chown(base, int(as.Uid), int(as.Gid)))
 	}
-	v := &vault{t: t, as: as, dir: base + "/vault", pass: base + "/passphrase", root: base + "/mnt", logs: base + "/log"}
+	v := &vault{t: t, program: program, as: as, dir: base + "/vault", pass: base + "/passphrase", root: base + "/mnt", logs: base + "/log"}
 	must(t, os.WriteFile(v.pass, []byte("a passphrase of the tests\n"), 0o600))
 	must(t, os.Mkdir(v.root, 0o755))
 	args := []string{"init", v.dir, "--passfile", v.pass, "--scrypt-work-factor", "10"}
@@ -75,17 +85,13 @@ func cloudName(i int) string { return string(rune('a' + i)) }
 // overcast runs the program, which must succeed.
 func (v *vault) overcast(args ...string) string {
 	v.t.Helper()
-	path, err := program()
-	must(v.t, err)
-	return command{as: v.as}.run(v.t, append([]string{path}, args...)...)
+	return command{as: v.as}.run(v.t, append([]string{v.program}, args...)...)
 }
 
 // refused runs the program, which must fail.
 func (v *vault) refused(code int, args ...string) (stderr string) {
 	v.t.Helper()
-	path, err := program()
-	must(v.t, err)
-	r := command{as: v.as}.try(v.t, append([]string{path}, args...)...)
+	r := command{as: v.as}.try(v.t, append([]string{v.program}, args...)...)
 	if r.code != code {
 		v.t.Errorf("overcast %q: exit code %d, want %d\n%s", args, r.code, code, r.stderr)
 	}
@@ -149,13 +155,11 @@ func (v *vault) mount(flags ...string) *mounted {
 // start starts to mount. ready is closed when the program says that the mount can be used.
 func (v *vault) start(flags ...string) (m *mounted, ready <-chan struct{}) {
 	v.t.Helper()
-	path, err := program()
-	must(v.t, err)
 	logs, err := os.OpenFile(v.logs, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	must(v.t, err)
 	defer logs.Close()
 	args := append([]string{"mount", "--foreground", "--passfile", v.pass}, flags...)
-	cmd := exec.Command(path, append(args, v.dir, v.root)...)
+	cmd := exec.Command(v.program, append(args, v.dir, v.root)...)
 	cmd.Stderr = logs
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: v.as}
 	stdout, err := cmd.StdoutPipe()
