@@ -353,17 +353,19 @@ func (h *history) afterCut(got map[string]seen, done int) error {
 	return nil
 }
 
-// remains reports whether a thing can be read under a name that was durable
-// since a step. Then a later name of it may be that of an entry of which the
-// power cut left no more.
+// remains reports whether a thing can be read under a name that it had since what
+// is durable, and before it had this one. Then this later name may be that of an
+// entry of which the power cut left no more: nothing in it tells which file it was.
 func (h *history) remains(got map[string]seen, path string, id int, span [2]int) bool {
-	durable := h.paths[span[0]]
-	if durable[path] == id {
-		return false
-	}
-	for other, is := range durable {
-		if g, there := got[other]; is == id && there && g.err == nil && h.things[id].afterCut(g, span[1], min(span[1]+1, len(h.steps))) == nil {
-			return true
+	last := min(span[1]+1, len(h.steps))
+	for _, then := range h.paths[span[0] : last+1] {
+		if then[path] == id {
+			return false
+		}
+		for other, is := range then {
+			if g, there := got[other]; is == id && there && g.err == nil && h.things[id].afterCut(g, span[1], last) == nil {
+				return true
+			}
 		}
 	}
 	return false
