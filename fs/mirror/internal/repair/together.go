@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +16,8 @@ import (
 // touches. A power cut can take from the log what one cloud has kept of an
 // operation and another has lost; nothing but the clouds tells of it then. What
 // one has under another name than the lead is renamed, since the lead comes
-// first in every operation; what one lacks is brought there. Nothing is removed.
+// first in every operation; what one lacks, or has without any version, is brought
+// there. Nothing is removed.
 func (r *Replay) together() {
 	var up []int
 	for k, t := range r.trees {
@@ -124,7 +126,7 @@ func (l *leveller) level() error {
 			lists[side] = append(lists[side], list...)
 		}
 	}
-	only := [2][]shown{l.missing(lists[0], lists[1]), l.missing(lists[1], lists[0])}
+	only := [2][]shown{l.missing(0, lists), l.missing(1, lists)}
 	if err := l.rename(&only); err != nil {
 		return err
 	}
@@ -184,18 +186,26 @@ func (l *leveller) common(a, b *node) (n int) {
 	return n
 }
 
-// missing is what has no counterpart of its name in another list.
-func (l *leveller) missing(list, in []shown) (only []shown) {
-	have := map[place]bool{}
-	for _, s := range in {
-		have[place{s.dirs, s.plain, s.name, false}] = true
+// missing is what one cloud has and the other has not at its name, or without any
+// version: the power cut can have taken its header.
+func (l *leveller) missing(side int, lists [2][]shown) (only []shown) {
+	have := map[place]shown{}
+	for _, s := range lists[1-side] {
+		have[place{s.dirs, s.plain, s.name, false}] = s
 	}
-	for _, s := range list {
-		if !have[place{s.dirs, s.plain, s.name, false}] {
+	for _, s := range lists[side] {
+		o, has := have[place{s.dirs, s.plain, s.name, false}]
+		if !has || !s.Dir && !o.Dir && s.special == o.special && l.empty(1-side, o) {
 			only = append(only, s)
 		}
 	}
 	return only
+}
+
+// empty reports whether a file has no version in one cloud.
+func (l *leveller) empty(side int, s shown) bool {
+	h, err := l.sides[side].Header(s.path(side))
+	return errors.Is(err, replica.ErrBlank) || err == nil && len(h.Version) == 0
 }
 
 // rename gives in the second cloud to a file that both have, and under no name
@@ -263,7 +273,7 @@ func (l *leveller) bring(side int, s shown, list []shown) error {
 		step := l.step(Link, to, "", o)
 		step.Path, step.To = step.To, l.step(Link, to, "", s).To
 		if h, err := l.sides[to].Header(step.Path); err == nil && h.FileID == s.head.FileID {
-			return l.r.steps(l.sides[to].Index, []Step{step})
+			return l.r.steps(l.sides[to].Index, []Step{{Op: Remove, Path: step.To}, step})
 		}
 	}
 	o, err := l.sides[side].Open(s.path(side), false)
