@@ -67,7 +67,8 @@ func (r *replayer) retellVersion(thing *journal.Thing, h *journal.Head, shown ma
 	}
 }
 
-// tellFound tells what the clouds show at a path, whatever is known of it.
+// tellFound tells what the clouds show at a path, unless some cloud shows just what
+// is known of it.
 func (m *Mirror) tellFound(path string) {
 	d, name := index.Root, path
 	for {
@@ -79,6 +80,9 @@ func (m *Mirror) tellFound(path string) {
 	}
 	p := index.Place{Dir: d, Name: cipher.PlainName(name)}
 	shown := m.shown(path)
+	if was, err := m.memory.At(p); err == nil && was.Kind == index.IsFile && shown.has(was) {
+		return
+	}
 	k := shown.only()
 	if k.Kind == index.IsDir {
 		k.Dir = m.memory.Number(d, p.Name)
