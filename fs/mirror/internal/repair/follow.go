@@ -63,14 +63,14 @@ func seen(trees []*tree, thing *journal.Thing) bool {
 	return slices.ContainsFunc(trees, func(t *tree) bool { return len(t.of[thing]) > 0 })
 }
 
-// was reports whether a file was surely in some cloud, and the log cannot make it
-// again.
+// was reports whether a file was surely in some cloud, and the log can make none of
+// its versions again.
 func (r *Replay) was(thing *journal.Thing) bool {
-	b := thing.Committed()
-	if thing.IsDir() || b == nil {
+	if thing.IsDir() || thing.Committed() == nil {
 		return false
 	}
-	return !thing.Made || (thing.Firm || r.SameBoot) && !b.Holds(layoutOf(r.trees))
+	held := slices.ContainsFunc(thing.Backings, func(b *journal.Backing) bool { return b.Holds(layoutOf(r.trees)) })
+	return !thing.Made || (thing.Firm || r.SameBoot) && !held
 }
 
 // layoutOf is that of the vault's files.
