@@ -109,7 +109,8 @@ var hardSeeds = map[string][]uint64{
 	"foreign: rolled back":                   {1014},
 	"foreign: all rolled back":               {1010},
 
-	storiesWithFaultsName: {13},
+	storiesWithFaultsName:     {13},
+	storiesWithoutHandlesName: {475},
 
 	"recovery: killed, a cloud fails":      {1023},
 	"recovery: killed, all clouds fail":    {1000},

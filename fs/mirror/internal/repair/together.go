@@ -38,49 +38,6 @@ func (r *Replay) together() {
 	}
 }
 
-// exchange tells two directories apart that the log has exchanged, in clouds that
-// tell no handles: a kill can have come before the exchange there, and the place
-// says nothing then. What is in them is compared with what a cloud that tells
-// them has there, or else the lead.
-func (r *Replay) exchange() {
-	pair := r.Fold.Exchanged
-	if pair[0] == nil || !r.SameBoot {
-		return
-	}
-	var as *tree
-	for _, t := range r.trees {
-		if t != nil && (as == nil || t.tells(pair) && !as.tells(pair)) {
-			as = t
-		}
-	}
-	for _, t := range r.trees {
-		if t == nil || t == as || t.tells(pair) || t.standing(pair) == nil || as.standing(pair) == nil {
-			continue
-		}
-		l := &leveller{r: r, sides: [2]*tree{as, t}}
-		there, here := as.standing(pair), t.standing(pair)
-		if l.common(there[0], here[1])+l.common(there[1], here[0]) > l.common(there[0], here[0])+l.common(there[1], here[1]) {
-			t.of[pair[0]], t.of[pair[1]] = t.of[pair[1]], t.of[pair[0]]
-			here[0].thing, here[1].thing = pair[1], pair[0]
-		}
-	}
-}
-
-// tells reports whether a cloud knows both directories by their handles.
-func (t *tree) tells(pair [2]*journal.Thing) bool {
-	known := func(thing *journal.Thing) bool { return t.Index < len(thing.Handles) && thing.Handles[t.Index] != nil }
-	return t.handles && known(pair[0]) && known(pair[1])
-}
-
-// standing is the nodes of both directories, or nil.
-func (t *tree) standing(pair [2]*journal.Thing) []*node {
-	p := &planner{tree: t}
-	if a, b := p.nodeOf(pair[0]), p.nodeOf(pair[1]); a != nil && b != nil {
-		return []*node{a, b}
-	}
-	return nil
-}
-
 // leveller makes the names of two clouds the same.
 type leveller struct {
 	r     *Replay
@@ -156,34 +113,6 @@ func (l *leveller) list(side int, dirs [2]string, plain string) (list []shown, e
 		}
 	}
 	return list, nil
-}
-
-// common counts what a directory of the one cloud has in common with one of the
-// other: names, and files.
-func (l *leveller) common(a, b *node) (n int) {
-	dirs := [2]string{a.path(), b.path()}
-	had := map[string]cipher.ID{}
-	for side := range dirs {
-		list, err := l.list(side, dirs, "")
-		if err != nil {
-			return 0
-		}
-		for _, s := range list {
-			var id cipher.ID
-			if h, err := l.sides[side].Header(s.path(side)); err == nil && !s.Dir {
-				id = h.FileID
-			}
-			if side == 0 {
-				had[s.name] = id
-			} else if other, both := had[s.name]; both {
-				n++
-				if other == id && !s.Dir {
-					n++
-				}
-			}
-		}
-	}
-	return n
 }
 
 // missing is what one cloud has and the other has not at its name, or without any
