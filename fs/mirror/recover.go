@@ -103,7 +103,7 @@ func (r *replayer) cannot(thing *journal.Thing, err error) {
 		return
 	}
 	r.m.logger.Error("a file cannot be recovered", "error", err)
-	if content.NoAnswer(err) {
+	if content.NoAnswer(err) || errors.Is(err, ErrStale) {
 		r.wait(thing)
 	}
 }
