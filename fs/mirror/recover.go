@@ -74,12 +74,7 @@ func (r *replayer) reopen(number uint64, f *ref) *content.Recovery {
 	}
 	n, open, err := r.walkOpen(where, thing.ID())
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			m.logger.Error("a file cannot be recovered", "error", err)
-			if content.NoAnswer(err) {
-				r.wait(thing)
-			}
-		}
+		r.cannot(thing, err)
 		return nil
 	}
 	defer n.Forget()
@@ -93,7 +88,24 @@ func (r *replayer) reopen(number uint64, f *ref) *content.Recovery {
 		open.Release()
 		return nil
 	}
-	return open.Recover(number, r.seqs[f.at])
+	recovery, err := open.Recover(number, r.seqs[f.at])
+	if err != nil {
+		r.cannot(thing, err)
+		open.Release()
+	}
+	return recovery
+}
+
+// cannot says that a file is not recovered, and leaves it to the next mount where
+// that may do better.
+func (r *replayer) cannot(thing *journal.Thing, err error) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	r.m.logger.Error("a file cannot be recovered", "error", err)
+	if content.NoAnswer(err) || errors.Is(err, ErrStale) {
+		r.wait(thing)
+	}
 }
 
 // walkOpen finds a file and opens it. What was written beyond the length in its

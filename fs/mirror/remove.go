@@ -153,18 +153,18 @@ func (n *Node) Unlink(name string) error {
 }
 
 // alsoAt returns another path of a file that is about to lose a name, if it has
-// one and the log says of it what is in no cloud. The caller holds Mirror.names
-// for writing.
+// one: a power cut can take from the clouds what the log still has of it, and the
+// replay has to find the file. Names that this mount never looked up are searched
+// only where the log has something. The caller holds Mirror.names for writing.
 func (m *Mirror) alsoAt(n *Node, lost link, f *found) []byte {
-	open := n.content.Open()
-	if open == nil || f.info().Nlink < 2 || !open.Bound() {
+	if n.IsDir() || f.info().Nlink < 2 {
 		return nil
 	}
-	if path, ok := m.otherPath(n, lost); ok {
-		return []byte(path)
+	path, ok := m.otherPath(n, lost)
+	if !ok && n.content.Logged() {
+		m.findName(n)
+		path, _ = m.otherPath(n, lost)
 	}
-	m.findName(n)
-	path, _ := m.otherPath(n, lost)
 	return []byte(path)
 }
 

@@ -66,6 +66,16 @@ func (o *Object) Open() *File { return o.open.Load() }
 // Stale reports whether the file was changed behind the mount.
 func (o *Object) Stale() bool { return o.stale.Load() }
 
+// Logged reports whether the log has something of the file that is not durable in
+// every cloud.
+func (o *Object) Logged() bool {
+	if f := o.open.Load(); f != nil && f.Bound() {
+		return true
+	}
+	last := o.lastEntry.Load()
+	return last > 0 && last >= o.s.durable.Load()
+}
+
 // SetStale has nobody open the file again.
 func (o *Object) SetStale() { o.stale.Store(true) }
 

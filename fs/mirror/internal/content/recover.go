@@ -28,11 +28,15 @@ type Recovery struct {
 }
 
 // Recover begins the recovery of a file that is held, whose changes the log has
-// from an entry on, under a reference.
-func (f *File) Recover(ref, from uint64) *Recovery {
+// from an entry on, under a reference. A cloud that cannot be asked for its copy
+// goes out, as before any other change.
+func (f *File) Recover(ref, from uint64) (*Recovery, error) {
+	if err := f.prepare(); err != nil {
+		return nil, err
+	}
 	f.Recovering, f.ref = true, ref
 	f.s.commits.keep(f, from)
-	return &Recovery{File: f}
+	return &Recovery{File: f}, nil
 }
 
 // AcquireNew opens a file that never had a version: its headers are DIRTY and
