@@ -43,7 +43,7 @@ func (m *Mirror) vacant(dir *Node, name string, mode uint32, o Owner) (*site, er
 	if err != nil {
 		return nil, err
 	}
-	if err := m.waiting.name(replica.Join(plain, name)); err != nil {
+	if err := m.waiting.Name(replica.Join(plain, name)); err != nil {
 		return nil, err
 	}
 	switch _, err := m.find(dir, enc); {

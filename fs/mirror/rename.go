@@ -198,7 +198,7 @@ func (m *Mirror) checkMove(mv *move, flags RenameFlags) error {
 		return fs.ErrNotExist
 	}
 	mv.plain, mv.newPlain = replica.Join(mv.plain, mv.name), replica.Join(mv.newPlain, mv.newName)
-	if err := m.waiting.name(mv.newPlain); err != nil {
+	if err := m.waiting.Name(mv.newPlain); err != nil {
 		return err
 	}
 	if mv.src.IsDir() && m.inside(mv.to, mv.src) {

@@ -114,18 +114,6 @@ func (m *Mirror) tellExchanged(mv *move) {
 	}
 }
 
-// ownerAt is what a directory shows, for what is told at mount.
-func (m *Mirror) ownerAt(path string) (o index.Owner, ok bool) {
-	n, err := m.Walk(path)
-	if err != nil {
-		m.logger.Warn("a directory that the redo log names cannot be found", "error", err)
-		return index.Owner{}, false
-	}
-	defer n.Forget()
-	a, err := n.Attr()
-	return ownerOf(a), err == nil
-}
-
 func ownerOf(a Attr) index.Owner { return index.Owner{Mode: a.Mode & permBits, UID: a.UID, GID: a.GID} }
 
 func (m *Mirror) tellOwner(n *Node, a Attr) {
