@@ -33,8 +33,8 @@ type move struct {
 	plain, newPlain string
 	was, dstWas     index.Known // what both ends were
 	takeover        *content.Takeover
-	sourceFile      *content.File // open for a takeover
-	undone          bool          // the source has a new identity, which the clouds lack
+	sourceFile      content.Holder // for a takeover; of nothing where none is due
+	undone          bool           // the source has a new identity, which the clouds lack
 	unlock          func()
 }
 
@@ -116,7 +116,7 @@ func (mv *move) lock(flags RenameFlags) error {
 			return err
 		}
 		mv.end()
-		mv.src, mv.dst, mv.unlock, mv.sourceFile = nil, nil, nil, nil
+		mv.src, mv.dst, mv.unlock, mv.sourceFile = nil, nil, nil, content.Holder{}
 		find = m.findChild
 	}
 }
@@ -153,7 +153,7 @@ func (mv *move) tryLock(flags RenameFlags, find func(*Node, string) (*Node, erro
 		dst.Forget()
 	}
 	mv.srcAt, mv.dstAt = srcAt, dstAt
-	again = src != mv.src || dst != mv.dst || mv.sourceFile != nil && mv.sourceFile.Unfinished()
+	again = src != mv.src || dst != mv.dst || mv.sourceFile.File != nil && mv.sourceFile.Unfinished()
 	return again, nil
 }
 
@@ -184,7 +184,7 @@ func (mv *move) end() {
 	if mv.unlock != nil {
 		mv.unlock()
 	}
-	if mv.sourceFile != nil {
+	if mv.sourceFile.File != nil {
 		if mv.undone {
 			mv.takeover.Resume() // with no lock held, see the package's lock order
 		}
@@ -267,7 +267,7 @@ func (mv *move) log() (seq uint64, err error) {
 		id = cipher.ID{}
 	}
 	e.File, e.Had, mv.was = &id, had.Vector, m.knownAs(mv.src, &id, had)
-	if mv.sourceFile != nil && mv.dst != nil && mv.dstAt.info().Nlink == 1 && mv.srcAt.info().Nlink == 1 {
+	if mv.sourceFile.File != nil && mv.dst != nil && mv.dstAt.info().Nlink == 1 && mv.srcAt.info().Nlink == 1 {
 		if err := mv.planTakeover(e); err != nil {
 			return 0, err
 		}

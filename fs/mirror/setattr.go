@@ -38,7 +38,7 @@ func (n *Node) SetAttr(s SetAttr) (Attr, error) {
 	}
 	var a Attr
 	if err = f.SetAttr(s); err == nil {
-		a, err = n.fromOpen(f)
+		a, err = n.fromOpen(f.File)
 	}
 	return a, errors.Join(err, f.Leave())
 }

@@ -38,12 +38,12 @@ func (f *File) Recover(ref, from uint64) *Recovery {
 // AcquireNew opens a file that never had a version: its headers are DIRTY and
 // its records are in no vector. It fails where that is not so, or the file is
 // open.
-func (o *Object) AcquireNew(id cipher.ID) (*File, error) {
+func (o *Object) AcquireNew(id cipher.ID) (Holder, error) {
 	s := o.s
 	s.names.RLock()
 	defer s.names.RUnlock()
 	if o.open.Load() != nil {
-		return nil, ErrStale
+		return Holder{}, ErrStale
 	}
 	f := s.newFile(o)
 	now := s.Clock()
@@ -64,11 +64,11 @@ func (o *Object) AcquireNew(id cipher.ID) (*File, error) {
 	if f.Copies.Source < 0 {
 		err := f.Copies.Unreadable("recover")
 		f.Copies.Close()
-		return nil, err
+		return Holder{}, err
 	}
 	o.Ref()
 	o.open.Store(f)
-	return f, nil
+	return Holder{f}, nil
 }
 
 // Redo does one change again, unless one before it could not be done: without
@@ -274,7 +274,7 @@ func (r *Recovery) reswitch(ed editor, e *journal.Entry) error {
 // round, which commits it.
 func (r *Recovery) Finish() error {
 	r.Recovering = false
-	if err := r.prepare(); err != nil {
+	if err := (binder{r.File}).prepare(); err != nil {
 		return err
 	}
 	if err := r.clear(); err != nil {

@@ -97,10 +97,10 @@ func (r *replayer) reopen(number uint64, f *ref) *content.Recovery {
 
 // open finds a file and opens it. What was written beyond the length in its
 // header makes it stale, once.
-func (r *replayer) open(path string, id cipher.ID) (o *content.Object, open *content.File, err error) {
+func (r *replayer) open(path string, id cipher.ID) (o *content.Object, open content.Holder, err error) {
 	for range 2 {
 		if o, err = r.Names.Find(path); err != nil {
-			return nil, nil, err
+			return nil, open, err
 		}
 		if open, err = o.AcquireNew(id); err == nil {
 			return o, open, nil
@@ -113,5 +113,5 @@ func (r *replayer) open(path string, id cipher.ID) (o *content.Object, open *con
 			break
 		}
 	}
-	return nil, nil, err
+	return nil, open, err
 }
