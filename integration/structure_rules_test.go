@@ -106,7 +106,8 @@ var rooms = []struct {
 	dir string
 	may []string // below fs/mirror/internal
 }{
-	{"fs/mirror", []string{"content", "repair", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "lock"}},
+	{"fs/mirror", []string{"recovery", "content", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "lock"}},
+	{"fs/mirror/internal/recovery", []string{"content", "repair", "telling", "clouds", "replica", "entries", "journal"}},
 	{"fs/mirror/internal/content", []string{"draft", "copies", "clouds", "replica", "entries", "layer", "journal", "lock"}},
 	{"fs/mirror/internal/draft", []string{"copies", "clouds", "replica", "layer", "journal"}},
 	{"fs/mirror/internal/copies", []string{"clouds", "replica", "layer", "journal", "lock"}},

@@ -64,11 +64,11 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	}
 	m.names.Lock()
 	defer m.names.Unlock()
-	s, err := m.vacant(n, sp.name, sp.mode, sp.owner)
+	s, err := vacant(n, sp.name, sp.mode, sp.owner)
 	if err != nil {
 		return nil, err
 	}
-	version, e, err := m.sealSpecial(s, sp)
+	version, e, err := s.sealSpecial(sp)
 	if err != nil {
 		return nil, err
 	}
@@ -79,24 +79,25 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	made, err := m.operate(seq, clouds.Change{
 		What: "create",
 		Do: func(cl *clouds.Cloud) error {
-			if err := m.putSidecar(cl, s.dir, s.link.enc); err != nil {
+			if err := putSidecar(cl, s.dir, s.link.enc); err != nil {
 				return err
 			}
-			return m.writeSpecial(cl, s.path(cl.Index, true), e, version, sp.content)
+			return s.writeSpecial(cl, e, version, sp.content)
 		},
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.path(cl.Index, true)) },
 	})
 	if made {
-		m.tellMade(s.link, telling.Known(&version.Head))
+		s.tell(telling.Known(&version.Head))
 	}
 	if !made || err != nil {
 		return nil, err
 	}
-	return m.adoptNew(s)
+	return s.node()
 }
 
 // sealSpecial draws ids and makes the log's entry.
-func (m *Mirror) sealSpecial(s *site, sp special) (*journal.Sealed, *journal.Entry, error) {
+func (s *site) sealSpecial(sp special) (*journal.Sealed, *journal.Entry, error) {
+	m := s.dir.m
 	records := int(m.layout.Records(int64(len(sp.content))))
 	ids, last, err := m.files.Draw(records+1, 0)
 	if err != nil {
@@ -122,14 +123,14 @@ func (m *Mirror) sealSpecial(s *site, sp special) (*journal.Sealed, *journal.Ent
 }
 
 // writeSpecial writes a whole special file into one cloud.
-func (m *Mirror) writeSpecial(cl *clouds.Cloud, path string, e *journal.Entry, v *journal.Sealed, plain []byte) error {
+func (s *site) writeSpecial(cl *clouds.Cloud, e *journal.Entry, v *journal.Sealed, plain []byte) error {
 	h := v.Head
 	h.Salt = [16]byte(e.Salts[cl.Index])
 	ids := make([]cipher.WriteID, len(e.Commit.Chunks))
 	for i, ch := range e.Commit.Chunks {
 		ids[i] = cipher.WriteID(ch.ID)
 	}
-	return cl.MakeWhole(path, h, &replica.Run{Plain: plain, IDs: ids}, m.owners)
+	return cl.MakeWhole(s.path(cl.Index, true), h, &replica.Run{Plain: plain, IDs: ids}, s.dir.m.owners)
 }
 
 // Readlink returns a symbolic link's target.
@@ -141,20 +142,14 @@ func (n *Node) Readlink() (string, error) {
 		return "", err
 	}
 	defer n.m.leave()
-	content, err := n.m.specialContent(n)
-	return string(content), err
-}
-
-// specialContent reads the content of a special file.
-func (m *Mirror) specialContent(n *Node) ([]byte, error) {
 	f, err := n.content.Acquire()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer f.Release()
 	target, err := f.Content()
 	if err != nil {
-		return nil, fmt.Errorf("read: %w", err)
+		return "", fmt.Errorf("read: %w", err)
 	}
-	return target, nil
+	return string(target), nil
 }

@@ -67,20 +67,23 @@ func (m *Mirror) placeOf(l link) (p index.Place, ok bool) {
 // What follows tells what was just done in the clouds. The callers hold
 // Mirror.names for writing, but for that of commits.
 
-func (m *Mirror) tellMade(l link, k index.Known) {
-	if p, ok := m.placeOf(l); ok {
+func (s *site) tell(k index.Known) {
+	m := s.dir.m
+	if p, ok := m.placeOf(s.link); ok {
 		m.memory.Made(p, k)
 	}
 }
 
-func (m *Mirror) tellMadeDir(s *site) {
+func (s *site) tellDir() {
+	m := s.dir.m
 	if p, ok := m.placeOf(s.link); ok {
 		m.memory.MadeDir(p, index.Owner{Mode: s.mode, UID: s.owner.UID, GID: s.owner.GID})
 	}
 }
 
-func (m *Mirror) tellRemoved(l link, n *Node, id cipher.ID, version index.Version) {
-	p, ok := m.placeOf(l)
+func (r *removal) tell(id cipher.ID, version index.Version) {
+	m, n := r.m, r.child
+	p, ok := m.placeOf(r.link())
 	switch {
 	case !ok:
 	case n.IsDir():
@@ -90,8 +93,9 @@ func (m *Mirror) tellRemoved(l link, n *Node, id cipher.ID, version index.Versio
 	}
 }
 
-// tellMoved comes before the nodes have their new places.
-func (m *Mirror) tellMoved(mv *move) {
+// tell comes before the nodes have their new places.
+func (mv *move) tell() {
+	m := mv.m
 	from, ok := m.placeOf(link{parent: mv.from, name: mv.name})
 	to, toOK := m.placeOf(link{parent: mv.to, name: mv.newName})
 	if !ok || !toOK {
@@ -105,25 +109,14 @@ func (m *Mirror) tellMoved(mv *move) {
 }
 
 // tellExchanged comes before the nodes have their new places.
-func (m *Mirror) tellExchanged(mv *move) {
+func (mv *move) tellExchanged() {
+	m := mv.m
 	from, ok := m.placeOf(link{parent: mv.from, name: mv.name})
 	to, toOK := m.placeOf(link{parent: mv.to, name: mv.newName})
 	if ok && toOK {
 		m.memory.Made(from, mv.dstWas)
 		m.memory.Made(to, mv.was)
 	}
-}
-
-// ownerAt is what a directory shows, for what is told at mount.
-func (m *Mirror) ownerAt(path string) (o index.Owner, ok bool) {
-	n, err := m.Walk(path)
-	if err != nil {
-		m.logger.Warn("a directory that the redo log names cannot be found", "error", err)
-		return index.Owner{}, false
-	}
-	defer n.Forget()
-	a, err := n.Attr()
-	return ownerOf(a), err == nil
 }
 
 func ownerOf(a Attr) index.Owner { return index.Owner{Mode: a.Mode & permBits, UID: a.UID, GID: a.GID} }
