@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"github.com/overcast-fs/overcast/fs/tree"
+	"github.com/overcast-fs/overcast/fs/vault"
+	"github.com/overcast-fs/overcast/fs/volume"
+)
+
+// LoadVault reads what a vault's directory says without its passphrase.
+func LoadVault(dir string) (*vault.Vault, error) {
+	v, err := volume.Load(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, Failf(ExitUnusable, "%w", err).Advise("overcast init %s --cloud NAME=DIR makes one", QuoteName(dir))
+	}
+	return v, err
+}
+
+// Unlock asks for the passphrase and derives the keys, which the caller wipes.
+func Unlock(cmd *cobra.Command, v *vault.Vault, from *Passphrase) (*vault.Keys, error) {
+	pass, err := from.Read(cmd, "Passphrase for "+QuoteName(v.Dir)+": ", false)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(pass)
+	keys, err := v.Unlock(pass)
+	switch {
+	case errors.Is(err, vault.ErrWrongPassphrase):
+		return nil, Failf(ExitPassphrase, "%w", err)
+	case err != nil:
+		return nil, Failf(ExitUnusable, "vault: %w", err)
+	case cmd.Context().Err() != nil:
+		keys.Wipe()
+		return nil, ErrInterrupted
+	}
+	return keys, nil
+}
+
+// OpenVault is a vault whose files can be used, mounted or not.
+type OpenVault struct {
+	Tree    tree.Tree
+	Lacking func() ([]string, error) // a line for each cloud that does not get what is written
+}
+
+// WithVault runs f on the files of a vault: through its mount if it is mounted, since the mount has the lock, or else by
+// opening it with the passphrase.
+func WithVault(cmd *cobra.Command, dir string, pass *Passphrase, f func(*OpenVault) error) error {
+	v, err := LoadVault(dir)
+	if err != nil {
+		return err
+	}
+	m, ok, err := volume.MountOf(v)
+	if err != nil {
+		return err
+	}
+	if ok {
+		return f(MountedVault(v, m.Mountpoint))
+	}
+	if err := CheckUsable(v); err != nil {
+		return err
+	}
+	keys, err := Unlock(cmd, v, pass)
+	if err != nil {
+		return err
+	}
+	return WithKeys(cmd, v, keys, f)
+}
+
+// CheckUsable finds everything that would keep a vault from being opened and needs no passphrase, so that nobody types one
+// in vain.
+func CheckUsable(v *vault.Vault) error {
+	if err := volume.CheckFree(v); err != nil {
+		return err
+	}
+	return volume.CheckClouds(v)
+}
+
+// MountedVault reaches a vault through its mount. What is written is synced file by file: there is no other way to know
+// that the mount has it all.
+func MountedVault(v *vault.Vault, mountpoint string) *OpenVault {
+	return &OpenVault{
+		Tree: tree.Local{Root: mountpoint, Sync: true},
+		Lacking: func() ([]string, error) {
+			sum, err := v.ReadSummary()
+			return volume.Lacking(sum), err
+		},
+	}
+}
+
+// WithKeys opens a vault that is not mounted, runs f and closes it again. It wipes the keys. It never opens the mirror
+// read-only: what the redo log holds has to reach the clouds before anything of it can be read.
+func WithKeys(cmd *cobra.Command, v *vault.Vault, keys *vault.Keys, f func(*OpenVault) error) error {
+	vol, err := volume.Open(v, keys, volume.Options{Logger: WarningLog(cmd.ErrOrStderr())})
+	if err != nil {
+		return err
+	}
+	for _, line := range vol.Warnings() {
+		Warn(cmd.ErrOrStderr(), "%s", line)
+	}
+	err = f(&OpenVault{Tree: tree.OfMirror(vol.Mirror()), Lacking: vol.Sync})
+	return errors.Join(err, vol.Close())
+}
