@@ -164,6 +164,10 @@ func initFailure(err error) error {
 	if errors.Is(err, vault.ErrInvalid) {
 		return cli.Failf(cli.ExitUsage, "init: %w", err)
 	}
+	if errors.Is(err, vault.ErrJoin) {
+		return cli.Failf(cli.ExitUnusable, "init: %w", err).
+			Advise("to open that vault: overcast join VAULT --keys FILE DIR…, with a copy of its keys.age and the folders of its clouds")
+	}
 	return cli.Failf(cli.ExitUnusable, "init: %w", err)
 }
 

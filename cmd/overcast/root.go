@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/life"
 )
 
 // The groups in which help lists the commands.
@@ -76,7 +77,7 @@ func newRootCmd() *cobra.Command {
 		&cobra.Group{ID: groupOther, Title: "This machine and this program:"},
 	)
 	addGroup(root, groupFiles, newKeygenCmd(), newEncryptCmd(), newDecryptCmd(), newImportCmd(), newExportCmd())
-	addGroup(root, groupVault, newInitCmd(), newMountCmd(), newUnmountCmd(), newStatusCmd(), newVerifyCmd(), newHealCmd(), newWhereCmd())
+	addGroup(root, groupVault, newInitCmd(), life.NewJoinCmd(), newMountCmd(), newUnmountCmd(), newStatusCmd(), newVerifyCmd(), newHealCmd(), newWhereCmd())
 	addGroup(root, groupFiles, newLsCmd(), newCatCmd(), newGetCmd(), newPutCmd())
 	addGroup(root, groupOther, newDoctorCmd(), newSpeedCmd(), newVersionCmd(), newCompletionCmd(root))
 	help := newHelpCmd(root)

@@ -60,7 +60,11 @@ func printStatus(cmd *cobra.Command, s *volume.Status) error {
 	}
 	rows := [][]string{{"CLOUD", "STATE", "DIRECTORY", ""}}
 	for _, c := range s.Clouds {
-		rows = append(rows, []string{c.Name, stateWord(c, s.Lead), cli.QuoteName(c.Dir), output.Printable(c.Reason)})
+		dir := cli.QuoteName(c.Dir)
+		if c.Dir == "" {
+			dir = "-"
+		}
+		rows = append(rows, []string{c.Name, stateWord(c, s.Lead), dir, output.Printable(c.Reason)})
 	}
 	return output.Table(out, "", rows)
 }

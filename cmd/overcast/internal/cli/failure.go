@@ -116,7 +116,7 @@ func vaultFailure(err error) *Failure {
 	case errors.Is(err, vault.ErrSetting):
 		return f.Advise("correct it in %s", QuoteName(filepath.Join(bad.Dir, "vault.toml")))
 	case errors.Is(err, vault.ErrIsCloud):
-		return f.Advise("name the vault's own directory, which holds vault.toml and keys.age")
+		return f.Advise("name the vault's own directory, which holds vault.toml and keys.age; overcast join makes one where there is none")
 	}
 	return f
 }

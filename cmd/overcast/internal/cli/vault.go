@@ -2,7 +2,10 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -14,10 +17,28 @@ import (
 // LoadVault reads what a vault's directory says without its passphrase.
 func LoadVault(dir string) (*vault.Vault, error) {
 	v, err := volume.Load(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, Failf(ExitUnusable, "%w", err).Advise("overcast init %s --cloud NAME=DIR makes one", QuoteName(dir))
+	switch {
+	case errors.Is(err, vault.ErrJoin):
+		return nil, Failf(ExitUnusable, "%w", err).Advise("%s", joinAdvice(dir))
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, Failf(ExitUnusable, "%w", err).
+			Advise("overcast init %s --cloud NAME=DIR makes one; overcast join opens one that exists elsewhere", QuoteName(dir))
 	}
 	return v, err
+}
+
+// joinAdvice tells how what is left of a vault becomes one.
+func joinAdvice(dir string) string {
+	keys := "FILE"
+	if left := filepath.Join(dir, "keys.age"); exists(left) {
+		keys = QuoteName(left)
+	}
+	return fmt.Sprintf("overcast join %s --keys %s DIR… opens it, with the folders of its clouds", QuoteName(dir), keys)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // Unlock asks for the passphrase and derives the keys, which the caller wipes.
@@ -28,16 +49,28 @@ func Unlock(cmd *cobra.Command, v *vault.Vault, from *Passphrase) (*vault.Keys, 
 	}
 	defer clear(pass)
 	keys, err := v.Unlock(pass)
-	switch {
-	case errors.Is(err, vault.ErrWrongPassphrase):
-		return nil, Failf(ExitPassphrase, "%w", err)
-	case err != nil:
-		return nil, Failf(ExitUnusable, "vault: %w", err)
-	case cmd.Context().Err() != nil:
+	if err != nil {
+		return nil, KeysFailure(err)
+	}
+	if cmd.Context().Err() != nil {
 		keys.Wipe()
 		return nil, ErrInterrupted
 	}
 	return keys, nil
+}
+
+// KeysFailure is the failure of somebody who has no key to the keys.
+func KeysFailure(err error) *Failure {
+	switch {
+	case errors.Is(err, vault.ErrWrongPassphrase):
+		return Failf(ExitPassphrase, "%w", err)
+	case errors.Is(err, vault.ErrOldKeys):
+		return Failf(ExitUnusable, "vault: %w", err).
+			Advise("copy the newer keys.age from the machine on which the cloud was added: overcast join VAULT --keys FILE DIR…")
+	case errors.Is(err, vault.ErrJoin):
+		return Failf(ExitUnusable, "vault: %w", err).Advise("overcast join VAULT --keys FILE DIR… tells this machine of it")
+	}
+	return Failf(ExitUnusable, "vault: %w", err)
 }
 
 // OpenVault is a vault whose files can be used, mounted or not.
