@@ -50,7 +50,7 @@ func newInitCmd() *cobra.Command {
 	fs.StringVar(&f.chunkSize, "chunk-size", "4KiB", "the `SIZE` of the pieces of files: 4KiB to 1MiB")
 	fs.IntVar(&f.workFactor, "scrypt-work-factor", vault.DefaultWorkFactor, "how hard it is to try a passphrase: 2 to the power `N`")
 	fs.BoolVar(&f.asJSON, "json", false, "print JSON")
-	f.pass.Register(fs)
+	f.pass.RegisterNew(fs, "", "the passphrase")
 	return cmd
 }
 
@@ -186,7 +186,6 @@ func (f *initFlags) print(cmd *cobra.Command, v *vault.Vault) error {
 	if err := output.Table(out, "  ", rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "Keep a copy of %s in a safe place: without it and the passphrase nothing can be read.\nNext: overcast mount %s MOUNTPOINT\n",
-		cli.QuoteName(filepath.Join(v.Dir, "keys.age")), cli.QuoteName(v.Dir))
+	_, err := fmt.Fprintf(out, "%sNext: overcast mount %s MOUNTPOINT\n", cli.Reminder(v), cli.QuoteName(v.Dir))
 	return err
 }

@@ -77,7 +77,8 @@ func newRootCmd() *cobra.Command {
 		&cobra.Group{ID: groupOther, Title: "This machine and this program:"},
 	)
 	addGroup(root, groupFiles, newKeygenCmd(), newEncryptCmd(), newDecryptCmd(), newImportCmd(), newExportCmd())
-	addGroup(root, groupVault, newInitCmd(), life.NewJoinCmd(), newMountCmd(), newUnmountCmd(), newStatusCmd(), newVerifyCmd(), newHealCmd(), newWhereCmd())
+	addGroup(root, groupVault, newInitCmd(), life.NewJoinCmd(), newMountCmd(), newUnmountCmd(), newStatusCmd(), newVerifyCmd(), newHealCmd(), newWhereCmd(),
+		life.NewPasswdCmd(), life.NewKeysCmd())
 	addGroup(root, groupFiles, newLsCmd(), newCatCmd(), newGetCmd(), newPutCmd())
 	addGroup(root, groupOther, newDoctorCmd(), newSpeedCmd(), newVersionCmd(), newCompletionCmd(root))
 	help := newHelpCmd(root)

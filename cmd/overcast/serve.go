@@ -155,7 +155,7 @@ type mountResult struct {
 // printMounted says that the mount can be used.
 func (f *mountFlags) printMounted(cmd *cobra.Command, v *vault.Vault, sum vault.Summary) error {
 	if !f.asJSON {
-		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is mounted on %s\n", cli.QuoteName(v.Dir), cli.QuoteName(sum.Mountpoint))
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is mounted on %s\n%s", cli.QuoteName(v.Dir), cli.QuoteName(sum.Mountpoint), cli.Reminder(v))
 		return err
 	}
 	return cli.PrintJSON(cmd, mountResult{

@@ -40,7 +40,13 @@ func runStatus(cmd *cobra.Command, dir string, asJSON bool) error {
 	if asJSON {
 		return cli.PrintJSON(cmd, s)
 	}
-	return printStatus(cmd, s)
+	if err := printStatus(cmd, s); err != nil {
+		return err
+	}
+	if line := cli.Reminder(v); line != "" {
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "\n%s", line)
+	}
+	return err
 }
 
 func printStatus(cmd *cobra.Command, s *volume.Status) error {

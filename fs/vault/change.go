@@ -97,7 +97,22 @@ func (c *change) commit() error {
 	if err := durable.Replace(c.vault.sys.disk, filepath.Join(c.vault.Dir, configName), text, filePerm); err != nil {
 		return err
 	}
-	return c.settle()
+	if err := c.settle(); err != nil || c.config.RecipientsSHA256 != "" {
+		return err
+	}
+	return c.drop(recipientsName)
+}
+
+// drop removes a file that nothing counts any more.
+func (c *change) drop(name string) error {
+	err := c.vault.sys.disk.Remove(filepath.Join(c.vault.Dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.vault.sys.disk.SyncDir(c.vault.Dir)
 }
 
 // settle gives new files with keys their names, as far as vault.toml goes with

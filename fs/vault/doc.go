@@ -20,6 +20,7 @@
 //	config.go      the text of vault.toml
 //	init.go        Init; plan.go what it looks at; build.go what it does and undoes
 //	join.go        Join: a vault that exists, on a machine that does not know it
+//	reseal.go      another passphrase, recipients, a copy of the keys
 //	change.go      vault.toml and the keys, replaced in one instant
 //	keys.go        keys.age, opened
 //	marker.go      the marker in a cloud's root

@@ -40,6 +40,9 @@ var (
 	// ErrWrongIdentity: no identity that was given opens the file of keys.
 	ErrWrongIdentity = keyfile.ErrWrongIdentity
 
+	// ErrNoRecipients: nothing but the passphrase opens the vault.
+	ErrNoRecipients = errors.New("only its passphrase opens it, no identity")
+
 	// ErrIdentity: an identity cannot be used, such as a hardware key that is
 	// not there.
 	ErrIdentity = keyfile.ErrIdentity

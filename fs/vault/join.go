@@ -24,9 +24,12 @@ type KeysFile struct {
 // ReadKeys reads a copy of keys.age, or of another file with keys, as it is.
 func ReadKeys(path string) ([]byte, error) { return readFile(path) }
 
-// HasPassphrase reports whether a passphrase opens a file with keys; otherwise
-// an identity does.
-func HasPassphrase(sealed []byte) bool { return keyfile.WorkFactor(sealed) > 0 }
+// ForRecipients reports whether a file with keys is one that identities open, and
+// no passphrase.
+func ForRecipients(sealed []byte) bool {
+	rest, ok := bytes.CutPrefix(sealed, []byte("age-encryption.org/v1\n"))
+	return ok && !bytes.HasPrefix(rest, []byte("-> scrypt "))
+}
 
 // OpenKeys opens a copy of keys.age with its passphrase, like [Vault.Unlock].
 func OpenKeys(sealed, passphrase []byte) (*KeysFile, error) {

@@ -3,11 +3,11 @@ package vault
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"slices"
 
 	"filippo.io/age"
+	"filippo.io/age/plugin"
 
 	"github.com/overcast-fs/overcast/fs/vault/internal/keyfile"
 )
@@ -36,10 +36,16 @@ func (v *Vault) Unlock(passphrase []byte) (*Keys, error) {
 }
 
 // UnlockWith opens keys-recipients.age with one of the identities. The error
-// wraps [fs.ErrNotExist] where the vault has no recipients, [ErrWrongIdentity],
-// [ErrIdentity], [ErrDamaged] or [ErrUnknownFormat].
+// wraps [ErrNoRecipients], [ErrWrongIdentity], [ErrIdentity], [ErrDamaged] or
+// [ErrUnknownFormat].
 func (v *Vault) UnlockWith(identities []age.Identity) (*Keys, error) {
 	return v.unlock(recipientsName, identities...)
+}
+
+// ParseIdentities reads a file with identities of age, also of its plugins, or
+// with a private key of ssh, for whose passphrase ask is called.
+func ParseIdentities(file []byte, ui *plugin.ClientUI, ask func() ([]byte, error)) ([]age.Identity, error) {
+	return keyfile.ParseIdentities(file, ui, ask)
 }
 
 func (v *Vault) unlock(name string, identities ...age.Identity) (*Keys, error) {
@@ -68,7 +74,7 @@ func (v *Vault) unlock(name string, identities ...age.Identity) (*Keys, error) {
 func (v *Vault) keysFile(name string) (path string, data []byte, err error) {
 	path = filepath.Join(v.Dir, name)
 	if v.sums[name] == "" {
-		return path, nil, fmt.Errorf("%s: %w: no recipients open the vault", v.Dir, fs.ErrNotExist)
+		return path, nil, fmt.Errorf("%s: %w", v.Dir, ErrNoRecipients)
 	}
 	data, err = readFile(path)
 	if err == nil && checksum(data) == v.sums[name] {

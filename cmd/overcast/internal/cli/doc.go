@@ -6,6 +6,7 @@
 //	output.go      names and JSON on standard output
 //	warnings.go    what is amiss and stops nothing, a line each
 //	passphrase.go  where the passphrase comes from
+//	identity.go    keys of age and ssh instead of it
 //	vault.go       a vault by its directory, its keys, its files
 //
 // It knows nothing of any one command.

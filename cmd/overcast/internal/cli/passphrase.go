@@ -15,15 +15,28 @@ import (
 
 // Passphrase says where the passphrase comes from. It is never an argument: those are seen by every process.
 type Passphrase struct {
-	file    string
-	command string
+	file       string
+	command    string
+	identities []string // files that open the keys instead
 }
 
-// Register adds the flags.
+// Register adds the flags of a command that opens a vault.
 func (p *Passphrase) Register(fs *pflag.FlagSet) {
-	fs.StringVar(&p.file, "passfile", "", "read the passphrase from the first line of `FILE`")
-	fs.StringVar(&p.command, "passcommand", "", "read it from the first line that `CMD` prints, run by sh")
+	p.RegisterNew(fs, "", "the passphrase")
+	fs.StringArrayVarP(&p.identities, "identity", "i", nil, "open it with the age or ssh key in `FILE`, where passwd --recipient\nnamed its recipient, instead of the passphrase")
 }
+
+// RegisterNew adds the flags for a passphrase alone, with a prefix.
+func (p *Passphrase) RegisterNew(fs *pflag.FlagSet, prefix, what string) {
+	fs.StringVar(&p.file, prefix+"passfile", "", "read "+what+" from the first line of `FILE`")
+	fs.StringVar(&p.command, prefix+"passcommand", "", "read it from the first line that `CMD` prints, run by sh")
+}
+
+// Given reports whether flags tell where the passphrase comes from.
+func (p *Passphrase) Given() bool { return p.file != "" || p.command != "" }
+
+// ByIdentity reports whether the keys are opened without the passphrase.
+func (p *Passphrase) ByIdentity() bool { return len(p.identities) > 0 }
 
 // Read gets the passphrase from the file, the command, the terminal or one line of standard input, in this order. With
 // twice, a terminal is asked a second time and both must agree. The caller wipes the result.

@@ -41,29 +41,48 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// Unlock asks for the passphrase and derives the keys, which the caller wipes.
+// Unlock asks for the passphrase, or uses an identity, and derives the keys, which the caller wipes.
 func Unlock(cmd *cobra.Command, v *vault.Vault, from *Passphrase) (*vault.Keys, error) {
-	pass, err := from.Read(cmd, "Passphrase for "+QuoteName(v.Dir)+": ", false)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(pass)
-	keys, err := v.Unlock(pass)
-	if err != nil {
-		return nil, KeysFailure(err)
+	keys, pass, err := Open(cmd, v, from)
+	clear(pass)
+	return keys, err
+}
+
+// Open is Unlock, and gives the passphrase, too: nil where there was an identity instead. The caller wipes both.
+func Open(cmd *cobra.Command, v *vault.Vault, from *Passphrase) (keys *vault.Keys, pass []byte, err error) {
+	if from.ByIdentity() {
+		ids, err := from.Identities(cmd)
+		if err != nil {
+			return nil, nil, err
+		}
+		keys, err = v.UnlockWith(ids)
+		if err != nil {
+			return nil, nil, KeysFailure(err)
+		}
+	} else {
+		if pass, err = from.Read(cmd, "Passphrase for "+QuoteName(v.Dir)+": ", false); err != nil {
+			return nil, nil, err
+		}
+		if keys, err = v.Unlock(pass); err != nil {
+			clear(pass)
+			return nil, nil, KeysFailure(err)
+		}
 	}
 	if cmd.Context().Err() != nil {
+		clear(pass)
 		keys.Wipe()
-		return nil, ErrInterrupted
+		return nil, nil, ErrInterrupted
 	}
-	return keys, nil
+	return keys, pass, nil
 }
 
 // KeysFailure is the failure of somebody who has no key to the keys.
 func KeysFailure(err error) *Failure {
 	switch {
-	case errors.Is(err, vault.ErrWrongPassphrase):
+	case errors.Is(err, vault.ErrWrongPassphrase), errors.Is(err, vault.ErrWrongIdentity), errors.Is(err, vault.ErrIdentity):
 		return Failf(ExitPassphrase, "%w", err)
+	case errors.Is(err, vault.ErrNoRecipients):
+		return Failf(ExitPassphrase, "vault: %w", err).Advise("overcast passwd VAULT --recipient AGE makes an identity open it, too")
 	case errors.Is(err, vault.ErrOldKeys):
 		return Failf(ExitUnusable, "vault: %w", err).
 			Advise("copy the newer keys.age from the machine on which the cloud was added: overcast join VAULT --keys FILE DIR…")
@@ -71,6 +90,14 @@ func KeysFailure(err error) *Failure {
 		return Failf(ExitUnusable, "vault: %w", err).Advise("overcast join VAULT --keys FILE DIR… tells this machine of it")
 	}
 	return Failf(ExitUnusable, "vault: %w", err)
+}
+
+// Reminder is a line for somebody whose only keys are on this machine, "" for anybody else.
+func Reminder(v *vault.Vault) string {
+	if v.KeysCopied {
+		return ""
+	}
+	return fmt.Sprintf("The only keys are on this machine: overcast keys %s --copy-to FILE copies them to a safe place.\n", QuoteName(v.Dir))
 }
 
 // OpenVault is a vault whose files can be used, mounted or not.

@@ -2,5 +2,7 @@
 // its end: another machine, another passphrase, another place for a cloud, a
 // loss.
 //
-//	join.go  open a vault that exists on a machine that does not know it
+//	join.go    open a vault that exists on a machine that does not know it
+//	passwd.go  another passphrase, and identities that open it besides
+//	keys.go    a copy of the keys in a safe place
 package life

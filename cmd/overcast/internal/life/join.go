@@ -24,9 +24,10 @@ A cloud whose folder is not named is absent. Run it again with the folder when
 it is there; run it again with a newer keys.age when a cloud was added.`
 
 type joinFlags struct {
-	keys   string
-	asJSON bool
-	pass   cli.Passphrase
+	keys       string
+	workFactor int
+	asJSON     bool
+	pass, next cli.Passphrase
 }
 
 // NewJoinCmd is the command join.
@@ -44,19 +45,31 @@ func NewJoinCmd() *cobra.Command {
 	flags.StringVar(&f.keys, "keys", "", "the copy of keys.age, a `FILE`")
 	flags.BoolVar(&f.asJSON, "json", false, "print JSON")
 	f.pass.Register(flags)
+	f.next.RegisterNew(flags, "new-", "the passphrase of the keys.age here, where FILE has none,")
+	flags.IntVar(&f.workFactor, "scrypt-work-factor", vault.DefaultWorkFactor, "how hard it is to try that: 2 to the power `N`")
 	return cmd
 }
 
 func (f *joinFlags) run(cmd *cobra.Command, dir string, dirs []string) error {
-	if f.keys == "" {
+	switch {
+	case f.keys == "":
 		return cli.UsageError(cmd, errors.New("--keys FILE is missing"))
+	case f.workFactor < vault.MinWorkFactor || f.workFactor > vault.MaxWorkFactor:
+		return cli.UsageError(cmd, fmt.Errorf("--scrypt-work-factor %d: must be %d to %d", f.workFactor, vault.MinWorkFactor, vault.MaxWorkFactor))
 	}
 	keys, err := f.open(cmd)
 	if err != nil {
 		return err
 	}
 	defer keys.Wipe()
-	joined, err := vault.Join(dir, vault.JoinOptions{Keys: keys, Dirs: dirs, Copied: outside(f.keys, dir)})
+	o := vault.JoinOptions{Keys: keys, Dirs: dirs, Copied: outside(f.keys, dir), WorkFactor: f.workFactor, UI: cli.PluginUI(cmd)}
+	if keys.NeedsPassphrase() {
+		if o.Passphrase, err = f.next.Read(cmd, "New passphrase: ", true); err != nil {
+			return err
+		}
+		defer clear(o.Passphrase)
+	}
+	joined, err := vault.Join(dir, o)
 	if err != nil {
 		return joinFailure(err)
 	}
@@ -76,16 +89,31 @@ func (f *joinFlags) open(cmd *cobra.Command) (*vault.KeysFile, error) {
 		}
 		return nil, failed
 	}
+	keys, err := f.unseal(cmd, sealed)
+	if err != nil && !errors.As(err, new(*cli.Failure)) {
+		err = cli.KeysFailure(fmt.Errorf("%s: %w", cli.QuoteName(f.keys), err))
+	}
+	return keys, err
+}
+
+func (f *joinFlags) unseal(cmd *cobra.Command, sealed []byte) (*vault.KeysFile, error) {
+	if f.pass.ByIdentity() {
+		ids, err := f.pass.Identities(cmd)
+		if err != nil {
+			return nil, err
+		}
+		return vault.OpenKeysWith(sealed, ids)
+	}
+	if vault.ForRecipients(sealed) {
+		return nil, cli.Failf(cli.ExitPassphrase, "join: %s opens with an identity, not with a passphrase", cli.QuoteName(f.keys)).
+			Advise("--identity FILE opens it")
+	}
 	pass, err := f.pass.Read(cmd, "Passphrase for "+cli.QuoteName(f.keys)+": ", false)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(pass)
-	keys, err := vault.OpenKeys(sealed, pass)
-	if err != nil {
-		return nil, cli.KeysFailure(fmt.Errorf("%s: %w", cli.QuoteName(f.keys), err))
-	}
-	return keys, nil
+	return vault.OpenKeys(sealed, pass)
 }
 
 // outside reports whether a file lies elsewhere than in a vault's directory.
