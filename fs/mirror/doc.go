@@ -36,6 +36,7 @@
 //
 //	internal/recovery  at mount: what the redo log says is brought to the clouds
 //	internal/content   one open file: the life of a write
+//	internal/rounds    when commits happen, and from where on the log is kept
 //	internal/draft     a file as programs see it now
 //	internal/copies    the copies of a file, reading them, what is believed of each
 //	internal/repair    what should be, against what is, and the steps between
