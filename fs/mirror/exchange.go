@@ -106,20 +106,5 @@ func (mv *move) moveSides(cl *clouds.Cloud, temp string, sides [2][2]string) err
 		}
 	}
 	to, _ := mv.to.path(cl.Index)
-	return swapPaths(cl.Dir, replica.Join(to, temp), src, dst)
-}
-
-// swapPaths exchanges two entries by way of a temporary name: each moves from
-// its first path to its second. Where a step fails those before it are undone.
-func swapPaths(dir cloud.Dir, temp string, a, b [2]string) error {
-	steps := [][2]string{{a[0], temp}, b, {temp, a[1]}}
-	for i, step := range steps {
-		if err := dir.Rename(step[0], step[1]); err != nil {
-			for i--; i >= 0; i-- {
-				err = errors.Join(err, dir.Rename(steps[i][1], steps[i][0]))
-			}
-			return err
-		}
-	}
-	return nil
+	return cl.ExchangeBy(replica.Join(to, temp), src, dst)
 }

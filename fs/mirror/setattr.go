@@ -73,7 +73,7 @@ func setDirAttr(n *Node, s SetAttr) (Attr, error) {
 			if before[cl.Index], err = cl.Dir.Stat(path); err != nil {
 				return err
 			}
-			if err = applyDirAttr(cl.Dir, path, attrs, m.owners); err != nil {
+			if err = cl.ApplyAttrs(path, attrs, m.owners); err != nil {
 				return errors.Join(err, restoreDirAttr(cl, path, before[cl.Index], m.owners))
 			}
 			return nil
@@ -95,33 +95,7 @@ func setDirAttr(n *Node, s SetAttr) (Attr, error) {
 
 // restoreDirAttr gives a directory back what it had.
 func restoreDirAttr(cl *clouds.Cloud, path string, was cloud.Info, owners bool) error {
-	return applyDirAttr(cl.Dir, path, &journal.Attrs{Mode: &was.Mode, UID: &was.UID, GID: &was.GID, Atime: &was.Atime, Mtime: &was.Mtime}, owners)
-}
-
-// applyDirAttr sets what is not nil, owner first: changing it may clear mode
-// bits.
-func applyDirAttr(dir cloud.Dir, path string, a *journal.Attrs, owners bool) error {
-	if owners && (a.UID != nil || a.GID != nil) {
-		uid, gid := -1, -1
-		if a.UID != nil {
-			uid = int(*a.UID)
-		}
-		if a.GID != nil {
-			gid = int(*a.GID)
-		}
-		if err := dir.Chown(path, uid, gid); err != nil {
-			return err
-		}
-	}
-	if a.Mode != nil {
-		if err := dir.Chmod(path, *a.Mode&permBits); err != nil {
-			return err
-		}
-	}
-	if a.Atime != nil || a.Mtime != nil {
-		return dir.Chtimes(path, cloud.Times{Atime: a.Atime, Mtime: a.Mtime})
-	}
-	return nil
+	return cl.ApplyAttrs(path, &journal.Attrs{Mode: &was.Mode, UID: &was.UID, GID: &was.GID, Atime: &was.Atime, Mtime: &was.Mtime}, owners)
 }
 
 // Sync makes the directory's entries durable, in the log.

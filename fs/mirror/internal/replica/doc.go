@@ -2,10 +2,11 @@
 // backing file, its header and its records. Nothing that did not verify leaves
 // it. It knows no other cloud and nothing of what should be there.
 //
-//	cloud.go   Cloud: entries, sidecars, headers by their path
+//	cloud.go   Cloud: entries, sidecars, headers by their path, exchanges
 //	copy.go    Copy: one open backing file, its header and attributes
 //	errors.go  why a copy does not serve
 //	attrs.go   attributes of a directory
+//	xattr.go   Xattrs: extended attributes of a file
 //	whole.go   whole copies from another cloud
 //	records.go its records: reading, writing, comparing
 package replica
