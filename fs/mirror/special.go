@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
@@ -12,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -68,11 +66,11 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	version, e, err := s.sealSpecial(sp)
+	whole, err := m.files.NewSpecial(sp.kind, s.mode, s.owner, sp.content)
 	if err != nil {
 		return nil, err
 	}
-	seq, err := m.log.Append(e, sp.content)
+	seq, err := whole.Note(s.plain)
 	if err != nil {
 		return nil, err
 	}
@@ -82,55 +80,17 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 			if err := putSidecar(cl, s.dir, s.link.enc); err != nil {
 				return err
 			}
-			return s.writeSpecial(cl, e, version, sp.content)
+			return whole.Make(cl, s.path(cl.Index, true))
 		},
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.path(cl.Index, true)) },
 	})
 	if made {
-		s.tell(telling.Known(&version.Head))
+		s.tell(telling.Known(whole.Head()))
 	}
 	if !made || err != nil {
 		return nil, err
 	}
 	return s.node()
-}
-
-// sealSpecial draws ids and makes the log's entry.
-func (s *site) sealSpecial(sp special) (*journal.Sealed, *journal.Entry, error) {
-	m := s.dir.m
-	records := int(m.layout.Records(int64(len(sp.content))))
-	ids, last, err := m.files.Draw(records+1, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	now := m.clock()
-	v := &journal.Sealed{Head: cipher.Header{
-		Type: sp.kind, FileID: content.Random16(), CommitID: content.Random16(), Mode: s.mode, UID: s.owner.UID, GID: s.owner.GID,
-		Length: int64(len(sp.content)), MtimeSec: now.Unix(), MtimeNsec: uint32(now.Nanosecond()),
-		Version: cipher.Vector(nil).With(m.state.Writer(), last),
-	}, Accs: make([]cipher.Acc, m.clouds.N())}
-	e := &journal.Entry{Op: journal.OpSpecial, Path: []byte(s.plain), File: &v.Head.FileID, Kind: replica.Kind(sp.kind), Salts: make([][]byte, m.clouds.N())}
-	for _, cl := range m.clouds.Ups() {
-		salt := content.Random16()
-		e.Salts[cl.Index] = salt[:]
-	}
-	c := &journal.Commit{Head: journal.NewHead(v)}
-	for i := range records {
-		c.Chunks = append(c.Chunks, journal.Chunk{Index: int64(i), ID: append([]byte(nil), ids[i][:]...)})
-	}
-	e.Commit = c
-	return v, e, nil
-}
-
-// writeSpecial writes a whole special file into one cloud.
-func (s *site) writeSpecial(cl *clouds.Cloud, e *journal.Entry, v *journal.Sealed, plain []byte) error {
-	h := v.Head
-	h.Salt = [16]byte(e.Salts[cl.Index])
-	ids := make([]cipher.WriteID, len(e.Commit.Chunks))
-	for i, ch := range e.Commit.Chunks {
-		ids[i] = cipher.WriteID(ch.ID)
-	}
-	return cl.MakeWhole(s.path(cl.Index, true), h, &replica.Run{Plain: plain, IDs: ids}, s.dir.m.owners)
 }
 
 // Readlink returns a symbolic link's target.

@@ -74,6 +74,7 @@
 //	fresh.go     refiller: fresh backing files, for what is truncated to nothing
 //	attr.go      chmod, chown, utimens
 //	new.go       Making: files that are being made
+//	special.go   Special: symlinks, FIFOs, sockets and devices that are being made
 //	takeover.go  going on under the id of a file that was replaced
 //	life.go      the six stages
 //	commit.go    sealer, Commit: what the log is told, and the steps in one cloud
