@@ -4,16 +4,14 @@ import (
 	"errors"
 	"io/fs"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
-
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
 // site is where a new entry will be: a name that no cloud has yet.

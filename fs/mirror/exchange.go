@@ -4,12 +4,11 @@ import (
 	"errors"
 	"io/fs"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
 // exchange exchanges two entries.

@@ -5,12 +5,11 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 

@@ -7,19 +7,16 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/recovery"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
-
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-
-	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
-
-	"github.com/overcast-fs/overcast/cipher"
-	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/redo"
 )
 

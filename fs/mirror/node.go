@@ -5,16 +5,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
-
-	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
 // Node is a file or directory that somebody knows: the kernel, an opener, a

@@ -5,17 +5,15 @@ import (
 	"io/fs"
 	"slices"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
-
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
 // lockNodes locks Mirror.names for writing with no commit of these nodes under

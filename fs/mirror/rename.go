@@ -4,16 +4,14 @@ import (
 	"errors"
 	"io/fs"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
-
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
 // RenameFlags are those of renameat2.

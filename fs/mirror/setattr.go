@@ -4,11 +4,10 @@ import (
 	"errors"
 	"io/fs"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 

@@ -4,14 +4,12 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
-
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
 // Symlink makes a symbolic link.

@@ -6,11 +6,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/draft"
-
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/draft"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
