@@ -109,7 +109,7 @@ var hardSeeds = map[string][]uint64{
 	"foreign: rolled back":                   {1014},
 	"foreign: all rolled back":               {1010},
 
-	storiesWithFaultsName:     {13},
+	storiesWithFaultsName:     {13, 359, 870},
 	storiesWithoutHandlesName: {475},
 
 	"recovery: killed, a cloud fails":      {1023},
@@ -178,7 +178,6 @@ var knownLosses = []string{
 
 	"faults: a cloud cannot be read",
 
-	storiesWithFaultsName,
 	"R30 a directory made elsewhere",
 	"R33 the lead away, a new file",
 }
