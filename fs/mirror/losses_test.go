@@ -178,6 +178,5 @@ var knownLosses = []string{
 
 	"faults: a cloud cannot be read",
 
-	"R30 a directory made elsewhere",
 	"R33 the lead away, a new file",
 }
