@@ -274,7 +274,7 @@ func (n *Node) Rmdir(name string) error {
 	if err != nil {
 		return err
 	}
-	seq, err := m.log.Append(&journal.Entry{Op: journal.OpRmdir, Path: []byte(replica.Join(plain, name)), Kind: unix.S_IFDIR})
+	seq, err := m.log.Append(&journal.Entry{Op: journal.OpRmdir, Path: []byte(replica.Join(plain, name)), Kind: unix.S_IFDIR, Before: journal.Before{Handles: child.handles()}})
 	if err != nil {
 		return err
 	}

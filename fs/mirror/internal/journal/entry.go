@@ -30,7 +30,7 @@ const (
 	OpUnlink                 //
 	OpRmdir                  //
 	OpDirAttr                // attributes of a directory
-	OpRevoke                 // the entry with the number Revokes came to nothing, and does for good
+	OpRevoke                 // the entry with the number Revokes came to nothing, and does for good; or every change of Ref that is in no version
 )
 
 // Entry is one entry of the redo log: this, as JSON, and raw data behind it.
