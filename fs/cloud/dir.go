@@ -27,13 +27,16 @@ type dir struct {
 	info fs.FileInfo
 	open opener
 	fuse bool // it is a FUSE filesystem
-	own  int  // O_NOATIME where what this process makes is certainly its own, so that it may ask for it
+
+	remote  bool    // somebody else keeps it, and nothing in it is kept open
+	parents parents // directories in it that are open
+	own     int     // O_NOATIME where what this process makes is certainly its own, so that it may ask for it
 
 	lasting int // the mount that it is on, if file handles last there; -1 else
 
 	// modes: held for writing while open lends a file's owner permission
-	// bits, for reading by whatever reads or sets mode bits meanwhile. It is
-	// the only lock, and no other is taken under it.
+	// bits, for reading by whatever reads or sets mode bits meanwhile. That of
+	// parents is taken under it, and none under that.
 	modes sync.RWMutex
 }
 
@@ -75,7 +78,7 @@ func (d *dir) hold() error {
 			d.open, d.lasting = bestOpener(root), lastingMount(root)
 			var sf unix.Statfs_t
 			err := unix.Fstatfs(root, &sf)
-			d.fuse = sf.Type == unix.FUSE_SUPER_MAGIC
+			d.fuse, d.remote = sf.Type == unix.FUSE_SUPER_MAGIC, remote(sf.Type)
 			if st, ok := d.info.Sys().(*syscall.Stat_t); ok && !d.fuse && int(st.Uid) == os.Geteuid() {
 				d.own = unix.O_NOATIME
 			}
@@ -180,6 +183,7 @@ func (d *dir) Syncfs() error {
 }
 
 func (d *dir) Close() error {
+	d.parents.close()
 	err := d.self.Close()
 	if rootErr := d.root.Close(); err == nil {
 		err = rootErr

@@ -10,6 +10,7 @@
 //	path.go     what is a path
 //	dir.go      the real directory: opening, Check, statfs, syncs
 //	resolve.go  from a path to a descriptor, through no symbolic link
+//	parents.go  the directories that stay open for the next operation
 //	entries.go  operations on names
 //	attrs.go    attributes, by path
 //	file.go     an open file

@@ -42,25 +42,31 @@ func (d *dir) Remove(path string) error {
 }
 
 func (d *dir) Rmdir(path string) error {
-	return d.at("rmdir", path, func(at int, name string) error {
-		return unix.Unlinkat(at, name, unix.AT_REMOVEDIR)
-	})
+	return d.parents.move(func() error {
+		return d.at("rmdir", path, func(at int, name string) error {
+			return unix.Unlinkat(at, name, unix.AT_REMOVEDIR)
+		})
+	}, path)
 }
 
 func (d *dir) Rename(old, new string) error {
-	return d.at2("rename", old, new, func(oldAt int, oldName string, newAt int, newName string) error {
-		return unix.Renameat(oldAt, oldName, newAt, newName)
-	})
+	return d.parents.move(func() error {
+		return d.at2("rename", old, new, func(oldAt int, oldName string, newAt int, newName string) error {
+			return unix.Renameat(oldAt, oldName, newAt, newName)
+		})
+	}, old, new)
 }
 
 func (d *dir) Exchange(a, b string) error {
-	return d.at2("exchange", a, b, func(aAt int, aName string, bAt int, bName string) error {
-		err := unix.Renameat2(aAt, aName, bAt, bName, unix.RENAME_EXCHANGE)
-		if strings.HasPrefix(b+"/", a+"/") || strings.HasPrefix(a+"/", b+"/") {
-			return unsupported(err) // EINVAL is about the paths: one is inside the other
-		}
-		return unsupported(err, unix.EINVAL)
-	})
+	return d.parents.move(func() error {
+		return d.at2("exchange", a, b, func(aAt int, aName string, bAt int, bName string) error {
+			err := unix.Renameat2(aAt, aName, bAt, bName, unix.RENAME_EXCHANGE)
+			if strings.HasPrefix(b+"/", a+"/") || strings.HasPrefix(a+"/", b+"/") {
+				return unsupported(err) // EINVAL is about the paths: one is inside the other
+			}
+			return unsupported(err, unix.EINVAL)
+		})
+	}, a, b)
 }
 
 func (d *dir) Link(old, new string) error {

@@ -129,12 +129,39 @@ func (d *dir) parent(root int, path string, fn func(at int, name string) error) 
 	if parent == "" {
 		return fn(root, name)
 	}
-	fd, err := d.open(root, parent, unix.O_PATH|unix.O_DIRECTORY)
-	if err != nil {
-		return err
+	for {
+		h, kept, err := d.hasParent(root, parent)
+		if err != nil {
+			return err
+		}
+		err = fn(h.fd, name)
+		again := kept && err == unix.ENOENT && h.gone()
+		if again {
+			d.parents.forget(h)
+		}
+		d.parents.giveBack(h)
+		if !again {
+			return err
+		}
 	}
-	defer unix.Close(fd)
-	return fn(fd, name)
+}
+
+// hasParent opens a directory to act in, or has it open. The caller gives it
+// back.
+func (d *dir) hasParent(root int, path string) (h *parent, kept bool, err error) {
+	if d.remote {
+		fd, err := d.open(root, path, unix.O_PATH|unix.O_DIRECTORY)
+		return &parent{fd: fd, users: 1}, false, err
+	}
+	if h = d.parents.take(path); h != nil {
+		return h, true, nil
+	}
+	before := d.parents.now()
+	fd, err := d.open(root, path, unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, false, err
+	}
+	return d.parents.keep(path, fd, before), false, nil
 }
 
 // at2 is at for two paths.
