@@ -135,7 +135,7 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 	m.tree.Unlock()
 	sealed := f.Version()
 	s.tell(telling.Known(&sealed.Head))
-	return child, newHandle(child, content.Holder{File: f.File}), nil
+	return child, newHandle(child, content.Holder(f)), nil
 }
 
 // Mkdir makes a directory.

@@ -59,7 +59,7 @@ func (f refiller) refill() (done bool, err error) {
 	if err != nil || fresh == nil {
 		return false, err
 	}
-	editor{f.File}.switchTo(fresh, dir)
+	editor(f).switchTo(fresh, dir)
 	return true, nil
 }
 

@@ -12,7 +12,7 @@ import (
 // durable: in the log, or in one cloud.
 func (f Holder) Sync() error {
 	s := f.s
-	onWay, err := sealer{f.File}.sealDurable()
+	onWay, err := sealer(f).sealDurable()
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (f sealer) sealDurable() (underway bool, err error) {
 	case f.o.unsynced() || len(f.Unsynced) > 0 && !f.fewUnsynced():
 		err = f.syncTarget()
 	case f.fewUnsynced():
-		err = binder{f.File}.bindLocked()
+		err = binder(f).bindLocked()
 	}
 	if err == nil {
 		err = f.sealAndLog(true)
@@ -95,7 +95,7 @@ func (f sealer) syncCopy(c *copies.Copy) error {
 // Flush brings everything of a file to the clouds, durable in the log or on one
 // of them.
 func (f Holder) Flush() error {
-	if err := (binder{f.File}).prepare(); err != nil {
+	if err := binder(f).prepare(); err != nil {
 		return err
 	}
 	if !f.Unfinished() {

@@ -47,7 +47,7 @@ func (f Holder) WriteAt(p []byte, off int64, moves bool) error {
 	}
 	full, err := e.draft(p, off, moves)
 	if full {
-		err = sealer{f.File}.sealAndLog(false)
+		err = sealer(f).sealAndLog(false)
 	}
 	e.unlock()
 	if full {
@@ -68,7 +68,7 @@ func (f Holder) Truncate(size int64) error {
 		return ErrTooLarge
 	}
 	if size == 0 {
-		return refiller{f.File}.empty()
+		return refiller(f).empty()
 	}
 	return f.edit(func(d *draft.Draft) error { return d.Resize(size) })
 }
