@@ -26,8 +26,6 @@
 //	fs/mirror/internal/repair
 //	           replay: what the log says should be, against what each cloud
 //	           shows, and the steps between them
-//	fs/mirror/internal/steps
-//	           the steps of a repair: each a change of one cloud, as a value
 //	fs/mirror/internal/telling
 //	           what the index is told at mount, and its transactions
 //	fs/mirror/internal/clouds

@@ -40,7 +40,6 @@
 //	internal/draft     a file as programs see it now
 //	internal/copies    the copies of a file, reading them, what is believed of each
 //	internal/repair    what should be, against what is, and the steps between
-//	internal/steps     the steps of a repair: each a change of one cloud, as a value
 //	internal/telling   what the index is told at mount, and its transactions
 //	internal/memory    what this machine knows: the index, and what was done since
 //	internal/judge     what should be: pure

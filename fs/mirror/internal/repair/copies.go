@@ -9,7 +9,6 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/steps"
 )
 
 // copies brings to one cloud, from the others, what it lacks and nothing in it
@@ -68,16 +67,16 @@ func (r *Replay) supply(p *planner, s *journal.Slot) error {
 			p.lacks = nil
 			return errOther
 		}
-		plan := p.steps
+		steps := p.steps
 		p.steps = nil
-		return r.steps(p.Index, plan)
+		return r.steps(p.Index, steps)
 	}
 	return r.copyTo(p, thing, s)
 }
 
 // outdone reports whether another cloud has a greater version than the log's.
 func (r *Replay) outdone(j *job) bool {
-	_, n := source(r.trees, j.t.Index, j.thing)
+	_, n := r.source(j.t.Index, j.thing)
 	return n != nil && cipher.Compare(n.head.Version, j.node.head.Version) == cipher.Greater
 }
 
@@ -142,7 +141,7 @@ func (r *Replay) replace(p *planner, j *job) error {
 	if errors.Is(j.err, errNewer) || errors.Is(j.err, errOther) {
 		return j.err
 	}
-	if _, n := source(r.trees, j.t.Index, j.thing); n == nil || cipher.Compare(n.head.Version, j.head.Version) == cipher.Less {
+	if _, n := r.source(j.t.Index, j.thing); n == nil || cipher.Compare(n.head.Version, j.head.Version) == cipher.Less {
 		return errLacking
 	}
 	if err := r.copyTo(p, j.thing, j.thing.Now[0]); err != nil {
@@ -153,8 +152,8 @@ func (r *Replay) replace(p *planner, j *job) error {
 }
 
 // source is the copy of a file that has the greatest version in another cloud.
-func source(trees []*tree, k int, thing *journal.Thing) (best *tree, at *node) {
-	for _, t := range trees {
+func (r *Replay) source(k int, thing *journal.Thing) (best *tree, at *node) {
+	for _, t := range r.trees {
 		if t == nil || t.Index == k {
 			continue
 		}
@@ -173,7 +172,7 @@ func source(trees []*tree, k int, thing *journal.Thing) (best *tree, at *node) {
 // copyTo copies a file from another cloud to a slot, beside and then over what
 // is there.
 func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot) error {
-	from, n := source(r.trees, p.Index, thing)
+	from, n := r.source(p.Index, thing)
 	if n == nil {
 		return errLacking
 	}
@@ -189,9 +188,9 @@ func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot) error
 	if (old == nil || old.thing != thing) && !p.clear(parent, s, entry, false) {
 		return errOther
 	}
-	plan := p.steps
+	steps := p.steps
 	p.steps = nil
-	if err := r.steps(p.Index, plan); err != nil {
+	if err := r.steps(p.Index, steps); err != nil {
 		return err
 	}
 	o, err := from.Open(n.path(), false)
@@ -199,7 +198,7 @@ func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot) error
 		return err
 	}
 	defer o.Close()
-	temp := replica.Join(parent.path(), steps.CopyName(thing))
+	temp := replica.Join(parent.path(), copyName(thing))
 	if err := p.Dir.Remove(temp); err != nil && !replica.Missing(err) {
 		return err
 	}
@@ -224,3 +223,7 @@ func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot) error
 	p.is(copied, thing)
 	return nil
 }
+
+// copyName is where a copy of a file is built, the same whenever the log is
+// folded.
+func copyName(t *journal.Thing) string { return string(cipher.TempNameOf(t.Key | 1<<63)) }

@@ -54,7 +54,7 @@ func (r *Replay) yield() {
 	}
 	for _, thing := range r.Fold.Things {
 		for _, s := range slices.Clone(thing.Now) {
-			if thing.IsDir() || !taken(r.trees, s) {
+			if thing.IsDir() || !r.taken(s) {
 				continue
 			}
 			from, ok := s.Path()
@@ -68,8 +68,8 @@ func (r *Replay) yield() {
 }
 
 // taken reports whether some cloud has another file at a slot, and none its own.
-func taken(trees []*tree, s *journal.Slot) (taken bool) {
-	for _, t := range trees {
+func (r *Replay) taken(s *journal.Slot) (taken bool) {
+	for _, t := range r.trees {
 		n := (&planner{tree: t}).nodeAt(s)
 		if n != nil && n.thing == s.Now {
 			return false

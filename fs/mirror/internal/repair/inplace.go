@@ -3,7 +3,6 @@ package repair
 import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/steps"
 )
 
 // putInPlace renames a backing file that is finished over the one before it.
@@ -62,7 +61,7 @@ func (j *job) relink() error {
 		if !n.yieldsTo(j.node.head) {
 			continue
 		}
-		temp := replica.Join(parent.path(), steps.CopyName(j.thing))
+		temp := replica.Join(parent.path(), copyName(j.thing))
 		if err := j.t.Dir.Remove(temp); err != nil && !replica.Missing(err) {
 			return err
 		}

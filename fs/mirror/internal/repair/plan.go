@@ -6,14 +6,13 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/steps"
 )
 
 // planner makes the plan for one cloud. It changes the tree as the steps will
 // change the cloud.
 type planner struct {
 	*tree
-	steps []steps.Step
+	steps []Step
 	lacks []*journal.Slot // nothing in this cloud can be put there
 }
 
@@ -34,7 +33,7 @@ func planPlaces(t *tree) *planner {
 	return p
 }
 
-func (p *planner) do(s steps.Step) { p.steps = append(p.steps, s) }
+func (p *planner) do(s Step) { p.steps = append(p.steps, s) }
 
 // nodeOf is the node of a directory, nil where there is none.
 func (p *planner) nodeOf(thing *journal.Thing) *node {
@@ -85,12 +84,12 @@ func (p *planner) placeDir(thing *journal.Thing) *node {
 		n = &node{dir: true, children: map[string]*node{}}
 		p.put(n, parent, entry)
 		p.is(n, thing)
-		p.do(steps.Step{Op: steps.Mkdir, Path: n.path(), Dir: parent.path(), Name: name, Thing: thing})
+		p.do(Step{Op: Mkdir, Path: n.path(), Dir: parent.path(), Name: name, Thing: thing})
 		return n
 	}
 	from := n.path()
 	p.put(n, parent, entry)
-	p.do(steps.Step{Op: steps.Move, Path: from, To: n.path(), Dir: parent.path(), Name: name})
+	p.do(Step{Op: Move, Path: from, To: n.path(), Dir: parent.path(), Name: name})
 	return n
 }
 
@@ -138,7 +137,7 @@ func (p *planner) clear(parent *node, slot *journal.Slot, entry string, over boo
 		if !((n.blank || !p.sameBoot && n.unborn()) && p.oursWithout(slot)) && !(p.ending(slot) && (n.broken || n.head != nil)) {
 			return false
 		}
-		p.do(steps.Step{Op: steps.Remove, Path: n.path()})
+		p.do(Step{Op: Remove, Path: n.path()})
 		p.drop(n)
 	case !n.dir && n.thing.Gone() && !p.over(n):
 		return false // it is newer than what the log removed
@@ -147,7 +146,7 @@ func (p *planner) clear(parent *node, slot *journal.Slot, entry string, over boo
 	case over:
 		p.drop(n)
 	default:
-		p.do(steps.Step{Op: steps.Remove, Path: n.path()})
+		p.do(Step{Op: Remove, Path: n.path()})
 		p.drop(n)
 	}
 	return true
@@ -172,7 +171,7 @@ func (p *planner) park(n *node) {
 	from := n.path()
 	p.put(n, p.root, p.parkingFor(n.thing))
 	n.temp = true
-	p.do(steps.Step{Op: steps.Move, Path: from, To: n.path()})
+	p.do(Step{Op: Move, Path: from, To: n.path()})
 }
 
 // parkingFor is a free entry in the root: a file can have several.
@@ -199,7 +198,7 @@ func (p *planner) placeFile(thing *journal.Thing) {
 		if n != nil && n.thing == nil && n.blank && !n.shared && thing.Made && p.oursWithout(slot) && len(p.of[thing]) == 0 {
 			p.is(n, thing)
 			if thing.Backings[0].Salt(p.Index) != nil {
-				p.do(steps.Step{Op: steps.Create, Path: n.path(), Dir: parent.path(), Name: name, Thing: thing})
+				p.do(Step{Op: Create, Path: n.path(), Dir: parent.path(), Name: name, Thing: thing})
 			}
 		}
 		if n != nil && n.thing == thing {
@@ -218,23 +217,23 @@ func (p *planner) fill(thing *journal.Thing, slot *journal.Slot, parent *node, n
 		p.lack(slot)
 		return
 	}
-	step := steps.Step{Dir: parent.path(), Name: name, Thing: thing}
+	step := Step{Dir: parent.path(), Name: name, Thing: thing}
 	n := spare
 	switch {
 	case spare != nil:
-		step.Op, step.Path = steps.Move, spare.path()
+		step.Op, step.Path = Move, spare.path()
 	case other != nil:
-		step.Op, step.Path = steps.Link, other.path()
+		step.Op, step.Path = Link, other.path()
 		n = &node{head: other.head, blank: other.blank}
 		p.is(n, thing)
 	default:
-		step.Op = steps.Create
+		step.Op = Create
 		n = &node{blank: true}
 		p.is(n, thing)
 	}
 	p.put(n, parent, entry)
 	step.To = n.path()
-	if step.Op == steps.Create {
+	if step.Op == Create {
 		step.Path, step.To = step.To, ""
 	}
 	p.do(step)
@@ -312,7 +311,7 @@ func planRemovals(t *tree) *planner {
 	p.endRemoval()
 	slices.SortStableFunc(dirs, func(a, b *node) int { return b.depth() - a.depth() })
 	for _, n := range dirs {
-		p.do(steps.Step{Op: steps.Rmdir, Path: n.path(), To: p.successor(n), Thing: n.thing})
+		p.do(Step{Op: Rmdir, Path: n.path(), To: p.successor(n), Thing: n.thing})
 		p.drop(n)
 	}
 	return p
@@ -346,7 +345,7 @@ func (p *planner) mayGo(n *node) bool {
 	return known
 }
 
-func (p *planner) removal(n *node) steps.Step { return steps.Step{Op: steps.Remove, Path: n.path()} }
+func (p *planner) removal(n *node) Step { return Step{Op: Remove, Path: n.path()} }
 
 // ending reports whether a kill can have been in the middle of taking a name
 // from a file that the log does not identify: nothing else is there then. Of

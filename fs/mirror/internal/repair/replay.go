@@ -12,7 +12,6 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/steps"
 )
 
 // Replay brings what the redo log says to the clouds. It asks nowhere how far
@@ -187,13 +186,13 @@ func (r *Replay) places(k int) error {
 	return r.steps(k, r.plans[k].steps)
 }
 
-func (r *Replay) steps(k int, plan []steps.Step) error {
-	d := &steps.Doer{Cloud: r.Clouds[k], Owners: r.Owners, Warn: func(what string, err error) {
+func (r *Replay) steps(k int, steps []Step) error {
+	d := &doer{r.Clouds[k], r.Owners, func(what string, err error) {
 		r.Logger.Warn(what, "cloud", r.Clouds[k].Name, "error", err)
 	}}
-	for _, s := range plan {
+	for _, s := range steps {
 		r.Logger.Debug("repair", "cloud", d.Name, "step", s)
-		err := d.Do(s)
+		err := d.do(s)
 		if full(err) && r.alone(k) {
 			r.cannotMake(k, s)
 		} else if err != nil && !(replica.Missing(err) && r.unmade[k]) {
@@ -211,7 +210,7 @@ func full(err error) bool {
 // cannotMake notes that the only cloud is too full for a step, and what is to be
 // in what it makes cannot be made, either: nobody could make room if that kept
 // the vault from being used.
-func (r *Replay) cannotMake(k int, s steps.Step) {
+func (r *Replay) cannotMake(k int, s Step) {
 	r.unmade[k] = true
 	r.Logger.Warn("there is no room", "cloud", r.Clouds[k].Name, "step", s)
 	t := r.trees[k]

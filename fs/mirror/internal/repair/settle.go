@@ -7,7 +7,6 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/steps"
 )
 
 // settle deals with files of the log in whose place some cloud shows what the log
@@ -207,7 +206,7 @@ func (d *dispute) build(k int, plain string, v judge.Version, as func(h *cipher.
 	case plain != d.slot.Name && !replica.Missing(err):
 		return errOther
 	}
-	temp := replica.Join(parent.path(), steps.CopyName(d.thing))
+	temp := replica.Join(parent.path(), copyName(d.thing))
 	if err := t.Dir.Remove(temp); err != nil && !replica.Missing(err) {
 		return err
 	}

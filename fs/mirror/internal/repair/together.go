@@ -10,7 +10,6 @@ import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/steps"
 )
 
 // together makes the clouds show the same names in the directories that the log
@@ -159,7 +158,7 @@ func (l *leveller) rename(only *[2][]shown) error {
 		to := only[0][at]
 		l.found(s)
 		l.found(to)
-		err := l.r.steps(l.sides[1].Index, []steps.Step{l.step(steps.Move, 1, s.path(1), to)})
+		err := l.r.steps(l.sides[1].Index, []Step{l.step(Move, 1, s.path(1), to)})
 		if err != nil {
 			return err
 		}
@@ -180,12 +179,12 @@ func (l *leveller) found(s shown) {
 }
 
 // step is one that makes an entry for a place in one cloud.
-func (l *leveller) step(op steps.Op, side int, from string, s shown) steps.Step {
+func (l *leveller) step(op Op, side int, from string, s shown) Step {
 	name, err := l.sides[side].Keys.EncodeName(cipher.PlainName(s.name))
 	if err != nil {
 		panic("repair: a name that was decoded does not encode") // it has been checked
 	}
-	return steps.Step{Op: op, Path: from, To: replica.Join(s.dirs[side], replica.Entry(name, s.special)), Dir: s.dirs[side], Name: name}
+	return Step{Op: op, Path: from, To: replica.Join(s.dirs[side], replica.Entry(name, s.special)), Dir: s.dirs[side], Name: name}
 }
 
 // bring makes in the other cloud what only one has: a link, where the two have
@@ -200,10 +199,10 @@ func (l *leveller) bring(side int, s shown, list []shown) error {
 		if o.Ino != s.Ino || o.place == s.place {
 			continue
 		}
-		step := l.step(steps.Link, to, "", o)
-		step.Path, step.To = step.To, l.step(steps.Link, to, "", s).To
+		step := l.step(Link, to, "", o)
+		step.Path, step.To = step.To, l.step(Link, to, "", s).To
 		if h, err := l.sides[to].Header(step.Path); err == nil && h.FileID == s.head.FileID {
-			return l.r.steps(l.sides[to].Index, []steps.Step{{Op: steps.Remove, Path: step.To}, step})
+			return l.r.steps(l.sides[to].Index, []Step{{Op: Remove, Path: step.To}, step})
 		}
 	}
 	o, err := l.sides[side].Open(s.path(side), false)
@@ -211,7 +210,7 @@ func (l *leveller) bring(side int, s shown, list []shown) error {
 		return err
 	}
 	defer o.Close()
-	step := l.step(steps.Move, to, replica.Join(s.dirs[to], fmt.Sprintf(".~%.16s.tmp", o.Head.FileID)), s)
+	step := l.step(Move, to, replica.Join(s.dirs[to], fmt.Sprintf(".~%.16s.tmp", o.Head.FileID)), s)
 	c := l.sides[to].Cloud
 	if err := c.Dir.Remove(step.Path); err != nil && !replica.Missing(err) {
 		return err
@@ -223,7 +222,7 @@ func (l *leveller) bring(side int, s shown, list []shown) error {
 		}
 		return nil
 	}
-	return l.r.steps(l.sides[to].Index, []steps.Step{step})
+	return l.r.steps(l.sides[to].Index, []Step{step})
 }
 
 // bringDir makes a directory with all that is in it.
@@ -233,10 +232,10 @@ func (l *leveller) bringDir(side int, s shown) error {
 		return err
 	}
 	to := 1 - side
-	step := l.step(steps.Mkdir, to, "", s)
+	step := l.step(Mkdir, to, "", s)
 	step.Path, step.To = step.To, ""
 	step.Thing = &journal.Thing{Attrs: journal.Attrs{Mode: &info.Mode, UID: &info.UID, GID: &info.GID}}
-	if err := l.r.steps(l.sides[to].Index, []steps.Step{step}); err != nil {
+	if err := l.r.steps(l.sides[to].Index, []Step{step}); err != nil {
 		return err
 	}
 	dirs := [2]string{}

@@ -1,4 +1,4 @@
-package steps
+package repair
 
 import (
 	"bytes"
@@ -48,16 +48,16 @@ func (s Step) String() string {
 	return fmt.Sprintf("%v %s → %s", s.Op, s.Path, s.To)
 }
 
-// Doer does steps in one cloud.
-type Doer struct {
+// doer does steps in one cloud.
+type doer struct {
 	*replica.Cloud
-	Owners bool                         // the process may set owners of backing files
-	Warn   func(what string, err error) // of what is no reason to end
+	owners bool
+	warn   func(what string, err error)
 }
 
-// Do does a step. Where a directory may not be written to by its owner, who we
+// do does a step. Where a directory may not be written to by its owner, who we
 // are, it may for as long as that takes.
-func (d *Doer) Do(s Step) error {
+func (d *doer) do(s Step) error {
 	err := d.try(s)
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
@@ -76,14 +76,14 @@ func (d *Doer) Do(s Step) error {
 		}
 		defer func() {
 			if err := d.Dir.Chmod(dir, info.Mode); err != nil {
-				d.Warn("a directory keeps a mode that it had for a repair only", err)
+				d.warn("a directory keeps a mode that it had for a repair only", err)
 			}
 		}()
 	}
 	return d.try(s)
 }
 
-func (d *Doer) try(s Step) error {
+func (d *doer) try(s Step) error {
 	if err := d.PutSidecar(s.Dir, s.Name); err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (d *Doer) try(s Step) error {
 	return fmt.Errorf("repair: no such step: %v", s)
 }
 
-func (d *Doer) mkdir(s Step) error {
+func (d *doer) mkdir(s Step) error {
 	attrs := s.Thing.Attrs // the mode comes last: the directory is to be filled
 	if err := d.Dir.Mkdir(s.Path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -115,8 +115,8 @@ func (d *Doer) mkdir(s Step) error {
 	return d.own(s.Path, attrs)
 }
 
-func (d *Doer) own(path string, a journal.Attrs) error {
-	if !d.Owners || a.UID == nil || a.GID == nil {
+func (d *doer) own(path string, a journal.Attrs) error {
+	if !d.owners || a.UID == nil || a.GID == nil {
 		return nil
 	}
 	return d.Dir.Chown(path, int(*a.UID), int(*a.GID))
@@ -124,14 +124,14 @@ func (d *Doer) own(path string, a journal.Attrs) error {
 
 // create makes the file beside its place, so that what stands there is never
 // without its header.
-func (d *Doer) create(s Step) error {
+func (d *doer) create(s Step) error {
 	b, attrs := s.Thing.Backings[0], s.Thing.Attrs
 	mode := uint32(0o600)
 	if attrs.Mode != nil {
 		mode = *attrs.Mode
 	}
 	h := cipher.Header{Type: typeOf(s.Thing), FileID: s.Thing.IDs[0], Salt: [16]byte(b.Salt(d.Index))}
-	temp := replica.Join(s.Dir, CopyName(s.Thing))
+	temp := replica.Join(s.Dir, copyName(s.Thing))
 	if err := d.Dir.Remove(temp); err != nil && !replica.Missing(err) {
 		return err
 	}
@@ -145,10 +145,6 @@ func (d *Doer) create(s Step) error {
 	return d.Dir.Rename(temp, s.Path)
 }
 
-// CopyName is where a copy of a file is built, the same whenever the log is
-// folded, and another name than the one that it is parked under.
-func CopyName(t *journal.Thing) string { return string(cipher.TempNameOf(t.Key | 1<<63)) }
-
 // typeOf is the header's type of a file.
 func typeOf(t *journal.Thing) cipher.Type {
 	for _, b := range t.Backings {
@@ -161,7 +157,7 @@ func typeOf(t *journal.Thing) cipher.Type {
 
 // rmdir removes a directory that is empty but for this program's own litter.
 // Where more is in it, it stays: nothing that is not ours is removed.
-func (d *Doer) rmdir(s Step) error {
+func (d *doer) rmdir(s Step) error {
 	path := s.Path
 	entries, err := d.Dir.ReadDir(path)
 	if replica.Missing(err) {
@@ -197,7 +193,7 @@ func (d *Doer) rmdir(s Step) error {
 
 // handOver moves what is foreign in a directory into the one that stands in its
 // place, with the sidecars that it may need. What has its name taken there stays.
-func (d *Doer) handOver(s Step, foreign, litter []cloud.Entry) error {
+func (d *doer) handOver(s Step, foreign, litter []cloud.Entry) error {
 	if len(foreign) == 0 {
 		return nil
 	}
@@ -218,7 +214,7 @@ func (d *Doer) handOver(s Step, foreign, litter []cloud.Entry) error {
 
 // tornSidecar reports whether an entry is the beginning of a sidecar of a name
 // that the log has there.
-func (d *Doer) tornSidecar(s Step, e cloud.Entry) bool {
+func (d *doer) tornSidecar(s Step, e cloud.Entry) bool {
 	if !e.Regular || s.Thing == nil {
 		return false
 	}
