@@ -26,6 +26,11 @@
 //	fs/mirror/internal/repair
 //	           replay: what the log says should be, against what each cloud
 //	           shows, and the steps between them
+//	fs/mirror/internal/level
+//	           what the log does not tell after a power cut: two clouds get the
+//	           same names
+//	fs/mirror/internal/step
+//	           one change of a cloud's names, and how it is done
 //	fs/mirror/internal/telling
 //	           what the index is told at mount, and its transactions
 //	fs/mirror/internal/clouds

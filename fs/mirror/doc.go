@@ -39,7 +39,9 @@
 //	internal/rounds    when commits happen, and from where on the log is kept
 //	internal/draft     a file as programs see it now
 //	internal/copies    the copies of a file, reading them, what is believed of each
-//	internal/repair    what should be, against what is, and the steps between
+//	internal/repair    what the log says should be, against what each cloud shows
+//	internal/level     what the log does not tell: two clouds get the same names
+//	internal/step      one change of the names of a cloud
 //	internal/telling   what the index is told at mount, and its transactions
 //	internal/memory    what this machine knows: the index, and what was done since
 //	internal/judge     what should be: pure

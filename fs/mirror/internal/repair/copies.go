@@ -9,6 +9,7 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/step"
 )
 
 // copies brings to one cloud, from the others, what it lacks and nothing in it
@@ -76,7 +77,7 @@ func (r *Replay) supply(p *planner, s *journal.Slot) error {
 
 // outdone reports whether another cloud has a greater version than the log's.
 func (r *Replay) outdone(j *job) bool {
-	_, n := r.source(j.t.Index, j.thing)
+	_, n := r.trees.source(j.t.Index, j.thing)
 	return n != nil && cipher.Compare(n.head.Version, j.node.head.Version) == cipher.Greater
 }
 
@@ -141,7 +142,7 @@ func (r *Replay) replace(p *planner, j *job) error {
 	if errors.Is(j.err, errNewer) || errors.Is(j.err, errOther) {
 		return j.err
 	}
-	if _, n := r.source(j.t.Index, j.thing); n == nil || cipher.Compare(n.head.Version, j.head.Version) == cipher.Less {
+	if _, n := r.trees.source(j.t.Index, j.thing); n == nil || cipher.Compare(n.head.Version, j.head.Version) == cipher.Less {
 		return errLacking
 	}
 	if err := r.copyTo(p, j.thing, j.thing.Now[0]); err != nil {
@@ -152,8 +153,8 @@ func (r *Replay) replace(p *planner, j *job) error {
 }
 
 // source is the copy of a file that has the greatest version in another cloud.
-func (r *Replay) source(k int, thing *journal.Thing) (best *tree, at *node) {
-	for _, t := range r.trees {
+func (all trees) source(k int, thing *journal.Thing) (best *tree, at *node) {
+	for _, t := range all {
 		if t == nil || t.Index == k {
 			continue
 		}
@@ -172,7 +173,7 @@ func (r *Replay) source(k int, thing *journal.Thing) (best *tree, at *node) {
 // copyTo copies a file from another cloud to a slot, beside and then over what
 // is there.
 func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot) error {
-	from, n := r.source(p.Index, thing)
+	from, n := r.trees.source(p.Index, thing)
 	if n == nil {
 		return errLacking
 	}
@@ -198,7 +199,7 @@ func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot) error
 		return err
 	}
 	defer o.Close()
-	temp := replica.Join(parent.path(), copyName(thing))
+	temp := replica.Join(parent.path(), step.CopyName(thing))
 	if err := p.Dir.Remove(temp); err != nil && !replica.Missing(err) {
 		return err
 	}
@@ -223,7 +224,3 @@ func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot) error
 	p.is(copied, thing)
 	return nil
 }
-
-// copyName is where a copy of a file is built, the same whenever the log is
-// folded.
-func copyName(t *journal.Thing) string { return string(cipher.TempNameOf(t.Key | 1<<63)) }

@@ -24,13 +24,12 @@
 //	search.go   files that are at none of those, after a power cut
 //	follow.go   what was moved or removed without a word of the log
 //	exchange.go which of two directories that were exchanged is which
-//	plan.go     the steps that bring names to their places, and those that remove
-//	step.go     one step, as a value that prints, and how it is done
+//	plan.go     the steps, of package step, that bring names to their places, and those that remove
 //	content.go  one file's last version on its way to one cloud
 //	inplace.go  a finished backing file takes the place of the one before it
 //	settle.go   another version, or another file, in the place of what the log has
 //	copies.go   whole copies from other clouds
 //	tidy.go     what is not to be there goes; sidecars, attributes
-//	together.go what one cloud shows and another does not
+//	together.go the directories in which package level brings the clouds together
 //	replay.go   Replay: all of it
 package repair

@@ -3,8 +3,9 @@ package repair
 import (
 	"slices"
 
-	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/level"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
 // exchange tells two directories apart that the log has exchanged, in clouds that
@@ -32,9 +33,11 @@ func (r *Replay) exchange() {
 		if t == nil || t == as || sure[t] || t.standing(pair) == nil || as.standing(pair) == nil {
 			continue
 		}
-		l := &leveller{r: r, sides: [2]*tree{as, t}}
 		there, here := as.standing(pair), t.standing(pair)
-		if l.common(there[0], here[1])+l.common(there[1], here[0]) > l.common(there[0], here[0])+l.common(there[1], here[1]) {
+		common := func(a, b int) int {
+			return level.Common([2]*replica.Cloud{as.Cloud, t.Cloud}, [2]string{there[a].path(), here[b].path()})
+		}
+		if common(0, 1)+common(1, 0) > common(0, 0)+common(1, 1) {
 			t.swap(pair)
 		}
 	}
@@ -104,32 +107,4 @@ func (t *tree) swap(pair [2]*journal.Thing) {
 	t.is(at[0], pair[1])
 	t.is(at[1], pair[0])
 	t.match()
-}
-
-// common counts what a directory of the one cloud has in common with one of the
-// other: names, and files.
-func (l *leveller) common(a, b *node) (n int) {
-	dirs := [2]string{a.path(), b.path()}
-	had := map[string]cipher.ID{}
-	for side := range dirs {
-		list, err := l.list(side, dirs, "")
-		if err != nil {
-			return 0
-		}
-		for _, s := range list {
-			var id cipher.ID
-			if h, err := l.sides[side].Header(s.path(side)); err == nil && !s.Dir {
-				id = h.FileID
-			}
-			if side == 0 {
-				had[s.name] = id
-			} else if other, both := had[s.name]; both {
-				n++
-				if other == id && !s.Dir {
-					n++
-				}
-			}
-		}
-	}
-	return n
 }

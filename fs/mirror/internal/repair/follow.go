@@ -17,7 +17,7 @@ func (r *Replay) follow() {
 	}
 	var strayed []*journal.Thing
 	for _, thing := range r.Fold.Things {
-		if !thing.Gone() && !seen(r.trees, thing) && r.was(thing) {
+		if !thing.Gone() && !r.trees.seen(thing) && r.was(thing) {
 			strayed = append(strayed, thing)
 		}
 	}
@@ -25,7 +25,7 @@ func (r *Replay) follow() {
 		r.stage(func(k int) error { return r.trees[k].search(strayed) })
 	}
 	for _, thing := range strayed {
-		path, found := moved(r.trees, thing)
+		path, found := r.trees.moved(thing)
 		switch {
 		case slices.Contains(r.trees, nil):
 			return
@@ -33,7 +33,7 @@ func (r *Replay) follow() {
 			r.Logger.Info("a file was moved by somebody else", "thing", thing.Key)
 			r.Fold.Follow(thing, path)
 			r.out.Found = append(r.out.Found, path)
-		case !found && !seen(r.trees, thing):
+		case !found && !r.trees.seen(thing):
 			r.Logger.Info("a file was removed, which the log does not tell", "thing", thing.Key)
 			thing.Vanish()
 		}
@@ -54,11 +54,11 @@ func (r *Replay) yield() {
 	}
 	for _, thing := range r.Fold.Things {
 		for _, s := range slices.Clone(thing.Now) {
-			if thing.IsDir() || !r.taken(s) {
+			if thing.IsDir() || !r.trees.taken(s) {
 				continue
 			}
 			from, ok := s.Path()
-			path, found := moved(r.trees, thing)
+			path, found := r.trees.moved(thing)
 			if ok && found && r.Fold.Yield(s, path) {
 				r.Logger.Info("a file goes on under a name that the log does not tell", "thing", thing.Key)
 				r.out.Found = append(r.out.Found, from, path)
@@ -68,8 +68,8 @@ func (r *Replay) yield() {
 }
 
 // taken reports whether some cloud has another file at a slot, and none its own.
-func (r *Replay) taken(s *journal.Slot) (taken bool) {
-	for _, t := range r.trees {
+func (all trees) taken(s *journal.Slot) (taken bool) {
+	for _, t := range all {
 		n := (&planner{tree: t}).nodeAt(s)
 		if n != nil && n.thing == s.Now {
 			return false
@@ -87,15 +87,15 @@ func (r *Replay) leave(strayed []*journal.Thing) {
 		empties := slices.ContainsFunc(strayed, func(o *journal.Thing) bool {
 			return slices.ContainsFunc(o.Was, func(s *journal.Slot) bool { return s.Dir == thing })
 		})
-		if thing.IsDir() && !thing.Made && !thing.Gone() && !full && empties && !seen(r.trees, thing) {
+		if thing.IsDir() && !thing.Made && !thing.Gone() && !full && empties && !r.trees.seen(thing) {
 			thing.Vanish()
 		}
 	}
 }
 
 // seen reports whether some cloud has a thing.
-func seen(trees []*tree, thing *journal.Thing) bool {
-	return slices.ContainsFunc(trees, func(t *tree) bool { return len(t.of[thing]) > 0 })
+func (all trees) seen(thing *journal.Thing) bool {
+	return slices.ContainsFunc(all, func(t *tree) bool { return len(t.of[thing]) > 0 })
 }
 
 // was reports whether a file was surely in some cloud, and the log can make none of
@@ -104,20 +104,20 @@ func (r *Replay) was(thing *journal.Thing) bool {
 	if thing.IsDir() || thing.Committed() == nil {
 		return false
 	}
-	held := slices.ContainsFunc(thing.Backings, func(b *journal.Backing) bool { return b.Holds(layoutOf(r.trees)) })
+	held := slices.ContainsFunc(thing.Backings, func(b *journal.Backing) bool { return b.Holds(r.trees.layout()) })
 	return !thing.Made || (thing.Firm || r.SameBoot) && !held
 }
 
 // layoutOf is that of the vault's files.
-func layoutOf(trees []*tree) cipher.Layout {
-	i := slices.IndexFunc(trees, func(t *tree) bool { return t != nil })
-	return trees[i].Keys.Layout()
+func (all trees) layout() cipher.Layout {
+	i := slices.IndexFunc(all, func(t *tree) bool { return t != nil })
+	return all[i].Keys.Layout()
 }
 
 // moved is the plaintext path of a file that is found where the log does not
 // name it.
-func moved(trees []*tree, thing *journal.Thing) (path string, found bool) {
-	for _, t := range trees {
+func (all trees) moved(thing *journal.Thing) (path string, found bool) {
+	for _, t := range all {
 		if t == nil {
 			continue
 		}

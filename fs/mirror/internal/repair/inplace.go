@@ -3,6 +3,7 @@ package repair
 import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/step"
 )
 
 // putInPlace renames a backing file that is finished over the one before it.
@@ -61,7 +62,7 @@ func (j *job) relink() error {
 		if !n.yieldsTo(j.node.head) {
 			continue
 		}
-		temp := replica.Join(parent.path(), copyName(j.thing))
+		temp := replica.Join(parent.path(), step.CopyName(j.thing))
 		if err := j.t.Dir.Remove(temp); err != nil && !replica.Missing(err) {
 			return err
 		}

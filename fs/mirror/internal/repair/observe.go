@@ -69,6 +69,10 @@ type tree struct {
 	sameBoot bool    // nothing that was written is lost
 }
 
+// trees are those of all clouds, by the vault's order; nil for one that takes no
+// part.
+type trees []*tree
+
 // observe looks at every entry of a cloud that the fold names, wherever it may
 // be, and tells which thing each is. It changes nothing.
 func observe(c *replica.Cloud, fold *journal.Fold, sameBoot bool) (*tree, error) {

@@ -6,13 +6,14 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/step"
 )
 
 // planner makes the plan for one cloud. It changes the tree as the steps will
 // change the cloud.
 type planner struct {
 	*tree
-	steps []Step
+	steps []step.Step
 	lacks []*journal.Slot // nothing in this cloud can be put there
 }
 
@@ -33,7 +34,7 @@ func planPlaces(t *tree) *planner {
 	return p
 }
 
-func (p *planner) do(s Step) { p.steps = append(p.steps, s) }
+func (p *planner) do(s step.Step) { p.steps = append(p.steps, s) }
 
 // nodeOf is the node of a directory, nil where there is none.
 func (p *planner) nodeOf(thing *journal.Thing) *node {
@@ -84,12 +85,12 @@ func (p *planner) placeDir(thing *journal.Thing) *node {
 		n = &node{dir: true, children: map[string]*node{}}
 		p.put(n, parent, entry)
 		p.is(n, thing)
-		p.do(Step{Op: Mkdir, Path: n.path(), Dir: parent.path(), Name: name, Thing: thing})
+		p.do(step.Step{Op: step.Mkdir, Path: n.path(), Dir: parent.path(), Name: name, Thing: thing})
 		return n
 	}
 	from := n.path()
 	p.put(n, parent, entry)
-	p.do(Step{Op: Move, Path: from, To: n.path(), Dir: parent.path(), Name: name})
+	p.do(step.Step{Op: step.Move, Path: from, To: n.path(), Dir: parent.path(), Name: name})
 	return n
 }
 
@@ -137,7 +138,7 @@ func (p *planner) clear(parent *node, slot *journal.Slot, entry string, over boo
 		if !((n.blank || !p.sameBoot && n.unborn()) && p.oursWithout(slot)) && !(p.ending(slot) && (n.broken || n.head != nil)) {
 			return false
 		}
-		p.do(Step{Op: Remove, Path: n.path()})
+		p.do(step.Step{Op: step.Remove, Path: n.path()})
 		p.drop(n)
 	case !n.dir && n.thing.Gone() && !p.over(n):
 		return false // it is newer than what the log removed
@@ -146,7 +147,7 @@ func (p *planner) clear(parent *node, slot *journal.Slot, entry string, over boo
 	case over:
 		p.drop(n)
 	default:
-		p.do(Step{Op: Remove, Path: n.path()})
+		p.do(step.Step{Op: step.Remove, Path: n.path()})
 		p.drop(n)
 	}
 	return true
@@ -171,7 +172,7 @@ func (p *planner) park(n *node) {
 	from := n.path()
 	p.put(n, p.root, p.parkingFor(n.thing))
 	n.temp = true
-	p.do(Step{Op: Move, Path: from, To: n.path()})
+	p.do(step.Step{Op: step.Move, Path: from, To: n.path()})
 }
 
 // parkingFor is a free entry in the root: a file can have several.
@@ -198,7 +199,7 @@ func (p *planner) placeFile(thing *journal.Thing) {
 		if n != nil && n.thing == nil && n.blank && !n.shared && thing.Made && p.oursWithout(slot) && len(p.of[thing]) == 0 {
 			p.is(n, thing)
 			if thing.Backings[0].Salt(p.Index) != nil {
-				p.do(Step{Op: Create, Path: n.path(), Dir: parent.path(), Name: name, Thing: thing})
+				p.do(step.Step{Op: step.Create, Path: n.path(), Dir: parent.path(), Name: name, Thing: thing})
 			}
 		}
 		if n != nil && n.thing == thing {
@@ -217,26 +218,26 @@ func (p *planner) fill(thing *journal.Thing, slot *journal.Slot, parent *node, n
 		p.lack(slot)
 		return
 	}
-	step := Step{Dir: parent.path(), Name: name, Thing: thing}
+	do := step.Step{Dir: parent.path(), Name: name, Thing: thing}
 	n := spare
 	switch {
 	case spare != nil:
-		step.Op, step.Path = Move, spare.path()
+		do.Op, do.Path = step.Move, spare.path()
 	case other != nil:
-		step.Op, step.Path = Link, other.path()
+		do.Op, do.Path = step.Link, other.path()
 		n = &node{head: other.head, blank: other.blank}
 		p.is(n, thing)
 	default:
-		step.Op = Create
+		do.Op = step.Create
 		n = &node{blank: true}
 		p.is(n, thing)
 	}
 	p.put(n, parent, entry)
-	step.To = n.path()
-	if step.Op == Create {
-		step.Path, step.To = step.To, ""
+	do.To = n.path()
+	if do.Op == step.Create {
+		do.Path, do.To = do.To, ""
 	}
-	p.do(step)
+	p.do(do)
 }
 
 // spare is an entry of a file where it is not wanted, and other one where it is,
@@ -311,7 +312,7 @@ func planRemovals(t *tree) *planner {
 	p.endRemoval()
 	slices.SortStableFunc(dirs, func(a, b *node) int { return b.depth() - a.depth() })
 	for _, n := range dirs {
-		p.do(Step{Op: Rmdir, Path: n.path(), To: p.successor(n), Thing: n.thing})
+		p.do(step.Step{Op: step.Rmdir, Path: n.path(), To: p.successor(n), Thing: n.thing})
 		p.drop(n)
 	}
 	return p
@@ -345,7 +346,7 @@ func (p *planner) mayGo(n *node) bool {
 	return known
 }
 
-func (p *planner) removal(n *node) Step { return Step{Op: Remove, Path: n.path()} }
+func (p *planner) removal(n *node) step.Step { return step.Step{Op: step.Remove, Path: n.path()} }
 
 // ending reports whether a kill can have been in the middle of taking a name
 // from a file that the log does not identify: nothing else is there then. Of

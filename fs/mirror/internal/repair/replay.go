@@ -12,6 +12,7 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/step"
 )
 
 // Replay brings what the redo log says to the clouds. It asks nowhere how far
@@ -26,7 +27,7 @@ type Replay struct {
 	Clock    func() time.Time
 	Logger   *slog.Logger
 
-	trees  []*tree
+	trees  trees
 	plans  []*planner
 	tasks  [][]*job // by cloud
 	unmade []bool   // by cloud: it had no room for something
@@ -46,7 +47,7 @@ type Outcome struct {
 // removed in one.
 func (r *Replay) Run() Outcome {
 	n := len(r.Clouds)
-	r.trees, r.plans, r.tasks = make([]*tree, n), make([]*planner, n), make([][]*job, n)
+	r.trees, r.plans, r.tasks = make(trees, n), make([]*planner, n), make([][]*job, n)
 	r.unmade = make([]bool, n)
 	r.out = Outcome{Errors: make([]error, n), Missing: make([]int, n)}
 	r.stage(r.look)
@@ -186,13 +187,13 @@ func (r *Replay) places(k int) error {
 	return r.steps(k, r.plans[k].steps)
 }
 
-func (r *Replay) steps(k int, steps []Step) error {
-	d := &doer{r.Clouds[k], r.Owners, func(what string, err error) {
+func (r *Replay) steps(k int, steps []step.Step) error {
+	d := &step.Doer{Cloud: r.Clouds[k], Owners: r.Owners, Warn: func(what string, err error) {
 		r.Logger.Warn(what, "cloud", r.Clouds[k].Name, "error", err)
 	}}
 	for _, s := range steps {
 		r.Logger.Debug("repair", "cloud", d.Name, "step", s)
-		err := d.do(s)
+		err := d.Do(s)
 		if full(err) && r.alone(k) {
 			r.cannotMake(k, s)
 		} else if err != nil && !(replica.Missing(err) && r.unmade[k]) {
@@ -210,7 +211,7 @@ func full(err error) bool {
 // cannotMake notes that the only cloud is too full for a step, and what is to be
 // in what it makes cannot be made, either: nobody could make room if that kept
 // the vault from being used.
-func (r *Replay) cannotMake(k int, s Step) {
+func (r *Replay) cannotMake(k int, s step.Step) {
 	r.unmade[k] = true
 	r.Logger.Warn("there is no room", "cloud", r.Clouds[k].Name, "step", s)
 	t := r.trees[k]

@@ -7,6 +7,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/step"
 )
 
 // settle deals with files of the log in whose place some cloud shows what the log
@@ -68,7 +69,7 @@ func (d *dispute) gather() bool {
 		other = other || c.Shows == judge.ShowsFile && !c.Dirty && d.foreign(c.Version)
 	}
 	d.claims = append(d.claims, judge.Claim{Shows: judge.ShowsFile, Version: d.mine})
-	return other && (d.made != nil || b.Holds(layoutOf(d.r.trees)))
+	return other && (d.made != nil || b.Holds(d.r.trees.layout()))
 }
 
 // claim is what one cloud shows at a name.
@@ -206,7 +207,7 @@ func (d *dispute) build(k int, plain string, v judge.Version, as func(h *cipher.
 	case plain != d.slot.Name && !replica.Missing(err):
 		return errOther
 	}
-	temp := replica.Join(parent.path(), copyName(d.thing))
+	temp := replica.Join(parent.path(), step.CopyName(d.thing))
 	if err := t.Dir.Remove(temp); err != nil && !replica.Missing(err) {
 		return err
 	}

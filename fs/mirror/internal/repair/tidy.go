@@ -6,6 +6,7 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/step"
 )
 
 // tidier ends the replay in one cloud: what is not to be there goes, and what
@@ -117,7 +118,7 @@ func (t *tidier) sidecars() error {
 func (t *tidier) sweep() error {
 	built := map[string]bool{}
 	for _, thing := range t.fold.Things {
-		built[copyName(thing)] = !thing.IsDir()
+		built[step.CopyName(thing)] = !thing.IsDir()
 	}
 	for _, thing := range t.fold.Things {
 		dir := t.nodeOf(thing)

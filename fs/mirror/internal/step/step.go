@@ -1,4 +1,6 @@
-package repair
+// Package step is the changes that a repair makes of a cloud's names, each a
+// value that prints, and how each is done. A step can be done again.
+package step
 
 import (
 	"bytes"
@@ -18,7 +20,7 @@ import (
 // Op is what a step does.
 type Op uint8
 
-// The steps of a plan. Each can be done again.
+// The steps.
 const (
 	Mkdir  Op = iota + 1 // a directory at Path
 	Move                 // Path to To, over what is there
@@ -48,16 +50,16 @@ func (s Step) String() string {
 	return fmt.Sprintf("%v %s → %s", s.Op, s.Path, s.To)
 }
 
-// doer does steps in one cloud.
-type doer struct {
+// Doer does steps in one cloud.
+type Doer struct {
 	*replica.Cloud
-	owners bool
-	warn   func(what string, err error)
+	Owners bool // the process may set owners of backing files
+	Warn   func(what string, err error)
 }
 
-// do does a step. Where a directory may not be written to by its owner, who we
+// Do does a step. Where a directory may not be written to by its owner, who we
 // are, it may for as long as that takes.
-func (d *doer) do(s Step) error {
+func (d *Doer) Do(s Step) error {
 	err := d.try(s)
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
@@ -76,14 +78,14 @@ func (d *doer) do(s Step) error {
 		}
 		defer func() {
 			if err := d.Dir.Chmod(dir, info.Mode); err != nil {
-				d.warn("a directory keeps a mode that it had for a repair only", err)
+				d.Warn("a directory keeps a mode that it had for a repair only", err)
 			}
 		}()
 	}
 	return d.try(s)
 }
 
-func (d *doer) try(s Step) error {
+func (d *Doer) try(s Step) error {
 	if err := d.PutSidecar(s.Dir, s.Name); err != nil {
 		return err
 	}
@@ -104,10 +106,10 @@ func (d *doer) try(s Step) error {
 	case Rmdir:
 		return d.rmdir(s)
 	}
-	return fmt.Errorf("repair: no such step: %v", s)
+	return fmt.Errorf("no such step: %v", s)
 }
 
-func (d *doer) mkdir(s Step) error {
+func (d *Doer) mkdir(s Step) error {
 	attrs := s.Thing.Attrs // the mode comes last: the directory is to be filled
 	if err := d.Dir.Mkdir(s.Path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -115,8 +117,8 @@ func (d *doer) mkdir(s Step) error {
 	return d.own(s.Path, attrs)
 }
 
-func (d *doer) own(path string, a journal.Attrs) error {
-	if !d.owners || a.UID == nil || a.GID == nil {
+func (d *Doer) own(path string, a journal.Attrs) error {
+	if !d.Owners || a.UID == nil || a.GID == nil {
 		return nil
 	}
 	return d.Dir.Chown(path, int(*a.UID), int(*a.GID))
@@ -124,14 +126,14 @@ func (d *doer) own(path string, a journal.Attrs) error {
 
 // create makes the file beside its place, so that what stands there is never
 // without its header.
-func (d *doer) create(s Step) error {
+func (d *Doer) create(s Step) error {
 	b, attrs := s.Thing.Backings[0], s.Thing.Attrs
 	mode := uint32(0o600)
 	if attrs.Mode != nil {
 		mode = *attrs.Mode
 	}
 	h := cipher.Header{Type: typeOf(s.Thing), FileID: s.Thing.IDs[0], Salt: [16]byte(b.Salt(d.Index))}
-	temp := replica.Join(s.Dir, copyName(s.Thing))
+	temp := replica.Join(s.Dir, CopyName(s.Thing))
 	if err := d.Dir.Remove(temp); err != nil && !replica.Missing(err) {
 		return err
 	}
@@ -157,7 +159,7 @@ func typeOf(t *journal.Thing) cipher.Type {
 
 // rmdir removes a directory that is empty but for this program's own litter.
 // Where more is in it, it stays: nothing that is not ours is removed.
-func (d *doer) rmdir(s Step) error {
+func (d *Doer) rmdir(s Step) error {
 	path := s.Path
 	entries, err := d.Dir.ReadDir(path)
 	if replica.Missing(err) {
@@ -193,7 +195,7 @@ func (d *doer) rmdir(s Step) error {
 
 // handOver moves what is foreign in a directory into the one that stands in its
 // place, with the sidecars that it may need. What has its name taken there stays.
-func (d *doer) handOver(s Step, foreign, litter []cloud.Entry) error {
+func (d *Doer) handOver(s Step, foreign, litter []cloud.Entry) error {
 	if len(foreign) == 0 {
 		return nil
 	}
@@ -214,7 +216,7 @@ func (d *doer) handOver(s Step, foreign, litter []cloud.Entry) error {
 
 // tornSidecar reports whether an entry is the beginning of a sidecar of a name
 // that the log has there.
-func (d *doer) tornSidecar(s Step, e cloud.Entry) bool {
+func (d *Doer) tornSidecar(s Step, e cloud.Entry) bool {
 	if !e.Regular || s.Thing == nil {
 		return false
 	}
@@ -228,3 +230,7 @@ func (d *doer) tornSidecar(s Step, e cloud.Entry) bool {
 	}
 	return false
 }
+
+// CopyName is where a copy of a file is built, the same whenever the log is
+// folded.
+func CopyName(t *journal.Thing) string { return string(cipher.TempNameOf(t.Key | 1<<63)) }
