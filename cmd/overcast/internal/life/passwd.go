@@ -75,7 +75,7 @@ func (f *passwdFlags) run(cmd *cobra.Command, dir string) error {
 		o.Recipients = []string{}
 	}
 	if err := v.Reseal(keys, o); err != nil {
-		return resealFailure(err)
+		return resealFailure("passwd", err)
 	}
 	return f.print(cmd, v, keys, changes)
 }
@@ -94,14 +94,14 @@ func (f *passwdFlags) check(cmd *cobra.Command) error {
 }
 
 // resealFailure: a wrong recipient is a matter of usage, everything else one of the vault.
-func resealFailure(err error) error {
+func resealFailure(command string, err error) error {
 	switch {
 	case errors.Is(err, vault.ErrInvalid):
-		return cli.Failf(cli.ExitUsage, "passwd: %w", err)
+		return cli.Failf(cli.ExitUsage, "%s: %w", command, err)
 	case errors.Is(err, vault.ErrLocked):
-		return cli.Failf(cli.ExitUnusable, "passwd: %w", err).Advise("wait until that command has ended")
+		return cli.Failf(cli.ExitUnusable, "%s: %w", command, err).Advise("wait until that command has ended")
 	}
-	return cli.Failf(cli.ExitUnusable, "passwd: %w", err)
+	return cli.Failf(cli.ExitUnusable, "%s: %w", command, err)
 }
 
 // passwdResult is what passwd prints as JSON.
