@@ -21,6 +21,7 @@
 //	join.go        Join: a vault that exists, on a machine that does not know it
 //	reseal.go      another passphrase, recipients, a copy of the keys
 //	recovery.go    the recovery kit in every cloud; kit is what is on paper
+//	move.go        another directory for a cloud
 //	change.go      vault.toml and the keys, replaced in one instant
 //	keys.go        keys.age, opened
 //	marker.go      the marker in a cloud's root

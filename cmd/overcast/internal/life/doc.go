@@ -6,4 +6,5 @@
 //	passwd.go    another passphrase, and identities that open it besides
 //	keys.go      a copy of the keys in a safe place
 //	recovery.go  a kit on paper, with which and any one cloud everything comes back
+//	cloud.go     the clouds of a vault, and another place for one
 package life

@@ -20,8 +20,8 @@ this one after a loss. It takes the folders of clouds, in any order, and finds
 out by the marker in each which cloud it is. Nothing is written into a cloud,
 and no keys are made: they come from a copy of keys.age.
 
-A cloud whose folder is not named is absent. Run it again with the folder when
-it is there; run it again with a newer keys.age when a cloud was added.`
+A cloud whose folder is not named is absent, until cloud move tells where it is.
+Run it again with a newer keys.age when a cloud was added.`
 
 type joinFlags struct {
 	keys       string
@@ -192,7 +192,7 @@ func (f *joinFlags) print(cmd *cobra.Command, v *vault.Joined) error {
 		result.Clouds = append(result.Clouds, joinedCloud(c))
 		where := cli.QuoteName(c.Dir)
 		if c.Dir == "" {
-			where = "absent: join again with its folder when it is here"
+			where = fmt.Sprintf("absent; when its folder is here: overcast cloud move %s %s DIR", cli.QuoteName(v.Dir), c.Name)
 		}
 		rows = append(rows, []string{c.Name, where})
 	}
