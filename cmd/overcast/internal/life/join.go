@@ -130,14 +130,8 @@ func (f *joinFlags) openKit(cmd *cobra.Command, dirs []string) (*vault.KeysFile,
 		return nil, err
 	}
 	keys, differ, err := vault.OpenKit(typed, dirs)
-	switch {
-	case errors.Is(err, vault.ErrNoKit):
-		return nil, cli.Failf(cli.ExitUnusable, "join: %w", err).
-			Advise("name the folder that holds %s; if a sync tool has yet to bring that file, wait for it", cipher.RecoveryName)
-	case errors.Is(err, vault.ErrOtherKit):
-		return nil, cli.Failf(cli.ExitPassphrase, "join: %w", err).Advise("the paper is of another vault, or an older one; another cloud may still have what it opens")
-	case err != nil:
-		return nil, cli.Failf(cli.ExitUnusable, "join: %w", err)
+	if err != nil {
+		return nil, kitFailure("join", err)
 	}
 	if differ != "" {
 		cli.Warn(cmd.ErrOrStderr(), "the clouds' recovery kits differ: %s; overcast recovery VAULT --update makes them one", differ)

@@ -206,6 +206,19 @@ func readKit(cmd *cobra.Command, name string) (*kit.Kit, error) {
 	return typed, nil
 }
 
+// kitFailure is the failure of a kit that opens no cloud.
+func kitFailure(command string, err error) error {
+	f := cli.Failf(cli.ExitUnusable, "%s: %w", command, err)
+	switch {
+	case errors.Is(err, vault.ErrNoKit):
+		return f.Advise("name the folder that holds %s; if a sync tool has yet to bring that file, wait for it", cipher.RecoveryName)
+	case errors.Is(err, vault.ErrOtherKit):
+		f.Code = cli.ExitPassphrase
+		return f.Advise("the paper is of another vault, or an older one; another cloud may still have what it opens")
+	}
+	return f
+}
+
 func readTyped(cmd *cobra.Command, name string) ([]byte, error) {
 	if name != "-" {
 		return cli.ReadSecret(cmd, name)
