@@ -33,7 +33,9 @@ type CloudKit struct {
 // InstallKit makes a kit the vault's: its recipient goes into the keys, which are
 // sealed anew for o, and what it opens into every cloud that is there. A kit
 // from before is worthless in those. Repeated it does the same, for the clouds
-// that were not there as well.
+// that were not there as well; where the keys know of the kit they stay as they
+// are. Keys that were copied may know of an older one: what is in the clouds is
+// never made from them alone, or the newer paper would be worthless.
 func (v *Vault) InstallKit(k *Keys, recovery *kit.Kit, o ResealOptions) ([]CloudKit, error) {
 	return changeKit(v, k, recovery.Recipient(), o)
 }
@@ -49,26 +51,15 @@ func changeKit(v *Vault, k *Keys, recipient string, o ResealOptions) ([]CloudKit
 	if err != nil {
 		return nil, err
 	}
-	k.Recovery = recipient
-	o.Recipients = append([]string{}, k.Recipients...) // they are to know of the kit, too
+	if k.Recovery != recipient {
+		k.Recovery = recipient
+		o.Recipients = append([]string{}, k.Recipients...) // they are to know of the kit, too
+		err = c.reseal(k, o)
+	}
 	var list []CloudKit
-	if err = c.reseal(k, o); err == nil {
+	if err == nil {
 		list, err = c.putKit(k)
 	}
-	return list, errors.Join(err, c.end())
-}
-
-// UpdateKit brings what the vault's recovery kit opens into every cloud that is
-// there. The error wraps [ErrNoKit].
-func (v *Vault) UpdateKit(k *Keys) ([]CloudKit, error) {
-	if k.Recovery == "" {
-		return nil, fmt.Errorf("%s: %w", v.Dir, ErrNoKit)
-	}
-	c, err := v.change()
-	if err != nil {
-		return nil, err
-	}
-	list, err := c.putKit(k)
 	return list, errors.Join(err, c.end())
 }
 

@@ -42,12 +42,7 @@ func (v *Vault) Reseal(k *Keys, o ResealOptions) error {
 	if err != nil {
 		return err
 	}
-	err = c.reseal(k, o)
-	if err == nil && o.Recipients != nil && k.Recovery != "" {
-		// A cloud that is away keeps a kit that opens the same keys and knows other recipients.
-		_, err = c.putKit(k)
-	}
-	return errors.Join(err, c.end())
+	return errors.Join(c.reseal(k, o), c.end())
 }
 
 func (c *change) reseal(k *Keys, o ResealOptions) error {

@@ -134,7 +134,7 @@ func (f *joinFlags) openKit(cmd *cobra.Command, dirs []string) (*vault.KeysFile,
 		return nil, kitFailure("join", err)
 	}
 	if differ != "" {
-		cli.Warn(cmd.ErrOrStderr(), "the clouds' recovery kits differ: %s; overcast recovery VAULT --update makes them one", differ)
+		cli.Warn(cmd.ErrOrStderr(), "the clouds' recovery kits differ: %s; overcast recovery VAULT --update FILE makes them one", differ)
 	}
 	return keys, nil
 }

@@ -25,13 +25,13 @@ The page is printed on standard output, or with --html into a file to be
 printed, with a QR code. It is a secret: print it, and remove the file.
 
 --check reads the line back, as somebody typed it from the paper, and tries it on
-every cloud. --update brings the kit into clouds that were away. --revoke ends
-it; but a cloud may have kept what the paper opens.`
+every cloud. --update brings the kit on the paper into clouds that were away.
+--revoke ends it; but a cloud may have kept what the paper opens.`
 
 type recoveryFlags struct {
 	html       string
 	check      string
-	update     bool
+	update     string
 	revoke     bool
 	replace    bool
 	asJSON     bool
@@ -52,7 +52,7 @@ func NewRecoveryCmd() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.html, "html", "", "write the page as HTML into `FILE`, which is not there yet, instead of printing it")
 	flags.StringVar(&f.check, "check", "", "try the line that is in `FILE`, or - for standard input; it needs no passphrase")
-	flags.BoolVar(&f.update, "update", false, "bring the kit into clouds that were away")
+	flags.StringVar(&f.update, "update", "", "bring the kit whose line is in `FILE`, or - to type it, into clouds that were away")
 	flags.BoolVar(&f.revoke, "revoke", false, "remove it from every cloud")
 	flags.BoolVar(&f.replace, "replace", false, "make another kit, and the paper of the one before worthless")
 	flags.BoolVar(&f.asJSON, "json", false, "print JSON")
@@ -72,25 +72,32 @@ func (f *recoveryFlags) run(cmd *cobra.Command, dir string) error {
 	if f.check != "" {
 		return f.runCheck(cmd, v)
 	}
+	var typed *kit.Kit
+	if f.update != "" {
+		if typed, err = readKit(cmd, f.update); err != nil {
+			return err
+		}
+	}
 	keys, pass, err := cli.Open(cmd, v, &f.pass)
 	if err != nil {
 		return err
 	}
 	defer keys.Wipe()
 	defer func() { clear(pass) }()
-	if err := f.consistent(keys, v); err != nil {
-		return err
+	if name := cli.QuoteName(v.Dir); typed == nil && !f.revoke && !f.replace && keys.Recovery != "" {
+		return cli.Failf(cli.ExitFailure, "recovery: %s has a recovery kit already", name).
+			Advise("--check FILE tries its paper, --update FILE brings it to every cloud, --replace makes another and that paper worthless")
 	}
-	if pass == nil && !f.update { // the keys are sealed anew, and nobody told for which passphrase
+	if pass == nil && (typed == nil || typed.Recipient() != keys.Recovery) { // the keys are sealed anew, and nobody told for which passphrase
 		if pass, err = f.next.Read(cmd, "New passphrase: ", true); err != nil {
 			return err
 		}
 	}
 	o := vault.ResealOptions{Passphrase: pass, UI: cli.PluginUI(cmd)}
 	switch {
-	case f.update:
-		list, err := v.UpdateKit(keys)
-		return f.finish(cmd, v, list, err, "The recovery kit is in every cloud that is here.")
+	case typed != nil:
+		list, err := v.InstallKit(keys, typed, o)
+		return f.finish(cmd, v, list, err, "The recovery kit opens every cloud.")
 	case f.revoke:
 		list, err := v.RevokeKit(keys, o)
 		return f.finish(cmd, v, list, err, "The recovery kit is revoked. A cloud may have kept what the paper opens: destroy the paper.")
@@ -101,26 +108,13 @@ func (f *recoveryFlags) run(cmd *cobra.Command, dir string) error {
 // alone refuses flags that exclude each other.
 func (f *recoveryFlags) alone(cmd *cobra.Command) error {
 	n := 0
-	for _, set := range []bool{f.html != "" || f.replace, f.check != "", f.update, f.revoke} {
+	for _, set := range []bool{f.html != "" || f.replace, f.check != "", f.update != "", f.revoke} {
 		if set {
 			n++
 		}
 	}
 	if n > 1 {
 		return cli.UsageError(cmd, errors.New("--html and --replace, --check, --update and --revoke exclude each other"))
-	}
-	return nil
-}
-
-// consistent refuses what the kit that there is, or is not, leaves no meaning.
-func (f *recoveryFlags) consistent(keys *vault.Keys, v *vault.Vault) error {
-	name := cli.QuoteName(v.Dir)
-	switch {
-	case f.update && keys.Recovery == "":
-		return cli.Failf(cli.ExitFailure, "recovery: %s has no recovery kit", name).Advise("overcast recovery %s makes one", name)
-	case !f.update && !f.revoke && !f.replace && keys.Recovery != "":
-		return cli.Failf(cli.ExitFailure, "recovery: %s has a recovery kit already", name).
-			Advise("--check FILE tries its paper, --update brings it to every cloud, --replace makes another and that paper worthless")
 	}
 	return nil
 }
@@ -293,7 +287,7 @@ func shortfall(list []vault.CloudKit) error {
 	for _, c := range list {
 		if c.Err != nil {
 			return cli.Failf(cli.ExitPartial, "recovery: not in every cloud: %s: %w", c.Name, c.Err).
-				Advise("when the cloud is there again: overcast recovery VAULT --update, or --revoke")
+				Advise("when the cloud is there again: overcast recovery VAULT --update FILE, or --revoke")
 		}
 	}
 	return nil
