@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -37,6 +38,20 @@ func Join(dir, entry string) string {
 // Entry is the spelling of a name's entry; special entries carry the letter w.
 func Entry(n cipher.Name, special bool) string {
 	return string(n.Spelt(special))
+}
+
+// Spell is where a plain path is: the last name under the spelling without the
+// letter w.
+func (c *Cloud) Spell(plain string) (string, error) {
+	var path string
+	for name := range strings.SplitSeq(plain, "/") {
+		n, err := c.Keys.EncodeName(cipher.PlainName(name))
+		if err != nil {
+			return "", err
+		}
+		path = Join(path, Entry(n, false))
+	}
+	return path, nil
 }
 
 // Header reads the header at a path. The error wraps [ErrBlank] or
