@@ -252,6 +252,13 @@ func (b *box) verifyAlone(k int, all map[string]seen, same bool, holds func(map[
 		return fmt.Errorf("mount: %w", err)
 	}
 	got := look(m)
+	for path := range alone.index.owed[k] {
+		if owed, ok := all[path]; ok {
+			got[path] = owed // it is told that it lacks this, and the others have it
+		} else {
+			delete(got, path)
+		}
+	}
 	if err := holds(got); err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type site struct {
 	plain string // path from the root
 	mode  uint32
 	owner Owner
+	shown *found // what clouds show there, though nothing is
 }
 
 // vacant checks that a name can be made and returns its site. A directory
@@ -46,7 +47,8 @@ func (m *Mirror) vacant(dir *Node, name string, mode uint32, o Owner) (*site, er
 	if err := m.waiting.name(replica.Join(plain, name)); err != nil {
 		return nil, err
 	}
-	switch _, err := m.find(dir, enc); {
+	f, err := m.find(dir, name, enc)
+	switch {
 	case err == nil:
 		return nil, fs.ErrExist
 	case !errors.Is(err, fs.ErrNotExist):
@@ -59,13 +61,40 @@ func (m *Mirror) vacant(dir *Node, name string, mode uint32, o Owner) (*site, er
 	if a.Mode&unix.S_ISGID != 0 {
 		o.GID = a.GID
 	}
-	return &site{dir: dir, link: link{dir, name, enc}, plain: replica.Join(plain, name), mode: mode & permBits, owner: o}, nil
+	return &site{dir: dir, link: link{dir, name, enc}, plain: replica.Join(plain, name), mode: mode & permBits, owner: o, shown: f}, nil
 }
 
 // path is the new entry's path in a cloud.
 func (s *site) path(k int, special bool) string {
 	dir, _ := s.dir.path(k)
 	return replica.Join(dir, replica.Entry(s.link.enc[k], special))
+}
+
+// clear makes room in a cloud for a new entry: what has ended, and is shown
+// again, goes; anything else that is hidden there stays, and the cloud goes
+// without the new one.
+func (s *site) clear(cl *clouds.Cloud) error {
+	k := cl.Index
+	if s.shown.untouched(k) {
+		return ErrConflict
+	}
+	if !s.shown.removable(k) {
+		return nil
+	}
+	for _, special := range []bool{false, true} {
+		if err := cl.Dir.Remove(s.path(k, special)); err != nil && !replica.Missing(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeRoom prepares a cloud for a new entry.
+func (m *Mirror) makeRoom(cl *clouds.Cloud, s *site) error {
+	if err := s.clear(cl); err != nil {
+		return err
+	}
+	return m.putSidecar(cl, s.dir, s.link.enc)
 }
 
 // putSidecar writes the sidecar of a long name before its entry.
@@ -117,7 +146,7 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 		made, err = m.operate(seq, clouds.Change{
 			What: "create",
 			Do: func(cl *clouds.Cloud) error {
-				if err := m.putSidecar(cl, s.dir, s.link.enc); err != nil {
+				if err := m.makeRoom(cl, s); err != nil {
 					return err
 				}
 				return f.Create(cl, s.path(cl.Index, false))
@@ -177,7 +206,7 @@ func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 }
 
 func (m *Mirror) makeDir(cl *clouds.Cloud, s *site) error {
-	if err := m.putSidecar(cl, s.dir, s.link.enc); err != nil {
+	if err := m.makeRoom(cl, s); err != nil {
 		return err
 	}
 	path := s.path(cl.Index, false)
@@ -194,7 +223,7 @@ func (m *Mirror) makeDir(cl *clouds.Cloud, s *site) error {
 
 // adoptNew returns the node of an entry that was just made.
 func (m *Mirror) adoptNew(s *site) (*Node, error) {
-	f, err := m.find(s.dir, s.link.enc)
+	f, err := m.find(s.dir, s.link.name, s.link.enc)
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +267,7 @@ func (n *Node) Link(name string, target *Node) error {
 	made, err := m.operate(seq, clouds.Change{
 		What: "link",
 		Do: func(cl *clouds.Cloud) error {
-			if err := m.putSidecar(cl, s.dir, s.link.enc); err != nil {
+			if err := m.makeRoom(cl, s); err != nil {
 				return err
 			}
 			old, _ := target.path(cl.Index)

@@ -18,7 +18,10 @@
 //	mirror.go    Config, New, Close: the parts put together
 //	node.go      files and directories by name, path and inode
 //	place.go     a node as package content knows it
-//	lookup.go    the merged view of names: lookup, attributes, directories
+//	find.go      one name as the clouds show it, and who of them is believed
+//	lookup.go    lookup and attributes
+//	list.go      directories
+//	serve.go     which version of a file is served that is being opened
 //	create.go    create, mkdir, link
 //	special.go   symlink, mknod, readlink
 //	remove.go    unlink, rmdir
@@ -37,6 +40,7 @@
 // And in rooms of their own, from the top down, each importing only what is below
 // it:
 //
+//	internal/belief   which clouds are believed at a name
 //	internal/content  one open file: the life of a write
 //	internal/draft    a file as programs see it now
 //	internal/copies   the copies of a file, reading them, what is believed of each

@@ -30,8 +30,8 @@ func (m *Mirror) swap(mv *move) error {
 		return fs.ErrNotExist
 	}
 	e := &journal.Entry{Op: journal.OpExchange, Path: []byte(replica.Join(plain, mv.name)), To: []byte(replica.Join(newPlain, mv.newName)), Kind: mv.src.kind, Over: mv.dst.kind}
-	one, is := m.identity(mv.src)
-	other, otherIs := m.identity(mv.dst)
+	one, is := m.identity(mv.src, mv.srcAt)
+	other, otherIs := m.identity(mv.dst, mv.dstAt)
 	e.File, e.Handles, e.Other = one.File, one.Handles, other
 	mv.was, mv.dstWas = m.knownAs(mv.src, one.File, is), m.knownAs(mv.dst, other.File, otherIs)
 	for range m.clouds.All() {
@@ -57,11 +57,11 @@ func (m *Mirror) swap(mv *move) error {
 
 // identity is how the log tells what changes places or is replaced, with the
 // version that a file had then. The caller holds Mirror.names.
-func (m *Mirror) identity(n *Node) (*journal.Identity, index.Version) {
+func (m *Mirror) identity(n *Node, f *found) (*journal.Identity, index.Version) {
 	if n.IsDir() {
 		return &journal.Identity{Handles: m.handles(n)}, index.Version{}
 	}
-	id, seen, err := m.identify(n)
+	id, seen, err := m.identifyAt(n, f)
 	if err != nil {
 		id = cipher.ID{}
 	}

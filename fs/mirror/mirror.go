@@ -19,6 +19,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
 	"github.com/overcast-fs/overcast/fs/redo"
 )
 
@@ -65,6 +66,7 @@ type Mirror struct {
 	state  State
 	log    *entries.Log
 	memory *telling.Keeper
+	belief *belief.Belief
 	logger *slog.Logger
 	clock  func() time.Time
 	owners bool
@@ -103,6 +105,7 @@ func New(cfg Config) (*Mirror, error) {
 		Env:   &copies.Env{Clouds: m.clouds, Layout: m.layout, Ledger: m.memory, Logger: m.logger, Owners: m.owners},
 		State: m.state, Memory: m.memory, Log: m.log, Names: &m.names, Refuse: m.waiting.file, Clock: m.clock, FsyncAll: cfg.FsyncAll,
 	})
+	m.belief = belief.New(belief.Config{Clouds: m.clouds.All(), Memory: m.memory.Rows, Debts: m, Logger: m.logger, Clock: m.clock, Owners: m.owners})
 	m.root = newRoot(m)
 	m.nodes.init(m.root)
 	if err := m.memory.Open(m.ReadOnly()); err != nil {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
@@ -94,6 +95,20 @@ func (m *Mirror) identify(n *Node) (cipher.ID, index.Version, error) {
 	return cipher.ID{}, index.Version{}, last
 }
 
+// identifyAt is identify of what was just found: what is known of it, or what was
+// judged, needs no header.
+func (m *Mirror) identifyAt(n *Node, f *found) (cipher.ID, index.Version, error) {
+	if id, _ := n.fileID(); id.IsZero() && n.content.Open() == nil && f != nil {
+		switch k := f.Row.Known; {
+		case f.Head != nil:
+			return f.Head.FileID, telling.Version(f.Head), nil
+		case k.Kind == index.IsFile:
+			return k.File.ID, k.Version, nil
+		}
+	}
+	return m.identify(n)
+}
+
 // Unlink removes a file's name. Openers keep the file. Where nothing of the
 // file can be read it works all the same.
 func (n *Node) Unlink(name string) error {
@@ -118,7 +133,7 @@ func (n *Node) Unlink(name string) error {
 	if !ok {
 		return fs.ErrNotExist
 	}
-	id, seen, err := m.identify(child)
+	id, seen, err := m.identifyAt(child, f)
 	if err != nil {
 		id = cipher.ID{}
 	}
@@ -138,6 +153,9 @@ func (n *Node) Unlink(name string) error {
 		return err
 	}
 	made, err := m.operate(seq, clouds.Change{What: "unlink", Do: func(cl *clouds.Cloud) error {
+		if f.untouched(cl.Index) {
+			return ErrConflict
+		}
 		path, _ := n.path(cl.Index)
 		if err := cl.Dir.Remove(replica.Join(path, replica.Entry(enc[cl.Index], child.special()))); err != nil && !replica.Missing(err) {
 			return err
@@ -146,7 +164,7 @@ func (n *Node) Unlink(name string) error {
 		return nil
 	}})
 	if made {
-		m.tellRemoved(link{parent: n, name: name}, child, id, seen)
+		m.tellRemoved(link{parent: n, name: name}, child, index.Known{File: telling.File(id, child.kind), Version: seen}, m.linksOf(f) <= 1)
 		m.unnamed(child, n, name, f)
 	}
 	return err
@@ -334,7 +352,7 @@ func (n *Node) Rmdir(name string) error {
 		return nil
 	}})
 	if made {
-		m.tellRemoved(link{parent: n, name: name}, child, cipher.ID{}, index.Version{})
+		m.tellRemoved(link{parent: n, name: name}, child, index.Known{}, false)
 		m.remember(child, f)
 		m.tree.Lock()
 		m.detach(child, n, name)
@@ -343,12 +361,12 @@ func (n *Node) Rmdir(name string) error {
 	return err
 }
 
-// litter lists what may be removed with a directory in each cloud: temporary
-// files of this program and sidecars. Anything else, foreign entries too,
-// makes the directory not empty, and nothing is removed anywhere.
+// litter lists what may be removed with a directory in each cloud: what verifies
+// as this program's own and is worth nothing any more. Anything else, foreign
+// entries too, makes the directory not empty, and nothing is removed anywhere.
 func (m *Mirror) litter(dir *Node) (map[int][]string, error) {
 	litter := map[int][]string{}
-	full := false
+	var full []string // an entry of each cloud that keeps it
 	err := m.clouds.Reach("readdir", func(cl *clouds.Cloud) error {
 		path, _ := dir.path(cl.Index)
 		entries, err := cl.Dir.ReadDir(path)
@@ -356,13 +374,56 @@ func (m *Mirror) litter(dir *Node) (map[int][]string, error) {
 			return nil
 		}
 		for _, e := range entries {
-			full = full || !e.Regular || !cipher.EntryName(e.Name).IsTemp() && !cipher.EntryName(e.Name).IsSidecar()
+			if !cl.Litter(path, e) && !m.outlived(dir, cl, path, e) {
+				full = append(full, cl.Name+"/"+e.Name)
+				break
+			}
 			litter[cl.Index] = append(litter[cl.Index], e.Name)
 		}
 		return err
 	})
-	if err == nil && full {
-		err = ErrNotEmpty
+	if err != nil || len(full) == 0 {
+		return litter, err
 	}
-	return litter, err
+	if l, failed := m.entriesOf(dir); failed == nil && len(l) == 0 {
+		m.logger.Warn("a directory that shows nothing is not removed: there are entries in it that are not this vault's, or not in use", "entries", full)
+	}
+	return nil, ErrNotEmpty
+}
+
+// outlived reports whether an entry is a copy, by a sync tool, of what has been
+// removed or is known at that version or a greater one; or what was removed here
+// and has come back.
+func (m *Mirror) outlived(dir *Node, cl *clouds.Cloud, path string, e cloud.Entry) bool {
+	if !e.Regular {
+		return false
+	}
+	d, err := cl.Keys.DecodeEntry(cipher.EntryName(e.Name), func(side cipher.EntryName) ([]byte, error) {
+		return cl.ReadSidecar(replica.Join(path, string(side)))
+	})
+	if err != nil {
+		return false
+	}
+	if !d.Copy {
+		enc, err := m.encode(string(d.Name))
+		if err != nil {
+			return false
+		}
+		f, err := m.find(dir, string(d.Name), enc)
+		return errors.Is(err, fs.ErrNotExist) && f.removable(cl.Index)
+	}
+	h, err := cl.Header(replica.Join(path, e.Name))
+	if err != nil || len(h.Version) == 0 {
+		return false
+	}
+	known, err := m.memory.Of(index.File{ID: h.FileID, Type: h.Type})
+	if err != nil {
+		return false
+	}
+	for _, v := range append(known.Ended, known.Greatest.Vector) {
+		if order := cipher.Compare(h.Version, v); order == cipher.Less || order == cipher.Equal {
+			return true
+		}
+	}
+	return false
 }

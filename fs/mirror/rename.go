@@ -3,6 +3,7 @@ package mirror
 import (
 	"errors"
 	"io/fs"
+	"time"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
 // RenameFlags are those of renameat2.
@@ -34,6 +36,7 @@ type move struct {
 	takeover        *content.Takeover
 	sourceFile      *content.File // open for a takeover
 	undone          bool          // the source has a new identity, which the clouds lack
+	since           time.Time     // when it began
 	unlock          func()
 }
 
@@ -77,6 +80,7 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 	if mv.dst == nil { // what a rename has replaced nobody can put back
 		c.Undo = func(cl *clouds.Cloud) error { return m.moveBack(cl, mv) }
 	}
+	mv.since = time.Now() // by the clock of the kernel, which ctimes are from
 	made, err := m.operate(seq, c)
 	if !made {
 		m.undoTakeover(mv)
@@ -241,7 +245,10 @@ func (m *Mirror) logMove(mv *move) (seq uint64, err error) {
 	if mv.dst != nil {
 		e.Over = mv.dst.kind
 		var seen index.Version
-		e.Other, seen = m.identity(mv.dst)
+		e.Other, seen = m.identity(mv.dst, mv.dstAt)
+		if e.Other.File != nil {
+			mv.dstWas = index.Known{File: telling.File(*e.Other.File, mv.dst.kind), Version: seen}
+		}
 		e.Seen = seen.Vector
 		e.Also = m.alsoAt(mv.dst, link{parent: mv.to, name: mv.newName}, mv.dstAt)
 	}
@@ -251,12 +258,12 @@ func (m *Mirror) logMove(mv *move) (seq uint64, err error) {
 		e.Handles, mv.was = m.handles(mv.src), m.knownAs(mv.src, nil, index.Version{})
 		return m.log.AppendDurably(e)
 	}
-	id, had, err := m.identify(mv.src)
+	id, had, err := m.identifyAt(mv.src, mv.srcAt)
 	if err != nil {
 		id = cipher.ID{}
 	}
 	e.File, e.Had, mv.was = &id, had.Vector, m.knownAs(mv.src, &id, had)
-	if mv.sourceFile != nil && mv.dst != nil && mv.dstAt.info().Nlink == 1 && mv.srcAt.info().Nlink == 1 {
+	if mv.sourceFile != nil && mv.dst != nil && !mv.srcAt.Disputed && !mv.dstAt.Disputed && mv.dstAt.info().Nlink == 1 && mv.srcAt.info().Nlink == 1 {
 		if err := m.planTakeover(mv, e); err != nil {
 			return 0, err
 		}
@@ -294,6 +301,9 @@ func (m *Mirror) replacedHead(mv *move) (*cipher.Header, error) {
 // moveIn renames in one cloud.
 func (m *Mirror) moveIn(cl *clouds.Cloud, mv *move, litter []string) error {
 	k := cl.Index
+	if mv.srcAt.untouched(k) || mv.dstAt.untouched(k) {
+		return ErrConflict
+	}
 	if err := m.putSidecar(cl, mv.to, mv.newEnc); err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	made, err := m.operate(seq, clouds.Change{
 		What: "create",
 		Do: func(cl *clouds.Cloud) error {
-			if err := m.putSidecar(cl, s.dir, s.link.enc); err != nil {
+			if err := m.makeRoom(cl, s); err != nil {
 				return err
 			}
 			return m.writeSpecial(cl, s.path(cl.Index, true), e, version, sp.content)

@@ -2,7 +2,9 @@ package mirror
 
 import (
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
@@ -79,14 +81,18 @@ func (m *Mirror) tellMadeDir(s *site) {
 	}
 }
 
-func (m *Mirror) tellRemoved(l link, n *Node, id cipher.ID, version index.Version) {
+// tellRemoved is told whether that was the last name.
+func (m *Mirror) tellRemoved(l link, n *Node, is index.Known, last bool) {
 	p, ok := m.placeOf(l)
 	switch {
 	case !ok:
 	case n.IsDir():
 		m.memory.RemovedDir(p)
 	default:
-		m.memory.Removed(p, telling.File(id, n.kind), version)
+		m.memory.Removed(p, is.File, is.Version)
+		if last {
+			m.memory.End(is.File, is.Version)
+		}
 	}
 }
 
@@ -101,7 +107,19 @@ func (m *Mirror) tellMoved(mv *move) {
 	if move.Is = move.Was; mv.takeover != nil {
 		move.Was, move.Is = telling.Known(mv.takeover.From()), telling.Known(mv.takeover.To())
 	}
+	if was := mv.srcAt.Answer; move.Is.Kind == index.IsFile {
+		if row, err := m.memory.Row(from); err == nil {
+			was.Row = row
+			m.belief.Touched(was, to, move.Is.Version, mv.since)
+		}
+	}
 	m.memory.Moved(move)
+	switch {
+	case mv.takeover != nil:
+		m.memory.End(move.Was.File, move.Was.Version)
+	case mv.dst != nil && m.linksOf(mv.dstAt) <= 1:
+		m.memory.End(mv.dstWas.File, mv.dstWas.Version)
+	}
 }
 
 // tellExchanged comes before the nodes have their new places.
@@ -134,9 +152,10 @@ func (m *Mirror) tellOwner(n *Node, a Attr) {
 	}
 }
 
-// tellCommitted tells of a version that the clouds have. The caller holds
+// tellCommitted tells of a version that the clouds have, and of the backing files
+// that show it: as long as they do, nobody has touched them. The caller holds
 // File.commit, so that no name of the file comes or goes.
-func (m *Mirror) tellCommitted(n *Node, h *cipher.Header) {
+func (m *Mirror) tellCommitted(n *Node, h *cipher.Header, in []*cloud.Info) {
 	m.names.RLock()
 	defer m.names.RUnlock()
 	m.tree.Lock()
@@ -150,4 +169,18 @@ func (m *Mirror) tellCommitted(n *Node, h *cipher.Header) {
 		}
 	}
 	m.memory.Committed(c)
+	for k, info := range in {
+		if info == nil || !m.belief.Shows(h, *info) {
+			continue
+		}
+		for _, p := range c.Places {
+			m.memory.Stands(p, m.clouds.All()[k].ID, c.Version, belief.StatOf(*info))
+		}
+	}
+}
+
+// Owe says that a cloud does not have at a name what should be there: it is to be
+// repaired.
+func (m *Mirror) Owe(cloud cipher.ID, place index.Place, why index.Reason) {
+	m.memory.Owe(cloud, place, why, m.clock())
 }

@@ -2,6 +2,7 @@ package belief
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -76,7 +77,9 @@ func (b *Belief) judge(q *Question, row index.Row) (*Answer, error) {
 	a := b.answer(q, row, c)
 	known := row.Known
 	if q.Place.Dir != 0 {
-		known = b.learn(q.Place, row.Known, c)
+		if !a.leftOver(&c.Verdict) {
+			known = b.learn(q.Place, row.Known, c)
+		}
 		b.stood(q.Place, known, c, a)
 		b.owe(q.Place, c)
 	}
@@ -115,7 +118,17 @@ func (b *Belief) answer(q *Question, row index.Row, c *compare.Case) *Answer {
 		}
 	}
 	a.Lost = a.Is == judge.WantUnreadable || a.Is == judge.WantFile && len(served) == 0
+	if a.leftOver(v) {
+		a.Is, a.Lost = judge.WantNothing, false
+	}
 	return a
+}
+
+// leftOver reports whether all that is here of a file is older than what is at
+// its own name, and nothing was known here: nothing is shown until that is
+// brought here, if it ever is.
+func (a *Answer) leftOver(v *judge.Verdict) bool {
+	return v.Want.Is == judge.WantFile && len(v.Served) == 0 && len(v.Source) > 0 && a.Row.Known.Kind != index.IsFile && !slices.Contains(a.Serves, true)
 }
 
 // servers are the clouds that have what is wanted. Where none has it yet, since

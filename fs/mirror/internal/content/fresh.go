@@ -160,7 +160,7 @@ func (f *File) putInPlace(c *copies.Copy) error {
 	if err != nil {
 		return err
 	}
-	c.Beside = ""
+	c.Beside, c.Shown = "", info
 	f.o.Replaced(k, info.Ino)
 	return nil
 }
@@ -177,9 +177,13 @@ func (f *File) copyXattrs(c *copies.Copy) error {
 	return c.TakeXattrs(path)
 }
 
-// discard removes fresh backing files that will not replace anything. The
-// caller holds Mirror.names.
+// discard removes fresh backing files that will not replace anything. One that a
+// commit could not put in place, in a cloud that went without it, stays for heal.
+// The caller holds Mirror.names.
 func (f *File) discard() {
+	if f.beside == nil {
+		return
+	}
 	for _, c := range f.Copies.List {
 		if c == nil || c.Beside == "" {
 			continue
