@@ -80,7 +80,7 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 	if mv.dst == nil { // what a rename has replaced nobody can put back
 		c.Undo = func(cl *clouds.Cloud) error { return m.moveBack(cl, mv) }
 	}
-	mv.since = time.Now() // by the clock of the kernel, which ctimes are from
+	mv.since = m.belief.Kernel()
 	made, err := m.operate(seq, c)
 	if !made {
 		m.undoTakeover(mv)

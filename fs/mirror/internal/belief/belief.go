@@ -28,7 +28,8 @@ type Config struct {
 	Debts  Debtor
 	Logger *slog.Logger
 	Clock  func() time.Time
-	Owners bool // backing files have their file's owner
+	Kernel func() time.Time // the clock that the clouds' ctimes are from
+	Owners bool             // backing files have their file's owner
 }
 
 // Belief says which clouds are believed. It is safe for concurrent use.

@@ -31,7 +31,7 @@ func (b *Belief) Touched(a *Answer, to index.Place, version index.Version, from 
 	any := false
 	for k, s := range a.Shown {
 		if a.Serves[k] && Stands(&a.Row, b.Clouds[k].ID, s.Info) {
-			touches[k] = touch{s.Info.Ino, s.Info.Size, version, from.Add(-tick), time.Now()}
+			touches[k] = touch{s.Info.Ino, s.Info.Size, version, from.Add(-tick), b.Kernel()}
 			any = true
 		}
 	}

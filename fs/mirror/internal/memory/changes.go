@@ -22,7 +22,7 @@ type changes struct {
 	committed map[cipher.ID]cipher.Version
 	checked   map[backing]index.Checked // the next mount asks for them
 	named     int                       // names in names
-	stood     int                       // names in copies
+	stood     int                       // names in copies and not in names: both are in one row
 }
 
 // backing is a backing file that was checked.
@@ -65,6 +65,9 @@ func (c *changes) set(p index.Place, k index.Known) {
 	before, ok := in[p.Name]
 	if !ok {
 		c.named++
+		if _, stands := c.copies[p.Dir][p.Name]; stands {
+			c.stood--
+		}
 	}
 	in[p.Name] = k
 	if k.Kind == index.IsDir {
@@ -88,10 +91,14 @@ func (c *changes) rows() int {
 
 // drop forgets what was told of the names in a directory, which stands nowhere any more.
 func (c *changes) drop(d index.Dir) {
+	for name := range c.copies[d] {
+		if _, named := c.names[d][name]; !named {
+			c.stood--
+		}
+	}
+	delete(c.copies, d)
 	c.named -= len(c.names[d])
 	delete(c.names, d)
-	c.stood -= len(c.copies[d])
-	delete(c.copies, d)
 	delete(c.dirs, d)
 	delete(c.owners, d)
 	c.dropped[d] = true

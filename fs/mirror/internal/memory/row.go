@@ -71,7 +71,8 @@ func (c *changes) stand(p index.Place, is index.Copy) {
 		in = map[cipher.PlainName][]index.Copy{}
 		c.copies[p.Dir] = in
 	}
-	if _, ok := in[p.Name]; !ok {
+	_, stood := in[p.Name]
+	if _, named := c.at(p); !stood && !named {
 		c.stood++
 	}
 	in[p.Name] = withCopy(in[p.Name], is)

@@ -148,3 +148,27 @@ func TestEnd(t *testing.T) {
 		b.open()
 	}
 }
+
+// TestOneRow: what stands at a name is in the row of the name.
+func TestOneRow(t *testing.T) {
+	b := newBench(t)
+	p, d := at(index.Root, "f"), b.Number(index.Root, "d")
+	want := func(n int) {
+		t.Helper()
+		if got := b.rows(); got != n+1 { // that of the directory
+			t.Errorf("%d rows wait, want %d", got-1, n)
+		}
+	}
+	b.beside().Stands(p, cipher.ID{1}, version(1), stat(1))
+	want(1)
+	b.Made(p, isFile(1, 1))
+	want(1)
+	b.beside().Stands(p, cipher.ID{2}, version(1), stat(2))
+	want(1)
+	b.Made(at(d, "g"), isFile(2, 1))
+	b.beside().Stands(at(d, "g"), cipher.ID{1}, version(1), stat(3))
+	b.beside().Stands(at(d, "h"), cipher.ID{1}, version(1), stat(4))
+	want(3)
+	b.RemovedDir(at(index.Root, "d"))
+	want(1)
+}
