@@ -350,7 +350,7 @@ func TestRenamedStands(t *testing.T) {
 		real[k] = cloudtest.NewFaulty(openReal(t, base, b, k))
 		return real[k]
 	}
-	b.config = func(c *mirror.Config) { c.Clock = time.Now }
+	b.config = func(c *mirror.Config) { c.Clock, c.Kernel = time.Now, time.Now }
 	m := b.mount()
 	check(t, tryWrite(m, "f", []byte("content"), true))
 	check(t, m.Sync())

@@ -264,6 +264,7 @@ func (n *Node) Link(name string, target *Node) error {
 	if err != nil {
 		return err
 	}
+	since := m.belief.Kernel()
 	made, err := m.operate(seq, clouds.Change{
 		What: "link",
 		Do: func(cl *clouds.Cloud) error {
@@ -277,6 +278,7 @@ func (n *Node) Link(name string, target *Node) error {
 	})
 	if made {
 		m.tellMade(s.link, m.knownAs(target, &id, had))
+		m.tellTouched(telling.File(id, target.kind), since)
 		m.tree.Lock()
 		m.attach(target, s.link)
 		m.tree.Unlock()

@@ -152,6 +152,7 @@ func (n *Node) Unlink(name string) error {
 	if err != nil {
 		return err
 	}
+	since := m.belief.Kernel()
 	made, err := m.operate(seq, clouds.Change{What: "unlink", Do: func(cl *clouds.Cloud) error {
 		if f.untouched(cl.Index) {
 			return ErrConflict
@@ -164,7 +165,7 @@ func (n *Node) Unlink(name string) error {
 		return nil
 	}})
 	if made {
-		m.tellRemoved(link{parent: n, name: name}, child, index.Known{File: telling.File(id, child.kind), Version: seen}, m.linksOf(f) <= 1)
+		m.tellRemoved(link{parent: n, name: name}, index.Known{File: telling.File(id, child.kind), Version: seen}, m.linksOf(f) <= 1, since)
 		m.unnamed(child, n, name, f)
 	}
 	return err
@@ -352,7 +353,7 @@ func (n *Node) Rmdir(name string) error {
 		return nil
 	}})
 	if made {
-		m.tellRemoved(link{parent: n, name: name}, child, index.Known{}, false)
+		m.tellRemovedDir(link{parent: n, name: name})
 		m.remember(child, f)
 		m.tree.Lock()
 		m.detach(child, n, name)

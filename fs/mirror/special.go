@@ -76,6 +76,7 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	since := m.belief.Kernel()
 	made, err := m.operate(seq, clouds.Change{
 		What: "create",
 		Do: func(cl *clouds.Cloud) error {
@@ -88,6 +89,9 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	})
 	if made {
 		m.tellMade(s.link, telling.Known(&version.Head))
+		if p, ok := m.placeOf(s.link); ok {
+			m.belief.Created(telling.Version(&version.Head), since, p)
+		}
 	}
 	if !made || err != nil {
 		return nil, err

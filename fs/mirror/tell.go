@@ -1,6 +1,8 @@
 package mirror
 
 import (
+	"time"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
@@ -81,18 +83,22 @@ func (m *Mirror) tellMadeDir(s *site) {
 	}
 }
 
-// tellRemoved is told whether that was the last name.
-func (m *Mirror) tellRemoved(l link, n *Node, is index.Known, last bool) {
-	p, ok := m.placeOf(l)
-	switch {
-	case !ok:
-	case n.IsDir():
+func (m *Mirror) tellRemovedDir(l link) {
+	if p, ok := m.placeOf(l); ok {
 		m.memory.RemovedDir(p)
-	default:
+	}
+}
+
+// tellRemoved is told whether that was the last name of a file; else the others
+// were touched since then.
+func (m *Mirror) tellRemoved(l link, is index.Known, last bool, since time.Time) {
+	if p, ok := m.placeOf(l); ok {
 		m.memory.Removed(p, is.File, is.Version)
-		if last {
-			m.memory.End(is.File, is.Version)
-		}
+	}
+	if last {
+		m.memory.End(is.File, is.Version)
+	} else {
+		m.tellTouched(is.File, since)
 	}
 }
 
@@ -107,11 +113,8 @@ func (m *Mirror) tellMoved(mv *move) {
 	if move.Is = move.Was; mv.takeover != nil {
 		move.Was, move.Is = telling.Known(mv.takeover.From()), telling.Known(mv.takeover.To())
 	}
-	if was := mv.srcAt.Answer; move.Is.Kind == index.IsFile {
-		if row, err := m.memory.Row(from); err == nil {
-			was.Row = row
-			m.belief.Touched(was, to, move.Is.Version, mv.since)
-		}
+	if row, err := m.memory.Row(from); err == nil && move.Is.Kind == index.IsFile {
+		m.belief.Touched(&row, move.Is.Version, mv.since, to)
 	}
 	m.memory.Moved(move)
 	switch {
@@ -119,6 +122,21 @@ func (m *Mirror) tellMoved(mv *move) {
 		m.memory.End(move.Was.File, move.Was.Version)
 	case mv.dst != nil && m.linksOf(mv.dstAt) <= 1:
 		m.memory.End(mv.dstWas.File, mv.dstWas.Version)
+	}
+}
+
+// tellTouched tells that the ctimes of a file were moved since then, at all of its
+// names.
+func (m *Mirror) tellTouched(f index.File, since time.Time) {
+	places, err := m.memory.Places(f)
+	if err != nil || f == (index.File{}) {
+		return
+	}
+	for _, p := range places {
+		if row, err := m.memory.Row(p); err == nil && len(row.Copies) > 0 {
+			m.belief.Touched(&row, row.Known.Version, since, places...)
+			return
+		}
 	}
 }
 

@@ -7,14 +7,13 @@ import (
 	"github.com/overcast-fs/overcast/fs/index"
 )
 
-// A touch is a change of names by this mount, which moves the ctime of a backing
-// file that stood until then, and changes nothing else of it.
+// A touch is a change by this mount that leaves a ctime that nobody has seen yet.
 type touch struct {
-	ino     uint64
-	size    int64
+	made    bool       // the backing file was made
+	stood   index.Stat // else what it showed, which stays but for the ctime
 	version index.Version
 	from    time.Time
-	to      time.Time
+	to      time.Time // zero: this cloud's was not touched
 }
 
 // tick is how far the clock that ctimes come from may lag behind.
@@ -24,26 +23,40 @@ const tick = 11 * time.Millisecond
 // header.
 const manyTouches = 4096
 
-// Touched says that this mount has changed the names of a file: what stood at a
-// name stands at another one, and its ctime is from this time until now.
-func (b *Belief) Touched(a *Answer, to index.Place, version index.Version, from time.Time) {
-	touches := make([]touch, len(a.Shown))
+// Touched says that this mount has changed the names of a file: what stood at one
+// of them stands at these, at that version, and its ctime is from then until now.
+func (b *Belief) Touched(stood *index.Row, version index.Version, from time.Time, at ...index.Place) {
+	touches := make([]touch, len(b.Clouds))
 	any := false
-	for k, s := range a.Shown {
-		if a.Serves[k] && Stands(&a.Row, b.Clouds[k].ID, s.Info) {
-			touches[k] = touch{s.Info.Ino, s.Info.Size, version, from.Add(-tick), b.Kernel()}
-			any = true
+	for k, cl := range b.Clouds {
+		if c := copyIn(stood, cl.ID); !c.InPlace.IsZero() && c.InPlace.Equal(stood.Known.Version) {
+			touches[k], any = touch{stood: c.Stat, version: version, from: from.Add(-tick), to: b.Kernel()}, true
 		}
 	}
-	if !any {
-		return
+	if any {
+		b.touched(touches, at...)
 	}
+}
+
+// Created says that this mount has made a file of that version, whole, between then
+// and now.
+func (b *Belief) Created(version index.Version, from time.Time, at index.Place) {
+	touches := make([]touch, len(b.Clouds))
+	for k := range touches {
+		touches[k] = touch{made: true, version: version, from: from.Add(-tick), to: b.Kernel()}
+	}
+	b.touched(touches, at)
+}
+
+func (b *Belief) touched(touches []touch, at ...index.Place) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.touches) >= manyTouches {
+	if len(b.touches)+len(at) > manyTouches {
 		clear(b.touches)
 	}
-	b.touches[to] = touches
+	for _, p := range at {
+		b.touches[p] = touches
+	}
 }
 
 // ours reports whether a backing file is one that this mount has touched, and
@@ -56,7 +69,11 @@ func (b *Belief) ours(row *index.Row, k int, i cloud.Info) bool {
 		return false
 	}
 	t := list[k]
-	if t.ino != i.Ino || t.size != i.Size || !t.version.Equal(row.Known.Version) || i.Ctime.Before(t.from) || i.Ctime.After(t.to) {
+	if t.to.IsZero() || !t.version.Equal(row.Known.Version) || i.Ctime.Before(t.from) || i.Ctime.After(t.to) {
+		return false
+	}
+	t.stood.Ctime = i.Ctime
+	if !t.made && !sameStat(t.stood, i) {
 		return false
 	}
 	b.Memory.Stands(row.Place, b.Clouds[k].ID, t.version, StatOf(i))
