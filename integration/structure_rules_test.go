@@ -106,14 +106,15 @@ var rooms = []struct {
 	dir string
 	may []string // below fs/mirror/internal
 }{
-	{"fs/mirror", []string{"belief", "judge", "content", "repair", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "lock"}},
+	{"fs/mirror", []string{"belief", "judge", "listing", "content", "repair", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "lock"}},
 	{"fs/mirror/internal/content", []string{"draft", "copies", "clouds", "replica", "entries", "layer", "journal", "lock"}},
 	{"fs/mirror/internal/draft", []string{"copies", "clouds", "replica", "layer", "journal"}},
 	{"fs/mirror/internal/copies", []string{"clouds", "replica", "layer", "journal", "lock"}},
 	{"fs/mirror/checkup", []string{"fs/mirror", "heal", "compare", "replica"}},
 	{"fs/mirror/internal/heal", []string{"compare", "judge", "replica"}},
 	{"fs/mirror/internal/compare", []string{"judge", "replica"}},
-	{"fs/mirror/internal/belief", []string{"compare", "judge", "memory", "clouds", "replica"}},
+	{"fs/mirror/internal/belief", []string{"compare", "judge", "copies", "telling", "memory", "clouds", "replica"}},
+	{"fs/mirror/internal/listing", []string{"clouds", "replica"}},
 	{"fs/mirror/internal/repair", []string{"judge", "clouds", "replica", "journal", "lock"}},
 	{"fs/mirror/internal/telling", []string{"clouds", "replica", "entries", "memory", "journal"}},
 	{"fs/mirror/internal/clouds", []string{"replica", "lock"}},

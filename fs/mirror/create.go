@@ -4,16 +4,14 @@ import (
 	"errors"
 	"io/fs"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
-
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
 // site is where a new entry will be: a name that no cloud has yet.
@@ -75,10 +73,10 @@ func (s *site) path(k int, special bool) string {
 // without the new one.
 func (s *site) clear(cl *clouds.Cloud) error {
 	k := cl.Index
-	if s.shown.untouched(k) {
+	if s.shown.Stays(k) {
 		return ErrConflict
 	}
-	if !s.shown.removable(k) {
+	if !s.shown.Goes(k) {
 		return nil
 	}
 	for _, special := range []bool{false, true} {

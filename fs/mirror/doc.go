@@ -18,10 +18,9 @@
 //	mirror.go    Config, New, Close: the parts put together
 //	node.go      files and directories by name, path and inode
 //	place.go     a node as package content knows it
-//	find.go      one name as the clouds show it, and who of them is believed
+//	find.go      one name or file, and who of the clouds is believed
 //	lookup.go    lookup and attributes
 //	list.go      directories
-//	serve.go     which version of a file is served that is being opened
 //	create.go    create, mkdir, link
 //	special.go   symlink, mknod, readlink
 //	remove.go    unlink, rmdir
@@ -41,6 +40,7 @@
 // it:
 //
 //	internal/belief   which clouds are believed at a name
+//	internal/listing  one directory as all clouds show it
 //	internal/content  one open file: the life of a write
 //	internal/draft    a file as programs see it now
 //	internal/copies   the copies of a file, reading them, what is believed of each

@@ -4,13 +4,12 @@ import (
 	"errors"
 	"io/fs"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
 // swap exchanges two entries.
@@ -121,7 +120,7 @@ func (m *Mirror) swapBack(cl *clouds.Cloud, mv *move, temp string) error {
 // swapSides moves both sides. Of a cloud that has one, that moves.
 func (m *Mirror) swapSides(cl *clouds.Cloud, mv *move, temp string, sides [2][2]string) error {
 	src, dst := sides[0], sides[1]
-	switch hasSrc, hasDst := mv.srcAt.has[cl.Index], mv.dstAt.has[cl.Index]; {
+	switch hasSrc, hasDst := mv.srcAt.Serves[cl.Index], mv.dstAt.Serves[cl.Index]; {
 	case hasSrc && !hasDst:
 		return cl.Dir.Rename(src[0], src[1])
 	case hasDst && !hasSrc:
@@ -134,20 +133,5 @@ func (m *Mirror) swapSides(cl *clouds.Cloud, mv *move, temp string, sides [2][2]
 		}
 	}
 	to, _ := mv.to.path(cl.Index)
-	return swapPaths(cl.Dir, replica.Join(to, temp), src, dst)
-}
-
-// swapPaths exchanges two entries by way of a temporary name: each moves from
-// its first path to its second. Where a step fails those before it are undone.
-func swapPaths(dir cloud.Dir, temp string, a, b [2]string) error {
-	steps := [][2]string{{a[0], temp}, b, {temp, a[1]}}
-	for i, step := range steps {
-		if err := dir.Rename(step[0], step[1]); err != nil {
-			for i--; i >= 0; i-- {
-				err = errors.Join(err, dir.Rename(steps[i][1], steps[i][0]))
-			}
-			return err
-		}
-	}
-	return nil
+	return cl.Swap(replica.Join(to, temp), src, dst)
 }

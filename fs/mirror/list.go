@@ -3,15 +3,12 @@ package mirror
 import (
 	"errors"
 	"io/fs"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
-	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/listing"
 )
 
 // DirEntry is one name in a directory. Mode is the file type, 0 where only
@@ -44,7 +41,7 @@ func (n *Node) ReadDir() ([]DirEntry, error) {
 
 // entriesOf is ReadDir for a caller that holds Mirror.names.
 func (m *Mirror) entriesOf(n *Node) ([]DirEntry, error) {
-	l, err := m.list(n)
+	l, err := listing.Read(m.clouds, n.path)
 	if err != nil {
 		return nil, err
 	}
@@ -56,16 +53,16 @@ func (m *Mirror) entriesOf(n *Node) ([]DirEntry, error) {
 		}
 	}
 	var list []DirEntry
-	for i := range l.names {
-		e := &l.names[i]
-		if l.even(e) && expected(known[e.name], e) {
+	for i := range l.Names {
+		e := &l.Names[i]
+		if l.Settled(e, known[e.Name]) {
 			list = append(list, m.dirEntry(e))
-		} else if one, ok := m.dirEntryOf(n, string(e.name)); ok {
+		} else if one, ok := m.dirEntryOf(n, string(e.Name)); ok {
 			list = append(list, one)
 		}
 	}
 	for name, k := range known {
-		if _, listed := l.index[name]; listed || k.Kind != index.IsFile && k.Kind != index.IsDir {
+		if l.Has(name) || k.Kind != index.IsFile && k.Kind != index.IsDir {
 			continue
 		}
 		if one, ok := m.dirEntryOf(n, string(name)); ok {
@@ -75,93 +72,17 @@ func (m *Mirror) entriesOf(n *Node) ([]DirEntry, error) {
 	return list, nil
 }
 
-// A listing is a directory as its clouds show it.
-type listing struct {
-	names []listed
-	index map[cipher.PlainName]int
-	asked int // clouds
-}
-
-// A listed name is what clouds show of it.
-type listed struct {
-	name    cipher.PlainName
-	dir     bool
-	special bool
-	odd     bool // not alike everywhere
-	clouds  int
-	member  int // the first that shows it
-	ino     uint64
-}
-
-// list reads a directory in every cloud that is up. The caller holds
-// Mirror.names.
-func (m *Mirror) list(n *Node) (*listing, error) {
-	l := &listing{index: map[cipher.PlainName]int{}}
-	absent := 0
-	err := m.clouds.Reach("readdir", func(cl *clouds.Cloud) error {
-		path, _ := n.path(cl.Index)
-		entries, err := cl.Dir.ReadDir(path)
-		if replica.Missing(err) {
-			absent++
-			l.asked++
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		l.asked++
-		for _, e := range entries {
-			if d, ok := m.decode(cl, path, e); ok {
-				l.add(cl.Index, e, d)
-			}
-		}
-		return nil
-	})
-	if err == nil && absent == l.asked {
-		err = fs.ErrNotExist
-	}
-	return l, err
-}
-
-func (l *listing) add(k int, e cloud.Entry, d decoded) {
-	i, ok := l.index[d.name]
-	if !ok {
-		i = len(l.names)
-		l.index[d.name] = i
-		l.names = append(l.names, listed{name: d.name, dir: e.Dir, special: d.special, member: k, ino: e.Ino})
-	}
-	at := &l.names[i]
-	at.clouds++
-	at.odd = at.odd || at.dir != e.Dir || at.special != d.special
-}
-
-// even reports whether every cloud that was asked shows the name, alike.
-func (l *listing) even(e *listed) bool { return !e.odd && e.clouds == l.asked }
-
-// expected reports whether nothing that is known speaks against a name.
-func expected(k index.Known, e *listed) bool {
-	switch k.Kind {
-	case index.Unknown:
-		return true
-	case index.IsDir:
-		return e.dir
-	case index.IsFile:
-		return !e.dir && k.File.Type.Special() == e.special
-	}
-	return false
-}
-
-func (m *Mirror) dirEntry(e *listed) DirEntry {
+func (m *Mirror) dirEntry(e *listing.Name) DirEntry {
 	m.tree.Lock()
 	defer m.tree.Unlock()
-	out := DirEntry{Name: string(e.name), Ino: e.ino, Mode: unix.S_IFREG}
+	out := DirEntry{Name: string(e.Name), Ino: e.Ino, Mode: unix.S_IFREG}
 	switch {
-	case e.dir:
+	case e.Dir:
 		out.Mode = unix.S_IFDIR
-	case e.special:
+	case e.Special:
 		out.Mode = 0
 	}
-	if live := m.nodes.byBacking[backingKey{e.member, e.ino}]; live != nil {
+	if live := m.nodes.byBacking[backingKey{e.Cloud, e.Ino}]; live != nil {
 		out.Ino = live.ino
 		out.Mode = live.kind
 	}
@@ -181,29 +102,8 @@ func (m *Mirror) dirEntryOf(dir *Node, name string) (DirEntry, bool) {
 	}
 	defer child.Forget()
 	out := DirEntry{Name: name, Ino: child.ino, Mode: child.kind}
-	if f.best >= 0 && child.special() {
+	if f.Best() >= 0 && child.special() {
 		out.Mode = 0
 	}
 	return out, true
-}
-
-// decoded is what an entry name stands for.
-type decoded struct {
-	name    cipher.PlainName
-	special bool
-}
-
-// decode returns the plaintext name of a primary entry. ok is false for
-// anything else: foreign, metadata, temporary, a copy.
-func (m *Mirror) decode(cl *clouds.Cloud, dir string, e cloud.Entry) (decoded, bool) {
-	if strings.HasPrefix(e.Name, ".") || !e.Dir && !e.Regular {
-		return decoded{}, false
-	}
-	d, err := cl.Keys.DecodeEntry(cipher.EntryName(e.Name), func(side cipher.EntryName) ([]byte, error) {
-		return cl.ReadSidecar(replica.Join(dir, string(side)))
-	})
-	if err != nil || d.Copy || e.Dir && d.Special {
-		return decoded{}, false
-	}
-	return decoded{d.Name, d.Special}, true
 }

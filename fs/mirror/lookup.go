@@ -1,13 +1,11 @@
 package mirror
 
 import (
-	"fmt"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
-	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -76,14 +74,14 @@ func (m *Mirror) child(dir *Node, name string) (*Node, *found, error) {
 func (m *Mirror) adopt(l link, f *found) *Node {
 	kind := uint32(unix.S_IFREG)
 	switch {
-	case f.info().Dir:
+	case f.Info().Dir:
 		kind = unix.S_IFDIR
-	case f.best < 0 && f.Is == judge.WantFile:
+	case f.Best() < 0 && f.Is == judge.WantFile:
 		kind = replica.Kind(f.Row.Known.File.Type)
 	case f.Special:
 		kind = m.specialKind(l, f)
 	}
-	backing := f.backing()
+	backing := f.Inodes()
 	m.tree.Lock()
 	defer m.tree.Unlock()
 	if old := l.parent.children[l.name]; old != nil {
@@ -99,18 +97,18 @@ func (m *Mirror) adopt(l link, f *found) *Node {
 		m.attach(same, l)
 		return same
 	}
-	n := m.newNode(l, kind, backing, f.best)
-	n.seen = f.sight()
+	n := m.newNode(l, kind, backing, f.Best())
+	n.seen = sightOf(f)
 	return n
 }
 
 // linked is the live node of which another name was found: in each cloud that has
 // it, it is the same backing file. The caller holds Mirror.tree.
 func (m *Mirror) linked(f *found, backing []uint64) *Node {
-	if f.best < 0 {
+	if f.Best() < 0 {
 		return nil
 	}
-	n := m.nodes.byBacking[backingKey{f.best, backing[f.best]}]
+	n := m.nodes.byBacking[backingKey{f.Best(), backing[f.Best()]}]
 	if n == nil || f.Head != nil && !n.id.IsZero() && n.id != f.Head.FileID {
 		return nil
 	}
@@ -126,7 +124,7 @@ func (m *Mirror) linked(f *found, backing []uint64) *Node {
 // read is shown as a socket: it can be neither followed nor opened.
 func (m *Mirror) specialKind(l link, f *found) uint32 {
 	m.tree.Lock()
-	if old := l.parent.children[l.name]; old != nil && old.special() && old.backing[f.best] == f.info().Ino {
+	if old := l.parent.children[l.name]; old != nil && old.special() && old.backing[f.Best()] == f.Info().Ino {
 		m.tree.Unlock()
 		return old.kind
 	}
@@ -134,8 +132,8 @@ func (m *Mirror) specialKind(l link, f *found) uint32 {
 	if f.Head != nil {
 		return replica.Kind(f.Head.Type)
 	}
-	path, _ := l.parent.path(f.best)
-	h, err := m.clouds.All()[f.best].Header(replica.Join(path, replica.Entry(l.enc[f.best], true)))
+	path, _ := l.parent.path(f.Best())
+	h, err := m.clouds.All()[f.Best()].Header(replica.Join(path, replica.Entry(l.enc[f.Best()], true)))
 	if err != nil || !h.Type.Special() {
 		return unix.S_IFSOCK
 	}
@@ -186,17 +184,17 @@ func (m *Mirror) attrOf(n *Node, f *found) (Attr, error) {
 	if open := n.content.Open(); open != nil {
 		return n.fromOpen(open)
 	}
-	info := f.info()
+	info := f.Info()
 	a := fromInfo(n.ino, info)
 	switch {
 	case info.Dir:
 		return a, nil
-	case f.best < 0:
+	case f.Best() < 0:
 		a.Mode, a.Size = n.kind, 0
 		return a, nil
 	}
-	a.Nlink = uint32(m.linksOf(f))
-	a.Size = m.lengthOf(f.best, info)
+	a.Nlink = uint32(m.belief.Links(f))
+	a.Size = m.lengthOf(f.Best(), info)
 	if f.Head != nil && len(f.Head.Version) > 0 {
 		a.fromHeader(f.Head)
 		a.Size = f.Head.Length
@@ -211,43 +209,19 @@ func (m *Mirror) attrOf(n *Node, f *found) (Attr, error) {
 	return a, nil
 }
 
-// linksOf is how many names a file has. Where the clouds do not agree, it is the
-// least that is not less than how many are known.
-func (m *Mirror) linksOf(f *found) uint64 {
-	links := f.info().Nlink
-	even := true
-	for k, ok := range f.has {
-		even = even && (!ok || f.infos[k].Nlink == links)
-	}
-	if even || f.Row.Known.Kind != index.IsFile {
-		return links
-	}
-	places, err := m.memory.Places(f.Row.Known.File)
-	if err != nil {
-		return links
-	}
-	known, least := uint64(len(places)), uint64(0)
-	for k, ok := range f.has {
-		if n := f.infos[k].Nlink; ok && n >= known && (least == 0 || n < least) {
-			least = n
-		}
-	}
-	return max(known, least)
-}
-
 // headerAttr asks the header for what the backing entry cannot show. stat
 // answers even where nothing verifies.
 func (m *Mirror) headerAttr(n *Node, f *found, a *Attr) {
 	a.Mode = n.kind | a.Mode&0o777
 	for k, cl := range m.clouds.All() {
-		if !f.has[k] {
+		if !f.Serves[k] {
 			continue
 		}
 		path, ok := n.path(cl.Index)
 		if !ok {
 			return
 		}
-		h, device, err := headDevice(cl, path)
+		h, device, err := cl.Device(path)
 		if err != nil {
 			m.logger.Warn("a header cannot be read", "cloud", cl.Name, "error", err)
 			continue
@@ -262,25 +236,6 @@ func (m *Mirror) headerAttr(n *Node, f *found, a *Attr) {
 		}
 		return
 	}
-}
-
-// headDevice reads the header at a path, and of a device its numbers, which
-// stat shows; 0 for anything else.
-func headDevice(cl *clouds.Cloud, path string) (*cipher.Header, uint32, error) {
-	c, err := cl.Open(path, false)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer c.Close()
-	if c.Head.Type != cipher.TypeChar && c.Head.Type != cipher.TypeBlock {
-		return c.Head, 0, nil
-	}
-	content, id, state := c.One(0, c.Head.Length)
-	if state != cipher.RecordOK || !c.Head.Version.Covers(id) {
-		return nil, 0, fmt.Errorf("device: %w", ErrDamaged)
-	}
-	d, err := cipher.ParseDevice(content)
-	return c.Head, uint32(unix.Mkdev(d.Major, d.Minor)), err
 }
 
 func (m *Mirror) dirAttr(n *Node) (Attr, error) {

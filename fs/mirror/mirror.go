@@ -7,19 +7,16 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
-
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-
-	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
-
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 	"github.com/overcast-fs/overcast/fs/redo"
 )
 
@@ -109,7 +106,7 @@ func New(cfg Config) (*Mirror, error) {
 		Env:   &copies.Env{Clouds: m.clouds, Layout: m.layout, Ledger: m.memory, Logger: m.logger, Owners: m.owners},
 		State: m.state, Memory: m.memory, Log: m.log, Names: &m.names, Refuse: m.waiting.file, Clock: m.clock, FsyncAll: cfg.FsyncAll,
 	})
-	m.belief = belief.New(belief.Config{Clouds: m.clouds.All(), Memory: m.memory.Rows, Debts: m, Logger: m.logger, Clock: m.clock, Kernel: cfg.Kernel, Owners: m.owners})
+	m.belief = belief.New(belief.Config{Clouds: m.clouds, Memory: m.memory.Rows, Debts: m, Logger: m.logger, Clock: m.clock, Kernel: cfg.Kernel, Owners: m.owners})
 	m.root = newRoot(m)
 	m.nodes.init(m.root)
 	if err := m.memory.Open(m.ReadOnly()); err != nil {

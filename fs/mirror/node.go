@@ -5,16 +5,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
-
-	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
 // Node is a file or directory that somebody knows: the kernel, an opener, a
@@ -48,12 +46,12 @@ type sight struct {
 	mtime time.Time
 }
 
-func (f *found) sight() sight {
-	if f.best < 0 {
+func sightOf(f *found) sight {
+	if f.Best() < 0 {
 		return sight{}
 	}
-	info := f.info()
-	return sight{true, f.best, info.Size, info.Mtime}
+	info := f.Info()
+	return sight{true, f.Best(), info.Size, info.Mtime}
 }
 
 // outdated reports whether a cloud shows another file, or other content, than
@@ -63,14 +61,14 @@ func (n *Node) outdated(f *found, backing []uint64) bool {
 	switch {
 	case n.content.Stale():
 		return true
-	case n.content.Open() != nil, f.best < 0:
+	case n.content.Open() != nil, f.Best() < 0:
 		return false
 	case n.otherBacking(backing):
 		return true
-	case n.IsDir() || !n.seen.known || n.seen.cloud != f.best:
+	case n.IsDir() || !n.seen.known || n.seen.cloud != f.Best():
 		return false
 	}
-	now := f.sight()
+	now := sightOf(f)
 	return n.seen.size != now.size || !n.seen.mtime.Equal(now.mtime)
 }
 

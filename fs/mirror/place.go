@@ -16,7 +16,7 @@ func (p place) Search()                   { p.m.findName(p.Node) }
 func (p place) Known(h *cipher.Header)    { p.setFileID(h) }
 
 func (p place) Committed(h *cipher.Header, in []*cloud.Info) { p.m.tellCommitted(p.Node, h, in) }
-func (p place) Choose(set *copies.Set) *cipher.Header        { return p.m.pick(p.Node, set) }
+func (p place) Choose(set *copies.Set) *cipher.Header        { return p.m.choose(p.Node, set) }
 
 func (p place) Parent() (content.Dir, bool) {
 	p.m.tree.Lock()

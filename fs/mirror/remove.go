@@ -5,18 +5,17 @@ import (
 	"io/fs"
 	"slices"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
-
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/listing"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
 // lockNodes locks Mirror.names for writing with no commit of these nodes under
@@ -154,7 +153,7 @@ func (n *Node) Unlink(name string) error {
 	}
 	since := m.belief.Kernel()
 	made, err := m.operate(seq, clouds.Change{What: "unlink", Do: func(cl *clouds.Cloud) error {
-		if f.untouched(cl.Index) {
+		if f.Stays(cl.Index) {
 			return ErrConflict
 		}
 		path, _ := n.path(cl.Index)
@@ -165,7 +164,7 @@ func (n *Node) Unlink(name string) error {
 		return nil
 	}})
 	if made {
-		m.tellRemoved(link{parent: n, name: name}, index.Known{File: telling.File(id, child.kind), Version: seen}, m.linksOf(f) <= 1, since)
+		m.tellRemoved(link{parent: n, name: name}, index.Known{File: telling.File(id, child.kind), Version: seen}, m.belief.Links(f) <= 1, since)
 		m.unnamed(child, n, name, f)
 	}
 	return err
@@ -176,7 +175,7 @@ func (n *Node) Unlink(name string) error {
 // for writing.
 func (m *Mirror) alsoAt(n *Node, lost link, f *found) []byte {
 	open := n.content.Open()
-	if open == nil || f.info().Nlink < 2 || !open.Bound() {
+	if open == nil || f.Info().Nlink < 2 || !open.Bound() {
 		return nil
 	}
 	if path, ok := m.otherPath(n, lost); ok {
@@ -221,11 +220,11 @@ func (m *Mirror) findName(n *Node) {
 			if !e.Dir && e.Ino != n.backing[lead.Index] {
 				continue
 			}
-			d, ok := m.decode(lead, path, e)
+			name, _, ok := listing.Decode(lead.Cloud, path, e)
 			if !ok {
 				continue
 			}
-			child, _, err := m.child(dir, string(d.name))
+			child, _, err := m.child(dir, string(name))
 			if err != nil {
 				continue
 			}
@@ -284,7 +283,7 @@ func (m *Mirror) unnamed(child, dir *Node, name string, f *found) {
 	named := len(child.links) > 0
 	m.tree.Unlock()
 	open := child.content.Open()
-	if named || open == nil || f.info().Nlink > 1 {
+	if named || open == nil || f.Info().Nlink > 1 {
 		return
 	}
 	open.Orphan()
@@ -293,7 +292,7 @@ func (m *Mirror) unnamed(child, dir *Node, name string, f *found) {
 // remember keeps what stat shows of a node whose last name may be going: some
 // program may have it open without the mirror's knowledge.
 func (m *Mirror) remember(n *Node, f *found) {
-	a := fromInfo(n.ino, f.info())
+	a := fromInfo(n.ino, f.Info())
 	if !n.IsDir() {
 		a.Mode = n.kind | a.Mode&0o777
 		a.Size, _ = m.layout.PlainSize(a.Size) // of what no file can be, 0
@@ -399,9 +398,7 @@ func (m *Mirror) outlived(dir *Node, cl *clouds.Cloud, path string, e cloud.Entr
 	if !e.Regular {
 		return false
 	}
-	d, err := cl.Keys.DecodeEntry(cipher.EntryName(e.Name), func(side cipher.EntryName) ([]byte, error) {
-		return cl.ReadSidecar(replica.Join(path, string(side)))
-	})
+	d, err := cl.DecodeEntry(path, e.Name)
 	if err != nil {
 		return false
 	}
@@ -411,20 +408,8 @@ func (m *Mirror) outlived(dir *Node, cl *clouds.Cloud, path string, e cloud.Entr
 			return false
 		}
 		f, err := m.find(dir, string(d.Name), enc)
-		return errors.Is(err, fs.ErrNotExist) && f.removable(cl.Index)
+		return errors.Is(err, fs.ErrNotExist) && f.Goes(cl.Index)
 	}
 	h, err := cl.Header(replica.Join(path, e.Name))
-	if err != nil || len(h.Version) == 0 {
-		return false
-	}
-	known, err := m.memory.Of(index.File{ID: h.FileID, Type: h.Type})
-	if err != nil {
-		return false
-	}
-	for _, v := range append(known.Ended, known.Greatest.Vector) {
-		if order := cipher.Compare(h.Version, v); order == cipher.Less || order == cipher.Equal {
-			return true
-		}
-	}
-	return false
+	return err == nil && m.belief.Outlived(h)
 }

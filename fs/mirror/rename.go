@@ -5,16 +5,14 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
-
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
@@ -263,7 +261,7 @@ func (m *Mirror) logMove(mv *move) (seq uint64, err error) {
 		id = cipher.ID{}
 	}
 	e.File, e.Had, mv.was = &id, had.Vector, m.knownAs(mv.src, &id, had)
-	if mv.sourceFile != nil && mv.dst != nil && !mv.srcAt.Disputed && !mv.dstAt.Disputed && mv.dstAt.info().Nlink == 1 && mv.srcAt.info().Nlink == 1 {
+	if mv.sourceFile != nil && mv.dst != nil && !mv.srcAt.Disputed && !mv.dstAt.Disputed && mv.dstAt.Info().Nlink == 1 && mv.srcAt.Info().Nlink == 1 {
 		if err := m.planTakeover(mv, e); err != nil {
 			return 0, err
 		}
@@ -279,7 +277,7 @@ func (m *Mirror) planTakeover(mv *move, e *journal.Entry) error {
 	if err != nil {
 		return nil // what is replaced cannot be read: there is nothing to take over
 	}
-	same := mv.srcAt.info().Size == mv.dstAt.info().Size && mv.srcAt.info().Mtime.Equal(mv.dstAt.info().Mtime)
+	same := mv.srcAt.Info().Size == mv.dstAt.Info().Size && mv.srcAt.Info().Mtime.Equal(mv.dstAt.Info().Mtime)
 	mv.takeover, err = mv.sourceFile.PlanTakeover(old, same, e)
 	return err
 }
@@ -289,7 +287,7 @@ func (m *Mirror) replacedHead(mv *move) (*cipher.Header, error) {
 	if f := mv.dst.content.Open(); f != nil {
 		return f.Replaced()
 	}
-	k := mv.dstAt.best
+	k := mv.dstAt.Best()
 	dir, _ := mv.to.path(k)
 	h, err := m.clouds.All()[k].Header(replica.Join(dir, replica.Entry(mv.newEnc[k], false)))
 	if err == nil && len(h.Version) == 0 {
@@ -301,7 +299,7 @@ func (m *Mirror) replacedHead(mv *move) (*cipher.Header, error) {
 // moveIn renames in one cloud.
 func (m *Mirror) moveIn(cl *clouds.Cloud, mv *move, litter []string) error {
 	k := cl.Index
-	if mv.srcAt.untouched(k) || mv.dstAt.untouched(k) {
+	if mv.srcAt.Stays(k) || mv.dstAt.Stays(k) {
 		return ErrConflict
 	}
 	if err := m.putSidecar(cl, mv.to, mv.newEnc); err != nil {
@@ -317,14 +315,14 @@ func (m *Mirror) moveIn(cl *clouds.Cloud, mv *move, litter []string) error {
 	}
 	if mv.takeover != nil {
 		if err := mv.takeover.In(cl); err != nil {
-			return errors.Join(err, mv.takeover.BackIn(cl, mv.srcAt.infos[k]))
+			return errors.Join(err, mv.takeover.BackIn(cl, mv.srcAt.Shown[k].Info))
 		}
 	}
 	if err := cl.Dir.Rename(replica.Join(from, replica.Entry(mv.enc[k], mv.src.special())), target); err != nil {
-		if !mv.srcAt.has[k] && replica.Missing(err) {
+		if !mv.srcAt.Serves[k] && replica.Missing(err) {
 			return errors.Join(err, m.removeReplaced(cl, mv))
 		}
-		return errors.Join(err, mv.takeover.BackIn(cl, mv.srcAt.infos[k]))
+		return errors.Join(err, mv.takeover.BackIn(cl, mv.srcAt.Shown[k].Info))
 	}
 	if mv.dst != nil && mv.dst.special() != mv.src.special() {
 		if err := cl.Dir.Remove(replica.Join(to, replica.Entry(mv.newEnc[k], mv.dst.special()))); err != nil && !replica.Missing(err) {

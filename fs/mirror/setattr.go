@@ -4,11 +4,10 @@ import (
 	"errors"
 	"io/fs"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
@@ -72,7 +71,7 @@ func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {
 			if before[cl.Index], err = cl.Dir.Stat(path); err != nil {
 				return err
 			}
-			if err = applyDirAttr(cl.Dir, path, attrs, m.owners); err != nil {
+			if err = cl.SetDirAttr(path, attrs, m.owners); err != nil {
 				return errors.Join(err, m.restoreDirAttr(cl, path, before[cl.Index]))
 			}
 			return nil
@@ -94,33 +93,7 @@ func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {
 
 // restoreDirAttr gives a directory back what it had.
 func (m *Mirror) restoreDirAttr(cl *clouds.Cloud, path string, was cloud.Info) error {
-	return applyDirAttr(cl.Dir, path, &journal.Attrs{Mode: &was.Mode, UID: &was.UID, GID: &was.GID, Atime: &was.Atime, Mtime: &was.Mtime}, m.owners)
-}
-
-// applyDirAttr sets what is not nil, owner first: changing it may clear mode
-// bits.
-func applyDirAttr(dir cloud.Dir, path string, a *journal.Attrs, owners bool) error {
-	if owners && (a.UID != nil || a.GID != nil) {
-		uid, gid := -1, -1
-		if a.UID != nil {
-			uid = int(*a.UID)
-		}
-		if a.GID != nil {
-			gid = int(*a.GID)
-		}
-		if err := dir.Chown(path, uid, gid); err != nil {
-			return err
-		}
-	}
-	if a.Mode != nil {
-		if err := dir.Chmod(path, *a.Mode&permBits); err != nil {
-			return err
-		}
-	}
-	if a.Atime != nil || a.Mtime != nil {
-		return dir.Chtimes(path, cloud.Times{Atime: a.Atime, Mtime: a.Mtime})
-	}
-	return nil
+	return cl.SetDirAttr(path, &journal.Attrs{Mode: &was.Mode, UID: &was.UID, GID: &was.GID, Atime: &was.Atime, Mtime: &was.Mtime}, m.owners)
 }
 
 // Sync makes the directory's entries durable, in the log.

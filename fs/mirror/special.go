@@ -4,16 +4,13 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
-
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
 // Symlink makes a symbolic link.
@@ -68,72 +65,41 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	version, e, err := m.sealSpecial(s, sp)
+	records := int(m.layout.Records(int64(len(sp.content))))
+	ids, last, err := m.files.Draw(records+1, 0)
 	if err != nil {
 		return nil, err
 	}
-	seq, err := m.log.Append(e, sp.content)
+	now := m.clock()
+	made := m.files.Env.Special(s.plain, cipher.Header{
+		Type: sp.kind, FileID: content.Random16(), CommitID: content.Random16(), Mode: s.mode, UID: s.owner.UID, GID: s.owner.GID,
+		MtimeSec: now.Unix(), MtimeNsec: uint32(now.Nanosecond()), Version: cipher.Vector(nil).With(m.state.Writer(), last),
+	}, sp.content, ids[:records])
+	seq, err := m.log.Append(made.Entry, sp.content)
 	if err != nil {
 		return nil, err
 	}
 	since := m.belief.Kernel()
-	made, err := m.operate(seq, clouds.Change{
+	done, err := m.operate(seq, clouds.Change{
 		What: "create",
 		Do: func(cl *clouds.Cloud) error {
 			if err := m.makeRoom(cl, s); err != nil {
 				return err
 			}
-			return m.writeSpecial(cl, s.path(cl.Index, true), e, version, sp.content)
+			return made.Make(cl, s.path(cl.Index, true))
 		},
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.path(cl.Index, true)) },
 	})
-	if made {
-		m.tellMade(s.link, telling.Known(&version.Head))
+	if done {
+		m.tellMade(s.link, telling.Known(&made.Head))
 		if p, ok := m.placeOf(s.link); ok {
-			m.belief.Created(telling.Version(&version.Head), since, p)
+			m.belief.Created(telling.Version(&made.Head), since, p)
 		}
 	}
-	if !made || err != nil {
+	if !done || err != nil {
 		return nil, err
 	}
 	return m.adoptNew(s)
-}
-
-// sealSpecial draws ids and makes the log's entry.
-func (m *Mirror) sealSpecial(s *site, sp special) (*journal.Sealed, *journal.Entry, error) {
-	records := int(m.layout.Records(int64(len(sp.content))))
-	ids, last, err := m.files.Draw(records+1, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	now := m.clock()
-	v := &journal.Sealed{Head: cipher.Header{
-		Type: sp.kind, FileID: content.Random16(), CommitID: content.Random16(), Mode: s.mode, UID: s.owner.UID, GID: s.owner.GID,
-		Length: int64(len(sp.content)), MtimeSec: now.Unix(), MtimeNsec: uint32(now.Nanosecond()),
-		Version: cipher.Vector(nil).With(m.state.Writer(), last),
-	}, Accs: make([]cipher.Acc, m.clouds.N())}
-	e := &journal.Entry{Op: journal.OpSpecial, Path: []byte(s.plain), File: &v.Head.FileID, Kind: replica.Kind(sp.kind), Salts: make([][]byte, m.clouds.N())}
-	for _, cl := range m.clouds.Ups() {
-		salt := content.Random16()
-		e.Salts[cl.Index] = salt[:]
-	}
-	c := &journal.Commit{Head: journal.NewHead(v)}
-	for i := range records {
-		c.Chunks = append(c.Chunks, journal.Chunk{Index: int64(i), ID: append([]byte(nil), ids[i][:]...)})
-	}
-	e.Commit = c
-	return v, e, nil
-}
-
-// writeSpecial writes a whole special file into one cloud.
-func (m *Mirror) writeSpecial(cl *clouds.Cloud, path string, e *journal.Entry, v *journal.Sealed, plain []byte) error {
-	h := v.Head
-	h.Salt = [16]byte(e.Salts[cl.Index])
-	ids := make([]cipher.WriteID, len(e.Commit.Chunks))
-	for i, ch := range e.Commit.Chunks {
-		ids[i] = cipher.WriteID(ch.ID)
-	}
-	return cl.MakeWhole(path, h, &replica.Run{Plain: plain, IDs: ids}, m.owners)
 }
 
 // Readlink returns a symbolic link's target.

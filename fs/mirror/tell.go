@@ -120,7 +120,7 @@ func (m *Mirror) tellMoved(mv *move) {
 	switch {
 	case mv.takeover != nil:
 		m.memory.End(move.Was.File, move.Was.Version)
-	case mv.dst != nil && m.linksOf(mv.dstAt) <= 1:
+	case mv.dst != nil && m.belief.Links(mv.dstAt) <= 1:
 		m.memory.End(mv.dstWas.File, mv.dstWas.Version)
 	}
 }

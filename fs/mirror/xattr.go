@@ -5,19 +5,16 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-
 	"golang.org/x/sys/unix"
 
+	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
 // Extended attributes lie beside the backing file, encrypted; sync tools do
 // not carry them, so a cloud that cannot keep them is not behind for it.
-
-const xattrPrefix = "user.overcast."
-
-func ownXattr(name string) bool { return strings.HasPrefix(name, xattrPrefix) }
 
 func checkXattr(name string) error {
 	if !strings.HasPrefix(name, "user.") || len(name) == len("user.") {
@@ -31,6 +28,8 @@ func xattrErr(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, cipher.ErrName):
+		return ErrInvalid
 	case errors.Is(err, unix.ENODATA):
 		return ErrNoAttr
 	case errors.Is(err, cloud.ErrUnsupported):
@@ -45,16 +44,8 @@ func (n *Node) Getxattr(name string) ([]byte, error) {
 		return nil, err
 	}
 	var value []byte
-	err := n.onXattrs(func(cl *clouds.Cloud, x xattrs) error {
-		backing, err := cl.Keys.EncodeXattrName(name)
-		if err != nil {
-			return ErrInvalid
-		}
-		raw, err := x.get(backing)
-		if err != nil {
-			return err
-		}
-		value, err = cl.Keys.OpenXattr(name, raw)
+	err := n.onXattrs(func(x replica.Xattrs) (err error) {
+		value, err = x.Get(name)
 		return err
 	})
 	return value, err
@@ -63,74 +54,45 @@ func (n *Node) Getxattr(name string) ([]byte, error) {
 // Listxattr returns the names of the attributes.
 func (n *Node) Listxattr() ([]string, error) {
 	var names []string
-	err := n.onXattrs(func(cl *clouds.Cloud, x xattrs) error {
-		raw, err := x.list()
-		if errors.Is(err, cloud.ErrUnsupported) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		names = names[:0]
-		for _, backing := range raw {
-			if !ownXattr(backing) {
-				continue
-			}
-			if name, err := cl.Keys.DecodeXattrName(backing); err == nil {
-				names = append(names, name)
-			}
-		}
-		return nil
+	err := n.onXattrs(func(x replica.Xattrs) (err error) {
+		names, err = x.List()
+		return err
 	})
+	if errors.Is(err, ErrUnsupported) {
+		err = nil
+	}
 	return names, err
 }
 
 // Setxattr sets an attribute; flags are those of setxattr(2).
 func (n *Node) Setxattr(name string, value []byte, flags int) error {
-	return n.changeXattr(name, func(cl *clouds.Cloud, x xattrs, backing string) error {
-		return x.set(backing, cl.Keys.SealXattr(name, value), flags)
-	})
+	return n.changeXattr(name, func(x replica.Xattrs) error { return x.Set(name, value, flags) })
 }
 
 // Removexattr removes an attribute.
 func (n *Node) Removexattr(name string) error {
-	return n.changeXattr(name, func(_ *clouds.Cloud, x xattrs, backing string) error { return x.remove(backing) })
-}
-
-// xattrs is where one cloud keeps the attributes of a node: at a path, or in
-// an open file that has none.
-type xattrs struct {
-	get    func(name string) ([]byte, error)
-	set    func(name string, value []byte, flags int) error
-	remove func(name string) error
-	list   func() ([]string, error)
+	return n.changeXattr(name, func(x replica.Xattrs) error { return x.Remove(name) })
 }
 
 // xattrsOf returns a node's attributes in one cloud. The caller holds
 // Mirror.names.
-func (n *Node) xattrsOf(cl *clouds.Cloud) (xattrs, error) {
+func (n *Node) xattrsOf(cl *clouds.Cloud) (replica.Xattrs, error) {
 	if path, ok := n.path(cl.Index); ok {
-		d := cl.Dir
-		return xattrs{
-			get:    func(name string) ([]byte, error) { return d.Getxattr(path, name) },
-			set:    func(name string, value []byte, flags int) error { return d.Setxattr(path, name, value, flags) },
-			remove: func(name string) error { return d.Removexattr(path, name) },
-			list:   func() ([]string, error) { return d.Listxattr(path) },
-		}, nil
+		return cl.XattrsAt(path), nil
 	}
 	f := n.content.Open()
 	if f == nil {
-		return xattrs{}, ErrStale
+		return replica.Xattrs{}, ErrStale
 	}
 	file := f.Backing(cl.Index)
 	if file == nil {
-		return xattrs{}, fs.ErrNotExist
+		return replica.Xattrs{}, fs.ErrNotExist
 	}
-	return xattrs{get: file.Getxattr, set: file.Setxattr, remove: file.Removexattr, list: file.Listxattr}, nil
+	return cl.XattrsOf(file), nil
 }
 
 // onXattrs asks the lead.
-func (n *Node) onXattrs(ask func(*clouds.Cloud, xattrs) error) error {
+func (n *Node) onXattrs(ask func(replica.Xattrs) error) error {
 	m := n.m
 	if err := m.enter(); err != nil {
 		return err
@@ -140,17 +102,17 @@ func (n *Node) onXattrs(ask func(*clouds.Cloud, xattrs) error) error {
 	defer m.names.RUnlock()
 	var err error = ErrNoCloud
 	for _, cl := range m.clouds.Ups() {
-		var x xattrs
+		var x replica.Xattrs
 		if x, err = n.xattrsOf(cl); err != nil {
 			continue
 		}
-		return xattrErr(ask(cl, x))
+		return xattrErr(ask(x))
 	}
 	return err
 }
 
 // changeXattr changes an attribute in every cloud; the lead's answer counts.
-func (n *Node) changeXattr(name string, change func(cl *clouds.Cloud, x xattrs, backing string) error) error {
+func (n *Node) changeXattr(name string, change func(x replica.Xattrs) error) error {
 	if err := checkXattr(name); err != nil {
 		return err
 	}
@@ -167,13 +129,9 @@ func (n *Node) changeXattr(name string, change func(cl *clouds.Cloud, x xattrs, 
 	var first error
 	asked := false
 	for _, cl := range m.clouds.Ups() {
-		backing, err := cl.Keys.EncodeXattrName(name)
-		if err != nil {
-			return ErrInvalid
-		}
 		x, err := n.xattrsOf(cl)
 		if err == nil {
-			err = change(cl, x, backing)
+			err = change(x)
 		}
 		if !asked {
 			asked, first = true, xattrErr(err)

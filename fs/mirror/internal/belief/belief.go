@@ -23,7 +23,7 @@ type Debtor interface {
 
 // Config says whom to ask, and whom to tell.
 type Config struct {
-	Clouds []*clouds.Cloud // all of the vault's, in its order
+	Clouds *clouds.Clouds
 	Memory memory.Rows
 	Debts  Debtor
 	Logger *slog.Logger
@@ -35,6 +35,7 @@ type Config struct {
 // Belief says which clouds are believed. It is safe for concurrent use.
 type Belief struct {
 	Config
+	all    []*clouds.Cloud
 	looker *compare.Looker
 
 	mu      sync.Mutex
@@ -47,45 +48,14 @@ const settle = 30 * time.Second
 
 // New makes it.
 func New(c Config) *Belief {
-	b := &Belief{Config: c, answers: map[index.Place]*answered{}, touches: map[index.Place][]touch{}}
+	b := &Belief{Config: c, all: c.Clouds.All(), answers: map[index.Place]*answered{}, touches: map[index.Place][]touch{}}
 	known := Known{Memory: c.Memory}
 	var all []*replica.Cloud
-	for _, cl := range c.Clouds {
+	for _, cl := range c.Clouds.All() {
 		all, known.Clouds = append(all, cl.Cloud), append(known.Clouds, cl.ID)
 	}
 	b.looker = compare.NewLooker(compare.Config{Clouds: all, Memory: known, Clock: c.Clock, Settle: settle, Only: -1})
 	return b
-}
-
-// Shown is what one cloud shows at a name, by stat alone.
-type Shown struct {
-	Asked   bool // it has answered
-	There   bool // a file or a directory
-	Special bool // under the spelling with the letter w
-	Info    cloud.Info
-}
-
-// A Question is one name, and what the clouds show there.
-type Question struct {
-	Place index.Place // its Dir is 0 where nothing can be known
-	Path  func() (plain string, ok bool)
-	Dirs  []string // by cloud: where its directory is
-	Shown []Shown  // by cloud
-}
-
-// An Answer is what is at a name, and who has it.
-type Answer struct {
-	Is        judge.Is
-	Row       index.Row      // what was known before
-	Special   bool           // the entries are spelt with the letter w
-	Shown     []Shown        // as of when it was judged
-	Serves    []bool         // by cloud: it has what is wanted
-	Untouched []bool         // by cloud: what it shows instead may be all that there is of something
-	Removable []bool         // by cloud: what it shows instead is worth nothing
-	Head      *cipher.Header // of what is served; nil where the backing files show all of it
-	Lost      bool           // it should be there, and nobody can serve it
-	Disputed  bool           // something else is there, too: no identity is taken over
-	Renew     bool           // a change is made by a new writer
 }
 
 // Ask answers a question.
@@ -184,7 +154,7 @@ func (b *Belief) stand(q *Question, row *index.Row) bool {
 		if !s.Asked {
 			continue
 		}
-		if !Stands(row, b.Clouds[k].ID, s.Info) && !b.ours(row, k, s.Info) {
+		if !Stands(row, b.all[k].ID, s.Info) && !b.ours(row, k, s.Info) {
 			return false
 		}
 	}

@@ -9,6 +9,8 @@
 // is kept for as long as what the clouds show stays as it is.
 //
 //	belief.go  Belief: the question, the answer, and the quick way between them
+//	answer.go  Question and Answer: what clouds show at a name, and who is believed
+//	choose.go  which version of a file is served that is being opened
 //	judged.go  the long way: the judgement, and what follows from it
 //	touched.go what this mount's own changes of names did to backing files
 //	known.go   what the memory knows, by paths

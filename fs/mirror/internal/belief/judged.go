@@ -195,7 +195,7 @@ func (b *Belief) stood(p index.Place, known index.Known, c *compare.Case, a *Ans
 			continue
 		}
 		if has := indexed(judge.Known{Has: judge.File, Version: s.Version}); has.File == known.File && has.Version.Equal(known.Version) && b.Shows(s.Head, s.Info) {
-			b.Memory.Stands(p, b.Clouds[k].ID, has.Version, StatOf(s.Info))
+			b.Memory.Stands(p, b.all[k].ID, has.Version, StatOf(s.Info))
 		}
 	}
 }
@@ -217,7 +217,7 @@ func (b *Belief) owe(p index.Place, c *compare.Case) {
 		case do.State == judge.InPlace, do.State == judge.Unreachable, do.State == judge.Lacks && do.Action == judge.Keep:
 			continue
 		}
-		b.Logger.Warn("what a cloud shows is not what should be there", "cloud", b.Clouds[k].Name, "is", string(do.State), "why", c.Sights[k].Why)
-		b.Debts.Owe(b.Clouds[k].ID, p, index.Differs)
+		b.Logger.Warn("what a cloud shows is not what should be there", "cloud", b.all[k].Name, "is", string(do.State), "why", c.Sights[k].Why)
+		b.Debts.Owe(b.all[k].ID, p, index.Differs)
 	}
 }

@@ -26,9 +26,9 @@ const manyTouches = 4096
 // Touched says that this mount has changed the names of a file: what stood at one
 // of them stands at these, at that version, and its ctime is from then until now.
 func (b *Belief) Touched(stood *index.Row, version index.Version, from time.Time, at ...index.Place) {
-	touches := make([]touch, len(b.Clouds))
+	touches := make([]touch, len(b.all))
 	any := false
-	for k, cl := range b.Clouds {
+	for k, cl := range b.all {
 		if c := copyIn(stood, cl.ID); !c.InPlace.IsZero() && c.InPlace.Equal(stood.Known.Version) {
 			touches[k], any = touch{stood: c.Stat, version: version, from: from.Add(-tick), to: b.Kernel()}, true
 		}
@@ -41,7 +41,7 @@ func (b *Belief) Touched(stood *index.Row, version index.Version, from time.Time
 // Created says that this mount has made a file of that version, whole, between then
 // and now.
 func (b *Belief) Created(version index.Version, from time.Time, at index.Place) {
-	touches := make([]touch, len(b.Clouds))
+	touches := make([]touch, len(b.all))
 	for k := range touches {
 		touches[k] = touch{made: true, version: version, from: from.Add(-tick), to: b.Kernel()}
 	}
@@ -76,6 +76,6 @@ func (b *Belief) ours(row *index.Row, k int, i cloud.Info) bool {
 	if !t.made && !sameStat(t.stood, i) {
 		return false
 	}
-	b.Memory.Stands(row.Place, b.Clouds[k].ID, t.version, StatOf(i))
+	b.Memory.Stands(row.Place, b.all[k].ID, t.version, StatOf(i))
 	return true
 }

@@ -227,9 +227,7 @@ func (c *observer) listIn(f *folder, k int, items []item) []item {
 		return items
 	}
 	for _, e := range entries {
-		d, err := cl.Keys.DecodeEntry(cipher.EntryName(e.Name), func(side cipher.EntryName) ([]byte, error) {
-			return cl.ReadSidecar(replica.Join(s.path, string(side)))
-		})
+		d, err := cl.DecodeEntry(s.path, e.Name)
 		it := item{d.Name, entry{cloud: int16(k), dir: e.Dir, regular: e.Regular, special: d.Special, copied: d.Copy || e.Dir && d.Special}}
 		switch {
 		case errors.Is(err, cipher.ErrSidecar):

@@ -5,7 +5,9 @@
 //	cloud.go   Cloud: entries, sidecars, headers by their path
 //	copy.go    Copy: one open backing file, its header and attributes
 //	errors.go  why a copy does not serve
-//	attrs.go   attributes of a directory
+//	attrs.go   attributes of a directory, and of a device
+//	change.go  changes that are more than one call
+//	xattrs.go  Xattrs: extended attributes by their plaintext names
 //	whole.go   whole copies from another cloud
 //	records.go its records: reading, writing, comparing
 package replica
