@@ -36,7 +36,7 @@ test: ## run every test, real mounts included
 	$(GO) test -count=1 -timeout 30m ./integration/...
 
 test-long: ## run the tests that take an hour, too
-	@GO='$(GO)' sh integration/needs.sh test
+	@GO='$(GO)' sh integration/needs.sh test-long
 	$(GO) test -count=1 $(RACE) -tags long -timeout 60m -skip '^TestRandomStories$$' $(UNITS)
 	$(GO) test -count=1 -tags long -timeout 120m -run '^TestRandomStories$$' -v ./fs/mirror
 	$(GO) test -count=1 -tags long -timeout 150m ./integration/...

@@ -13,6 +13,8 @@
 //	fs/mount   go-fuse nodes, the one errno table, the kernel's caches
 //	fs/mirror  the encrypted filesystem without FUSE: names, reads, writes,
 //	           commits, versions, and which cloud is believed
+//	fs/mirror/internal/recovery
+//	           at mount: what the redo log says is brought to the clouds
 //	fs/mirror/internal/content
 //	           one open file over all clouds: the life of a write
 //	fs/mirror/internal/draft

@@ -2,7 +2,7 @@
 # What the demo and the tests need of the machine. As root, or where sudo asks nothing, it installs what is missing;
 # else it prints the one command that does, and stops.
 #
-#   sh integration/needs.sh demo|test
+#   sh integration/needs.sh demo|test|test-long
 set -eu
 
 # Each line: a Debian package, and a command that succeeds where it, or its equal, is already there.
@@ -67,12 +67,17 @@ install() {
     $as_root apt-get update -q && $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $packages
 }
 
+long="$test
+debootstrap            command -v debootstrap
+"
+
 for=${1:-}
 case $for in
 demo) wanted=$demo ;;
 test) wanted=$test ;;
+test-long) wanted=$long ;;
 *)
-    printf 'usage: %s demo|test\n' "$0" >&2
+    printf 'usage: %s demo|test|test-long\n' "$0" >&2
     exit 2
     ;;
 esac

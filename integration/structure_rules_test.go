@@ -38,11 +38,18 @@ var parts = []struct {
 	{"cmd/overcast/internal/secret", 6, nil},
 	{"cmd/overcast/internal/output", 6, []string{"fs/tree"}},
 	{"cmd/overcast/internal/listing", 6, nil},
-	{"cmd", 7, []string{
+	{"cmd/overcast/internal/cli", 7, []string{
+		"cmd/overcast/internal/machine", "cmd/overcast/internal/secret", "cmd/overcast/internal/output", "fs/volume", "fs/tree", "fs/mount", "fs/vault",
+	}},
+	{"cmd/overcast/internal/life", 8, []string{
+		"cmd/overcast/internal/cli", "cmd/overcast/internal/secret", "cmd/overcast/internal/output", "fs/volume", "fs/vault", "fs/durable", "cipher",
+	}},
+	{"cmd", 9, []string{
+		"cmd/overcast/internal/cli", "cmd/overcast/internal/life",
 		"cmd/overcast/internal/daemon", "cmd/overcast/internal/machine", "cmd/overcast/internal/secret", "cmd/overcast/internal/output", "cmd/overcast/internal/listing",
 		"fs/volume", "fs/tree", "fs/exchange", "fs/mount", "fs/vault", "cipher",
 	}},
-	{"integration", 8, []string{"cmd", "fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
+	{"integration", 10, []string{"cmd", "fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},
 }
 
 // partOf returns the index of the part that a package belongs to, or -1.
@@ -106,7 +113,8 @@ var rooms = []struct {
 	dir string
 	may []string // below fs/mirror/internal
 }{
-	{"fs/mirror", []string{"belief", "judge", "listing", "content", "repair", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "lock"}},
+	{"fs/mirror", []string{"recovery", "belief", "judge", "listing", "content", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "lock"}},
+	{"fs/mirror/internal/recovery", []string{"content", "repair", "telling", "clouds", "replica", "entries", "journal"}},
 	{"fs/mirror/internal/content", []string{"draft", "copies", "clouds", "replica", "entries", "layer", "journal", "lock"}},
 	{"fs/mirror/internal/draft", []string{"copies", "clouds", "replica", "layer", "journal"}},
 	{"fs/mirror/internal/copies", []string{"clouds", "replica", "layer", "journal", "lock"}},

@@ -7,27 +7,28 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/fs/tree"
 )
 
 func newCatCmd() *cobra.Command {
-	var pass passphraseFlags
+	var pass cli.Passphrase
 	cmd := &cobra.Command{
 		Use:   "cat VAULT PATH…",
 		Short: "Print files of a vault",
-		Args:  minArgs("VAULT", "PATH"),
+		Args:  cli.MinArgs("VAULT", "PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withVault(cmd, args[0], &pass, func(v *openVault) error {
+			return cli.WithVault(cmd, args[0], &pass, func(v *cli.OpenVault) error {
 				for _, name := range args[1:] {
-					if err := printFile(cmd, v.tree, name); err != nil {
-						return pathFailure("cat", name, err)
+					if err := printFile(cmd, v.Tree, name); err != nil {
+						return cli.PathFailure("cat", name, err)
 					}
 				}
 				return nil
 			})
 		},
 	}
-	pass.register(cmd.Flags())
+	pass.Register(cmd.Flags())
 	return cmd
 }
 

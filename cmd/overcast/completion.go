@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 )
 
 const completionLong = `Print a completion script.
@@ -18,7 +20,7 @@ func newCompletionCmd(root *cobra.Command) *cobra.Command {
 		Short:     "Print a completion script for a shell",
 		Long:      completionLong,
 		ValidArgs: []string{"bash", "zsh", "fish"},
-		Args:      exactArgs("the shell (bash, zsh or fish)"),
+		Args:      cli.ExactArgs("the shell (bash, zsh or fish)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := cmd.OutOrStdout()
 			switch args[0] {
@@ -29,7 +31,7 @@ func newCompletionCmd(root *cobra.Command) *cobra.Command {
 			case "fish":
 				return root.GenFishCompletion(out, true)
 			}
-			return usageError(cmd, fmt.Errorf("no completion for %s; there is bash, zsh and fish", quoteName(args[0])))
+			return cli.UsageError(cmd, fmt.Errorf("no completion for %s; there is bash, zsh and fish", cli.QuoteName(args[0])))
 		},
 	}
 }

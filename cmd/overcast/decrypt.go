@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/fs/exchange"
 )
 
@@ -34,14 +35,14 @@ func newDecryptCmd() *cobra.Command {
 		Use:   "decrypt --key FILE IN [OUT]",
 		Short: "Decrypt one file in the PyCrypto layout",
 		Long:  decryptLong,
-		Args:  minArgs("IN"),
+		Args:  cli.MinArgs("IN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				args = append(args, exchange.Prefixed(decryptedPrefix, args[0]))
 			}
 			options, err := f.check(cmd, args)
 			if err != nil {
-				return usageError(cmd, err)
+				return cli.UsageError(cmd, err)
 			}
 			if err := f.run(cmd, args[0], args[1], options); err != nil {
 				return fmt.Errorf("decrypt: %w", adviseForce(err))
@@ -71,7 +72,7 @@ func (f *decryptFlags) check(cmd *cobra.Command, args []string) (pycrypto.Decryp
 	case f.key == "":
 		return o, errors.New("--key is missing")
 	case len(args) > 2:
-		return o, fmt.Errorf("unexpected argument %s", quoteName(args[2]))
+		return o, fmt.Errorf("unexpected argument %s", cli.QuoteName(args[2]))
 	case o.Padding == pycrypto.Exact && cmd.Flags().Changed("pad"):
 		return o, errors.New("--pad and --size exclude each other")
 	case f.size < 0:
@@ -148,8 +149,8 @@ func decryptStream(cmd *cobra.Command, src *source, dst io.Writer, key *pycrypto
 		return pycrypto.Decrypt(dst, r, key, o)
 	})
 	if errors.Is(err, pycrypto.ErrPadding) {
-		return failf(exitFailure, "%w", err).
-			advise("the key is wrong, the file is damaged, or it was not padded so; without --pad every byte is kept")
+		return cli.Failf(cli.ExitFailure, "%w", err).
+			Advise("the key is wrong, the file is damaged, or it was not padded so; without --pad every byte is kept")
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/machine"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/volume"
@@ -29,12 +30,12 @@ that are removed at once.`,
 			if len(args) == 0 {
 				return nil
 			}
-			return exactArgs("VAULT")(cmd, args)
+			return cli.ExactArgs("VAULT")(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var clouds []volume.Probed
 			if len(args) > 0 {
-				v, err := loadVault(args[0])
+				v, err := cli.LoadVault(args[0])
 				if err != nil {
 					return err
 				}
@@ -52,7 +53,7 @@ func runDoctor(cmd *cobra.Command, m *machine.Machine, clouds []volume.Probed, a
 	x := examine(m, clouds)
 	var err error
 	if asJSON {
-		err = printJSON(cmd, x)
+		err = cli.PrintJSON(cmd, x)
 	} else {
 		err = output.Table(cmd.OutOrStdout(), "", x.table())
 	}

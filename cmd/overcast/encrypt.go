@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/exchange"
 )
@@ -32,11 +33,11 @@ func newEncryptCmd() *cobra.Command {
 		Use:   "encrypt --key FILE [--key FILE ...] IN [OUT ...]",
 		Short: "Encrypt one file in the PyCrypto layout",
 		Long:  encryptLong,
-		Args:  minArgs("IN"),
+		Args:  cli.MinArgs("IN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			padding, outputs, err := f.check(args)
 			if err != nil {
-				return usageError(cmd, err)
+				return cli.UsageError(cmd, err)
 			}
 			if err := f.run(cmd, args[0], outputs, padding); err != nil {
 				return fmt.Errorf("encrypt: %w", adviseForce(err))

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/exchange"
 	"github.com/overcast-fs/overcast/fs/tree"
@@ -26,7 +27,7 @@ type exportFlags struct {
 	asJSON   bool
 	hmac     bool
 	force    bool
-	pass     passphraseFlags
+	pass     cli.Passphrase
 }
 
 func newExportCmd() *cobra.Command {
@@ -36,7 +37,7 @@ func newExportCmd() *cobra.Command {
 		Short:   "Write files of a vault in the PyCrypto layout",
 		Long:    exportLong,
 		Example: "  overcast keygen export.key\n  overcast export ~/vault --key export.key / ~/leaving",
-		Args:    minArgs("VAULT", "PATH", "DIR"),
+		Args:    cli.MinArgs("VAULT", "PATH", "DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := f.check(cmd)
 			if err != nil {
@@ -44,8 +45,8 @@ func newExportCmd() *cobra.Command {
 			}
 			defer o.Key.Wipe()
 			o.Dir = args[len(args)-1]
-			return withVault(cmd, args[0], &f.pass, func(v *openVault) error {
-				return f.run(cmd, o, v.tree, args[1:len(args)-1])
+			return cli.WithVault(cmd, args[0], &f.pass, func(v *cli.OpenVault) error {
+				return f.run(cmd, o, v.Tree, args[1:len(args)-1])
 			})
 		},
 	}
@@ -55,7 +56,7 @@ func newExportCmd() *cobra.Command {
 	cmd.Flags().BoolVar(&f.hmac, "hmac", false, "write an HMAC beside each file, against changes")
 	cmd.Flags().BoolVar(&f.force, "force", false, "replace files that exist")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
-	f.pass.register(cmd.Flags())
+	f.pass.Register(cmd.Flags())
 	return cmd
 }
 
@@ -65,9 +66,9 @@ func (f *exportFlags) check(cmd *cobra.Command) (o exchange.ExportOptions, err e
 	o.Padding, err = pycrypto.ParsePadding(f.pad)
 	switch {
 	case err != nil || o.Padding == pycrypto.Keep:
-		return o, usageError(cmd, fmt.Errorf("--pad %s: pkcs7 or space", f.pad))
+		return o, cli.UsageError(cmd, fmt.Errorf("--pad %s: pkcs7 or space", f.pad))
 	case f.key == "":
-		return o, usageError(cmd, errors.New("--key is missing"))
+		return o, cli.UsageError(cmd, errors.New("--key is missing"))
 	}
 	if o.Key, err = readKey(cmd, f.key); err != nil {
 		return o, fmt.Errorf("export: %w", err)
@@ -94,7 +95,7 @@ func (f *exportFlags) run(cmd *cobra.Command, o exchange.ExportOptions, src tree
 		return fmt.Errorf("export: %w", adviseForce(err))
 	}
 	if f.asJSON {
-		err = printJSON(cmd, ex.Done)
+		err = cli.PrintJSON(cmd, ex.Done)
 	} else {
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d files exported, %s in all\n", ex.Done.Files, output.Size(ex.Done.Bytes))
 	}

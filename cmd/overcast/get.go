@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/fs/tree"
 )
 
@@ -18,11 +19,11 @@ func newGetCmd() *cobra.Command {
 		Short:   "Copy files out of a vault",
 		Long:    getLong,
 		Example: "  overcast get ~/vault /letters/may.odt .\n  overcast get -r ~/vault / ~/everything",
-		Args:    minArgs("VAULT", "PATH"),
+		Args:    cli.MinArgs("VAULT", "PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sources, dest := splitDest(args[1:], ".")
-			return withVault(cmd, args[0], &f.pass, func(v *openVault) error {
-				return f.transfer(cmd, tree.Transfer{Src: tree.VaultSide{Tree: v.tree}, Dst: tree.LocalSide{}, Sources: sources, Dest: dest})
+			return cli.WithVault(cmd, args[0], &f.pass, func(v *cli.OpenVault) error {
+				return f.transfer(cmd, tree.Transfer{Src: tree.VaultSide{Tree: v.Tree}, Dst: tree.LocalSide{}, Sources: sources, Dest: dest})
 			})
 		},
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
@@ -24,7 +25,7 @@ func newHealCmd() *cobra.Command {
 		Short:   "Repair each cloud of a vault from the others",
 		Long:    healLong,
 		Example: "  overcast heal --dry-run ~/vault\n  overcast heal ~/vault",
-		Args:    exactArgs("VAULT"),
+		Args:    cli.ExactArgs("VAULT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if dry {
 				return f.plan(cmd, args[0])
@@ -58,7 +59,7 @@ func (f *checkupFlags) plan(cmd *cobra.Command, dir string) error {
 	report, err := volume.Verify(cmd.Context(), v, keys, o)
 	bar.Clear()
 	if err == nil && f.asJSON {
-		err = printJSON(cmd, report)
+		err = cli.PrintJSON(cmd, report)
 	}
 	return err
 }
@@ -81,9 +82,9 @@ func (f *checkupFlags) heal(cmd *cobra.Command, dir string) error {
 	}
 	switch {
 	case report.Lost > 0:
-		return &failure{code: exitLost}
+		return &cli.Failure{Code: cli.ExitLost}
 	case !report.OK || report.Short:
-		return &failure{code: exitPartial}
+		return &cli.Failure{Code: cli.ExitPartial}
 	}
 	return nil
 }

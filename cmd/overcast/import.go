@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/exchange"
 	"github.com/overcast-fs/overcast/fs/tree"
@@ -34,7 +35,7 @@ type importFlags struct {
 	manifest string
 	force    bool
 	asJSON   bool
-	pass     passphraseFlags
+	pass     cli.Passphrase
 }
 
 func newImportCmd() *cobra.Command {
@@ -45,7 +46,7 @@ func newImportCmd() *cobra.Command {
 		Long:  importLong,
 		Example: "  overcast import ~/vault --key old.key encrypted_may.odt /letters\n" +
 			"  overcast import ~/vault --key old.key --manifest list.tsv ~/Dropbox/old/ /",
-		Args: minArgs("VAULT", "SRC", "DEST"),
+		Args: cli.MinArgs("VAULT", "SRC", "DEST"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := f.check(cmd)
 			if err != nil {
@@ -60,7 +61,7 @@ func newImportCmd() *cobra.Command {
 	cmd.Flags().StringVar(&f.manifest, "manifest", "", "take sizes and checksums from `FILE`")
 	cmd.Flags().BoolVar(&f.force, "force", false, "replace files with another content")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
-	f.pass.register(cmd.Flags())
+	f.pass.Register(cmd.Flags())
 	return cmd
 }
 
@@ -70,11 +71,11 @@ func (f *importFlags) check(cmd *cobra.Command) (o exchange.ImportOptions, err e
 	o.Padding, err = pycrypto.ParsePadding(f.pad)
 	switch {
 	case err != nil:
-		return o, usageError(cmd, fmt.Errorf("--pad %s: pkcs7, space or none", f.pad))
+		return o, cli.UsageError(cmd, fmt.Errorf("--pad %s: pkcs7, space or none", f.pad))
 	case f.key == "":
-		return o, usageError(cmd, errors.New("--key is missing"))
+		return o, cli.UsageError(cmd, errors.New("--key is missing"))
 	case f.manifest != "" && cmd.Flags().Changed("pad"):
-		return o, usageError(cmd, errors.New("--pad and --manifest exclude each other: the manifest has the sizes"))
+		return o, cli.UsageError(cmd, errors.New("--pad and --manifest exclude each other: the manifest has the sizes"))
 	}
 	if f.manifest != "" {
 		if o.Manifest, err = exchange.ReadManifest(f.manifest); err != nil {
@@ -96,15 +97,15 @@ func (f *importFlags) run(cmd *cobra.Command, o exchange.ImportOptions, args []s
 	return withAuditedVault(cmd, args[0], &f.pass, func(v *auditedVault) error {
 		*bar = *output.NewProgress(cmd.ErrOrStderr(), im.Total(len(v.copies)))
 		defer bar.Clear()
-		err := im.Copy(cmd.Context(), v.tree, dest)
+		err := im.Copy(cmd.Context(), v.Tree, dest)
 		bar.Clear()
 		switch {
-		case errors.Is(err, errInterrupted):
+		case errors.Is(err, cli.ErrInterrupted):
 			return err
 		case err != nil:
-			return pathFailure("import", dest, err)
+			return cli.PathFailure("import", dest, err)
 		}
-		lines, err := v.lacking()
+		lines, err := v.Lacking()
 		if err != nil {
 			return fmt.Errorf("import: %w", err)
 		}
@@ -119,7 +120,7 @@ func (f *importFlags) run(cmd *cobra.Command, o exchange.ImportOptions, args []s
 // report prints what an import that went to its end did. lacking has a line for each cloud that got nothing.
 func (f *importFlags) report(cmd *cobra.Command, im *exchange.Importer, lacking []string) (err error) {
 	if f.asJSON {
-		err = printJSON(cmd, im.Done)
+		err = cli.PrintJSON(cmd, im.Done)
 	} else {
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d files imported, %d there already, %s in all\n",
 			im.Done.Files, im.Done.Already, output.Size(im.Done.Bytes))
@@ -139,9 +140,9 @@ func importOutcome(done exchange.Imported, lacking []string) error {
 	case done.Failed > 0:
 		return fmt.Errorf("import: %d could not be imported", done.Failed)
 	case done.Unverified > 0:
-		return failf(exitPartial, "import: done, but %d could not be read back from every cloud", done.Unverified)
+		return cli.Failf(cli.ExitPartial, "import: done, but %d could not be read back from every cloud", done.Unverified)
 	case len(lacking) > 0:
-		return failf(exitPartial, "import: done, but not on every cloud: %s", strings.Join(lacking, "; "))
+		return cli.Failf(cli.ExitPartial, "import: done, but not on every cloud: %s", strings.Join(lacking, "; "))
 	}
 	return nil
 }
@@ -151,14 +152,14 @@ const auditPatience = time.Minute
 
 // auditedVault is an open vault of which every available cloud can also be read by itself.
 type auditedVault struct {
-	*openVault
+	*cli.OpenVault
 	copies   []exchange.Copy
 	patience time.Duration // how long what was written may take to reach all of them
 }
 
-// withAuditedVault is withVault for a command that reads each cloud by itself, too, and so always needs the passphrase.
-func withAuditedVault(cmd *cobra.Command, dir string, pass *passphraseFlags, f func(*auditedVault) error) error {
-	v, err := loadVault(dir)
+// withAuditedVault is cli.WithVault for a command that reads each cloud by itself, too, and so always needs the passphrase.
+func withAuditedVault(cmd *cobra.Command, dir string, pass *cli.Passphrase, f func(*auditedVault) error) error {
+	v, err := cli.LoadVault(dir)
 	if err != nil {
 		return err
 	}
@@ -169,12 +170,12 @@ func withAuditedVault(cmd *cobra.Command, dir string, pass *passphraseFlags, f f
 	if mounted {
 		err = volume.CheckClouds(v)
 	} else {
-		err = checkUsable(v)
+		err = cli.CheckUsable(v)
 	}
 	if err != nil {
 		return err
 	}
-	keys, err := unlock(cmd, v, pass)
+	keys, err := cli.Unlock(cmd, v, pass)
 	if err != nil {
 		return err
 	}
@@ -188,9 +189,9 @@ func withAuditedVault(cmd *cobra.Command, dir string, pass *passphraseFlags, f f
 		list = append(list, exchange.Copy{Cloud: c.Name, Sum: c.Sum})
 	}
 	if mounted {
-		err = f(&auditedVault{mountedVault(v, m.Mountpoint), list, auditPatience})
+		err = f(&auditedVault{cli.MountedVault(v, m.Mountpoint), list, auditPatience})
 	} else {
-		err = withKeys(cmd, v, keys, func(o *openVault) error { return f(&auditedVault{o, list, 0}) })
+		err = cli.WithKeys(cmd, v, keys, func(o *cli.OpenVault) error { return f(&auditedVault{o, list, 0}) })
 	}
 	return errors.Join(err, copies.Close())
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/fs/exchange"
 )
 
@@ -13,14 +14,14 @@ func TestImportOutcome(t *testing.T) {
 		lacking []string
 		code    int
 	}{
-		{exchange.Imported{Files: 3}, nil, exitOK},
-		{exchange.Imported{Unverified: 1}, nil, exitPartial},
-		{exchange.Imported{}, []string{"cloud beta is absent"}, exitPartial},
-		{exchange.Imported{Failed: 1, Unverified: 1}, nil, exitFailure},
+		{exchange.Imported{Files: 3}, nil, cli.ExitOK},
+		{exchange.Imported{Unverified: 1}, nil, cli.ExitPartial},
+		{exchange.Imported{}, []string{"cloud beta is absent"}, cli.ExitPartial},
+		{exchange.Imported{Failed: 1, Unverified: 1}, nil, cli.ExitFailure},
 	} {
 		err := importOutcome(c.done, c.lacking)
-		f, ok := errors.AsType[*failure](err)
-		if c.code == exitPartial && (!ok || f.code != exitPartial) || (err == nil) != (c.code == exitOK) {
+		f, ok := errors.AsType[*cli.Failure](err)
+		if c.code == cli.ExitPartial && (!ok || f.Code != cli.ExitPartial) || (err == nil) != (c.code == cli.ExitOK) {
 			t.Errorf("%+v, %q: %v", c.done, c.lacking, err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/vault"
 	"github.com/overcast-fs/overcast/fs/volume"
@@ -30,7 +31,7 @@ type initFlags struct {
 	chunkSize  string
 	workFactor int
 	asJSON     bool
-	pass       passphraseFlags
+	pass       cli.Passphrase
 }
 
 func newInitCmd() *cobra.Command {
@@ -40,7 +41,7 @@ func newInitCmd() *cobra.Command {
 		Short:   "Make a vault over one or more cloud directories",
 		Long:    initLong,
 		Example: "  overcast init ~/vault --cloud alpha=~/Dropbox/private --cloud beta=~/Sync/private",
-		Args:    exactArgs("VAULT"),
+		Args:    cli.ExactArgs("VAULT"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
 	fs := cmd.Flags()
@@ -49,7 +50,7 @@ func newInitCmd() *cobra.Command {
 	fs.StringVar(&f.chunkSize, "chunk-size", "4KiB", "the `SIZE` of the pieces of files: 4KiB to 1MiB")
 	fs.IntVar(&f.workFactor, "scrypt-work-factor", vault.DefaultWorkFactor, "how hard it is to try a passphrase: 2 to the power `N`")
 	fs.BoolVar(&f.asJSON, "json", false, "print JSON")
-	f.pass.register(fs)
+	f.pass.RegisterNew(fs, "", "the passphrase")
 	return cmd
 }
 
@@ -76,10 +77,10 @@ func (f *initFlags) run(cmd *cobra.Command, dir string) error {
 		return err
 	}
 	if f.workFactor < leastWorkFactor {
-		warn(cmd.ErrOrStderr(), "--scrypt-work-factor %d: below %d, a stolen keys.age lets passphrases be tried fast; %d is the default",
+		cli.Warn(cmd.ErrOrStderr(), "--scrypt-work-factor %d: below %d, a stolen keys.age lets passphrases be tried fast; %d is the default",
 			f.workFactor, leastWorkFactor, vault.DefaultWorkFactor)
 	}
-	if o.Passphrase, err = f.pass.read(cmd, "New passphrase: ", true); err != nil {
+	if o.Passphrase, err = f.pass.Read(cmd, "New passphrase: ", true); err != nil {
 		return err
 	}
 	defer clear(o.Passphrase)
@@ -88,9 +89,9 @@ func (f *initFlags) run(cmd *cobra.Command, dir string) error {
 		return initFailure(err)
 	}
 	for _, line := range lacking {
-		warn(cmd.ErrOrStderr(), "%s", line)
+		cli.Warn(cmd.ErrOrStderr(), "%s", line)
 	}
-	v, err := loadVault(dir)
+	v, err := cli.LoadVault(dir)
 	if err != nil {
 		return err
 	}
@@ -100,12 +101,12 @@ func (f *initFlags) run(cmd *cobra.Command, dir string) error {
 // options checks the flags that can be checked by themselves.
 func (f *initFlags) options(cmd *cobra.Command) (o vault.InitOptions, err error) {
 	if len(f.clouds) == 0 {
-		return o, usageError(cmd, errors.New("--cloud NAME=DIR is missing"))
+		return o, cli.UsageError(cmd, errors.New("--cloud NAME=DIR is missing"))
 	}
 	for _, arg := range f.clouds {
 		spec, err := parseCloud(arg)
 		if err != nil {
-			return o, usageError(cmd, err)
+			return o, cli.UsageError(cmd, err)
 		}
 		o.Clouds = append(o.Clouds, spec)
 	}
@@ -117,7 +118,7 @@ func (f *initFlags) options(cmd *cobra.Command) (o vault.InitOptions, err error)
 		err = fmt.Errorf("--scrypt-work-factor %d: must be %d to %d", f.workFactor, vault.MinWorkFactor, vault.MaxWorkFactor)
 	}
 	if err != nil {
-		return o, usageError(cmd, err)
+		return o, cli.UsageError(cmd, err)
 	}
 	return o, nil
 }
@@ -126,12 +127,12 @@ func (f *initFlags) options(cmd *cobra.Command) (o vault.InitOptions, err error)
 func parseCloud(arg string) (vault.CloudSpec, error) {
 	name, dir, ok := strings.Cut(arg, "=")
 	if !ok || name == "" || dir == "" {
-		return vault.CloudSpec{}, fmt.Errorf("--cloud %s: must be NAME=DIR", quoteName(arg))
+		return vault.CloudSpec{}, fmt.Errorf("--cloud %s: must be NAME=DIR", cli.QuoteName(arg))
 	}
 	if rest, ok := strings.CutPrefix(dir, "~/"); ok {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return vault.CloudSpec{}, fmt.Errorf("--cloud %s: %w", quoteName(arg), err)
+			return vault.CloudSpec{}, fmt.Errorf("--cloud %s: %w", cli.QuoteName(arg), err)
 		}
 		dir = filepath.Join(home, rest)
 	}
@@ -155,15 +156,19 @@ func parseChunkSize(s string) (uint8, error) {
 			return log2, nil
 		}
 	}
-	return 0, fmt.Errorf("--chunk-size %s: must be a power of two from 4KiB to 1MiB", quoteName(s))
+	return 0, fmt.Errorf("--chunk-size %s: must be a power of two from 4KiB to 1MiB", cli.QuoteName(s))
 }
 
 // initFailure: a wrong option is a matter of usage, everything else one of the directories.
 func initFailure(err error) error {
 	if errors.Is(err, vault.ErrInvalid) {
-		return failf(exitUsage, "init: %w", err)
+		return cli.Failf(cli.ExitUsage, "init: %w", err)
 	}
-	return failf(exitUnusable, "init: %w", err)
+	if errors.Is(err, vault.ErrJoin) {
+		return cli.Failf(cli.ExitUnusable, "init: %w", err).
+			Advise("to open that vault: overcast join VAULT --keys FILE DIR…, with a copy of its keys.age and the folders of its clouds")
+	}
+	return cli.Failf(cli.ExitUnusable, "init: %w", err)
 }
 
 func (f *initFlags) print(cmd *cobra.Command, v *vault.Vault) error {
@@ -171,17 +176,16 @@ func (f *initFlags) print(cmd *cobra.Command, v *vault.Vault) error {
 	var rows [][]string
 	for _, c := range v.Clouds {
 		result.Clouds = append(result.Clouds, initCloud(c))
-		rows = append(rows, []string{c.Name, quoteName(c.Dir), f.suite})
+		rows = append(rows, []string{c.Name, cli.QuoteName(c.Dir), f.suite})
 	}
 	if f.asJSON {
-		return printJSON(cmd, result)
+		return cli.PrintJSON(cmd, result)
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "Made the vault %s over:\n", quoteName(v.Dir))
+	fmt.Fprintf(out, "Made the vault %s over:\n", cli.QuoteName(v.Dir))
 	if err := output.Table(out, "  ", rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "Keep a copy of %s in a safe place: without it and the passphrase nothing can be read.\nNext: overcast mount %s MOUNTPOINT\n",
-		quoteName(filepath.Join(v.Dir, "keys.age")), quoteName(v.Dir))
+	_, err := fmt.Fprintf(out, "%sNext: overcast mount %s MOUNTPOINT\n", cli.Reminder(v), cli.QuoteName(v.Dir))
 	return err
 }

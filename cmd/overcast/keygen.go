@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/fs/exchange"
 )
 
@@ -20,13 +21,13 @@ func newKeygenCmd() *cobra.Command {
 		Use:   "keygen [--bits 128|192|256] FILE",
 		Short: "Make a key for encrypt and decrypt",
 		Long:  keygenLong,
-		Args:  exactArgs("FILE"),
+		Args:  cli.ExactArgs("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case bits != 128 && bits != 192 && bits != 256:
-				return usageError(cmd, fmt.Errorf("--bits %d: an AES key has 128, 192 or 256 bits", bits))
+				return cli.UsageError(cmd, fmt.Errorf("--bits %d: an AES key has 128, 192 or 256 bits", bits))
 			case args[0] == stdio:
-				return usageError(cmd, errors.New("a key goes to a file, not to standard output"))
+				return cli.UsageError(cmd, errors.New("a key goes to a file, not to standard output"))
 			}
 			if err := exchange.WriteKey(args[0], bits/8); err != nil {
 				return fmt.Errorf("keygen: %w", err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/listing"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/tree"
@@ -16,7 +17,7 @@ import (
 type lsFlags struct {
 	long   bool
 	asJSON bool
-	pass   passphraseFlags
+	pass   cli.Passphrase
 }
 
 func newLsCmd() *cobra.Command {
@@ -26,12 +27,12 @@ func newLsCmd() *cobra.Command {
 		Short: "List files in a vault",
 		Long: `List files in a vault, those whose names begin with a dot included. A PATH
 begins at the vault's root, which is listed if none is given.`,
-		Args: minArgs("VAULT"),
+		Args: cli.MinArgs("VAULT"),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1:]) },
 	}
 	cmd.Flags().BoolVarP(&f.long, "long", "l", false, "show mode, links, owner, size and time as well")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
-	f.pass.register(cmd.Flags())
+	f.pass.Register(cmd.Flags())
 	return cmd
 }
 
@@ -54,12 +55,12 @@ func (f *lsFlags) run(cmd *cobra.Command, vaultDir string, paths []string) error
 	if len(paths) == 0 {
 		paths = []string{"/"}
 	}
-	return withVault(cmd, vaultDir, &f.pass, func(v *openVault) error {
+	return cli.WithVault(cmd, vaultDir, &f.pass, func(v *cli.OpenVault) error {
 		all := []listed{}
 		for i, p := range paths {
-			list, err := f.list(v.tree, p)
+			list, err := f.list(v.Tree, p)
 			if err != nil {
-				return pathFailure("ls", p, err)
+				return cli.PathFailure("ls", p, err)
 			}
 			all = append(all, list...)
 			if f.asJSON {
@@ -73,7 +74,7 @@ func (f *lsFlags) run(cmd *cobra.Command, vaultDir string, paths []string) error
 			}
 		}
 		if f.asJSON {
-			return printJSON(cmd, all)
+			return cli.PrintJSON(cmd, all)
 		}
 		return nil
 	})
@@ -84,7 +85,7 @@ func heading(w io.Writer, name string, i int) {
 	if i > 0 {
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "%s:\n", quoteName(name))
+	fmt.Fprintf(w, "%s:\n", cli.QuoteName(name))
 }
 
 // list lists a directory, or describes anything else. A symlink to a directory is followed, as ls does it, except with -l.
@@ -132,7 +133,7 @@ func describe(t tree.Tree, name string, e tree.Entry) (l listed, err error) {
 func (f *lsFlags) print(w io.Writer, list []listed) error {
 	shown := func(name string) string { return name }
 	if output.IsTerminal(w) {
-		shown = quoteName
+		shown = cli.QuoteName
 	}
 	if f.long {
 		return output.Table(w, "", longRows(list))
@@ -154,9 +155,9 @@ func longRows(list []listed) [][]string {
 	owners := listing.NewOwners()
 	var rows [][]string
 	for _, l := range list {
-		name := quoteName(path.Base(l.Path))
+		name := cli.QuoteName(path.Base(l.Path))
 		if l.Type == "symlink" {
-			name += " -> " + quoteName(l.Target)
+			name += " -> " + cli.QuoteName(l.Target)
 		}
 		rows = append(rows, []string{
 			listing.Mode(l.mode), fmt.Sprintf("%*d", links, l.Links), owners.User(l.UID), owners.Group(l.GID),

@@ -9,6 +9,8 @@ import (
 	"os/signal"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 )
 
 func main() {
@@ -16,7 +18,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	err := newRootCmd().ExecuteContext(ctx)
 	stop()
-	os.Exit(report(os.Stderr, err))
+	os.Exit(cli.Report(os.Stderr, err))
 }
 
 // keepMemoryPrivate keeps keys and passphrases out of core dumps, and this process from being looked into by others of its

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/machine"
 	"github.com/overcast-fs/overcast/fs/vault"
 	"github.com/overcast-fs/overcast/fs/volume"
@@ -34,7 +35,7 @@ type mountFlags struct {
 	fsync      string
 	asJSON     bool
 	child      bool // this is the background process
-	pass       passphraseFlags
+	pass       cli.Passphrase
 }
 
 func newMountCmd() *cobra.Command {
@@ -44,7 +45,7 @@ func newMountCmd() *cobra.Command {
 		Short:   "Mount a vault",
 		Long:    mountLong,
 		Example: "  overcast mount ~/vault ~/Private\n  overcast mount --passcommand 'secret-tool lookup vault private' ~/vault ~/Private",
-		Args:    exactArgs("VAULT", "MOUNTPOINT"),
+		Args:    cli.ExactArgs("VAULT", "MOUNTPOINT"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) },
 	}
 	flags := cmd.Flags()
@@ -61,7 +62,7 @@ func newMountCmd() *cobra.Command {
 	if err := flags.MarkHidden(childFlag); err != nil {
 		panic(err) // the flag was added one line above
 	}
-	f.pass.register(flags)
+	f.pass.Register(flags)
 	return cmd
 }
 
@@ -76,7 +77,7 @@ func (f *mountFlags) run(cmd *cobra.Command, vaultDir, mountpoint string) error 
 	if err != nil {
 		return err
 	}
-	keys, err := unlock(cmd, v, &f.pass)
+	keys, err := cli.Unlock(cmd, v, &f.pass)
 	if err != nil {
 		return err
 	}
@@ -91,24 +92,24 @@ func (f *mountFlags) run(cmd *cobra.Command, vaultDir, mountpoint string) error 
 func (f *mountFlags) check(cmd *cobra.Command) error {
 	switch {
 	case f.debug && !f.foreground:
-		return usageError(cmd, errors.New("--debug needs --foreground: it shows names that no log file may hold"))
+		return cli.UsageError(cmd, errors.New("--debug needs --foreground: it shows names that no log file may hold"))
 	case f.fsync != "" && f.fsync != "one" && f.fsync != "all":
-		return usageError(cmd, fmt.Errorf("--fsync %s: must be one or all", quoteName(f.fsync)))
+		return cli.UsageError(cmd, fmt.Errorf("--fsync %s: must be one or all", cli.QuoteName(f.fsync)))
 	case f.from != "" && !f.readOnly:
-		return usageError(cmd, errors.New("--from needs --read-only: what one cloud lacks is no ground for changes"))
+		return cli.UsageError(cmd, errors.New("--from needs --read-only: what one cloud lacks is no ground for changes"))
 	case f.idle < 0:
-		return usageError(cmd, fmt.Errorf("--idle %s: must not be negative", f.idle))
+		return cli.UsageError(cmd, fmt.Errorf("--idle %s: must not be negative", f.idle))
 	}
 	return nil
 }
 
 // prepare finds everything that would make the mount fail and needs no passphrase, so that nobody types one in vain.
 func (f *mountFlags) prepare(vaultDir, mountpoint string) (*vault.Vault, string, error) {
-	v, err := loadVault(vaultDir)
+	v, err := cli.LoadVault(vaultDir)
 	if err != nil {
 		if _, swapped := volume.Load(mountpoint); swapped == nil && errors.Is(err, fs.ErrNotExist) {
-			err = failf(exitUnusable, "vault: %s is no vault, and %s is one", quoteName(vaultDir), quoteName(mountpoint)).
-				advise("the vault comes first: overcast mount %s %s", quoteName(mountpoint), quoteName(vaultDir))
+			err = cli.Failf(cli.ExitUnusable, "vault: %s is no vault, and %s is one", cli.QuoteName(vaultDir), cli.QuoteName(mountpoint)).
+				Advise("the vault comes first: overcast mount %s %s", cli.QuoteName(mountpoint), cli.QuoteName(vaultDir))
 		}
 		return nil, "", err
 	}
@@ -117,10 +118,10 @@ func (f *mountFlags) prepare(vaultDir, mountpoint string) (*vault.Vault, string,
 	}
 	at, err := volume.Canonical(mountpoint)
 	if err != nil {
-		return nil, "", mountpointFailure(failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), reason(err)), mountpoint)
+		return nil, "", mountpointFailure(cli.Failf(cli.ExitMountpoint, "mountpoint %s: %w", cli.QuoteName(mountpoint), cli.Reason(err)), mountpoint)
 	}
 	if err := v.CheckMountpoint(at); err != nil {
-		return nil, "", mountpointFailure(failf(exitMountpoint, "%w", err), mountpoint)
+		return nil, "", mountpointFailure(cli.Failf(cli.ExitMountpoint, "%w", err), mountpoint)
 	}
 	if err := volume.CheckClouds(v); err != nil {
 		return nil, "", err
@@ -129,14 +130,14 @@ func (f *mountFlags) prepare(vaultDir, mountpoint string) (*vault.Vault, string,
 }
 
 // mountpointFailure adds what makes a mountpoint usable.
-func mountpointFailure(f *failure, mountpoint string) error {
+func mountpointFailure(f *cli.Failure, mountpoint string) error {
 	switch {
 	case errors.Is(f, fs.ErrNotExist):
-		return f.advise("mkdir -p %s makes it", quoteName(mountpoint))
+		return f.Advise("mkdir -p %s makes it", cli.QuoteName(mountpoint))
 	case errors.Is(f, unix.ENOTEMPTY):
-		return f.advise("a mount would hide what is in it; name an empty directory")
+		return f.Advise("a mount would hide what is in it; name an empty directory")
 	case errors.Is(f, unix.ENOTCONN):
-		return f.advise("overcast unmount --lazy %s takes it away", quoteName(mountpoint))
+		return f.Advise("overcast unmount --lazy %s takes it away", cli.QuoteName(mountpoint))
 	}
 	return f
 }
@@ -146,7 +147,7 @@ func (f *mountFlags) checkMachine(m *machine.Machine) error {
 		return err
 	}
 	if c := m.AllowOther(); !c.OK && (f.allowOther || f.hasOption("allow_other")) {
-		return failf(exitFailure, "mount: allow_other: %s", c.Detail).advise("%s", c.Fix)
+		return cli.Failf(cli.ExitFailure, "mount: allow_other: %s", c.Detail).Advise("%s", c.Fix)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/pycrypto"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/exchange"
 )
@@ -25,13 +26,13 @@ const progressFrom = 64 << 20
 
 // readKey reads a raw key from a file.
 func readKey(cmd *cobra.Command, path string) (*pycrypto.Key, error) {
-	key, err := exchange.ReadKey(path, func(f *os.File) { warnOpenToAll(cmd, f) })
+	key, err := exchange.ReadKey(path, func(f *os.File) { cli.WarnOpenToAll(cmd, f) })
 	if bad, ok := errors.AsType[*exchange.KeyError](err); ok {
 		next := "overcast keygen makes one"
 		if bad.Text {
 			next = "a key file holds the raw bytes: no newline, no hexadecimal"
 		}
-		return nil, failf(exitFailure, "%w", err).advise("%s", next)
+		return nil, cli.Failf(cli.ExitFailure, "%w", err).Advise("%s", next)
 	}
 	return key, err
 }
@@ -39,14 +40,14 @@ func readKey(cmd *cobra.Command, path string) (*pycrypto.Key, error) {
 // adviseForce adds the way out for a command that has a --force.
 func adviseForce(err error) error {
 	if errors.Is(err, exchange.ErrTaken) {
-		return failf(exitFailure, "%w", err).advise("choose another name, or --force replaces it")
+		return cli.Failf(cli.ExitFailure, "%w", err).Advise("choose another name, or --force replaces it")
 	}
 	return err
 }
 
 // wipe forgets keys, unless err tells that work was left behind with them.
 func wipe(err error, keys ...*pycrypto.Key) {
-	if errors.Is(err, errInterrupted) {
+	if errors.Is(err, cli.ErrInterrupted) {
 		return
 	}
 	for _, key := range keys {
@@ -72,8 +73,8 @@ func openSource(cmd *cobra.Command, path string) (*source, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && info.IsDir() {
-		err = failf(exitFailure, "%s: is a directory", path).
-			advise("%s takes one file; for trees there are overcast import and export", cmd.Name())
+		err = cli.Failf(cli.ExitFailure, "%s: is a directory", path).
+			Advise("%s takes one file; for trees there are overcast import and export", cmd.Name())
 	}
 	if err != nil {
 		f.Close()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/fs/exchange"
 )
 
@@ -56,7 +57,7 @@ func TestInterrupted(t *testing.T) {
 		root.SetArgs([]string{command, "--key", key, "-", filepath.Join(dir, "out")})
 		root.SetIn(in)
 		root.SetErr(io.Discard)
-		if err := root.ExecuteContext(ctx); !errors.Is(err, errInterrupted) {
+		if err := root.ExecuteContext(ctx); !errors.Is(err, cli.ErrInterrupted) {
 			t.Errorf("%s: %v", command, err)
 		}
 		w.Close()
@@ -82,7 +83,7 @@ func TestObservedReader(t *testing.T) {
 		t.Errorf("before: %d, %v", n, err)
 	}
 	cancel()
-	if n, err := r.Read(make([]byte, 10)); n != 0 || !errors.Is(err, errInterrupted) {
+	if n, err := r.Read(make([]byte, 10)); n != 0 || !errors.Is(err, cli.ErrInterrupted) {
 		t.Errorf("after: %d, %v", n, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 )
 
@@ -12,6 +13,6 @@ import (
 func complain(cmd *cobra.Command, p *output.Progress) func(name string, err error) {
 	return func(name string, err error) {
 		p.Clear()
-		fmt.Fprintf(cmd.ErrOrStderr(), "overcast: %s\n", output.Printable(pathFailure(cmd.Name(), name, err).Error()))
+		fmt.Fprintf(cmd.ErrOrStderr(), "overcast: %s\n", output.Printable(cli.PathFailure(cmd.Name(), name, err).Error()))
 	}
 }

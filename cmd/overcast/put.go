@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/fs/tree"
 )
 
@@ -24,10 +25,10 @@ func newPutCmd() *cobra.Command {
 		Short:   "Copy files into a vault",
 		Long:    putLong,
 		Example: "  overcast put ~/vault may.odt /letters/\n  tar c photos | overcast put --passfile key ~/vault - /photos.tar",
-		Args:    minArgs("VAULT", "SRC"),
+		Args:    cli.MinArgs("VAULT", "SRC"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sources, dest := splitDest(args[1:], "/")
-			return withVault(cmd, args[0], &f.pass, func(v *openVault) error {
+			return cli.WithVault(cmd, args[0], &f.pass, func(v *cli.OpenVault) error {
 				return f.put(cmd, v, sources, dest)
 			})
 		},
@@ -37,17 +38,17 @@ func newPutCmd() *cobra.Command {
 }
 
 // put copies, and fails if not every cloud has what was copied.
-func (f *transferFlags) put(cmd *cobra.Command, v *openVault, sources []string, dest string) error {
-	err := f.transfer(cmd, tree.Transfer{Src: tree.LocalSide{Stdin: cmd.InOrStdin()}, Dst: tree.VaultSide{Tree: v.tree}, Sources: sources, Dest: dest})
+func (f *transferFlags) put(cmd *cobra.Command, v *cli.OpenVault, sources []string, dest string) error {
+	err := f.transfer(cmd, tree.Transfer{Src: tree.LocalSide{Stdin: cmd.InOrStdin()}, Dst: tree.VaultSide{Tree: v.Tree}, Sources: sources, Dest: dest})
 	if err != nil {
 		return err
 	}
-	lines, err := v.lacking()
+	lines, err := v.Lacking()
 	if err != nil {
 		return fmt.Errorf("put: %w", err)
 	}
 	if len(lines) > 0 {
-		return failf(exitPartial, "put: done, but not on every cloud: %s", strings.Join(lines, "; "))
+		return cli.Failf(cli.ExitPartial, "put: done, but not on every cloud: %s", strings.Join(lines, "; "))
 	}
 	return nil
 }

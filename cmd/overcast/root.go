@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/life"
 )
 
 // The groups in which help lists the commands.
@@ -65,7 +68,7 @@ func newRootCmd() *cobra.Command {
 
 		SuggestionsMinimumDistance: 2,
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return cli.UsageError(cmd, err) })
 	root.SetUsageTemplate(usage)
 	root.SetVersionTemplate("overcast {{.Version}}\n")
 	root.AddGroup(
@@ -74,7 +77,8 @@ func newRootCmd() *cobra.Command {
 		&cobra.Group{ID: groupOther, Title: "This machine and this program:"},
 	)
 	addGroup(root, groupFiles, newKeygenCmd(), newEncryptCmd(), newDecryptCmd(), newImportCmd(), newExportCmd())
-	addGroup(root, groupVault, newInitCmd(), newMountCmd(), newUnmountCmd(), newStatusCmd(), newVerifyCmd(), newHealCmd(), newWhereCmd())
+	addGroup(root, groupVault, newInitCmd(), life.NewJoinCmd(), newMountCmd(), newUnmountCmd(), newStatusCmd(), newVerifyCmd(), newHealCmd(), newWhereCmd(),
+		life.NewPasswdCmd(), life.NewKeysCmd())
 	addGroup(root, groupFiles, newLsCmd(), newCatCmd(), newGetCmd(), newPutCmd())
 	addGroup(root, groupOther, newDoctorCmd(), newSpeedCmd(), newVersionCmd(), newCompletionCmd(root))
 	help := newHelpCmd(root)
@@ -96,31 +100,11 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	err := fmt.Errorf("unknown command %s", quoteName(args[0]))
+	err := fmt.Errorf("unknown command %s", cli.QuoteName(args[0]))
 	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
 		err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(similar, " or "))
 	}
-	return usageError(cmd, err)
-}
-
-// exactArgs, like minArgs, checks the number of arguments against the names that the usage line gives them.
-func exactArgs(names ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) > len(names) {
-			return usageError(cmd, fmt.Errorf("unexpected argument %s", quoteName(args[len(names)])))
-		}
-		return minArgs(names...)(cmd, args)
-	}
-}
-
-// minArgs accepts any number of arguments from the given names on.
-func minArgs(names ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) < len(names) {
-			return usageError(cmd, fmt.Errorf("%s is missing", strings.Join(names[len(args):], " and ")))
-		}
-		return nil
-	}
+	return cli.UsageError(cmd, err)
 }
 
 // newHelpCmd is cobra's help command, except that an unknown topic is an error like any other.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/daemon"
 	"github.com/overcast-fs/overcast/fs/mount"
 	"github.com/overcast-fs/overcast/fs/vault"
@@ -53,22 +54,22 @@ const childFlag = "background-process"
 func (f *mountFlags) runBackground(cmd *cobra.Command, v *vault.Vault, mountpoint string, keys *vault.Keys) error {
 	sum, err := daemon.Start(cmd.Context(), daemon.Spec{
 		Args: f.childArgs(v.Dir, mountpoint), Keys: keys, Stderr: cmd.ErrOrStderr(),
-		Warn: func(line string) { warn(cmd.ErrOrStderr(), "%s", line) },
+		Warn: func(line string) { cli.Warn(cmd.ErrOrStderr(), "%s", line) },
 	})
 	said, ok := errors.AsType[*daemon.Failure](err)
 	switch {
 	case cmd.Context().Err() != nil:
-		return errInterrupted
+		return cli.ErrInterrupted
 	case ok:
-		return &failure{code: said.Code, err: said, next: said.Next}
+		return &cli.Failure{Code: said.Code, Err: said, Next: said.Next}
 	case err != nil:
 		return fmt.Errorf("mount: %w", err)
 	}
 	if _, ok, err := mount.At(mountpoint); err != nil {
 		return err
 	} else if !ok {
-		return failf(exitMountpoint, "mountpoint %s: nothing is mounted on it", quoteName(mountpoint)).
-			advise("see %s", quoteName(v.LogPath()))
+		return cli.Failf(cli.ExitMountpoint, "mountpoint %s: nothing is mounted on it", cli.QuoteName(mountpoint)).
+			Advise("see %s", cli.QuoteName(v.LogPath()))
 	}
 	return f.printMounted(cmd, v, sum)
 }
@@ -100,18 +101,18 @@ func (f *mountFlags) childArgs(vaultDir, mountpoint string) []string {
 func (f *mountFlags) runChild(cmd *cobra.Command, vaultDir, mountpoint string) error {
 	child, err := daemon.Inherit()
 	if err != nil {
-		return usageError(cmd, fmt.Errorf("--%s is not for users", childFlag))
+		return cli.UsageError(cmd, fmt.Errorf("--%s is not for users", childFlag))
 	}
 	if err := f.serveChild(cmd.Context(), child, vaultDir, mountpoint); err != nil {
-		failed := classify(err)
-		child.Fail(daemon.Failure{Code: failed.code, Message: failed.Error(), Next: failed.next})
-		return &failure{code: failed.code} // what went wrong is said there, or in the log
+		failed := cli.Classify(err)
+		child.Fail(daemon.Failure{Code: failed.Code, Message: failed.Error(), Next: failed.Next})
+		return &cli.Failure{Code: failed.Code} // what went wrong is said there, or in the log
 	}
 	return nil
 }
 
 func (f *mountFlags) serveChild(ctx context.Context, child *daemon.Child, vaultDir, mountpoint string) error {
-	v, err := loadVault(vaultDir)
+	v, err := cli.LoadVault(vaultDir)
 	if err != nil {
 		return err
 	}
@@ -126,7 +127,7 @@ func (f *mountFlags) serveChild(ctx context.Context, child *daemon.Child, vaultD
 	}
 	log, err := daemon.OpenLog(v.LogPath())
 	if err != nil {
-		return errors.Join(failf(exitUnusable, "vault: %w", err), lock.Release())
+		return errors.Join(cli.Failf(cli.ExitUnusable, "vault: %w", err), lock.Release())
 	}
 	defer log.Close()
 	o := f.serveOptions(v, mountpoint, slog.New(slog.NewTextHandler(log, nil)))
@@ -154,10 +155,10 @@ type mountResult struct {
 // printMounted says that the mount can be used.
 func (f *mountFlags) printMounted(cmd *cobra.Command, v *vault.Vault, sum vault.Summary) error {
 	if !f.asJSON {
-		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is mounted on %s\n", quoteName(v.Dir), quoteName(sum.Mountpoint))
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is mounted on %s\n%s", cli.QuoteName(v.Dir), cli.QuoteName(sum.Mountpoint), cli.Reminder(v))
 		return err
 	}
-	return printJSON(cmd, mountResult{
+	return cli.PrintJSON(cmd, mountResult{
 		Vault: v.Dir, Mountpoint: sum.Mountpoint, PID: sum.PID, ReadOnly: sum.ReadOnly, Lead: sum.Lead, Clouds: volume.CloudStatuses(v, &sum, true),
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cipher/speed"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 )
 
@@ -14,14 +15,14 @@ func newSpeedCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "speed",
 		Short: "Measure the ciphers of this machine beside the standard library",
-		Args:  exactArgs(),
+		Args:  cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			report, err := speed.Measure()
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return printJSON(cmd, report)
+				return cli.PrintJSON(cmd, report)
 			}
 			return printSpeed(cmd, report)
 		},

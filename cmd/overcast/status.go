@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/vault"
 	"github.com/overcast-fs/overcast/fs/volume"
@@ -20,7 +21,7 @@ func newStatusCmd() *cobra.Command {
 		Use:   "status VAULT",
 		Short: "Show a vault's clouds and where it is mounted",
 		Long:  statusLong,
-		Args:  exactArgs("VAULT"),
+		Args:  cli.ExactArgs("VAULT"),
 		RunE:  func(cmd *cobra.Command, args []string) error { return runStatus(cmd, args[0], asJSON) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -28,7 +29,7 @@ func newStatusCmd() *cobra.Command {
 }
 
 func runStatus(cmd *cobra.Command, dir string, asJSON bool) error {
-	v, err := loadVault(dir)
+	v, err := cli.LoadVault(dir)
 	if err != nil {
 		return err
 	}
@@ -37,15 +38,21 @@ func runStatus(cmd *cobra.Command, dir string, asJSON bool) error {
 		return err
 	}
 	if asJSON {
-		return printJSON(cmd, s)
+		return cli.PrintJSON(cmd, s)
 	}
-	return printStatus(cmd, s)
+	if err := printStatus(cmd, s); err != nil {
+		return err
+	}
+	if line := cli.Reminder(v); line != "" {
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "\n%s", line)
+	}
+	return err
 }
 
 func printStatus(cmd *cobra.Command, s *volume.Status) error {
 	where := "not mounted"
 	if s.Mounted {
-		where = fmt.Sprintf("mounted on %s since %s by process %d", quoteName(s.Mountpoint), s.Started.Local().Format("2006-01-02 15:04"), s.PID)
+		where = fmt.Sprintf("mounted on %s since %s by process %d", cli.QuoteName(s.Mountpoint), s.Started.Local().Format("2006-01-02 15:04"), s.PID)
 		if s.ReadOnly {
 			where += ", read-only"
 		}
@@ -54,12 +61,16 @@ func printStatus(cmd *cobra.Command, s *volume.Status) error {
 		}
 	}
 	out := cmd.OutOrStdout()
-	if _, err := fmt.Fprintf(out, "%s: %s\n\n", quoteName(s.Vault), where); err != nil {
+	if _, err := fmt.Fprintf(out, "%s: %s\n\n", cli.QuoteName(s.Vault), where); err != nil {
 		return err
 	}
 	rows := [][]string{{"CLOUD", "STATE", "DIRECTORY", ""}}
 	for _, c := range s.Clouds {
-		rows = append(rows, []string{c.Name, stateWord(c, s.Lead), quoteName(c.Dir), output.Printable(c.Reason)})
+		dir := cli.QuoteName(c.Dir)
+		if c.Dir == "" {
+			dir = "-"
+		}
+		rows = append(rows, []string{c.Name, stateWord(c, s.Lead), dir, output.Printable(c.Reason)})
 	}
 	return output.Table(out, "", rows)
 }

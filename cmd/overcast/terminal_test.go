@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 )
 
 // openPTY opens a pseudo-terminal: the user's side and the program's.
@@ -116,7 +118,7 @@ func TestPromptInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.await(t, "\novercast: interrupted\n")
-	if err := p.Wait(); err == nil || p.ProcessState.ExitCode() != exitFailure {
+	if err := p.Wait(); err == nil || p.ProcessState.ExitCode() != cli.ExitFailure {
 		t.Errorf("ended with %v", err)
 	}
 	if !echoes(t, p.tty) {

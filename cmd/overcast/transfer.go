@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/tree"
 )
@@ -13,13 +14,13 @@ import (
 type transferFlags struct {
 	recursive bool
 	asJSON    bool
-	pass      passphraseFlags
+	pass      cli.Passphrase
 }
 
 func (f *transferFlags) register(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&f.recursive, "recursive", "r", false, "copy directories with all that is in them")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
-	f.pass.register(cmd.Flags())
+	f.pass.Register(cmd.Flags())
 }
 
 // splitDest takes the last of several arguments as the destination.
@@ -40,7 +41,7 @@ func (f *transferFlags) transfer(cmd *cobra.Command, t tree.Transfer) error {
 	}
 	jobs, err := t.Plan(c.Fail)
 	if err != nil {
-		return pathFailure(cmd.Name(), t.Dest, err)
+		return cli.PathFailure(cmd.Name(), t.Dest, err)
 	}
 	if output.IsTerminal(cmd.ErrOrStderr()) {
 		total := int64(0)
@@ -56,7 +57,7 @@ func (f *transferFlags) transfer(cmd *cobra.Command, t tree.Transfer) error {
 	}
 	bar.Clear()
 	if err == nil && f.asJSON {
-		err = printJSON(cmd, c.Done)
+		err = cli.PrintJSON(cmd, c.Done)
 	}
 	if err == nil && c.Done.Failed > 0 {
 		err = fmt.Errorf("%s: %d could not be copied", cmd.Name(), c.Done.Failed)

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/fs/mount"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
@@ -23,7 +24,7 @@ func newUnmountCmd() *cobra.Command {
 		Aliases: []string{"umount"},
 		Short:   "Unmount a vault and wait until everything is committed",
 		Long:    unmountLong,
-		Args:    exactArgs("MOUNTPOINT"),
+		Args:    cli.ExactArgs("MOUNTPOINT"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return runUnmount(cmd, args[0], lazy) },
 	}
 	cmd.Flags().BoolVarP(&lazy, "lazy", "z", false, "end a mount that programs still use")
@@ -49,7 +50,7 @@ func overcastMountpoints() []string {
 func runUnmount(cmd *cobra.Command, mountpoint string, lazy bool) error {
 	at, err := volume.Canonical(mountpoint)
 	if err != nil {
-		return failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), reason(err))
+		return cli.Failf(cli.ExitMountpoint, "mountpoint %s: %w", cli.QuoteName(mountpoint), cli.Reason(err))
 	}
 	waited, err := volume.Unmount(cmd.Context(), at, volume.UnmountOptions{
 		Lazy: lazy,
@@ -60,35 +61,35 @@ func runUnmount(cmd *cobra.Command, mountpoint string, lazy bool) error {
 	held, isHeld := errors.AsType[*volume.HeldError](err)
 	switch {
 	case cmd.Context().Err() != nil:
-		return errInterrupted
+		return cli.ErrInterrupted
 	case errors.Is(err, unix.EBUSY):
-		return failf(exitMountpoint, "mountpoint %s: in use by a program", quoteName(at)).
-			advise("close what uses it (fuser -vm %s lists it), or end it with overcast unmount --lazy %[1]s", quoteName(at))
+		return cli.Failf(cli.ExitMountpoint, "mountpoint %s: in use by a program", cli.QuoteName(at)).
+			Advise("close what uses it (fuser -vm %s lists it), or end it with overcast unmount --lazy %[1]s", cli.QuoteName(at))
 	case errors.Is(err, volume.ErrNotMounted):
 		return notMounted(mountpoint)
 	case isHeld:
-		return failf(exitMountpoint, "mountpoint %s: %w", quoteName(at), held).
-			advise("end what holds it, or cut it off with overcast unmount --lazy %s", quoteName(at))
+		return cli.Failf(cli.ExitMountpoint, "mountpoint %s: %w", cli.QuoteName(at), held).
+			Advise("end what holds it, or cut it off with overcast unmount --lazy %s", cli.QuoteName(at))
 	case errors.Is(err, mount.ErrNoFUSE):
 		return err
 	case err != nil:
-		return failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), err)
+		return cli.Failf(cli.ExitMountpoint, "mountpoint %s: %w", cli.QuoteName(mountpoint), err)
 	case !waited:
-		warn(cmd.ErrOrStderr(), "%s is unmounted; its vault is not known, so it may still be committing changes", quoteName(at))
+		cli.Warn(cmd.ErrOrStderr(), "%s is unmounted; its vault is not known, so it may still be committing changes", cli.QuoteName(at))
 	}
 	return nil
 }
 
 // notMounted knows a vault that was named instead of its mountpoint.
 func notMounted(mountpoint string) error {
-	f := failf(exitMountpoint, "mountpoint %s: %w", quoteName(mountpoint), volume.ErrNotMounted)
+	f := cli.Failf(cli.ExitMountpoint, "mountpoint %s: %w", cli.QuoteName(mountpoint), volume.ErrNotMounted)
 	v, err := volume.Load(mountpoint)
 	if err != nil {
 		return f
 	}
 	m, ok, err := volume.MountOf(v)
 	if err != nil || !ok {
-		return f.advise("it is a vault, and not mounted")
+		return f.Advise("it is a vault, and not mounted")
 	}
-	return f.advise("it is the vault itself: overcast unmount %s", quoteName(m.Mountpoint))
+	return f.Advise("it is the vault itself: overcast unmount %s", cli.QuoteName(m.Mountpoint))
 }

@@ -2,12 +2,12 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"path"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/daemon"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/vault"
@@ -24,13 +24,13 @@ that something was found. The vault must not be mounted.`
 type checkupFlags struct {
 	cloud  string
 	asJSON bool
-	pass   passphraseFlags
+	pass   cli.Passphrase
 }
 
 func (f *checkupFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.cloud, "cloud", "", "judge the copies in the cloud `NAME` alone")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
-	f.pass.register(cmd.Flags())
+	f.pass.Register(cmd.Flags())
 }
 
 func newVerifyCmd() *cobra.Command {
@@ -40,7 +40,7 @@ func newVerifyCmd() *cobra.Command {
 		Short:   "Read everything in every cloud, and tell what is wrong",
 		Long:    verifyLong,
 		Example: "  overcast verify ~/vault\n  overcast verify --cloud beta ~/vault /letters",
-		Args:    minArgs("VAULT"),
+		Args:    cli.MinArgs("VAULT"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return f.verify(cmd, args[0], args[1:]) },
 	}
 	f.register(cmd)
@@ -64,7 +64,7 @@ func (f *checkupFlags) verify(cmd *cobra.Command, dir string, paths []string) er
 		return err
 	}
 	if !report.OK {
-		return &failure{code: exitFound}
+		return &cli.Failure{Code: cli.ExitFound}
 	}
 	return nil
 }
@@ -73,19 +73,19 @@ func (f *checkupFlags) verify(cmd *cobra.Command, dir string, paths []string) er
 // checked is told before a passphrase is asked for.
 func (f *checkupFlags) unlock(cmd *cobra.Command, dir string) (*vault.Vault, *vault.Keys, error) {
 	daemon.LimitMemory()
-	v, err := loadVault(dir)
+	v, err := cli.LoadVault(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkUsable(v); err != nil {
+	if err := cli.CheckUsable(v); err != nil {
 		return nil, nil, err
 	}
-	keys, err := unlock(cmd, v, &f.pass)
+	keys, err := cli.Unlock(cmd, v, &f.pass)
 	return v, keys, err
 }
 
 func (f *checkupFlags) options(cmd *cobra.Command, paths []string) volume.CheckupOptions {
-	o := volume.CheckupOptions{Cloud: f.cloud, Logger: slog.New(&warnings{w: cmd.ErrOrStderr()})}
+	o := volume.CheckupOptions{Cloud: f.cloud, Logger: cli.WarningLog(cmd.ErrOrStderr())}
 	for _, p := range paths {
 		if p = strings.TrimPrefix(path.Clean("/"+p), "/"); p == "" {
 			o.Paths = nil
@@ -99,7 +99,7 @@ func (f *checkupFlags) options(cmd *cobra.Command, paths []string) volume.Checku
 // print shows a report: a table of the clouds, and a line for each finding.
 func (f *checkupFlags) print(cmd *cobra.Command, r *volume.Report) error {
 	if f.asJSON {
-		return printJSON(cmd, r)
+		return cli.PrintJSON(cmd, r)
 	}
 	rows := [][]string{{"CLOUD", "STATE", "FILES", "SIZE", "DAMAGED", "MISSING", "STALE", "FOREIGN", "ARRIVING", "DUPLICATES", ""}}
 	for _, c := range r.Clouds {
@@ -122,7 +122,7 @@ func (f *checkupFlags) print(cmd *cobra.Command, r *volume.Report) error {
 }
 
 func findingLine(f volume.Finding) string {
-	line := fmt.Sprintf("%s: /%s", f.Kind, quoteName(f.Path))
+	line := fmt.Sprintf("%s: /%s", f.Kind, cli.QuoteName(f.Path))
 	if f.Cloud != "" {
 		line += " in " + f.Cloud
 	}

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 )
 
 // version is set at build time: go build -ldflags "-X main.version=v1.2.3".
@@ -56,11 +58,11 @@ func newVersionCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  exactArgs(),
+		Args:  cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b := buildVersion()
 			if asJSON {
-				return printJSON(cmd, b)
+				return cli.PrintJSON(cmd, b)
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "overcast %s (format %d, %s, %s)\n", b.Version, b.Format, b.Go, b.Platform)
 			return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
@@ -19,30 +20,30 @@ yet.`
 
 func newWhereCmd() *cobra.Command {
 	var asJSON bool
-	var pass passphraseFlags
+	var pass cli.Passphrase
 	cmd := &cobra.Command{
 		Use:   "where VAULT PATH|ENTRY…",
 		Short: "Show a file's backing files in each cloud, and back",
 		Long:  whereLong,
-		Args:  minArgs("VAULT", "PATH"),
+		Args:  cli.MinArgs("VAULT", "PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runWhere(cmd, args[0], args[1:], &pass, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	pass.register(cmd.Flags())
+	pass.Register(cmd.Flags())
 	return cmd
 }
 
-func runWhere(cmd *cobra.Command, dir string, args []string, pass *passphraseFlags, asJSON bool) error {
-	v, err := loadVault(dir)
+func runWhere(cmd *cobra.Command, dir string, args []string, pass *cli.Passphrase, asJSON bool) error {
+	v, err := cli.LoadVault(dir)
 	if err != nil {
 		return err
 	}
 	if err := volume.CheckClouds(v); err != nil {
 		return err
 	}
-	keys, err := unlock(cmd, v, pass)
+	keys, err := cli.Unlock(cmd, v, pass)
 	if err != nil {
 		return err
 	}
@@ -57,14 +58,14 @@ func runWhere(cmd *cobra.Command, dir string, args []string, pass *passphraseFla
 	for _, arg := range args {
 		l, err := copies.Locate(arg)
 		if err != nil {
-			report(cmd.ErrOrStderr(), pathFailure("where", arg, err))
-			failed = &failure{code: exitFailure}
+			cli.Report(cmd.ErrOrStderr(), cli.PathFailure("where", arg, err))
+			failed = &cli.Failure{Code: cli.ExitFailure}
 			continue
 		}
 		all = append(all, l)
 	}
 	if asJSON {
-		err = printJSON(cmd, all)
+		err = cli.PrintJSON(cmd, all)
 	} else {
 		err = printLocated(cmd, all)
 	}
@@ -73,7 +74,7 @@ func runWhere(cmd *cobra.Command, dir string, args []string, pass *passphraseFla
 
 func printLocated(cmd *cobra.Command, all []volume.Located) error {
 	for i, l := range all {
-		heading := quoteName(l.Path)
+		heading := cli.QuoteName(l.Path)
 		if l.Copy {
 			heading += ", of which the entry is a sync tool's copy"
 		}
@@ -87,7 +88,7 @@ func printLocated(cmd *cobra.Command, all []volume.Located) error {
 		for _, c := range l.Clouds {
 			file := c.File
 			if file != "" {
-				file = quoteName(file)
+				file = cli.QuoteName(file)
 			}
 			rows = append(rows, []string{c.Name, c.State, file, output.Printable(c.Reason)})
 		}

@@ -27,7 +27,8 @@ type site struct {
 // vacant checks that a name can be made and returns its site. A directory
 // with the setgid bit gives its group to what is made in it. The caller holds
 // Mirror.names for writing.
-func (m *Mirror) vacant(dir *Node, name string, mode uint32, o Owner) (*site, error) {
+func vacant(dir *Node, name string, mode uint32, o Owner) (*site, error) {
+	m := dir.m
 	if !dir.IsDir() {
 		return nil, ErrNotDir
 	}
@@ -42,7 +43,7 @@ func (m *Mirror) vacant(dir *Node, name string, mode uint32, o Owner) (*site, er
 	if err != nil {
 		return nil, err
 	}
-	if err := m.waiting.name(replica.Join(plain, name)); err != nil {
+	if err := m.waiting.Name(replica.Join(plain, name)); err != nil {
 		return nil, err
 	}
 	f, err := m.find(dir, name, enc)
@@ -88,22 +89,22 @@ func (s *site) clear(cl *clouds.Cloud) error {
 }
 
 // makeRoom prepares a cloud for a new entry.
-func (m *Mirror) makeRoom(cl *clouds.Cloud, s *site) error {
+func (s *site) makeRoom(cl *clouds.Cloud) error {
 	if err := s.clear(cl); err != nil {
 		return err
 	}
-	return m.putSidecar(cl, s.dir, s.link.enc)
+	return putSidecar(cl, s.dir, s.link.enc)
 }
 
 // putSidecar writes the sidecar of a long name before its entry.
-func (m *Mirror) putSidecar(cl *clouds.Cloud, dir *Node, enc []cipher.Name) error {
+func putSidecar(cl *clouds.Cloud, dir *Node, enc []cipher.Name) error {
 	path, _ := dir.path(cl.Index)
 	return cl.PutSidecar(path, enc[cl.Index])
 }
 
 // dropSidecar removes the sidecar of a name that is gone. One that stays is
 // harmless.
-func (m *Mirror) dropSidecar(cl *clouds.Cloud, dir *Node, enc []cipher.Name) {
+func dropSidecar(cl *clouds.Cloud, dir *Node, enc []cipher.Name) {
 	e := enc[cl.Index]
 	if e.Sidecar == "" {
 		return
@@ -113,7 +114,7 @@ func (m *Mirror) dropSidecar(cl *clouds.Cloud, dir *Node, enc []cipher.Name) {
 		return
 	}
 	if err := cl.Dir.Remove(replica.Join(path, string(e.Sidecar))); err != nil && !replica.Missing(err) {
-		m.logger.Warn("a sidecar stays behind", "cloud", cl.Name, "error", err)
+		dir.m.logger.Warn("a sidecar stays behind", "cloud", cl.Name, "error", err)
 	}
 }
 
@@ -130,7 +131,7 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 	}
 	m.names.Lock()
 	defer m.names.Unlock()
-	s, err := m.vacant(n, name, mode, o)
+	s, err := vacant(n, name, mode, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -144,7 +145,7 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 		made, err = m.operate(seq, clouds.Change{
 			What: "create",
 			Do: func(cl *clouds.Cloud) error {
-				if err := m.makeRoom(cl, s); err != nil {
+				if err := s.makeRoom(cl); err != nil {
 					return err
 				}
 				return f.Create(cl, s.path(cl.Index, false))
@@ -162,8 +163,8 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 	m.place(child, s.link, backing, source)
 	m.tree.Unlock()
 	sealed := f.Version()
-	m.tellMade(s.link, telling.Known(&sealed.Head))
-	return child, newHandle(child, f), nil
+	s.tell(telling.Known(&sealed.Head))
+	return child, newHandle(child, content.Holder{File: f.File}), nil
 }
 
 // Mkdir makes a directory.
@@ -178,7 +179,7 @@ func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 	}
 	m.names.Lock()
 	defer m.names.Unlock()
-	s, err := m.vacant(n, name, mode, o)
+	s, err := vacant(n, name, mode, o)
 	if err != nil {
 		return nil, err
 	}
@@ -191,27 +192,27 @@ func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 	}
 	made, err := m.operate(seq, clouds.Change{
 		What: "mkdir",
-		Do:   func(cl *clouds.Cloud) error { return m.makeDir(cl, s) },
+		Do:   func(cl *clouds.Cloud) error { return s.makeDir(cl) },
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Rmdir(s.path(cl.Index, false)) },
 	})
 	if made {
-		m.tellMadeDir(s)
+		s.tellDir()
 	}
 	if !made || err != nil {
 		return nil, err
 	}
-	return m.adoptNew(s)
+	return s.node()
 }
 
-func (m *Mirror) makeDir(cl *clouds.Cloud, s *site) error {
-	if err := m.makeRoom(cl, s); err != nil {
+func (s *site) makeDir(cl *clouds.Cloud) error {
+	if err := s.makeRoom(cl); err != nil {
 		return err
 	}
 	path := s.path(cl.Index, false)
 	if err := cl.Dir.Mkdir(path, s.mode); err != nil {
 		return err
 	}
-	if m.owners {
+	if s.dir.m.owners {
 		if err := cl.Dir.Chown(path, int(s.owner.UID), int(s.owner.GID)); err != nil {
 			return errors.Join(err, cl.Dir.Rmdir(path))
 		}
@@ -219,8 +220,9 @@ func (m *Mirror) makeDir(cl *clouds.Cloud, s *site) error {
 	return nil
 }
 
-// adoptNew returns the node of an entry that was just made.
-func (m *Mirror) adoptNew(s *site) (*Node, error) {
+// node returns the node of the entry, which was just made.
+func (s *site) node() (*Node, error) {
+	m := s.dir.m
 	f, err := m.find(s.dir, s.link.name, s.link.enc)
 	if err != nil {
 		return nil, err
@@ -246,7 +248,7 @@ func (n *Node) Link(name string, target *Node) error {
 		return err
 	}
 	defer unlock()
-	s, err := m.vacant(n, name, 0, Owner{})
+	s, err := vacant(n, name, 0, Owner{})
 	if err != nil {
 		return err
 	}
@@ -266,7 +268,7 @@ func (n *Node) Link(name string, target *Node) error {
 	made, err := m.operate(seq, clouds.Change{
 		What: "link",
 		Do: func(cl *clouds.Cloud) error {
-			if err := m.makeRoom(cl, s); err != nil {
+			if err := s.makeRoom(cl); err != nil {
 				return err
 			}
 			old, _ := target.path(cl.Index)
@@ -275,7 +277,7 @@ func (n *Node) Link(name string, target *Node) error {
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.path(cl.Index, target.special())) },
 	})
 	if made {
-		m.tellMade(s.link, m.knownAs(target, &id, had))
+		s.tell(m.knownAs(target, &id, had))
 		m.tellTouched(telling.File(id, target.kind), since)
 		m.tree.Lock()
 		m.attach(target, s.link)

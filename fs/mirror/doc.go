@@ -17,7 +17,7 @@
 //
 //	mirror.go    Config, New, Close: the parts put together
 //	node.go      files and directories by name, path and inode
-//	place.go     a node as package content knows it
+//	place.go     nodes as packages content and recovery know them
 //	find.go      one name or file, and who of the clouds is believed
 //	lookup.go    lookup and attributes
 //	list.go      directories
@@ -30,30 +30,28 @@
 //	setattr.go   chmod, chown, utimens
 //	xattr.go     extended attributes
 //	handle.go    what an opener holds
-//	replay.go    at mount: the log is folded, and repair makes the clouds so
-//	recover.go   changes without a version, after a kill of the process
 //	tell.go      what was done in the clouds is told to what this machine knows
-//	waiting.go   what the log keeps for the next mount, and nobody may change
 //	errors.go    the errors of the merged view
 //
 // And in rooms of their own, from the top down, each importing only what is below
 // it:
 //
-//	internal/belief   which clouds are believed at a name
-//	internal/listing  one directory as all clouds show it
-//	internal/content  one open file: the life of a write
-//	internal/draft    a file as programs see it now
-//	internal/copies   the copies of a file, reading them, what is believed of each
-//	internal/repair   what should be, against what is, and the steps between
-//	internal/telling  what the index is told at mount, and its transactions
-//	internal/memory   what this machine knows: the index, and what was done since
-//	internal/judge    what should be: pure
-//	internal/clouds   which clouds are up, and what is done in one after the other
-//	internal/replica  one cloud: its names, one backing file, its records
-//	internal/entries  the redo log as the mirror uses it
-//	internal/layer    changes in memory: pure
-//	internal/journal  what the redo log says: pure
-//	internal/lock     the locks of all of them, in their order
+//	internal/recovery  at mount: what the redo log says is brought to the clouds
+//	internal/belief    which clouds are believed at a name
+//	internal/listing   one directory as all clouds show it
+//	internal/content   one open file: the life of a write
+//	internal/draft     a file as programs see it now
+//	internal/copies    the copies of a file, reading them, what is believed of each
+//	internal/repair    what should be, against what is, and the steps between
+//	internal/telling   what the index is told at mount, and its transactions
+//	internal/memory    what this machine knows: the index, and what was done since
+//	internal/judge     what should be: pure
+//	internal/clouds    which clouds are up, and what is done in one after the other
+//	internal/replica   one cloud: its names, one backing file, its records
+//	internal/entries   the redo log as the mirror uses it
+//	internal/layer     changes in memory: pure
+//	internal/journal   what the redo log says: pure
+//	internal/lock      the locks of all of them, in their order
 //
 // # Locks, in the order in which they are taken
 //

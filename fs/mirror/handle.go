@@ -11,7 +11,7 @@ import (
 // Handle is an open file. It is safe for concurrent use until Close.
 type Handle struct {
 	n      *Node
-	f      *content.File
+	f      content.Holder
 	closed atomic.Bool
 }
 
@@ -51,7 +51,7 @@ func (n *Node) Open(o OpenOptions) (*Handle, error) {
 }
 
 // newHandle makes a handle of a file that is held for it.
-func newHandle(n *Node, f *content.File) *Handle {
+func newHandle(n *Node, f content.Holder) *Handle {
 	f.Opened()
 	return &Handle{n: n, f: f}
 }

@@ -1,11 +1,13 @@
 package mirror_test
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror"
 )
 
@@ -341,7 +343,7 @@ func (h *history) afterCut(got map[string]seen, done int) error {
 			}
 			return err == nil
 		})
-		if ok {
+		if ok || there && h.aside(got, path, [2]int{since, done}) {
 			continue
 		}
 		state := "missing"
@@ -353,17 +355,60 @@ func (h *history) afterCut(got map[string]seen, done int) error {
 	return nil
 }
 
-// remains reports whether a thing can be read under a name that was durable
-// since a step. Then a later name of it may be that of an entry of which the
-// power cut left no more.
-func (h *history) remains(got map[string]seen, path string, id int, span [2]int) bool {
-	durable := h.paths[span[0]]
-	if durable[path] == id {
-		return false
+// aside reports whether a path is that of a conflict copy which keeps, once, what
+// the log durably has at a name where the clouds have another thing by now. That
+// was removed there, and the power cut took from the log what told so: no version
+// and no record proves the end of what was synced (I4).
+func (h *history) aside(got map[string]seen, path string, span [2]int) bool {
+	last := min(span[1]+1, len(h.steps))
+	is := func(path string, id int) bool {
+		g, there := got[path]
+		return there && g.err == nil && h.things[id].afterCut(g, span[1], last) == nil
 	}
-	for other, is := range durable {
-		if g, there := got[other]; is == id && there && g.err == nil && h.things[id].afterCut(g, span[1], min(span[1]+1, len(h.steps))) == nil {
-			return true
+	for _, then := range h.paths[span[0] : last+1] {
+		for name, id := range then {
+			kept := 0
+			for other := range got {
+				if is(other, id) {
+					kept++
+				}
+			}
+			_, taken := got[name]
+			if path == conflictOf(name, path, got[path]) && h.things[id].lastSync(span[1]) >= 0 && taken && kept == 1 && is(path, id) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// conflictOf is the path of a conflict copy of a file, with the commit that another
+// such path tells.
+func conflictOf(name, like string, g seen) string {
+	dir, base := "", spell(name)
+	if at := strings.LastIndexByte(base, '/'); at >= 0 {
+		dir, base = base[:at+1], base[at+1:]
+	}
+	var commit cipher.ID
+	if _, err := hex.Decode(commit[:2], []byte(like[max(0, len(like)-5):max(0, len(like)-1)])); err != nil {
+		return ""
+	}
+	return unspell(dir + string(cipher.ConflictName(cipher.PlainName(base), g.mtime, commit)))
+}
+
+// remains reports whether a thing can be read under a name that it had since what
+// is durable, and before it had this one. Then this later name may be that of an
+// entry of which the power cut left no more: nothing in it tells which file it was.
+func (h *history) remains(got map[string]seen, path string, id int, span [2]int) bool {
+	last := min(span[1]+1, len(h.steps))
+	for _, then := range h.paths[span[0] : last+1] {
+		if then[path] == id {
+			return false
+		}
+		for other, is := range then {
+			if g, there := got[other]; is == id && there && g.err == nil && h.things[id].afterCut(g, span[1], last) == nil {
+				return true
+			}
 		}
 	}
 	return false

@@ -16,6 +16,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/recovery"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 	"github.com/overcast-fs/overcast/fs/redo"
 )
@@ -24,12 +25,11 @@ import (
 // is the real one.
 type State interface {
 	clouds.State
+	recovery.State
 	Writer() uint32
 	Reserve(n int, above uint64) (first uint64, err error)
 	RenewWriter() error
 	Observed(v cipher.Vector) error
-	SameBoot() bool
-	MarkBoot() error
 }
 
 // Index is what this machine knows, from mount to mount; *index.Index is the
@@ -75,7 +75,7 @@ type Mirror struct {
 	tree    lock.Mutex[lock.Tree]
 	root    *Node
 	nodes   table
-	waiting waiting
+	waiting recovery.Waiting
 }
 
 // New opens the mirror: it replays the redo log and returns when everything
@@ -104,7 +104,7 @@ func New(cfg Config) (*Mirror, error) {
 	m.layout = m.clouds.Lead().Keys.Layout()
 	m.files = content.NewStore(content.Config{
 		Env:   &copies.Env{Clouds: m.clouds, Layout: m.layout, Ledger: m.memory, Logger: m.logger, Owners: m.owners},
-		State: m.state, Memory: m.memory, Log: m.log, Names: &m.names, Refuse: m.waiting.file, Clock: m.clock, FsyncAll: cfg.FsyncAll,
+		State: m.state, Memory: m.memory, Log: m.log, Names: &m.names, Refuse: m.waiting.File, Clock: m.clock, FsyncAll: cfg.FsyncAll,
 	})
 	m.belief = belief.New(belief.Config{Clouds: m.clouds, Memory: m.memory.Rows, Debts: m, Logger: m.logger, Clock: m.clock, Kernel: cfg.Kernel, Owners: m.owners})
 	m.root = newRoot(m)
@@ -112,7 +112,10 @@ func New(cfg Config) (*Mirror, error) {
 	if err := m.memory.Open(m.ReadOnly()); err != nil {
 		return nil, fmt.Errorf("mirror: %w", err)
 	}
-	if err := m.replay(); err != nil {
+	if err := recovery.Replay(recovery.Config{
+		Clouds: m.clouds, State: m.state, Log: m.log, Memory: m.memory, Files: m.files, Names: walker{m}, Waiting: &m.waiting,
+		Logger: m.logger, Clock: m.clock, Owners: m.owners,
+	}); err != nil {
 		return nil, fmt.Errorf("mirror: replay: %w", err)
 	}
 	if !cfg.Manual {

@@ -3,6 +3,7 @@ package mirror
 import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 )
@@ -45,4 +46,26 @@ func (p place) Replaced(k int, ino uint64) {
 	backing := append([]uint64(nil), p.backing...)
 	backing[k] = ino
 	p.m.register(p.Node, backing)
+}
+
+// walker is the mirror's names as package recovery asks for them.
+type walker struct{ m *Mirror }
+
+func (w walker) Find(path string) (*content.Object, error) {
+	n, err := w.m.Walk(path)
+	if err != nil {
+		return nil, err
+	}
+	return &n.content, nil
+}
+
+func (w walker) Owner(path string) (o index.Owner, ok bool) {
+	n, err := w.m.Walk(path)
+	if err != nil {
+		w.m.logger.Warn("a directory that the redo log names cannot be found", "error", err)
+		return index.Owner{}, false
+	}
+	defer n.Forget()
+	a, err := n.Attr()
+	return ownerOf(a), err == nil
 }

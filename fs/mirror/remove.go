@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -108,6 +109,63 @@ func (m *Mirror) identifyAt(n *Node, f *found) (cipher.ID, index.Version, error)
 	return m.identify(n)
 }
 
+// removal is a name on its way out: that of a node which is removed, or replaced
+// by a rename.
+type removal struct {
+	m      *Mirror
+	dir    *Node
+	name   string
+	child  *Node
+	at     *found // what the clouds show there
+	unlock func()
+}
+
+// lockRemoval finds a name and locks Mirror.names for writing with no commit of
+// that node under way, until the removal ends.
+func lockRemoval(dir *Node, name string) (*removal, error) {
+	m := dir.m
+	if !dir.IsDir() {
+		return nil, ErrNotDir
+	}
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	for {
+		node, err := m.findChild(dir, name)
+		if err == nil && node == nil {
+			err = fs.ErrNotExist
+		}
+		if err != nil {
+			return nil, err
+		}
+		unlock, err := m.lockNodes(node)
+		if err != nil {
+			node.Forget()
+			return nil, err
+		}
+		now, f, err := m.child(dir, name)
+		if err == nil && now == node {
+			now.Forget()
+			return &removal{m: m, dir: dir, name: name, child: node, at: f, unlock: unlock}, nil
+		}
+		unlock()
+		node.Forget()
+		if err != nil {
+			return nil, err
+		}
+		now.Forget()
+	}
+}
+
+// end lets go of what lockRemoval took.
+func (r *removal) end() {
+	r.unlock()
+	r.child.Forget()
+}
+
+// link is the name that goes.
+func (r *removal) link() link { return link{parent: r.dir, name: r.name} }
+
 // Unlink removes a file's name. Openers keep the file. Where nothing of the
 // file can be read it works all the same.
 func (n *Node) Unlink(name string) error {
@@ -119,12 +177,12 @@ func (n *Node) Unlink(name string) error {
 	if err := m.clouds.Admit(); err != nil {
 		return err
 	}
-	child, f, unlock, err := m.lockChild(n, name)
+	r, err := lockRemoval(n, name)
 	if err != nil {
 		return err
 	}
-	defer child.Forget()
-	defer unlock()
+	defer r.end()
+	child := r.child
 	if child.IsDir() {
 		return ErrIsDir
 	}
@@ -132,7 +190,7 @@ func (n *Node) Unlink(name string) error {
 	if !ok {
 		return fs.ErrNotExist
 	}
-	id, seen, err := m.identifyAt(child, f)
+	id, seen, err := m.identifyAt(child, r.at)
 	if err != nil {
 		id = cipher.ID{}
 	}
@@ -140,7 +198,7 @@ func (n *Node) Unlink(name string) error {
 	if err != nil {
 		return err
 	}
-	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(replica.Join(plain, name)), Also: m.alsoAt(child, link{parent: n, name: name}, f), File: &id, Seen: seen.Vector, Kind: child.kind}
+	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(replica.Join(plain, name)), Also: r.also(), File: &id, Seen: seen.Vector, Kind: child.kind}
 	// Should the one cloud that an fsync counted on lose the file, and a power cut
 	// take from the log why, nobody would have it.
 	log := m.log.Append
@@ -153,52 +211,21 @@ func (n *Node) Unlink(name string) error {
 	}
 	since := m.belief.Kernel()
 	made, err := m.operate(seq, clouds.Change{What: "unlink", Do: func(cl *clouds.Cloud) error {
-		if f.Stays(cl.Index) {
+		if r.at.Stays(cl.Index) {
 			return ErrConflict
 		}
 		path, _ := n.path(cl.Index)
 		if err := cl.Dir.Remove(replica.Join(path, replica.Entry(enc[cl.Index], child.special()))); err != nil && !replica.Missing(err) {
 			return err
 		}
-		m.dropSidecar(cl, n, enc)
+		dropSidecar(cl, n, enc)
 		return nil
 	}})
 	if made {
-		m.tellRemoved(link{parent: n, name: name}, index.Known{File: telling.File(id, child.kind), Version: seen}, m.belief.Links(f) <= 1, since)
-		m.unnamed(child, n, name, f)
+		r.tell(id, seen, since)
+		r.unnamed()
 	}
 	return err
-}
-
-// alsoAt returns another path of a file that is about to lose a name, if it has
-// one and the log says of it what is in no cloud. The caller holds Mirror.names
-// for writing.
-func (m *Mirror) alsoAt(n *Node, lost link, f *found) []byte {
-	open := n.content.Open()
-	if open == nil || f.Info().Nlink < 2 || !open.Bound() {
-		return nil
-	}
-	if path, ok := m.otherPath(n, lost); ok {
-		return []byte(path)
-	}
-	m.findName(n)
-	path, _ := m.otherPath(n, lost)
-	return []byte(path)
-}
-
-func (m *Mirror) otherPath(n *Node, lost link) (string, bool) {
-	m.tree.Lock()
-	i := slices.IndexFunc(n.links, func(l link) bool { return l.parent != lost.parent || l.name != lost.name })
-	var l link
-	if i >= 0 {
-		l = n.links[i]
-	}
-	m.tree.Unlock()
-	if i < 0 {
-		return "", false
-	}
-	dir, ok := l.parent.plainPath()
-	return replica.Join(dir, l.name), ok
 }
 
 // findName looks through the lead for names of a file that is open under none
@@ -237,72 +264,6 @@ func (m *Mirror) findName(n *Node) {
 	search(m.root)
 }
 
-// lockChild finds a name and locks Mirror.names for writing with no commit of
-// that node under way. The node is referenced.
-func (m *Mirror) lockChild(dir *Node, name string) (*Node, *found, func(), error) {
-	if !dir.IsDir() {
-		return nil, nil, nil, ErrNotDir
-	}
-	if err := checkName(name); err != nil {
-		return nil, nil, nil, err
-	}
-	for {
-		node, err := m.findChild(dir, name)
-		if err == nil && node == nil {
-			err = fs.ErrNotExist
-		}
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		unlock, err := m.lockNodes(node)
-		if err != nil {
-			node.Forget()
-			return nil, nil, nil, err
-		}
-		now, f, err := m.child(dir, name)
-		if err == nil && now == node {
-			now.Forget()
-			return node, f, unlock, nil
-		}
-		unlock()
-		node.Forget()
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		now.Forget()
-	}
-}
-
-// unnamed takes a name from a node. An open file without another link goes on
-// without one. The caller holds Mirror.names for writing, and the file's
-// applying lock.
-func (m *Mirror) unnamed(child, dir *Node, name string, f *found) {
-	m.remember(child, f)
-	m.tree.Lock()
-	m.detach(child, dir, name)
-	named := len(child.links) > 0
-	m.tree.Unlock()
-	open := child.content.Open()
-	if named || open == nil || f.Info().Nlink > 1 {
-		return
-	}
-	open.Orphan()
-}
-
-// remember keeps what stat shows of a node whose last name may be going: some
-// program may have it open without the mirror's knowledge.
-func (m *Mirror) remember(n *Node, f *found) {
-	a := fromInfo(n.ino, f.Info())
-	if !n.IsDir() {
-		a.Mode = n.kind | a.Mode&0o777
-		a.Size, _ = m.layout.PlainSize(a.Size) // of what no file can be, 0
-	}
-	a.Nlink, a.Ctime = 0, m.clock()
-	m.tree.Lock()
-	n.last = a
-	m.tree.Unlock()
-}
-
 // Rmdir removes an empty directory.
 func (n *Node) Rmdir(name string) error {
 	m := n.m
@@ -313,12 +274,12 @@ func (n *Node) Rmdir(name string) error {
 	if err := m.clouds.Admit(); err != nil {
 		return err
 	}
-	child, f, unlock, err := m.lockChild(n, name)
+	r, err := lockRemoval(n, name)
 	if err != nil {
 		return err
 	}
-	defer child.Forget()
-	defer unlock()
+	defer r.end()
+	child := r.child
 	if !child.IsDir() {
 		return ErrNotDir
 	}
@@ -326,7 +287,7 @@ func (n *Node) Rmdir(name string) error {
 	if !ok {
 		return fs.ErrNotExist
 	}
-	litter, err := m.litter(child)
+	litter, err := r.litter()
 	if err != nil {
 		return err
 	}
@@ -348,23 +309,85 @@ func (n *Node) Rmdir(name string) error {
 		if err := cl.Dir.Rmdir(path); err != nil && !replica.Missing(err) {
 			return err
 		}
-		m.dropSidecar(cl, n, enc)
+		dropSidecar(cl, n, enc)
 		return nil
 	}})
 	if made {
-		m.tellRemovedDir(link{parent: n, name: name})
-		m.remember(child, f)
-		m.tree.Lock()
-		m.detach(child, n, name)
-		m.tree.Unlock()
+		r.tell(cipher.ID{}, index.Version{}, time.Time{})
+		r.unnamed()
 	}
 	return err
 }
 
-// litter lists what may be removed with a directory in each cloud: what verifies
+// also returns another path of a file that is about to lose a name, if it has
+// one: a power cut can take from the clouds what the log still has of it, and the
+// replay has to find the file. Names that this mount never looked up are searched
+// only where the log has something. The caller holds Mirror.names for writing.
+func (r *removal) also() []byte {
+	if r.child.IsDir() || r.at.Info().Nlink < 2 {
+		return nil
+	}
+	path, ok := r.otherPath()
+	if !ok && r.child.content.Logged() {
+		r.m.findName(r.child)
+		path, _ = r.otherPath()
+	}
+	return []byte(path)
+}
+
+func (r *removal) otherPath() (string, bool) {
+	m, n := r.m, r.child
+	m.tree.Lock()
+	i := slices.IndexFunc(n.links, func(l link) bool { return l.parent != r.dir || l.name != r.name })
+	var l link
+	if i >= 0 {
+		l = n.links[i]
+	}
+	m.tree.Unlock()
+	if i < 0 {
+		return "", false
+	}
+	dir, ok := l.parent.plainPath()
+	return replica.Join(dir, l.name), ok
+}
+
+// unnamed takes the name from the node. An open file without another link goes
+// on without one. The caller holds Mirror.names for writing, and the file's
+// applying lock.
+func (r *removal) unnamed() {
+	m, child := r.m, r.child
+	r.remember()
+	m.tree.Lock()
+	m.detach(child, r.dir, r.name)
+	named := len(child.links) > 0
+	m.tree.Unlock()
+	open := child.content.Open()
+	if named || open == nil || r.at.Info().Nlink > 1 {
+		return
+	}
+	open.Orphan()
+}
+
+// remember keeps what stat shows of the node, whose last name may be going: some
+// program may have it open without the mirror's knowledge.
+func (r *removal) remember() {
+	m, n := r.m, r.child
+	a := fromInfo(n.ino, r.at.Info())
+	if !n.IsDir() {
+		a.Mode = n.kind | a.Mode&0o777
+		a.Size, _ = m.layout.PlainSize(a.Size) // of what no file can be, 0
+	}
+	a.Nlink, a.Ctime = 0, m.clock()
+	m.tree.Lock()
+	n.last = a
+	m.tree.Unlock()
+}
+
+// litter lists what may be removed with the directory in each cloud: what verifies
 // as this program's own and is worth nothing any more. Anything else, foreign
 // entries too, makes the directory not empty, and nothing is removed anywhere.
-func (m *Mirror) litter(dir *Node) (map[int][]string, error) {
+func (r *removal) litter() (map[int][]string, error) {
+	m, dir := r.m, r.child
 	litter := map[int][]string{}
 	var full []string // an entry of each cloud that keeps it
 	err := m.clouds.Reach("readdir", func(cl *clouds.Cloud) error {

@@ -24,6 +24,7 @@ type RenameFlags struct {
 
 // move is a rename on its way: what is moved and what is replaced.
 type move struct {
+	m               *Mirror
 	from, to        *Node // directories
 	name, newName   string
 	src, dst        *Node // dst is nil where nothing is replaced
@@ -32,9 +33,9 @@ type move struct {
 	plain, newPlain string
 	was, dstWas     index.Known // what both ends were
 	takeover        *content.Takeover
-	sourceFile      *content.File // open for a takeover
-	undone          bool          // the source has a new identity, which the clouds lack
-	since           time.Time     // when it began
+	sourceFile      content.Holder // for a takeover; of nothing where none is due
+	undone          bool           // the source has a new identity, which the clouds lack
+	since           time.Time      // when it began
 	unlock          func()
 }
 
@@ -49,15 +50,15 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 	if err := m.clouds.Admit(); err != nil {
 		return err
 	}
-	mv := &move{from: n, to: to, name: name, newName: newName}
-	defer func() { m.endMove(mv) }()
-	if err := m.lockMove(mv, flags); err != nil {
+	mv := &move{m: m, from: n, to: to, name: name, newName: newName}
+	defer func() { mv.end() }()
+	if err := mv.lock(flags); err != nil {
 		return err
 	}
 	if flags.Exchange {
-		return m.swap(mv)
+		return mv.exchange()
 	}
-	if err := m.checkMove(mv, flags); err != nil {
+	if err := mv.check(flags); err != nil {
 		return err
 	}
 	if mv.dst == mv.src {
@@ -66,32 +67,33 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 	var litter map[int][]string
 	if mv.dst != nil && mv.dst.IsDir() {
 		var err error
-		if litter, err = m.litter(mv.dst); err != nil {
+		if litter, err = mv.replaced().litter(); err != nil {
 			return err
 		}
 	}
-	seq, err := m.logMove(mv)
+	seq, err := mv.log()
 	if err != nil {
 		return err
 	}
-	c := clouds.Change{What: "rename", Do: func(cl *clouds.Cloud) error { return m.moveIn(cl, mv, litter[cl.Index]) }}
+	c := clouds.Change{What: "rename", Do: func(cl *clouds.Cloud) error { return mv.in(cl, litter[cl.Index]) }}
 	if mv.dst == nil { // what a rename has replaced nobody can put back
-		c.Undo = func(cl *clouds.Cloud) error { return m.moveBack(cl, mv) }
+		c.Undo = func(cl *clouds.Cloud) error { return mv.back(cl) }
 	}
 	mv.since = m.belief.Kernel()
 	made, err := m.operate(seq, c)
 	if !made {
-		m.undoTakeover(mv)
+		mv.undoTakeover()
 		return err
 	}
-	m.moved(mv)
+	mv.done()
 	return err
 }
 
-// lockMove finds both ends and locks Mirror.names with no commit of either
+// lock finds both ends and locks Mirror.names with no commit of either
 // under way. A source that will replace a regular file is committed first, and
 // durable in the log or on the lead.
-func (m *Mirror) lockMove(mv *move, flags RenameFlags) error {
+func (mv *move) lock(flags RenameFlags) error {
+	m := mv.m
 	if !mv.from.IsDir() || !mv.to.IsDir() {
 		return ErrNotDir
 	}
@@ -111,17 +113,18 @@ func (m *Mirror) lockMove(mv *move, flags RenameFlags) error {
 	// wrong, and behind the locks in any case.
 	find := m.liveChild
 	for {
-		again, err := m.tryLockMove(mv, flags, find)
+		again, err := mv.tryLock(flags, find)
 		if err != nil || !again {
 			return err
 		}
-		m.endMove(mv)
-		mv.src, mv.dst, mv.unlock, mv.sourceFile = nil, nil, nil, nil
+		mv.end()
+		mv.src, mv.dst, mv.unlock, mv.sourceFile = nil, nil, nil, content.Holder{}
 		find = m.findChild
 	}
 }
 
-func (m *Mirror) tryLockMove(mv *move, flags RenameFlags, find func(*Node, string) (*Node, error)) (again bool, err error) {
+func (mv *move) tryLock(flags RenameFlags, find func(*Node, string) (*Node, error)) (again bool, err error) {
+	m := mv.m
 	if mv.src, err = m.findChild(mv.from, mv.name); err != nil {
 		return false, err
 	}
@@ -131,8 +134,8 @@ func (m *Mirror) tryLockMove(mv *move, flags RenameFlags, find func(*Node, strin
 	if mv.dst, err = find(mv.to, mv.newName); err != nil {
 		return false, err
 	}
-	if m.replaces(mv, flags) {
-		if err := m.prepareSource(mv); err != nil {
+	if mv.replaces(flags) {
+		if err := mv.prepareSource(); err != nil {
 			return false, err
 		}
 	}
@@ -152,19 +155,24 @@ func (m *Mirror) tryLockMove(mv *move, flags RenameFlags, find func(*Node, strin
 		dst.Forget()
 	}
 	mv.srcAt, mv.dstAt = srcAt, dstAt
-	again = src != mv.src || dst != mv.dst || mv.sourceFile != nil && mv.sourceFile.Unfinished()
+	again = src != mv.src || dst != mv.dst || mv.sourceFile.File != nil && mv.sourceFile.Unfinished()
 	return again, nil
 }
 
 // replaces reports whether a takeover is due.
-func (m *Mirror) replaces(mv *move, flags RenameFlags) bool {
+func (mv *move) replaces(flags RenameFlags) bool {
 	return mv.dst != nil && mv.dst != mv.src && !flags.Exchange && !flags.NoReplace &&
 		mv.src.kind == unix.S_IFREG && mv.dst.kind == unix.S_IFREG
 }
 
+// replaced is the removal of what is replaced.
+func (mv *move) replaced() *removal {
+	return &removal{m: mv.m, dir: mv.to, name: mv.newName, child: mv.dst, at: mv.dstAt}
+}
+
 // prepareSource opens the source and commits it. A source that cannot be read
 // is renamed as it is.
-func (m *Mirror) prepareSource(mv *move) error {
+func (mv *move) prepareSource() error {
 	f, err := mv.src.content.Acquire()
 	if err != nil {
 		return nil
@@ -173,12 +181,12 @@ func (m *Mirror) prepareSource(mv *move) error {
 	return f.Flush()
 }
 
-// endMove lets go of what lockMove took.
-func (m *Mirror) endMove(mv *move) {
+// end lets go of what lock took.
+func (mv *move) end() {
 	if mv.unlock != nil {
 		mv.unlock()
 	}
-	if mv.sourceFile != nil {
+	if mv.sourceFile.File != nil {
 		if mv.undone {
 			mv.takeover.Resume() // with no lock held, see the package's lock order
 		}
@@ -191,8 +199,9 @@ func (m *Mirror) endMove(mv *move) {
 	}
 }
 
-// checkMove refuses what rename(2) refuses.
-func (m *Mirror) checkMove(mv *move, flags RenameFlags) error {
+// check refuses what rename(2) refuses.
+func (mv *move) check(flags RenameFlags) error {
+	m := mv.m
 	var ok, newOK bool
 	mv.plain, ok = mv.from.plainPath()
 	mv.newPlain, newOK = mv.to.plainPath()
@@ -200,10 +209,10 @@ func (m *Mirror) checkMove(mv *move, flags RenameFlags) error {
 		return fs.ErrNotExist
 	}
 	mv.plain, mv.newPlain = replica.Join(mv.plain, mv.name), replica.Join(mv.newPlain, mv.newName)
-	if err := m.waiting.name(mv.newPlain); err != nil {
+	if err := m.waiting.Name(mv.newPlain); err != nil {
 		return err
 	}
-	if mv.src.IsDir() && m.inside(mv.to, mv.src) {
+	if mv.src.IsDir() && mv.inside(mv.to, mv.src) {
 		return ErrInvalid
 	}
 	switch {
@@ -215,14 +224,15 @@ func (m *Mirror) checkMove(mv *move, flags RenameFlags) error {
 		return ErrNotDir
 	case !mv.src.IsDir() && mv.dst.IsDir():
 		return ErrIsDir
-	case mv.dst.IsDir() && m.inside(mv.from, mv.dst):
+	case mv.dst.IsDir() && mv.inside(mv.from, mv.dst):
 		return ErrNotEmpty
 	}
 	return nil
 }
 
 // inside reports whether a directory is another one or lies below it.
-func (m *Mirror) inside(dir, other *Node) bool {
+func (mv *move) inside(dir, other *Node) bool {
+	m := mv.m
 	m.tree.Lock()
 	defer m.tree.Unlock()
 	for at := dir; ; at = at.links[0].parent {
@@ -235,25 +245,26 @@ func (m *Mirror) inside(dir, other *Node) bool {
 	}
 }
 
-// logMove draws a takeover's version and writes the log's entry. It is durable
+// log draws a takeover's version and writes the log's entry. It is durable
 // before something is replaced: the log then knows of all that was there, and
 // of headers that the takeover touches.
-func (m *Mirror) logMove(mv *move) (seq uint64, err error) {
+func (mv *move) log() (seq uint64, err error) {
+	m := mv.m
 	e := &journal.Entry{Op: journal.OpRename, Path: []byte(mv.plain), To: []byte(mv.newPlain), Kind: mv.src.kind}
 	if mv.dst != nil {
 		e.Over = mv.dst.kind
 		var seen index.Version
-		e.Other, seen = m.identity(mv.dst, mv.dstAt)
+		e.Other, seen = mv.identity(mv.dst, mv.dstAt)
 		if e.Other.File != nil {
 			mv.dstWas = index.Known{File: telling.File(*e.Other.File, mv.dst.kind), Version: seen}
 		}
 		e.Seen = seen.Vector
-		e.Also = m.alsoAt(mv.dst, link{parent: mv.to, name: mv.newName}, mv.dstAt)
+		e.Also = mv.replaced().also()
 	}
 	if mv.src.IsDir() {
 		// The log finds what is in a directory by the moves that it knows, so
 		// that no cloud may see one that a power cut could take from the log.
-		e.Handles, mv.was = m.handles(mv.src), m.knownAs(mv.src, nil, index.Version{})
+		e.Handles, mv.was = mv.handles(mv.src), m.knownAs(mv.src, nil, index.Version{})
 		return m.log.AppendDurably(e)
 	}
 	id, had, err := m.identifyAt(mv.src, mv.srcAt)
@@ -261,8 +272,8 @@ func (m *Mirror) logMove(mv *move) (seq uint64, err error) {
 		id = cipher.ID{}
 	}
 	e.File, e.Had, mv.was = &id, had.Vector, m.knownAs(mv.src, &id, had)
-	if mv.sourceFile != nil && mv.dst != nil && !mv.srcAt.Disputed && !mv.dstAt.Disputed && mv.dstAt.Info().Nlink == 1 && mv.srcAt.Info().Nlink == 1 {
-		if err := m.planTakeover(mv, e); err != nil {
+	if mv.sourceFile.File != nil && mv.dst != nil && !mv.srcAt.Disputed && !mv.dstAt.Disputed && mv.dstAt.Info().Nlink == 1 && mv.srcAt.Info().Nlink == 1 {
+		if err := mv.planTakeover(e); err != nil {
 			return 0, err
 		}
 	}
@@ -272,8 +283,37 @@ func (m *Mirror) logMove(mv *move) (seq uint64, err error) {
 	return m.log.Append(e)
 }
 
-func (m *Mirror) planTakeover(mv *move, e *journal.Entry) error {
-	old, err := m.replacedHead(mv)
+// identity is how the log tells what changes places or is replaced, with the
+// version that a file had then. The caller holds Mirror.names.
+func (mv *move) identity(n *Node, f *found) (*journal.Identity, index.Version) {
+	if n.IsDir() {
+		return &journal.Identity{Handles: mv.handles(n)}, index.Version{}
+	}
+	id, seen, err := mv.m.identifyAt(n, f)
+	if err != nil {
+		id = cipher.ID{}
+	}
+	return &journal.Identity{File: &id}, seen
+}
+
+// handles are what finds a directory in each cloud wherever it is; nil where
+// the cloud has no such thing. The caller holds Mirror.names.
+func (mv *move) handles(n *Node) [][]byte {
+	list := make([][]byte, mv.m.clouds.N())
+	for _, cl := range mv.m.clouds.Ups() {
+		path, ok := n.path(cl.Index)
+		if !ok {
+			continue
+		}
+		if h, err := cl.Dir.Handle(path); err == nil {
+			list[cl.Index] = h
+		}
+	}
+	return list
+}
+
+func (mv *move) planTakeover(e *journal.Entry) error {
+	old, err := mv.replacedHead()
 	if err != nil {
 		return nil // what is replaced cannot be read: there is nothing to take over
 	}
@@ -283,7 +323,8 @@ func (m *Mirror) planTakeover(mv *move, e *journal.Entry) error {
 }
 
 // replacedHead is the header of the file that is replaced.
-func (m *Mirror) replacedHead(mv *move) (*cipher.Header, error) {
+func (mv *move) replacedHead() (*cipher.Header, error) {
+	m := mv.m
 	if f := mv.dst.content.Open(); f != nil {
 		return f.Replaced()
 	}
@@ -296,13 +337,13 @@ func (m *Mirror) replacedHead(mv *move) (*cipher.Header, error) {
 	return h, err
 }
 
-// moveIn renames in one cloud.
-func (m *Mirror) moveIn(cl *clouds.Cloud, mv *move, litter []string) error {
+// in renames in one cloud.
+func (mv *move) in(cl *clouds.Cloud, litter []string) error {
 	k := cl.Index
 	if mv.srcAt.Stays(k) || mv.dstAt.Stays(k) {
 		return ErrConflict
 	}
-	if err := m.putSidecar(cl, mv.to, mv.newEnc); err != nil {
+	if err := putSidecar(cl, mv.to, mv.newEnc); err != nil {
 		return err
 	}
 	from, _ := mv.from.path(k)
@@ -320,7 +361,7 @@ func (m *Mirror) moveIn(cl *clouds.Cloud, mv *move, litter []string) error {
 	}
 	if err := cl.Dir.Rename(replica.Join(from, replica.Entry(mv.enc[k], mv.src.special())), target); err != nil {
 		if !mv.srcAt.Serves[k] && replica.Missing(err) {
-			return errors.Join(err, m.removeReplaced(cl, mv))
+			return errors.Join(err, mv.removeReplaced(cl))
 		}
 		return errors.Join(err, mv.takeover.BackIn(cl, mv.srcAt.Shown[k].Info))
 	}
@@ -329,13 +370,13 @@ func (m *Mirror) moveIn(cl *clouds.Cloud, mv *move, litter []string) error {
 			return err
 		}
 	}
-	m.dropSidecar(cl, mv.from, mv.enc)
+	dropSidecar(cl, mv.from, mv.enc)
 	return nil
 }
 
 // removeReplaced removes the file that a rename replaces from a cloud that
 // lacks what replaces it: there, too, the name stands for something else now.
-func (m *Mirror) removeReplaced(cl *clouds.Cloud, mv *move) error {
+func (mv *move) removeReplaced(cl *clouds.Cloud) error {
 	if mv.dst == nil || mv.dst.IsDir() {
 		return nil
 	}
@@ -347,10 +388,10 @@ func (m *Mirror) removeReplaced(cl *clouds.Cloud, mv *move) error {
 	return err
 }
 
-// moveBack undoes moveIn where nothing was replaced.
-func (m *Mirror) moveBack(cl *clouds.Cloud, mv *move) error {
+// back undoes in where nothing was replaced.
+func (mv *move) back(cl *clouds.Cloud) error {
 	k := cl.Index
-	if err := m.putSidecar(cl, mv.from, mv.enc); err != nil {
+	if err := putSidecar(cl, mv.from, mv.enc); err != nil {
 		return err
 	}
 	from, _ := mv.from.path(k)
@@ -361,7 +402,7 @@ func (m *Mirror) moveBack(cl *clouds.Cloud, mv *move) error {
 
 // undoTakeover gives the source an identity of its own again after a rename
 // that failed everywhere.
-func (m *Mirror) undoTakeover(mv *move) {
+func (mv *move) undoTakeover() {
 	if mv.takeover == nil {
 		return
 	}
@@ -369,14 +410,15 @@ func (m *Mirror) undoTakeover(mv *move) {
 	mv.undone = true
 }
 
-// moved brings the nodes up to date.
-func (m *Mirror) moved(mv *move) {
-	m.tellMoved(mv)
+// done brings the nodes up to date.
+func (mv *move) done() {
+	m := mv.m
+	mv.tell()
 	if mv.takeover != nil {
 		mv.takeover.Done()
 	}
 	if mv.dst != nil {
-		m.unnamed(mv.dst, mv.to, mv.newName, mv.dstAt)
+		mv.replaced().unnamed()
 	}
 	m.tree.Lock()
 	defer m.tree.Unlock()

@@ -26,7 +26,7 @@ func (n *Node) SetAttr(s SetAttr) (Attr, error) {
 		if s.Size != nil {
 			return Attr{}, ErrIsDir
 		}
-		return m.setDirAttr(n, s)
+		return setDirAttr(n, s)
 	}
 	if s.Size != nil && n.special() {
 		return Attr{}, ErrInvalid
@@ -37,12 +37,13 @@ func (n *Node) SetAttr(s SetAttr) (Attr, error) {
 	}
 	var a Attr
 	if err = f.SetAttr(s); err == nil {
-		a, err = n.fromOpen(f)
+		a, err = n.fromOpen(f.File)
 	}
 	return a, errors.Join(err, f.Leave())
 }
 
-func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {
+func setDirAttr(n *Node, s SetAttr) (Attr, error) {
+	m := n.m
 	m.names.Lock()
 	defer m.names.Unlock()
 	plain, ok := n.plainPath()
@@ -72,13 +73,13 @@ func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {
 				return err
 			}
 			if err = cl.SetDirAttr(path, attrs, m.owners); err != nil {
-				return errors.Join(err, m.restoreDirAttr(cl, path, before[cl.Index]))
+				return errors.Join(err, restoreDirAttr(cl, path, before[cl.Index], m.owners))
 			}
 			return nil
 		},
 		Undo: func(cl *clouds.Cloud) error {
 			path, _ := n.path(cl.Index)
-			return m.restoreDirAttr(cl, path, before[cl.Index])
+			return restoreDirAttr(cl, path, before[cl.Index], m.owners)
 		},
 	})
 	if !made || err != nil {
@@ -92,8 +93,8 @@ func (m *Mirror) setDirAttr(n *Node, s SetAttr) (Attr, error) {
 }
 
 // restoreDirAttr gives a directory back what it had.
-func (m *Mirror) restoreDirAttr(cl *clouds.Cloud, path string, was cloud.Info) error {
-	return cl.SetDirAttr(path, &journal.Attrs{Mode: &was.Mode, UID: &was.UID, GID: &was.GID, Atime: &was.Atime, Mtime: &was.Mtime}, m.owners)
+func restoreDirAttr(cl *clouds.Cloud, path string, was cloud.Info, owners bool) error {
+	return cl.SetDirAttr(path, &journal.Attrs{Mode: &was.Mode, UID: &was.UID, GID: &was.GID, Atime: &was.Atime, Mtime: &was.Mtime}, owners)
 }
 
 // Sync makes the directory's entries durable, in the log.

@@ -61,7 +61,7 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	}
 	m.names.Lock()
 	defer m.names.Unlock()
-	s, err := m.vacant(n, sp.name, sp.mode, sp.owner)
+	s, err := vacant(n, sp.name, sp.mode, sp.owner)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	done, err := m.operate(seq, clouds.Change{
 		What: "create",
 		Do: func(cl *clouds.Cloud) error {
-			if err := m.makeRoom(cl, s); err != nil {
+			if err := s.makeRoom(cl); err != nil {
 				return err
 			}
 			return made.Make(cl, s.path(cl.Index, true))
@@ -91,7 +91,7 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.path(cl.Index, true)) },
 	})
 	if done {
-		m.tellMade(s.link, telling.Known(&made.Head))
+		s.tell(telling.Known(&made.Head))
 		if p, ok := m.placeOf(s.link); ok {
 			m.belief.Created(telling.Version(&made.Head), since, p)
 		}
@@ -99,7 +99,7 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	if !done || err != nil {
 		return nil, err
 	}
-	return m.adoptNew(s)
+	return s.node()
 }
 
 // Readlink returns a symbolic link's target.
@@ -111,20 +111,14 @@ func (n *Node) Readlink() (string, error) {
 		return "", err
 	}
 	defer n.m.leave()
-	content, err := n.m.specialContent(n)
-	return string(content), err
-}
-
-// specialContent reads the content of a special file.
-func (m *Mirror) specialContent(n *Node) ([]byte, error) {
 	f, err := n.content.Acquire()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer f.Release()
 	target, err := f.Content()
 	if err != nil {
-		return nil, fmt.Errorf("read: %w", err)
+		return "", fmt.Errorf("read: %w", err)
 	}
-	return target, nil
+	return string(target), nil
 }

@@ -71,39 +71,41 @@ func (m *Mirror) placeOf(l link) (p index.Place, ok bool) {
 // What follows tells what was just done in the clouds. The callers hold
 // Mirror.names for writing, but for that of commits.
 
-func (m *Mirror) tellMade(l link, k index.Known) {
-	if p, ok := m.placeOf(l); ok {
+func (s *site) tell(k index.Known) {
+	m := s.dir.m
+	if p, ok := m.placeOf(s.link); ok {
 		m.memory.Made(p, k)
 	}
 }
 
-func (m *Mirror) tellMadeDir(s *site) {
+func (s *site) tellDir() {
+	m := s.dir.m
 	if p, ok := m.placeOf(s.link); ok {
 		m.memory.MadeDir(p, index.Owner{Mode: s.mode, UID: s.owner.UID, GID: s.owner.GID})
 	}
 }
 
-func (m *Mirror) tellRemovedDir(l link) {
-	if p, ok := m.placeOf(l); ok {
+// tell is of a file told since when the names that are left were touched.
+func (r *removal) tell(id cipher.ID, version index.Version, since time.Time) {
+	m, n := r.m, r.child
+	p, ok := m.placeOf(r.link())
+	switch f := telling.File(id, n.kind); {
+	case !ok:
+	case n.IsDir():
 		m.memory.RemovedDir(p)
+	default:
+		m.memory.Removed(p, f, version)
+		if m.belief.Links(r.at) <= 1 {
+			m.memory.End(f, version)
+		} else {
+			m.tellTouched(f, since)
+		}
 	}
 }
 
-// tellRemoved is told whether that was the last name of a file; else the others
-// were touched since then.
-func (m *Mirror) tellRemoved(l link, is index.Known, last bool, since time.Time) {
-	if p, ok := m.placeOf(l); ok {
-		m.memory.Removed(p, is.File, is.Version)
-	}
-	if last {
-		m.memory.End(is.File, is.Version)
-	} else {
-		m.tellTouched(is.File, since)
-	}
-}
-
-// tellMoved comes before the nodes have their new places.
-func (m *Mirror) tellMoved(mv *move) {
+// tell comes before the nodes have their new places.
+func (mv *move) tell() {
+	m := mv.m
 	from, ok := m.placeOf(link{parent: mv.from, name: mv.name})
 	to, toOK := m.placeOf(link{parent: mv.to, name: mv.newName})
 	if !ok || !toOK {
@@ -141,25 +143,14 @@ func (m *Mirror) tellTouched(f index.File, since time.Time) {
 }
 
 // tellExchanged comes before the nodes have their new places.
-func (m *Mirror) tellExchanged(mv *move) {
+func (mv *move) tellExchanged() {
+	m := mv.m
 	from, ok := m.placeOf(link{parent: mv.from, name: mv.name})
 	to, toOK := m.placeOf(link{parent: mv.to, name: mv.newName})
 	if ok && toOK {
 		m.memory.Made(from, mv.dstWas)
 		m.memory.Made(to, mv.was)
 	}
-}
-
-// ownerAt is what a directory shows, for what is told at mount.
-func (m *Mirror) ownerAt(path string) (o index.Owner, ok bool) {
-	n, err := m.Walk(path)
-	if err != nil {
-		m.logger.Warn("a directory that the redo log names cannot be found", "error", err)
-		return index.Owner{}, false
-	}
-	defer n.Forget()
-	a, err := n.Attr()
-	return ownerOf(a), err == nil
 }
 
 func ownerOf(a Attr) index.Owner { return index.Owner{Mode: a.Mode & permBits, UID: a.UID, GID: a.GID} }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/fs/vault/internal/keyfile"
 )
 
 // Stock age opens keys.age, and what comes out is what the format says.
@@ -23,11 +25,11 @@ func TestStockAgeOpensKeys(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, plain)
 	}
-	fromAge, err := parseKeys(plain)
+	fromAge, err := keyfile.Parse(plain)
 	check(t, err)
 	k, err := v.Unlock(testPassphrase)
 	check(t, err)
-	if mine, err := k.encode(); err != nil || !bytes.Equal(plain, mine) || !fromAge.StateKey.Equal(&k.StateKey) {
+	if mine, err := k.Encode(); err != nil || !bytes.Equal(plain, mine) || !fromAge.StateKey.Equal(&k.StateKey) {
 		t.Errorf("age and Unlock disagree: %v", err)
 	}
 	if out, err := runOnTerminal(t, "wrong", program, "-d", filepath.Join(v.Dir, keysName)); err == nil {

@@ -13,25 +13,26 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/vault/internal/text"
 )
 
 // formatVersion is the only format of vault.toml so far.
 const formatVersion = 1
 
-// maxNameLength bounds a cloud's name, which goes into the names of conflict
-// copies and must leave room there.
-const maxNameLength = 32
-
 // config is vault.toml. It is not authenticated and holds no secrets: a user
 // may edit the directories, the order of the clouds, their names and the
 // settings.
 type config struct {
-	Format     int64          `toml:"format" comment:"An Overcast vault: which directories are its clouds. The keys are in keys.age.\nKeep this directory out of every cloud."`
-	VaultID    cipher.ID      `toml:"vault_id"`
-	ChunkLog2  int64          `toml:"chunk_log2" comment:"Fixed when the vault was made."`
-	KeysSHA256 string         `toml:"keys_sha256" comment:"Tells a damaged keys.age from a wrong passphrase."`
-	Settings   configSettings `toml:"settings"`
-	Clouds     []configCloud  `toml:"cloud" comment:"The first cloud that lacks nothing leads."`
+	Format     int64     `toml:"format" comment:"An Overcast vault: which directories are its clouds. The keys are in keys.age.\nKeep this directory out of every cloud."`
+	VaultID    cipher.ID `toml:"vault_id"`
+	ChunkLog2  int64     `toml:"chunk_log2" comment:"Fixed when the vault was made."`
+	KeysSHA256 string    `toml:"keys_sha256" comment:"Tells a damaged keys.age from a wrong passphrase."`
+
+	RecipientsSHA256 string `toml:"recipients_sha256,omitempty" comment:"The same of keys-recipients.age."`
+	KeysCopied       bool   `toml:"keys_copied,omitempty" comment:"The keys are somewhere else, too."`
+
+	Settings configSettings `toml:"settings"`
+	Clouds   []configCloud  `toml:"cloud" comment:"The first cloud that lacks nothing leads."`
 }
 
 type configSettings struct {
@@ -41,7 +42,7 @@ type configSettings struct {
 
 type configCloud struct {
 	Name string    `toml:"name"`
-	Dir  string    `toml:"dir"`
+	Dir  string    `toml:"dir"` // "": not known on this machine
 	ID   cipher.ID `toml:"id"`
 }
 
@@ -87,13 +88,13 @@ func tomlReason(err error) string {
 	if missing, ok := errors.AsType[*toml.StrictMissingError](err); ok && len(missing.Errors) > 0 {
 		first := &missing.Errors[0]
 		line, _ := first.Position()
-		return oneLine(fmt.Sprintf("line %d: %q is unknown: mistyped, or of a later program", line, strings.Join(first.Key(), ".")))
+		return text.OneLine(fmt.Sprintf("line %d: %q is unknown: mistyped, or of a later program", line, strings.Join(first.Key(), ".")))
 	}
 	if decode, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := decode.Position()
-		return oneLine(fmt.Sprintf("line %d, column %d: %v", line, column, decode))
+		return text.OneLine(fmt.Sprintf("line %d, column %d: %v", line, column, decode))
 	}
-	return oneLine(err.Error())
+	return text.OneLine(err.Error())
 }
 
 func (c *config) check() error {
@@ -109,22 +110,29 @@ func (c *config) check() error {
 	case c.Settings.Fsync != fsyncOne && c.Settings.Fsync != fsyncAll:
 		return fmt.Errorf("%w: fsync %q, want %q or %q", ErrSetting, c.Settings.Fsync, fsyncOne, fsyncAll)
 	}
-	if sum, err := hex.DecodeString(c.KeysSHA256); err != nil || len(sum) != sha256.Size {
+	if !isChecksum(c.KeysSHA256) {
 		return fmt.Errorf("%w: keys_sha256 is not %d hexadecimal digits", ErrDamaged, 2*sha256.Size)
 	}
-	names := newNameSet()
+	if c.RecipientsSHA256 != "" && !isChecksum(c.RecipientsSHA256) {
+		return fmt.Errorf("%w: recipients_sha256 is not %d hexadecimal digits", ErrDamaged, 2*sha256.Size)
+	}
+	return c.checkClouds()
+}
+
+func (c *config) checkClouds() error {
+	var names text.Names
 	ids, dirs := map[cipher.ID]bool{}, map[string]bool{}
 	for _, cloud := range c.Clouds {
-		if err := names.add(cloud.Name); err != nil {
+		if err := names.Add(cloud.Name); err != nil {
 			return fmt.Errorf("%w: %w", ErrSetting, err)
 		}
 		dir := filepath.Clean(cloud.Dir)
 		switch {
-		case !filepath.IsAbs(cloud.Dir) || strings.ContainsRune(cloud.Dir, 0):
+		case cloud.Dir != "" && !filepath.IsAbs(cloud.Dir) || strings.ContainsRune(cloud.Dir, 0):
 			return fmt.Errorf("%w: cloud %s: directory %q is not an absolute path", ErrSetting, cloud.Name, cloud.Dir)
 		case cloud.ID.IsZero() || ids[cloud.ID]:
 			return fmt.Errorf("%w: cloud %s: its id is missing or another cloud's", ErrDamaged, cloud.Name)
-		case dirs[dir]:
+		case cloud.Dir != "" && dirs[dir]:
 			return fmt.Errorf("%w: cloud %s: directory %q is another cloud's", ErrSetting, cloud.Name, dir)
 		}
 		ids[cloud.ID], dirs[dir] = true, true
@@ -132,39 +140,31 @@ func (c *config) check() error {
 	return nil
 }
 
-func (c *config) encode() ([]byte, error) { return toml.Marshal(c) }
-
-// A nameSet collects the names of clouds, which must be unlike each other even
-// where case is ignored: they become parts of file names.
-type nameSet struct{ seen map[string]string }
-
-func newNameSet() nameSet { return nameSet{map[string]string{}} }
-
-func (s nameSet) add(name string) error {
-	if err := checkName(name); err != nil {
-		return err
+// encode gives the text of vault.toml. What is written must be read again: better
+// to fail now than at mount.
+func (c *config) encode() ([]byte, error) {
+	data, err := toml.Marshal(c)
+	if err == nil {
+		_, err = parseConfig(data)
 	}
-	folded := strings.ToLower(name)
-	if other, ok := s.seen[folded]; ok {
-		if other == name {
-			return fmt.Errorf("two clouds are named %q", name)
-		}
-		return fmt.Errorf("cloud names %q and %q differ only in case", other, name)
-	}
-	s.seen[folded] = name
-	return nil
+	return data, err
 }
 
-// checkName allows what is safe in a file name of any system and in a message.
-func checkName(name string) error {
-	for i, r := range name {
-		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
-		if !letter && (i == 0 || !strings.ContainsRune("-_.", r)) {
-			return fmt.Errorf("cloud name %q: only letters, digits, and then '-', '_' and '.' are allowed", oneLine(name))
-		}
+// sum is where the checksum of a file with keys stands.
+func (c *config) sum(name string) *string {
+	if name == recipientsName {
+		return &c.RecipientsSHA256
 	}
-	if name == "" || len(name) > maxNameLength {
-		return fmt.Errorf("cloud name %q: want 1 to %d characters", oneLine(name), maxNameLength)
-	}
-	return nil
+	return &c.KeysSHA256
+}
+
+// checksum is the SHA-256 of a file with keys as vault.toml has it.
+func checksum(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+func isChecksum(s string) bool {
+	sum, err := hex.DecodeString(s)
+	return err == nil && len(sum) == sha256.Size
 }

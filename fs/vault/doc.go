@@ -3,7 +3,9 @@
 //
 //	vault.toml          names, directories and ids of the clouds, settings; no secrets
 //	keys.age            every key, in an age file under a passphrase
+//	keys-recipients.age the same for age recipients, where there are any
 //	state/lock          held by the one mount of this vault on this machine
+//	state/change        held while vault.toml or the keys are changed
 //	state/writer        the machine's writer number and the counters reserved
 //	state/owes          the clouds that lack changes or have some wrongly
 //	state/index         what this machine knows (package index)
@@ -17,9 +19,11 @@
 //	vault.go       Load: vault.toml, and small files of the vault
 //	config.go      the text of vault.toml
 //	init.go        Init; plan.go what it looks at; build.go what it does and undoes
-//	keys.go        keys.age
+//	join.go        Join: a vault that exists, on a machine that does not know it
+//	reseal.go      another passphrase, recipients, a copy of the keys
+//	change.go      vault.toml and the keys, replaced in one instant
+//	keys.go        keys.age, opened
 //	marker.go      the marker in a cloud's root
-//	place.go       where a path really is, so that none lies in another
 //	mountpoint.go  which directories must not be mounted on
 //	lock.go        state/lock
 //	state.go       the state: writer, counters, clouds that are behind, boot
@@ -28,6 +32,10 @@
 //	summary.go     state/summary.json
 //	disk.go        everything that changes files, for tests to fail
 //	errors.go      the sentinels
+//
+// In rooms of their own: internal/keyfile, what the files with keys hold and how
+// they are sealed; internal/place, where a path really is, so that no directory
+// lies in another; internal/text, what may stand in a message.
 //
 // It promises: whatever must outlive a power cut is on disk before the call
 // returns; a counter is never issued twice; an init that refuses changed

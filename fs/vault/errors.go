@@ -2,10 +2,9 @@ package vault
 
 import (
 	"errors"
-	"strings"
-	"unicode"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/vault/internal/keyfile"
 )
 
 // The sentinels of this package. What is returned wraps one of them, or an error
@@ -33,13 +32,30 @@ var (
 
 	// ErrUnknownFormat: the vault names a format, a suite or a chunk size that
 	// this program does not know.
-	ErrUnknownFormat = errors.New("unknown format")
+	ErrUnknownFormat = keyfile.ErrUnknownFormat
 
 	// ErrWrongPassphrase: keys.age is whole, and this passphrase does not open it.
-	ErrWrongPassphrase = errors.New("wrong passphrase")
+	ErrWrongPassphrase = keyfile.ErrWrongPassphrase
+
+	// ErrWrongIdentity: no identity that was given opens the file of keys.
+	ErrWrongIdentity = keyfile.ErrWrongIdentity
+
+	// ErrNoRecipients: nothing but the passphrase opens the vault.
+	ErrNoRecipients = errors.New("only its passphrase opens it, no identity")
+
+	// ErrIdentity: an identity cannot be used, such as a hardware key that is
+	// not there.
+	ErrIdentity = keyfile.ErrIdentity
+
+	// ErrOldKeys: a cloud belongs to the vault, and the keys know nothing of it:
+	// they were copied before it was added.
+	ErrOldKeys = errors.New("the keys are older than the clouds")
+
+	// ErrJoin: something of a vault is here, and [Join] makes the rest of it.
+	ErrJoin = errors.New("a part of a vault")
 
 	// ErrWorkFactor: keys.age asks for more scrypt work than is ever done.
-	ErrWorkFactor = errors.New("scrypt work factor too large")
+	ErrWorkFactor = keyfile.ErrWorkFactor
 
 	// ErrLocked: another process has the vault mounted.
 	ErrLocked = errors.New("already mounted")
@@ -55,18 +71,8 @@ var (
 	ErrCounter = errors.New("counters exhausted")
 )
 
-// oneLine makes foreign text fit for one line of a message on a terminal.
-func oneLine(text string) string {
-	const limit = 200
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
-	if len(text) > limit {
-		text = strings.ToValidUTF8(text[:limit], "") + " …"
-	}
-	return text
-}
+// A joinable is an error that is an [ErrJoin] besides.
+type joinable struct{ error }
+
+func (joinable) Is(target error) bool { return target == ErrJoin }
+func (j joinable) Unwrap() error      { return j.error }

@@ -1,12 +1,11 @@
 package vault
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"math/bits"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/vault/internal/text"
 )
 
 // DefaultChunkLog2 stands for chunks of 4 KiB.
@@ -97,9 +96,9 @@ func (o *InitOptions) complete() error {
 	case len(o.Passphrase) == 0:
 		return fmt.Errorf("%w: the passphrase is empty", ErrInvalid)
 	}
-	names := newNameSet()
+	var names text.Names
 	for _, c := range o.Clouds {
-		if err := names.add(c.Name); err != nil {
+		if err := names.Add(c.Name); err != nil {
 			return fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
 		if c.Dir == "" {
@@ -114,7 +113,7 @@ func (o *InitOptions) newKeys() *Keys {
 	k := &Keys{VaultID: cipher.NewID(), ChunkLog2: o.ChunkLog2, StateKey: *cipher.NewKey()}
 	k.Clouds = make([]CloudKey, len(o.Clouds))
 	for i, c := range o.Clouds {
-		k.Clouds[i] = CloudKey{c.Name, cipher.NewID(), *cipher.NewKey(), o.Suite}
+		k.Clouds[i] = CloudKey{Name: c.Name, ID: cipher.NewID(), Key: *cipher.NewKey(), Suite: o.Suite}
 	}
 	return k
 }
@@ -126,19 +125,12 @@ type rendered struct {
 }
 
 func (o *InitOptions) render(k *Keys, p *plan) (*rendered, error) {
-	sealed, err := k.seal(o.Passphrase, o.WorkFactor)
+	sealed, err := k.SealPassphrase(o.Passphrase, o.WorkFactor)
 	if err != nil {
 		return nil, fmt.Errorf("sealing the keys: %w", err)
 	}
 	made := &rendered{keys: sealed}
-	sum := sha256.Sum256(sealed)
-	c := config{
-		Format:     formatVersion,
-		VaultID:    k.VaultID,
-		ChunkLog2:  int64(k.ChunkLog2),
-		KeysSHA256: hex.EncodeToString(sum[:]),
-		Settings:   configSettings{MinCopies: 1, Fsync: fsyncOne},
-	}
+	c := newConfig(k, sealed)
 	for i, cloud := range p.clouds {
 		c.Clouds = append(c.Clouds, configCloud{cloud.Name, cloud.Dir, k.Clouds[i].ID})
 		derived, err := k.Cipher(i)
@@ -148,10 +140,17 @@ func (o *InitOptions) render(k *Keys, p *plan) (*rendered, error) {
 		made.markers = append(made.markers, derived.Marker())
 		derived.Wipe()
 	}
-	if made.config, err = c.encode(); err != nil {
-		return nil, err
-	}
-	// What was written must be read again: better to fail now than at mount.
-	_, err = parseConfig(made.config)
+	made.config, err = c.encode()
 	return made, err
+}
+
+// newConfig is vault.toml for keys, without clouds.
+func newConfig(k *Keys, sealed []byte) *config {
+	return &config{
+		Format:     formatVersion,
+		VaultID:    k.VaultID,
+		ChunkLog2:  int64(k.ChunkLog2),
+		KeysSHA256: checksum(sealed),
+		Settings:   configSettings{MinCopies: 1, Fsync: fsyncOne},
+	}
 }

@@ -200,7 +200,7 @@ func TestInitRefuses(t *testing.T) {
 		{"vault is a file", func(root string, _ *InitOptions) error { return put(root + "/vault") }, ErrUnusable, "not a directory"},
 		{"vault not empty", func(root string, _ *InitOptions) error { return put(root + "/vault/x") }, ErrUnusable, "not empty"},
 		{"vault with a used state", func(root string, _ *InitOptions) error { return put(root + "/vault/state/writer") }, ErrUnusable, "not empty"},
-		{"vault without vault.toml", func(root string, _ *InitOptions) error { return put(root + "/vault/keys.age") }, ErrUnusable, "lost its vault.toml"},
+		{"vault without vault.toml", func(root string, _ *InitOptions) error { return put(root + "/vault/keys.age") }, ErrUnusable, "no vault.toml"},
 		{"one directory", func(root string, o *InitOptions) error { o.Clouds[1].Dir = root + "/clouds/./a"; return nil }, ErrUnusable, "one directory"},
 		{"one directory, by symlink", func(root string, o *InitOptions) error {
 			o.Clouds[1].Dir = root + "/link/a"

@@ -38,6 +38,9 @@ func (v *Vault) CheckMarker(dir string, id cipher.ID, key *cipher.Cloud) error {
 }
 
 func readMarker(dir string) ([]byte, error) {
+	if dir == "" {
+		return nil, fmt.Errorf("%w: this machine does not know its directory", ErrNoMarker)
+	}
 	marker, err := readFile(filepath.Join(dir, cipher.MarkerName))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, fmt.Errorf("%s: %w: %w", dir, ErrNoMarker, withoutPath(err))

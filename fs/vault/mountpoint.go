@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/overcast-fs/overcast/fs/vault/internal/place"
 )
 
 // CheckMountpoint refuses a mountpoint that is missing, no directory or not
@@ -21,15 +23,15 @@ func (v *Vault) CheckMountpoint(path string) error {
 	if err != nil {
 		return fmt.Errorf("%w %s: %w", ErrMountpoint, path, err)
 	}
-	survey := newSurveyor()
-	point := survey.place(abs)
+	survey := place.NewSurveyor()
+	point := survey.Place(abs)
 	for _, s := range v.sites() {
-		switch at := survey.place(s.dir); {
-		case at.contains(point) && point.contains(at):
+		switch at := survey.Place(s.dir); {
+		case at.Contains(point) && point.Contains(at):
 			return fmt.Errorf("%w %s: it is the directory of %s", ErrMountpoint, path, s.what)
-		case at.contains(point):
+		case at.Contains(point):
 			return fmt.Errorf("%w %s: it lies inside the directory of %s, %s", ErrMountpoint, path, s.what, s.dir)
-		case point.contains(at):
+		case point.Contains(at):
 			return fmt.Errorf("%w %s: the directory of %s, %s, lies inside it", ErrMountpoint, path, s.what, s.dir)
 		}
 	}
@@ -69,6 +71,9 @@ type site struct{ what, dir string }
 func (v *Vault) sites() []site {
 	sites := []site{{"the vault", v.Dir}}
 	for _, c := range v.Clouds {
+		if c.Dir == "" {
+			continue
+		}
 		sites = append(sites, site{fmt.Sprintf("cloud %q", c.Name), c.Dir})
 	}
 	return sites

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/fs/vault/internal/place"
 )
 
 // insideNamespace, when set, says that the test runs where it may mount.
@@ -65,8 +67,8 @@ func TestBindMounts(t *testing.T) {
 	bind("/clouds/a", "/same")
 	bind("/clouds/a/inner", "/within")
 	bind("/free", "/unrelated")
-	survey := newSurveyor()
-	a := survey.place(root + "/clouds/a")
+	survey := place.NewSurveyor()
+	a := survey.Place(root + "/clouds/a")
 	for _, tt := range []struct {
 		path            string
 		inside, outside bool // of cloud a
@@ -82,8 +84,8 @@ func TestBindMounts(t *testing.T) {
 		{"/unrelated", false, false},
 		{"/free", false, false},
 	} {
-		p := survey.place(root + tt.path)
-		if inside, outside := a.contains(p), p.contains(a); inside != tt.inside || outside != tt.outside {
+		p := survey.Place(root + tt.path)
+		if inside, outside := a.Contains(p), p.Contains(a); inside != tt.inside || outside != tt.outside {
 			t.Errorf("%s: inside %v, around %v; want %v, %v", tt.path, inside, outside, tt.inside, tt.outside)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/vault/internal/text"
 )
 
 // Owes says that a cloud lacks changes or has some wrongly. What exactly, the
@@ -66,7 +67,7 @@ func (s *State) setOwes(id cipher.ID, o Owes) error {
 		o.Since = s.vault.sys.now()
 	}
 	o.Since = o.Since.UTC().Truncate(time.Second)
-	o.Reason = oneLine(o.Reason)
+	o.Reason = text.OneLine(o.Reason)
 	next := maps.Clone(s.owes)
 	next[id] = o
 	return s.storeOwes(next)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/durable"
+	"github.com/overcast-fs/overcast/fs/vault/internal/place"
 )
 
 // A plan is what init has looked at and found usable. Making one changes nothing.
@@ -19,6 +20,7 @@ type plan struct {
 	dir     string      // of the vault, absolute
 	clouds  []CloudSpec // with absolute directories
 	remains *Vault      // what an interrupted init of this vault had begun, or nil
+	join    *joining    // the vault exists, and only this machine's part of it is made; nil for init
 }
 
 // newPlan refuses directories that must not become a vault and its clouds. The
@@ -60,6 +62,9 @@ func usablePath(what, path string) (string, error) {
 // checkVaultDir finds out whether the directory is missing, empty, or holds
 // nothing but what an interrupted init left.
 func (p *plan) checkVaultDir() error {
+	if p.join != nil {
+		return p.join.checkVaultDir(p.dir)
+	}
 	names, err := listDir(p.dir)
 	if err != nil {
 		return fmt.Errorf("%w: the vault: %w", ErrUnusable, err)
@@ -74,8 +79,8 @@ func (p *plan) checkVaultDir() error {
 	// vault.toml.init comes before everything else that matters and becomes
 	// vault.toml at the very end: under that name nothing was ever mounted.
 	pending := found[pendingName]
-	if found[keysName] && !pending {
-		return fmt.Errorf("%w: %s holds the keys of a vault that has lost its %s", ErrUnusable, p.dir, configName)
+	if what := partOf(p.dir); what != "" && !pending {
+		return joinable{fmt.Errorf("%w: %s holds %s and no %s", ErrUnusable, p.dir, what, configName)}
 	}
 	for name := range found {
 		switch {
@@ -100,24 +105,24 @@ func (p *plan) onlyLock() bool {
 // checkApart refuses directories that are the same or lie in each other, and any
 // that lies in a cloud of another vault.
 func (p *plan) checkApart() error {
-	survey := newSurveyor()
-	vault := survey.place(p.dir)
-	if marked := vault.markedAbove(); marked != "" {
+	survey := place.NewSurveyor()
+	vault := survey.Place(p.dir)
+	if marked := vault.MarkedAbove(); marked != "" {
 		return fmt.Errorf("%w: the vault %s lies inside a cloud, %s: its keys would be synced", ErrUnusable, p.dir, marked)
 	}
-	places := make([]place, len(p.clouds))
+	places := make([]place.Place, len(p.clouds))
 	for i, c := range p.clouds {
-		places[i] = survey.place(c.Dir)
-		switch marked := places[i].markedAbove(); {
+		places[i] = survey.Place(c.Dir)
+		switch marked := places[i].MarkedAbove(); {
 		case marked != "":
 			return fmt.Errorf("%w: cloud %q, %s, lies inside another cloud, %s", ErrUnusable, c.Name, c.Dir, marked)
-		case places[i].contains(vault):
+		case places[i].Contains(vault):
 			return fmt.Errorf("%w: the vault %s lies inside cloud %q, %s: its keys would be synced", ErrUnusable, p.dir, c.Name, c.Dir)
-		case vault.contains(places[i]):
+		case vault.Contains(places[i]):
 			return fmt.Errorf("%w: cloud %q, %s, lies inside the vault %s", ErrUnusable, c.Name, c.Dir, p.dir)
 		}
 		for j, other := range p.clouds[:i] {
-			outward, inward := places[j].contains(places[i]), places[i].contains(places[j])
+			outward, inward := places[j].Contains(places[i]), places[i].Contains(places[j])
 			switch {
 			case outward && inward:
 				return fmt.Errorf("%w: clouds %q and %q are one directory, %s", ErrUnusable, other.Name, c.Name, c.Dir)
@@ -129,17 +134,6 @@ func (p *plan) checkApart() error {
 		}
 	}
 	return nil
-}
-
-// markedAbove returns the nearest directory above p that holds a marker, or "".
-func (p place) markedAbove() string {
-	for dir := p.path; dir != "/"; {
-		dir = filepath.Dir(dir)
-		if _, err := os.Lstat(filepath.Join(dir, cipher.MarkerName)); err == nil {
-			return dir
-		}
-	}
-	return ""
 }
 
 // checkCloudDir accepts a directory that is missing or empty. What an
@@ -164,10 +158,10 @@ func (p *plan) checkCloudDir(c CloudSpec) error {
 	case marked && begun && p.ours(c.Dir):
 		marked = false
 	case marked && foreign == 0:
-		return fmt.Errorf("%w: cloud %q: %s belongs to a vault%s; it is empty but for the marker %s, which can go if that vault is gone",
-			ErrUnusable, c.Name, c.Dir, markedFor(c.Dir), cipher.MarkerName)
+		return joinable{fmt.Errorf("%w: cloud %q: %s belongs to a vault%s; it is empty but for the marker %s, which can go if that vault is gone",
+			ErrUnusable, c.Name, c.Dir, markedFor(c.Dir), cipher.MarkerName)}
 	case marked:
-		return fmt.Errorf("%w: cloud %q: %s belongs to a vault%s already", ErrUnusable, c.Name, c.Dir, markedFor(c.Dir))
+		return joinable{fmt.Errorf("%w: cloud %q: %s belongs to a vault%s already", ErrUnusable, c.Name, c.Dir, markedFor(c.Dir))}
 	}
 	if foreign > 0 {
 		return fmt.Errorf("%w: cloud %q: %s is not empty; name a new or an empty directory, such as %s",
@@ -182,7 +176,7 @@ func (p *plan) begun(dir string) bool {
 		return false
 	}
 	for _, c := range p.remains.Clouds {
-		if realPath(c.Dir) == realPath(dir) {
+		if place.Real(c.Dir) == place.Real(dir) {
 			return true
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+
+	"github.com/overcast-fs/overcast/fs/vault/internal/text"
 )
 
 // deriveKey returns 32 bytes of the state key for one use.
@@ -44,7 +46,7 @@ func (s stamp) open(data []byte, v any) error {
 		return fmt.Errorf("%w: it is not what this vault wrote", ErrDamaged)
 	}
 	if err := json.Unmarshal(line, v); err != nil {
-		return fmt.Errorf("%w: %s", ErrDamaged, oneLine(err.Error()))
+		return fmt.Errorf("%w: %s", ErrDamaged, text.OneLine(err.Error()))
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/durable"
+	"github.com/overcast-fs/overcast/fs/vault/internal/text"
 )
 
 // The files of the state.
@@ -134,7 +135,7 @@ func (s *State) readWriter() (known bool, err error) {
 	if errors.Is(err, ErrDamaged) {
 		// A new writer has never issued anything, so nothing is lost with this one.
 		s.writer = writerRecord{}
-		s.warn(fmt.Sprintf("state/writer was damaged: this machine goes on as a new writer (%s)", oneLine(err.Error())))
+		s.warn(fmt.Sprintf("state/writer was damaged: this machine goes on as a new writer (%s)", text.OneLine(err.Error())))
 		return true, nil
 	}
 	s.last = s.writer.Reserved

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/fs/durable"
+	"github.com/overcast-fs/overcast/fs/vault/internal/text"
 )
 
 const summaryName = "summary.json"
@@ -45,7 +46,7 @@ type SummaryCloud struct {
 func (v *Vault) WriteSummary(s Summary) error {
 	s.Clouds = append([]SummaryCloud{}, s.Clouds...)
 	for i := range s.Clouds {
-		s.Clouds[i].Reason = oneLine(s.Clouds[i].Reason)
+		s.Clouds[i].Reason = text.OneLine(s.Clouds[i].Reason)
 	}
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -75,7 +76,7 @@ func (v *Vault) ReadSummary() (Summary, error) {
 func parseSummary(data []byte) (Summary, error) {
 	var s Summary
 	if err := json.Unmarshal(data, &s); err != nil {
-		return Summary{}, fmt.Errorf("%w: %s", ErrDamaged, oneLine(err.Error()))
+		return Summary{}, fmt.Errorf("%w: %s", ErrDamaged, text.OneLine(err.Error()))
 	}
 	if s.PID < 0 {
 		return Summary{}, fmt.Errorf("%w: process %d", ErrDamaged, s.PID)
@@ -84,12 +85,12 @@ func parseSummary(data []byte) (Summary, error) {
 		switch c.State {
 		case CloudOK, CloudAbsent, CloudBehind:
 		default:
-			return Summary{}, fmt.Errorf("%w: a cloud in state %q", ErrDamaged, oneLine(string(c.State)))
+			return Summary{}, fmt.Errorf("%w: a cloud in state %q", ErrDamaged, text.OneLine(string(c.State)))
 		}
-		if err := checkName(c.Name); err != nil {
+		if err := text.CheckName(c.Name); err != nil {
 			return Summary{}, fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
-		s.Clouds[i].Reason = oneLine(c.Reason)
+		s.Clouds[i].Reason = text.OneLine(c.Reason)
 	}
 	return s, nil
 }

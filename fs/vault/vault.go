@@ -1,13 +1,13 @@
 package vault
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -21,6 +21,9 @@ const (
 	pendingName = "vault.toml.init" // vault.toml of an init that has not finished
 	keysName    = "keys.age"
 	stateName   = "state"
+
+	recipientsName = "keys-recipients.age" // the same as keys.age, for recipients instead of the passphrase
+	stagedSuffix   = ".new"                // of a file with keys before vault.toml goes with it
 
 	dirPerm  fs.FileMode = 0o700
 	filePerm fs.FileMode = 0o600
@@ -38,14 +41,18 @@ type Vault struct {
 	Clouds    []Cloud // in the user's order: the first that lacks nothing leads
 	Settings  Settings
 
-	keysSHA256 []byte // of keys.age as it was written
-	sys        system
+	// KeysCopied tells that the keys are somewhere else, too: a copy of keys.age,
+	// or a recovery kit.
+	KeysCopied bool
+
+	sums map[string]string // of the files with keys, as they were written
+	sys  system
 }
 
 // A Cloud is one cloud of a vault, without its key.
 type Cloud struct {
 	Name string
-	Dir  string // absolute, as the user named it; it may be missing
+	Dir  string // absolute, as the user named it; it may be missing. "": this machine does not know it
 	ID   cipher.ID
 }
 
@@ -102,6 +109,9 @@ func load(sys system, dir, name string) (*Vault, error) {
 		if id := markedFor(dir); id != "" {
 			return nil, fmt.Errorf("%s is %w: it belongs to the vault%s", dir, ErrIsCloud, id)
 		}
+		if what := partOf(dir); what != "" {
+			return nil, joinable{fmt.Errorf("%s holds %s and no %s: %w", dir, what, name, fs.ErrNotExist)}
+		}
 		return nil, fmt.Errorf("%s is no vault: %w", dir, err)
 	}
 	if err != nil {
@@ -111,18 +121,28 @@ func load(sys system, dir, name string) (*Vault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	return c.vault(sys, dir), nil
+}
+
+// vault is what the text of vault.toml says.
+func (c *config) vault(sys system, dir string) *Vault {
 	v := &Vault{
-		Dir:       dir,
-		ID:        c.VaultID,
-		ChunkLog2: uint8(c.ChunkLog2),
-		Settings:  Settings{MinCopies: int(c.Settings.MinCopies), FsyncAll: c.Settings.Fsync == fsyncAll},
-		sys:       sys,
+		Dir:        dir,
+		ID:         c.VaultID,
+		ChunkLog2:  uint8(c.ChunkLog2),
+		Settings:   Settings{MinCopies: int(c.Settings.MinCopies), FsyncAll: c.Settings.Fsync == fsyncAll},
+		KeysCopied: c.KeysCopied,
+		sums:       map[string]string{keysName: c.KeysSHA256, recipientsName: c.RecipientsSHA256},
+		sys:        sys,
 	}
 	for _, cloud := range c.Clouds {
-		v.Clouds = append(v.Clouds, Cloud{Name: cloud.Name, Dir: filepath.Clean(cloud.Dir), ID: cloud.ID})
+		dir := cloud.Dir
+		if dir != "" {
+			dir = filepath.Clean(dir)
+		}
+		v.Clouds = append(v.Clouds, Cloud{Name: cloud.Name, Dir: dir, ID: cloud.ID})
 	}
-	v.keysSHA256, err = hex.DecodeString(c.KeysSHA256)
-	return v, err
+	return v
 }
 
 // LogPath is where a mount logs to after it has returned to the terminal.
@@ -130,12 +150,28 @@ func (v *Vault) LogPath() string { return v.statePath("log") }
 
 func (v *Vault) statePath(name string) string { return filepath.Join(v.Dir, stateName, name) }
 
+// partOf says what there is of a vault that has no vault.toml, "" for nothing.
+func partOf(dir string) string {
+	for _, part := range []struct{ name, what string }{
+		{keysName + stagedSuffix, "what an interrupted join left"},
+		{keysName, "the keys of a vault"},
+	} {
+		if _, err := os.Lstat(filepath.Join(dir, part.name)); err == nil {
+			return part.what
+		}
+	}
+	return ""
+}
+
+// cloudByID is the place of a cloud among the others, -1 if there is none.
+func (v *Vault) cloudByID(id cipher.ID) int {
+	return slices.IndexFunc(v.Clouds, func(c Cloud) bool { return c.ID == id })
+}
+
 // cloudNamed describes the cloud with an id for a message.
 func (v *Vault) cloudNamed(id cipher.ID) string {
-	for _, c := range v.Clouds {
-		if c.ID == id {
-			return fmt.Sprintf("cloud %q", c.Name)
-		}
+	if i := v.cloudByID(id); i >= 0 {
+		return fmt.Sprintf("cloud %q", v.Clouds[i].Name)
 	}
 	return "an unknown cloud of this vault"
 }

@@ -116,6 +116,9 @@ func closeClouds(clouds []mirror.CloudConfig) error {
 // openCloud opens one directory and checks its marker under the cloud's key,
 // again whenever it did not answer for a while and is opened anew.
 func openCloud(v *vault.Vault, c vault.Cloud, key *cipher.Cloud) (cloud.Dir, error) {
+	if c.Dir == "" {
+		return nil, v.CheckMarker(c.Dir, c.ID, key)
+	}
 	return cloud.Bounded(func() (cloud.Dir, error) {
 		dir, err := cloud.OpenDir(c.Dir)
 		if err != nil {

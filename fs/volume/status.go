@@ -22,6 +22,7 @@ type Status struct {
 	ReadOnly   bool          `json:"read_only"`
 	From       string        `json:"from"` // the one cloud that is shown; "" for all
 	Lead       string        `json:"lead"`
+	KeysCopied bool          `json:"keys_copied"` // the keys are not on this machine alone
 	Clouds     []CloudStatus `json:"clouds"`
 }
 
@@ -48,7 +49,8 @@ func StatusOf(v *vault.Vault) (*Status, error) {
 	}
 	mounted := locked && pid == sum.PID && sum.Mountpoint != ""
 	s := &Status{
-		Vault: v.Dir, ID: v.ID, ChunkSize: cipher.Layout{ChunkLog2: v.ChunkLog2}.ChunkSize(), Clouds: CloudStatuses(v, &sum, mounted),
+		Vault: v.Dir, ID: v.ID, ChunkSize: cipher.Layout{ChunkLog2: v.ChunkLog2}.ChunkSize(), KeysCopied: v.KeysCopied,
+		Clouds: CloudStatuses(v, &sum, mounted),
 	}
 	if mounted {
 		s.Mounted, s.Mountpoint, s.PID, s.Started = true, sum.Mountpoint, pid, &sum.Started

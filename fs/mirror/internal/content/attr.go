@@ -32,7 +32,7 @@ func Attrs(mode uint32, o Owner, mtime time.Time) *journal.Attrs {
 
 // SetAttr changes attributes. On a file with changes in no version yet it
 // joins them, otherwise it is a commit of its own.
-func (f *File) SetAttr(a SetAttr) error {
+func (f Holder) SetAttr(a SetAttr) error {
 	if a.Size != nil {
 		if err := f.Truncate(*a.Size); err != nil {
 			return err

@@ -13,6 +13,10 @@ import (
 // present state.
 type editor struct{ *File }
 
+// binder is a file before its first change: the log comes to name it, and its
+// copies to be such as can be written.
+type binder struct{ *File }
+
 // begin prepares a file for changes: the log names it, every cloud that is up
 // has its version, and what an earlier crash left beyond its length is gone.
 // Where it does not fail, the caller unlocks the editor.
@@ -26,13 +30,13 @@ func (f *File) begin() (editor, error) {
 			return editor{f}, nil
 		}
 		f.unlock()
-		if err := f.bind(); err != nil {
+		if err := (binder{f}).bind(); err != nil {
 			return editor{}, err
 		}
 	}
 }
 
-func (f *File) bind() error {
+func (f binder) bind() error {
 	f.s.names.RLock()
 	defer f.s.names.RUnlock()
 	f.lock()
@@ -41,7 +45,7 @@ func (f *File) bind() error {
 }
 
 // bindLocked is bind for a caller that holds Mirror.names and File.mu.
-func (f *File) bindLocked() error {
+func (f binder) bindLocked() error {
 	if f.ref != 0 || f.orphan {
 		return nil
 	}
@@ -63,7 +67,7 @@ func (f *File) bindLocked() error {
 }
 
 // prepare is requireCopies for a change that begin does not come before.
-func (f *File) prepare() error {
+func (f binder) prepare() error {
 	f.s.names.RLock()
 	defer f.s.names.RUnlock()
 	f.lock()
@@ -77,7 +81,7 @@ func (f *File) prepare() error {
 // requireCopies makes sure that the file can be changed. Copies that are not
 // as they should be go without the change; clouds that fail go out. The caller
 // holds Mirror.names and File.mu.
-func (f *File) requireCopies() error {
+func (f binder) requireCopies() error {
 	var lapses []clouds.Lapse
 	for _, cl := range f.Env.Clouds.Ups() {
 		c := f.Copies.List[cl.Index]
@@ -121,7 +125,7 @@ func (f *File) requireCopies() error {
 
 // trim cuts what is left over beyond the committed length. Direct writes are
 // there only while they are recovered, and are none of that.
-func (f *File) trim() error {
+func (f binder) trim() error {
 	if !f.Copies.Stored.Committed() || f.replacing() || len(f.Layers.Direct) > 0 {
 		return nil
 	}

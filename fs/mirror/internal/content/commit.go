@@ -36,27 +36,31 @@ type Commit struct {
 // so that one fdatasync of it is enough.
 const copyUnsynced = 1 << 20
 
+// sealer is a file of which versions are made, and made durable where somebody
+// counts on them.
+type sealer struct{ *File }
+
 // fewUnsynced reports whether there are direct writes that no cloud has synced,
 // few enough to go into the log.
-func (f *File) fewUnsynced() bool {
+func (f sealer) fewUnsynced() bool {
 	n := f.Unsynced.Total()
 	return n > 0 && n<<f.Env.Layout.ChunkLog2 <= copyUnsynced
 }
 
 // sealAndLog makes a version of everything that is in none yet and tells the log
 // of it. The caller holds File.mu.
-func (f *File) sealAndLog(durable bool) error {
+func (f sealer) sealAndLog(durable bool) error {
 	c, err := f.seal(durable)
 	if err != nil || c == nil {
 		return err
 	}
-	return f.log(c)
+	return c.log()
 }
 
 // sealForClouds is sealAndLog for a version that goes to the clouds. Where that
 // will touch one that counts, the direct writes of the new one must not get lost
 // on the way.
-func (f *File) sealForClouds() error {
+func (f sealer) sealForClouds() error {
 	f.lock()
 	if (f.promised || f.Copies.Stored.Committed()) && f.unsealed() && len(f.Unsynced) > 0 {
 		f.unlock()
@@ -86,7 +90,7 @@ func (c *Commit) appendEntry() error {
 		v.Chunks = append(v.Chunks, e)
 	}
 	if c.unsynced {
-		more, err := f.unsyncedChunks(v)
+		more, err := c.unsyncedChunks(v)
 		if err != nil {
 			return err
 		}
@@ -97,7 +101,8 @@ func (c *Commit) appendEntry() error {
 
 // unsyncedChunks adds to a version's entry the direct writes that no cloud has
 // synced, as they are.
-func (f *File) unsyncedChunks(v *journal.Commit) ([][]byte, error) {
+func (c *Commit) unsyncedChunks(v *journal.Commit) ([][]byte, error) {
+	f := c.f
 	var data [][]byte
 	for _, s := range f.Unsynced {
 		for i := s.Lo; i < s.Hi; i++ {
@@ -277,7 +282,7 @@ func (c *Commit) finish(cp *copies.Copy) error {
 		return err
 	}
 	if c.replaces {
-		if err := f.copyXattrs(cp); err != nil {
+		if err := (refiller{f}).copyXattrs(cp); err != nil {
 			return err
 		}
 	}
@@ -285,7 +290,7 @@ func (c *Commit) finish(cp *copies.Copy) error {
 		return err
 	}
 	if c.replaces {
-		return f.putInPlace(cp)
+		return refiller{f}.putInPlace(cp)
 	}
 	return nil
 }

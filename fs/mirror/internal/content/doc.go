@@ -53,20 +53,30 @@
 // when something committed is at stake. An entry of the log is appended; a record
 // is a chunk's ciphertext.
 //
+// # Types
+//
+// An [Object] is a file, open or not; a [File] is its open file, and its progress
+// how far that has come. What is done with one takes a type of its own, which is
+// the File in that part: a [Holder] works with it for a program; a binder makes it
+// ready for its first change; an editor changes what programs see; a sealer makes
+// versions, each of which is a [Commit] on its way; a refiller goes on in fresh
+// backing files; a [Making] is new, a [Recovery] is done again, and a [Takeover]
+// has another one's id.
+//
 // # Where things are
 //
-//	object.go    Object: a file, open or not; opening it; Place
-//	file.go      File: an open file and what it is
+//	object.go    Object: a file, open or not; opening it; Place; Holder
+//	file.go      File: an open file; progress: what it is
 //	check.go     what is always so of it (check_race.go, check_plain.go: whether
 //	             each unlock asks)
-//	begin.go     before the first change: binding, and copies that can be written
+//	begin.go     binder: the log names a file, and its copies can be written; editor
 //	write.go     reading and changing plaintext
-//	fresh.go     fresh backing files, for what is truncated to nothing
+//	fresh.go     refiller: fresh backing files, for what is truncated to nothing
 //	attr.go      chmod, chown, utimens
-//	new.go       files that are being made
+//	new.go       Making: files that are being made
 //	takeover.go  going on under the id of a file that was replaced
 //	life.go      the six stages
-//	commit.go    Commit: what the log is told, and the steps in one cloud
+//	commit.go    sealer, Commit: what the log is told, and the steps in one cloud
 //	sync.go      fsync and close
 //	store.go     Store: all open files; rounds of commits
 //	committer.go when commits happen, and from where on the log is kept

@@ -30,6 +30,12 @@ type File struct {
 
 	mu lock.RWMutex[lock.File] // guards the rest; check says what is always so
 
+	progress
+}
+
+// progress is how far a file's changes have come on their way: what programs see,
+// what is sealed, and what the clouds have.
+type progress struct {
 	draft.Draft
 	promised bool   // an fsync counts on a sealed version that no cloud has
 	beside   Dir    // the copies are fresh backing files in there, not in place yet; nil where they are not
@@ -48,7 +54,7 @@ func (s *Store) newFile(o *Object) *File {
 }
 
 // adopt makes a header that was read the file's state.
-func (f *File) adopt(h *cipher.Header) {
+func (f *progress) adopt(h *cipher.Header) {
 	f.Copies.Adopt(h)
 	f.Sealed = f.Copies.Stored
 	f.Accs = slices.Clone(f.Sealed.Accs)
@@ -65,27 +71,24 @@ func (f *File) unlock() {
 	f.mu.Unlock()
 }
 
-// Object is the file that this is the open one of.
-func (f *File) Object() *Object { return f.o }
-
 // Ino is the file's number.
 func (f *File) Ino() uint64 { return f.o.Ino() }
 
 // replacing reports whether the copies are fresh backing files.
-func (f *File) replacing() bool { return f.beside != nil }
+func (f *progress) replacing() bool { return f.beside != nil }
 
 // underway reports whether a version is on its way: it is sealed, and the clouds
 // do not have it yet.
-func (f *File) underway() bool { return f.Sealed.Head.CommitID != f.Copies.Stored.Head.CommitID }
+func (f *progress) underway() bool { return f.Sealed.Head.CommitID != f.Copies.Stored.Head.CommitID }
 
 // unsealed reports whether something is in no version yet.
-func (f *File) unsealed() bool {
+func (f *progress) unsealed() bool {
 	return !f.Layers.Draft.Empty() || f.Attrs || f.Length != f.Sealed.Head.Length || !f.Sealed.Committed()
 }
 
 // isNew reports whether the clouds have no version of the file, so that what a
 // close commits needs no sync.
-func (f *File) isNew() bool { return !f.Copies.Stored.Committed() && !f.replacing() }
+func (f *progress) isNew() bool { return !f.Copies.Stored.Committed() && !f.replacing() }
 
 // Bound reports whether the log names the file for what is not in the clouds.
 func (f *File) Bound() bool {
@@ -217,7 +220,7 @@ func (f *File) CheckLater(k *copies.Check) {
 			return
 		}
 		defer held.Release()
-		if held != f || !k.Await(f.s.commits.wait) {
+		if held.File != f || !k.Await(f.s.commits.wait) {
 			return
 		}
 		for done := false; !done && !f.s.commits.stopping(); {

@@ -12,10 +12,13 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
+// refiller is a file that goes on, or may go on, in fresh backing files.
+type refiller struct{ *File }
+
 // empty truncates a file to nothing. A committed file with one name goes on
 // in fresh backing files, which replace the old ones at the next commit: the
 // committed bytes stay where they are, and the new ones need no log.
-func (f *File) empty() error {
+func (f refiller) empty() error {
 	f.commit.Lock()
 	defer f.commit.Unlock()
 	if fresh, err := f.refill(); fresh || err != nil {
@@ -30,7 +33,7 @@ func (f *File) empty() error {
 }
 
 // refill goes on in fresh backing files if that can be done.
-func (f *File) refill() (done bool, err error) {
+func (f refiller) refill() (done bool, err error) {
 	e, err := f.begin()
 	if err != nil {
 		return false, err
@@ -56,13 +59,13 @@ func (f *File) refill() (done bool, err error) {
 	if err != nil || fresh == nil {
 		return false, err
 	}
-	editor{f}.switchTo(fresh, dir)
+	editor{f.File}.switchTo(fresh, dir)
 	return true, nil
 }
 
 // makeFresh makes the backing files. It returns nil if the directory takes no
 // new file in any cloud.
-func (f *File) makeFresh(dir Dir) ([]*copies.Copy, error) {
+func (f refiller) makeFresh(dir Dir) ([]*copies.Copy, error) {
 	n := len(f.Copies.List)
 	fresh := make([]*copies.Copy, n)
 	e := &journal.Entry{Op: journal.OpFresh, Salts: make([][]byte, n), Temps: make([]string, n)}
@@ -140,7 +143,7 @@ func keepTimes(dir cloud.Dir, path string, do func() error) error {
 }
 
 // putInPlace renames a fresh backing file over the one that it replaces.
-func (f *File) putInPlace(c *copies.Copy) error {
+func (f refiller) putInPlace(c *copies.Copy) error {
 	if c.Beside == "" {
 		return nil
 	}
@@ -167,7 +170,7 @@ func (f *File) putInPlace(c *copies.Copy) error {
 
 // copyXattrs gives a fresh backing file the attributes of the one that it
 // replaces.
-func (f *File) copyXattrs(c *copies.Copy) error {
+func (f refiller) copyXattrs(c *copies.Copy) error {
 	f.s.names.RLock()
 	defer f.s.names.RUnlock()
 	path, ok := f.o.Path(c.On.Index)
@@ -177,10 +180,21 @@ func (f *File) copyXattrs(c *copies.Copy) error {
 	return c.TakeXattrs(path)
 }
 
+// finish commits a file whose copies are not in place yet.
+func (f refiller) finish() error {
+	f.mu.RLock()
+	replacing := f.replacing() && !f.orphan
+	f.mu.RUnlock()
+	if !replacing {
+		return nil
+	}
+	return f.commitOne()
+}
+
 // discard removes fresh backing files that will not replace anything. One that a
 // commit could not put in place, in a cloud that went without it, stays for heal.
 // The caller holds Mirror.names.
-func (f *File) discard() {
+func (f refiller) discard() {
 	if f.beside == nil {
 		return
 	}

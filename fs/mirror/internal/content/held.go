@@ -40,7 +40,7 @@ func (h Held) Lock() error {
 		f.commit.Lock()
 	}
 	for _, f := range h {
-		if err := f.finishReplacing(); err != nil {
+		if err := (refiller{f}).finish(); err != nil {
 			return err
 		}
 	}
@@ -57,24 +57,13 @@ func (h Held) Unlock() {
 	}
 }
 
-// finishReplacing commits a file whose copies are not in place yet.
-func (f *File) finishReplacing() error {
-	f.mu.RLock()
-	replacing := f.replacing() && !f.orphan
-	f.mu.RUnlock()
-	if !replacing {
-		return nil
-	}
-	return f.commitOne()
-}
-
 // Orphan has an open file go on without a name. The caller holds Mirror.names
 // for writing, and has locked the file as one of Held.
 func (f *File) Orphan() {
 	f.lock()
 	defer f.unlock()
 	f.orphan = true
-	f.discard()
+	refiller{f}.discard()
 	f.ref = 0
 	f.s.commits.untrack(f)
 }

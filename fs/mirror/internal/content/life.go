@@ -30,12 +30,12 @@ func (e editor) draft(p []byte, off int64, moves bool) (full bool, err error) {
 // header and each cloud's acc. It returns nil where there is nothing to seal.
 // With durable, direct writes that no cloud has synced are to go into the log
 // where they are few. The caller holds File.mu.
-func (f *File) seal(durable bool) (*Commit, error) {
+func (f sealer) seal(durable bool) (*Commit, error) {
 	durable = durable && f.fewUnsynced()
 	if f.orphan || !f.unsealed() && !durable {
 		return nil, nil
 	}
-	c := &Commit{f: f, from: f.Copies.Stored, layer: &f.Layers.Draft, unsynced: durable}
+	c := &Commit{f: f.File, from: f.Copies.Stored, layer: &f.Layers.Draft, unsynced: durable}
 	c.indices = c.layer.Indices(f.Env.Layout.Records(f.Length))
 	ids, last, err := f.Env.Draw(len(c.indices)+1, f.Sealed.Head.Version.Highest())
 	if err != nil {
@@ -55,7 +55,8 @@ func (f *File) seal(durable bool) (*Commit, error) {
 // log is the third stage: the log is told of the version, which is the file's
 // sealed one from then on. One sync of the log serves all versions of a round
 // (Store.commit). The caller holds File.mu.
-func (f *File) log(c *Commit) error {
+func (c *Commit) log() error {
+	f := c.f
 	if err := c.appendEntry(); err != nil {
 		return err
 	}
@@ -150,7 +151,7 @@ func (s *Store) retire(atOnce bool) error {
 }
 
 // nextHead is the header of the next version.
-func (f *File) nextHead(counter uint64) cipher.Header {
+func (f sealer) nextHead(counter uint64) cipher.Header {
 	h := f.Sealed.Head
 	h.CommitID = Random16()
 	h.Flags = f.Flags &^ cipher.Dirty
@@ -163,14 +164,14 @@ func (f *File) nextHead(counter uint64) cipher.Header {
 // take is what a commit brings to the clouds: the sealed layer, over what an
 // earlier commit may have left. It returns nil if the clouds have the version
 // already. The caller holds File.commit.
-func (f *File) take() *Commit {
+func (f sealer) take() *Commit {
 	f.lock()
 	defer f.unlock()
 	if f.orphan || !f.underway() {
 		return nil
 	}
 	f.Charge(-f.Layers.Applying.Merge(&f.Layers.Sealed, layer.Uncut))
-	c := &Commit{f: f, from: f.Copies.Stored, to: f.Sealed, layer: &f.Layers.Applying, replaces: f.replacing()}
+	c := &Commit{f: f.File, from: f.Copies.Stored, to: f.Sealed, layer: &f.Layers.Applying, replaces: f.replacing()}
 	c.risky = !f.isNew() || f.promised
 	c.changes = !c.layer.Empty() || c.from.Head.Length != c.to.Head.Length || c.replaces
 	f.Copies.Changing = f.replacing() || !c.layer.Empty()
@@ -184,11 +185,11 @@ func (s *Store) commit(files []*File) error {
 	var commits []*Commit
 	durable := false
 	for _, f := range files {
-		if err := f.sealForClouds(); err != nil {
+		if err := (sealer{f}).sealForClouds(); err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		if c := f.take(); c != nil {
+		if c := (sealer{f}).take(); c != nil {
 			commits = append(commits, c)
 			durable = durable || c.risky && c.changes
 		}

@@ -9,9 +9,12 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
+// Making is a file that is being made, in cloud after cloud.
+type Making struct{ *File }
+
 // New is a new file's open file, held once, without any version. Nobody else
 // may see the object before Made, and no commit of the file begins before Begun.
-func (o *Object) New(s *Store, at Place, mode uint32, owner Owner) *File {
+func (o *Object) New(s *Store, at Place, mode uint32, owner Owner) Making {
 	o.s, o.Place = s, at
 	f := s.newFile(o)
 	now := s.Clock()
@@ -22,11 +25,11 @@ func (o *Object) New(s *Store, at Place, mode uint32, owner Owner) *File {
 		f.Copies.List[cl.Index] = copies.New(cl, Random16())
 	}
 	f.commit.TryLock() // out of order, but nobody else can hold it yet
-	return f
+	return Making{f}
 }
 
 // NoteCreate tells the log of the new file, and returns the entry's number.
-func (f *File) NoteCreate(path string) (seq uint64, err error) {
+func (f Making) NoteCreate(path string) (seq uint64, err error) {
 	f.lock()
 	defer f.unlock()
 	e := &journal.Entry{
@@ -38,7 +41,7 @@ func (f *File) NoteCreate(path string) (seq uint64, err error) {
 }
 
 // Create makes the new file's backing file in one cloud.
-func (f *File) Create(cl *clouds.Cloud, path string) error {
+func (f Making) Create(cl *clouds.Cloud, path string) error {
 	c := f.Copies.List[cl.Index]
 	if err := c.Make(path, cipher.BackingMode(f.Mode, false), f.Sealed.Head.FileID); err != nil {
 		return err
@@ -56,16 +59,16 @@ func (f *File) Create(cl *clouds.Cloud, path string) error {
 }
 
 // Uncreate takes Create back.
-func (f *File) Uncreate(cl *clouds.Cloud, path string) error {
+func (f Making) Uncreate(cl *clouds.Cloud, path string) error {
 	return f.Copies.List[cl.Index].Unmake(path)
 }
 
 // Lack has a cloud go without the new file.
-func (f *File) Lack(cl *clouds.Cloud) { f.Copies.List[cl.Index] = nil }
+func (f Making) Lack(cl *clouds.Cloud) { f.Copies.List[cl.Index] = nil }
 
 // Made lets the new file be seen. It returns its inode in each cloud, and which
 // one is read.
-func (f *File) Made() (backing []uint64, source int) {
+func (f Making) Made() (backing []uint64, source int) {
 	backing = make([]uint64, len(f.Copies.List))
 	source = -1
 	for k, c := range f.Copies.List {
@@ -77,16 +80,16 @@ func (f *File) Made() (backing []uint64, source int) {
 		}
 	}
 	f.Copies.Source = max(source, 0)
-	f.o.open.Store(f)
+	f.o.open.Store(f.File)
 	return backing, f.Copies.Source
 }
 
 // Begun lets commits of the new file begin.
-func (f *File) Begun() { f.commit.Unlock() }
+func (f Making) Begun() { f.commit.Unlock() }
 
 // Drop forgets a file that was made in no cloud.
-func (f *File) Drop() {
-	f.s.commits.untrack(f)
+func (f Making) Drop() {
+	f.s.commits.untrack(f.File)
 	f.lock()
 	defer f.unlock()
 	f.orphan, f.ref = true, 0

@@ -68,6 +68,16 @@ func (o *Object) Open() *File { return o.open.Load() }
 // Stale reports whether the file was changed behind the mount.
 func (o *Object) Stale() bool { return o.stale.Load() }
 
+// Logged reports whether the log has something of the file that is not durable in
+// every cloud.
+func (o *Object) Logged() bool {
+	if f := o.open.Load(); f != nil && f.Bound() {
+		return true
+	}
+	last := o.lastEntry.Load()
+	return last > 0 && last >= o.s.durable.Load()
+}
+
 // SetStale has nobody open the file again.
 func (o *Object) SetStale() { o.stale.Store(true) }
 
@@ -89,38 +99,42 @@ func (o *Object) unsynced() bool { return o.unsyncedTo.Load() > o.s.durable.Load
 // Sole reports whether an fsync of the file may still count on one cloud alone.
 func (o *Object) Sole() bool { return o.soleTo.Load() > o.s.durable.Load() }
 
+// Holder is a file as one works with it who holds it. Each method takes the locks
+// that it needs.
+type Holder struct{ *File }
+
 // Acquire returns the open file, loading it if need be, and holds it.
-func (o *Object) Acquire() (*File, error) {
+func (o *Object) Acquire() (Holder, error) {
 	o.opening.Lock()
 	defer o.opening.Unlock()
 	if o.stale.Load() {
-		return nil, ErrStale
+		return Holder{}, ErrStale
 	}
 	if f := o.open.Load(); f != nil {
-		if f.replacedBehind() {
+		if o.replacedBehind(f) {
 			o.stale.Store(true)
-			return nil, ErrStale
+			return Holder{}, ErrStale
 		}
 		f.refs++
-		return f, nil
+		return Holder{f}, nil
 	}
 	f, err := o.load()
 	if err != nil {
-		return nil, err
+		return Holder{}, err
 	}
 	if err := o.s.refuse(f.ID()); err != nil {
 		f.Copies.Close()
-		return nil, err
+		return Holder{}, err
 	}
 	if !o.version.IsZero() && o.version != f.Sealed.Head.CommitID || o.misled(f) {
 		o.stale.Store(true)
 		f.Copies.Close()
-		return nil, ErrStale
+		return Holder{}, ErrStale
 	}
 	o.version = f.Sealed.Head.CommitID
 	o.Ref()
 	o.open.Store(f)
-	return f, nil
+	return Holder{f}, nil
 }
 
 // load opens every cloud's copy and compares their headers.
@@ -178,16 +192,16 @@ func (o *Object) misled(f *File) bool {
 // replacedBehind reports whether a sync client put another file in the place
 // of one that is open here and has nothing on its way, or another version into
 // it.
-func (f *File) replacedBehind() bool {
-	f.s.names.RLock()
-	defer f.s.names.RUnlock()
+func (o *Object) replacedBehind(f *File) bool {
+	o.s.names.RLock()
+	defer o.s.names.RUnlock()
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	if f.orphan || f.replacing() || f.ref != 0 {
 		return false
 	}
 	c := f.Copies.List[f.Copies.Source]
-	path, ok := f.o.Path(f.Copies.Source)
+	path, ok := o.Path(f.Copies.Source)
 	if !ok || !c.Serves() {
 		return false
 	}

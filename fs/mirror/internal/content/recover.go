@@ -28,22 +28,26 @@ type Recovery struct {
 }
 
 // Recover begins the recovery of a file that is held, whose changes the log has
-// from an entry on, under a reference.
-func (f *File) Recover(ref, from uint64) *Recovery {
+// from an entry on, under a reference. A cloud that cannot be asked for its copy
+// goes out, as before any other change.
+func (f *File) Recover(ref, from uint64) (*Recovery, error) {
+	if err := (binder{f}).prepare(); err != nil {
+		return nil, err
+	}
 	f.Recovering, f.ref = true, ref
 	f.s.commits.keep(f, from)
-	return &Recovery{File: f}
+	return &Recovery{File: f}, nil
 }
 
 // AcquireNew opens a file that never had a version: its headers are DIRTY and
 // its records are in no vector. It fails where that is not so, or the file is
 // open.
-func (o *Object) AcquireNew(id cipher.ID) (*File, error) {
+func (o *Object) AcquireNew(id cipher.ID) (Holder, error) {
 	s := o.s
 	s.names.RLock()
 	defer s.names.RUnlock()
 	if o.open.Load() != nil {
-		return nil, ErrStale
+		return Holder{}, ErrStale
 	}
 	f := s.newFile(o)
 	now := s.Clock()
@@ -64,11 +68,11 @@ func (o *Object) AcquireNew(id cipher.ID) (*File, error) {
 	if f.Copies.Source < 0 {
 		err := f.Copies.Unreadable("recover")
 		f.Copies.Close()
-		return nil, err
+		return Holder{}, err
 	}
 	o.Ref()
 	o.open.Store(f)
-	return f, nil
+	return Holder{f}, nil
 }
 
 // Redo does one change again, unless one before it could not be done: without
@@ -274,7 +278,7 @@ func (r *Recovery) reswitch(ed editor, e *journal.Entry) error {
 // round, which commits it.
 func (r *Recovery) Finish() error {
 	r.Recovering = false
-	if err := r.prepare(); err != nil {
+	if err := (binder{r.File}).prepare(); err != nil {
 		return err
 	}
 	if err := r.clear(); err != nil {

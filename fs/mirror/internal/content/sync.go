@@ -10,9 +10,9 @@ import (
 
 // Sync returns when the file's content and the names that lead to it are
 // durable: in the log, or in one cloud.
-func (f *File) Sync() error {
+func (f Holder) Sync() error {
 	s := f.s
-	onWay, err := f.sealDurable()
+	onWay, err := sealer{f.File}.sealDurable()
 	if err != nil {
 		return err
 	}
@@ -21,12 +21,12 @@ func (f *File) Sync() error {
 	}
 	if s.fsyncAll {
 		if f.Hold() {
-			return errors.Join(s.round([]*File{f}), s.retire(false))
+			return errors.Join(s.round([]*File{f.File}), s.retire(false))
 		}
 		return nil
 	}
 	if onWay {
-		s.commits.enqueue(f)
+		s.commits.enqueue(f.File)
 	}
 	return nil
 }
@@ -34,7 +34,7 @@ func (f *File) Sync() error {
 // sealDurable seals what is in no version yet, once the direct writes that it
 // counts on are durable: in the log with it, or in one cloud before it. It
 // reports whether a version is on its way.
-func (f *File) sealDurable() (underway bool, err error) {
+func (f sealer) sealDurable() (underway bool, err error) {
 	f.s.names.RLock()
 	defer f.s.names.RUnlock()
 	f.lock()
@@ -46,7 +46,7 @@ func (f *File) sealDurable() (underway bool, err error) {
 	case f.o.unsynced() || len(f.Unsynced) > 0 && !f.fewUnsynced():
 		err = f.syncTarget()
 	case f.fewUnsynced():
-		err = f.bindLocked()
+		err = binder{f.File}.bindLocked()
 	}
 	if err == nil {
 		err = f.sealAndLog(true)
@@ -59,7 +59,7 @@ func (f *File) sealDurable() (underway bool, err error) {
 // syncTarget makes direct writes durable in the first cloud that can, together
 // with the directories that lead there. The caller holds Mirror.names and
 // File.mu.
-func (f *File) syncTarget() error {
+func (f sealer) syncTarget() error {
 	var err error = clouds.ErrNoCloud
 	var lapses []clouds.Lapse
 	for _, c := range f.Copies.Targets() {
@@ -79,7 +79,7 @@ func (f *File) syncTarget() error {
 	return err
 }
 
-func (f *File) syncCopy(c *copies.Copy) error {
+func (f sealer) syncCopy(c *copies.Copy) error {
 	if err := c.File.Sync(); err != nil {
 		return err
 	}
@@ -94,8 +94,8 @@ func (f *File) syncCopy(c *copies.Copy) error {
 
 // Flush brings everything of a file to the clouds, durable in the log or on one
 // of them.
-func (f *File) Flush() error {
-	if err := f.prepare(); err != nil {
+func (f Holder) Flush() error {
+	if err := (binder{f.File}).prepare(); err != nil {
 		return err
 	}
 	if !f.Unfinished() {
@@ -110,11 +110,11 @@ func (f *File) Flush() error {
 }
 
 // Opened counts one more opener of a file that is held for it.
-func (f *File) Opened() { f.openers.Add(1) }
+func (f Holder) Opened() { f.openers.Add(1) }
 
 // Closed takes an opener away and starts the commit of what it wrote, and gives
 // the file back. A new file is committed at once, without a sync.
-func (f *File) Closed() error {
+func (f Holder) Closed() error {
 	f.openers.Add(-1)
 	err := f.closeCommit()
 	f.Release()
@@ -122,10 +122,10 @@ func (f *File) Closed() error {
 }
 
 // Abandoned is Closed where the mirror is being closed, which commits the file.
-func (f *File) Abandoned() {
+func (f Holder) Abandoned() {
 	f.openers.Add(-1)
 	if f.Bound() {
-		f.s.commits.enqueue(f)
+		f.s.commits.enqueue(f.File)
 	}
 	f.Release()
 }
@@ -134,7 +134,7 @@ func (f *File) Abandoned() {
 // is one, its close commits the change together with what is written through it.
 // The change comes before the look at openers here, and leaving them before
 // the look for changes in Closed, so that one of the two commits.
-func (f *File) Leave() error {
+func (f Holder) Leave() error {
 	var err error
 	if f.openers.Load() == 0 {
 		err = f.closeCommit()
@@ -143,7 +143,7 @@ func (f *File) Leave() error {
 	return err
 }
 
-func (f *File) closeCommit() error {
+func (f Holder) closeCommit() error {
 	f.mu.RLock()
 	dirty, isNew := f.ref != 0 && !f.orphan, f.isNew()
 	f.mu.RUnlock()
@@ -151,14 +151,14 @@ func (f *File) closeCommit() error {
 		return nil
 	}
 	if !isNew {
-		f.s.commits.enqueue(f)
+		f.s.commits.enqueue(f.File)
 		return nil
 	}
 	f.commit.Lock()
 	err := f.commitOne()
 	f.commit.Unlock()
 	if err != nil {
-		f.s.commits.enqueue(f)
+		f.s.commits.enqueue(f.File)
 	}
 	return err
 }

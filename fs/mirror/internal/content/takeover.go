@@ -113,11 +113,13 @@ func (t *Takeover) Undo() {
 // Resume hands the file to the next round.
 func (t *Takeover) Resume() { t.f.s.commits.enqueue(t.f) }
 
-// Done makes the version the file's.
+// Done makes the version the file's. What is changed from here on is changed on
+// top of it, and the log is told so when it names the file anew.
 func (t *Takeover) Done() {
 	f := t.f
 	f.lock()
 	f.Sealed, f.Copies.Stored = t.to, t.to
 	f.unlock()
 	f.o.Known(&t.to.Head)
+	f.letGo()
 }

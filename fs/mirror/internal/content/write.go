@@ -22,7 +22,7 @@ func (f *File) SeekData(off int64, data bool) (int64, error) {
 }
 
 // Content is all of a file that is not large: what a symlink or a device says.
-func (f *File) Content() ([]byte, error) {
+func (f Holder) Content() ([]byte, error) {
 	content := make([]byte, f.Sealed.Head.Length)
 	if len(content) == 0 {
 		return content, nil
@@ -34,7 +34,7 @@ func (f *File) Content() ([]byte, error) {
 }
 
 // WriteAt changes plaintext; with moves it moves mtime.
-func (f *File) WriteAt(p []byte, off int64, moves bool) error {
+func (f Holder) WriteAt(p []byte, off int64, moves bool) error {
 	if off < 0 {
 		return ErrInvalid
 	}
@@ -47,11 +47,11 @@ func (f *File) WriteAt(p []byte, off int64, moves bool) error {
 	}
 	full, err := e.draft(p, off, moves)
 	if full {
-		err = f.sealAndLog(false)
+		err = sealer{f.File}.sealAndLog(false)
 	}
 	e.unlock()
 	if full {
-		f.s.commits.enqueue(f)
+		f.s.commits.enqueue(f.File)
 	}
 	if err == nil {
 		err = f.s.relieve()
@@ -60,7 +60,7 @@ func (f *File) WriteAt(p []byte, off int64, moves bool) error {
 }
 
 // Truncate sets the length.
-func (f *File) Truncate(size int64) error {
+func (f Holder) Truncate(size int64) error {
 	if size < 0 {
 		return ErrInvalid
 	}
@@ -68,14 +68,14 @@ func (f *File) Truncate(size int64) error {
 		return ErrTooLarge
 	}
 	if size == 0 {
-		return f.empty()
+		return refiller{f.File}.empty()
 	}
 	return f.edit(func(d *draft.Draft) error { return d.Resize(size) })
 }
 
 // Allocate is fallocate with the mode bits of fallocate(2): more length, a hole,
 // or zeros. Space cannot be promised.
-func (f *File) Allocate(mode uint32, off, n int64) error {
+func (f Holder) Allocate(mode uint32, off, n int64) error {
 	switch mode {
 	case 0, unix.FALLOC_FL_KEEP_SIZE, unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE,
 		unix.FALLOC_FL_ZERO_RANGE, unix.FALLOC_FL_ZERO_RANGE | unix.FALLOC_FL_KEEP_SIZE:
@@ -92,7 +92,7 @@ func (f *File) Allocate(mode uint32, off, n int64) error {
 }
 
 // edit changes the draft of a file that has begun.
-func (f *File) edit(change func(*draft.Draft) error) error {
+func (f Holder) edit(change func(*draft.Draft) error) error {
 	e, err := f.begin()
 	if err != nil {
 		return err

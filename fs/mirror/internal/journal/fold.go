@@ -177,6 +177,20 @@ func (f *Fold) Follow(t *Thing, path string) {
 	f.found(t, s)
 }
 
+// Yield gives up a name of a file that goes on at a path, and reports whether the
+// log has nothing else there.
+func (f *Fold) Yield(s *Slot, path string) bool {
+	t, at := s.Now, f.slot([]byte(path))
+	if at.Now != nil && at.Now != t {
+		return false
+	}
+	t.leave(s)
+	if at.Now == nil {
+		f.found(t, at)
+	}
+	return true
+}
+
 func (f *Fold) dirAt(s *Slot) *Thing {
 	if s.Now != nil && s.Now.IsDir() {
 		return s.Now

@@ -111,6 +111,14 @@ func (t *Thing) Covers(v cipher.Vector) bool {
 	return order == cipher.Less || order == cipher.Equal
 }
 
+// Path is the plaintext path of a slot, from the root.
+func (s *Slot) Path() (path string, ok bool) {
+	if path, ok = s.Dir.Path(); path != "" {
+		path += "/"
+	}
+	return path + s.Name, ok
+}
+
 // Path is the plaintext path of its first place, from the root.
 func (t *Thing) Path() (path string, ok bool) {
 	for t.Key != rootKey {

@@ -23,6 +23,7 @@
 //	observe.go  what one cloud shows at the names that the log touches
 //	search.go   files that are at none of those, after a power cut
 //	follow.go   what was moved or removed without a word of the log
+//	exchange.go which of two directories that were exchanged is which
 //	plan.go     the steps that bring names to their places, and those that remove
 //	step.go     one step, as a value that prints, and how it is done
 //	content.go  one file's last version on its way to one cloud

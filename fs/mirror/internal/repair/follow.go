@@ -39,9 +39,44 @@ func (r *Replay) follow() {
 		}
 	}
 	r.leave(strayed)
+	r.yield()
 	for _, t := range r.trees {
 		t.match()
 	}
+}
+
+// yield gives up names at which, after a power cut, some cloud has a file of which
+// the log does not tell, and none the one that it has there, though that one is
+// under another name: the end of the log told of its rename, and is lost.
+func (r *Replay) yield() {
+	if r.SameBoot {
+		return
+	}
+	for _, thing := range r.Fold.Things {
+		for _, s := range slices.Clone(thing.Now) {
+			if thing.IsDir() || !r.taken(s) {
+				continue
+			}
+			from, ok := s.Path()
+			path, found := moved(r.trees, thing)
+			if ok && found && r.Fold.Yield(s, path) {
+				r.Logger.Info("a file goes on under a name that the log does not tell", "thing", thing.Key)
+				r.out.Found = append(r.out.Found, from, path)
+			}
+		}
+	}
+}
+
+// taken reports whether some cloud has another file at a slot, and none its own.
+func (r *Replay) taken(s *journal.Slot) (taken bool) {
+	for _, t := range r.trees {
+		n := (&planner{tree: t}).nodeAt(s)
+		if n != nil && n.thing == s.Now {
+			return false
+		}
+		taken = taken || n != nil && !n.dir && n.thing == nil && n.head != nil && len(n.head.Version) > 0
+	}
+	return taken
 }
 
 // leave gives up directories that are nowhere, and in which nothing is to be any
@@ -63,14 +98,14 @@ func seen(trees []*tree, thing *journal.Thing) bool {
 	return slices.ContainsFunc(trees, func(t *tree) bool { return len(t.of[thing]) > 0 })
 }
 
-// was reports whether a file was surely in some cloud, and the log cannot make it
-// again.
+// was reports whether a file was surely in some cloud, and the log can make none of
+// its versions again.
 func (r *Replay) was(thing *journal.Thing) bool {
-	b := thing.Committed()
-	if thing.IsDir() || b == nil {
+	if thing.IsDir() || thing.Committed() == nil {
 		return false
 	}
-	return !thing.Made || (thing.Firm || r.SameBoot) && !b.Holds(layoutOf(r.trees))
+	held := slices.ContainsFunc(thing.Backings, func(b *journal.Backing) bool { return b.Holds(layoutOf(r.trees)) })
+	return !thing.Made || (thing.Firm || r.SameBoot) && !held
 }
 
 // layoutOf is that of the vault's files.
@@ -83,11 +118,15 @@ func layoutOf(trees []*tree) cipher.Layout {
 // name it.
 func moved(trees []*tree, thing *journal.Thing) (path string, found bool) {
 	for _, t := range trees {
-		if t == nil || len(t.of[thing]) == 0 {
+		if t == nil {
+			continue
+		}
+		at := slices.IndexFunc(t.of[thing], func(n *node) bool { return !(&planner{tree: t}).named(n) })
+		if at < 0 {
 			continue
 		}
 		var parts []string
-		for n := t.of[thing][0]; n.parent != nil; n = n.parent {
+		for n := t.of[thing][at]; n.parent != nil; n = n.parent {
 			d, ok := t.Decode(n.parent.path(), n.entry)
 			if !ok {
 				return "", false

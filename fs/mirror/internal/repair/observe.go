@@ -45,6 +45,10 @@ func (n *node) yieldsTo(h *cipher.Header) bool {
 	return len(n.head.Version) == 0 || order == cipher.Less || order == cipher.Equal && n.head.CommitID == h.CommitID
 }
 
+// unborn reports whether a node is a file that never had a version: nobody can
+// read it. One that the log does not know is seconds old, or another machine's.
+func (n *node) unborn() bool { return n.head != nil && len(n.head.Version) == 0 }
+
 func (n *node) depth() int {
 	if n.parent == nil {
 		return 0

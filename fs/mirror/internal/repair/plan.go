@@ -134,7 +134,7 @@ func (p *planner) clear(parent *node, slot *journal.Slot, entry string, over boo
 	case n == nil:
 		return true
 	case n.thing == nil:
-		if !(n.blank && p.oursWithout(slot)) && !(p.ending(slot) && (n.broken || n.head != nil)) {
+		if !((n.blank || !p.sameBoot && n.unborn()) && p.oursWithout(slot)) && !(p.ending(slot) && (n.broken || n.head != nil)) {
 			return false
 		}
 		p.do(Step{Op: Remove, Path: n.path()})

@@ -113,8 +113,16 @@ func (sc *scene) reach(seed uint64) {
 		if k == 0 {
 			n = max(n, last)
 		}
-		sc.reachTo(k, n, rng.IntN(7))
+		more := rng.IntN(7)
+		if n < len(sc.log) && makesFile(sc.log[n]) && slices.ContainsFunc(sc.log[n+1:], makesFile) {
+			more = 0 // a kill comes in the middle of the last file that is made, and of no other
+		}
+		sc.reachTo(k, n, more)
 	}
+}
+
+func makesFile(ev *event) bool {
+	return ev.entry.Op == journal.OpCreate || ev.entry.Op == journal.OpSpecial
 }
 
 // reachTo carries out n entries in a cloud, and some operations of the next.

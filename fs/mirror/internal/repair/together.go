@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +16,8 @@ import (
 // touches. A power cut can take from the log what one cloud has kept of an
 // operation and another has lost; nothing but the clouds tells of it then. What
 // one has under another name than the lead is renamed, since the lead comes
-// first in every operation; what one lacks is brought there. Nothing is removed.
+// first in every operation; what one lacks, or has without any version, is brought
+// there. Nothing is removed.
 func (r *Replay) together() {
 	var up []int
 	for k, t := range r.trees {
@@ -34,49 +36,6 @@ func (r *Replay) together() {
 			}
 		}
 	}
-}
-
-// exchange tells two directories apart that the log has exchanged, in clouds that
-// tell no handles: a kill can have come before the exchange there, and the place
-// says nothing then. What is in them is compared with what a cloud that tells
-// them has there, or else the lead.
-func (r *Replay) exchange() {
-	pair := r.Fold.Exchanged
-	if pair[0] == nil || !r.SameBoot {
-		return
-	}
-	var as *tree
-	for _, t := range r.trees {
-		if t != nil && (as == nil || t.tells(pair) && !as.tells(pair)) {
-			as = t
-		}
-	}
-	for _, t := range r.trees {
-		if t == nil || t == as || t.tells(pair) || t.standing(pair) == nil || as.standing(pair) == nil {
-			continue
-		}
-		l := &leveller{r: r, sides: [2]*tree{as, t}}
-		there, here := as.standing(pair), t.standing(pair)
-		if l.common(there[0], here[1])+l.common(there[1], here[0]) > l.common(there[0], here[0])+l.common(there[1], here[1]) {
-			t.of[pair[0]], t.of[pair[1]] = t.of[pair[1]], t.of[pair[0]]
-			here[0].thing, here[1].thing = pair[1], pair[0]
-		}
-	}
-}
-
-// tells reports whether a cloud knows both directories by their handles.
-func (t *tree) tells(pair [2]*journal.Thing) bool {
-	known := func(thing *journal.Thing) bool { return t.Index < len(thing.Handles) && thing.Handles[t.Index] != nil }
-	return t.handles && known(pair[0]) && known(pair[1])
-}
-
-// standing is the nodes of both directories, or nil.
-func (t *tree) standing(pair [2]*journal.Thing) []*node {
-	p := &planner{tree: t}
-	if a, b := p.nodeOf(pair[0]), p.nodeOf(pair[1]); a != nil && b != nil {
-		return []*node{a, b}
-	}
-	return nil
 }
 
 // leveller makes the names of two clouds the same.
@@ -124,7 +83,7 @@ func (l *leveller) level() error {
 			lists[side] = append(lists[side], list...)
 		}
 	}
-	only := [2][]shown{l.missing(lists[0], lists[1]), l.missing(lists[1], lists[0])}
+	only := [2][]shown{l.missing(0, lists), l.missing(1, lists)}
 	if err := l.rename(&only); err != nil {
 		return err
 	}
@@ -156,46 +115,26 @@ func (l *leveller) list(side int, dirs [2]string, plain string) (list []shown, e
 	return list, nil
 }
 
-// common counts what a directory of the one cloud has in common with one of the
-// other: names, and files.
-func (l *leveller) common(a, b *node) (n int) {
-	dirs := [2]string{a.path(), b.path()}
-	had := map[string]cipher.ID{}
-	for side := range dirs {
-		list, err := l.list(side, dirs, "")
-		if err != nil {
-			return 0
-		}
-		for _, s := range list {
-			var id cipher.ID
-			if h, err := l.sides[side].Header(s.path(side)); err == nil && !s.Dir {
-				id = h.FileID
-			}
-			if side == 0 {
-				had[s.name] = id
-			} else if other, both := had[s.name]; both {
-				n++
-				if other == id && !s.Dir {
-					n++
-				}
-			}
-		}
+// missing is what one cloud has and the other has not at its name, or without any
+// version: the power cut can have taken its header.
+func (l *leveller) missing(side int, lists [2][]shown) (only []shown) {
+	have := map[place]shown{}
+	for _, s := range lists[1-side] {
+		have[place{s.dirs, s.plain, s.name, false}] = s
 	}
-	return n
-}
-
-// missing is what has no counterpart of its name in another list.
-func (l *leveller) missing(list, in []shown) (only []shown) {
-	have := map[place]bool{}
-	for _, s := range in {
-		have[place{s.dirs, s.plain, s.name, false}] = true
-	}
-	for _, s := range list {
-		if !have[place{s.dirs, s.plain, s.name, false}] {
+	for _, s := range lists[side] {
+		o, has := have[place{s.dirs, s.plain, s.name, false}]
+		if !has || !s.Dir && !o.Dir && s.special == o.special && l.empty(1-side, o) {
 			only = append(only, s)
 		}
 	}
 	return only
+}
+
+// empty reports whether a file has no version in one cloud.
+func (l *leveller) empty(side int, s shown) bool {
+	h, err := l.sides[side].Header(s.path(side))
+	return errors.Is(err, replica.ErrBlank) || err == nil && len(h.Version) == 0
 }
 
 // rename gives in the second cloud to a file that both have, and under no name
@@ -263,7 +202,7 @@ func (l *leveller) bring(side int, s shown, list []shown) error {
 		step := l.step(Link, to, "", o)
 		step.Path, step.To = step.To, l.step(Link, to, "", s).To
 		if h, err := l.sides[to].Header(step.Path); err == nil && h.FileID == s.head.FileID {
-			return l.r.steps(l.sides[to].Index, []Step{step})
+			return l.r.steps(l.sides[to].Index, []Step{{Op: Remove, Path: step.To}, step})
 		}
 	}
 	o, err := l.sides[side].Open(s.path(side), false)

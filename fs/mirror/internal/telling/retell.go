@@ -77,7 +77,8 @@ func (r *replayed) version(thing *journal.Thing, h *journal.Head) {
 	}
 }
 
-// found tells what the clouds show at a path, whatever is known of it.
+// found tells what the clouds show at a path, unless some cloud shows just what
+// is known of it.
 func (r *replayed) found(path string) {
 	d, name := index.Root, path
 	for {
@@ -89,6 +90,9 @@ func (r *replayed) found(path string) {
 	}
 	p := index.Place{Dir: d, Name: cipher.PlainName(name)}
 	shown := look(r.Clouds, path)
+	if was, err := r.At(p); err == nil && was.Kind == index.IsFile && shown.has(was) {
+		return
+	}
 	k := shown.only()
 	if k.Kind == index.IsDir {
 		k.Dir = r.Number(d, p.Name)

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -8,8 +8,11 @@ import (
 	"strings"
 )
 
-// warnings is the log of a command that opens a vault for a moment: what is amiss and does not stop it, for people. Errors
+// WarningLog is the log of a command that opens a vault for a moment: what is amiss and does not stop it, for people. Errors
 // are not in it; the command gets them itself.
+func WarningLog(w io.Writer) *slog.Logger { return slog.New(&warnings{w: w}) }
+
+// warnings is what a WarningLog does with a line.
 type warnings struct {
 	w     io.Writer
 	attrs []slog.Attr
@@ -33,7 +36,7 @@ func (h *warnings) Handle(_ context.Context, r slog.Record) error {
 	if len(details) > 0 {
 		line += " (" + strings.Join(details, "; ") + ")"
 	}
-	warn(h.w, "%s", line)
+	Warn(h.w, "%s", line)
 	return nil
 }
 

@@ -1,15 +1,14 @@
-package main
+package cli
 
 import (
 	"bytes"
 	"errors"
-	"log/slog"
 	"testing"
 )
 
 func TestWarnings(t *testing.T) {
 	var b bytes.Buffer
-	l := slog.New(&warnings{w: &b})
+	l := WarningLog(&b)
 	l.Info("not shown")
 	l.Error("nor this")
 	l.Warn("plain")

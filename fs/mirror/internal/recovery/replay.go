@@ -1,20 +1,54 @@
-package mirror
+package recovery
 
 import (
 	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/repair"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
+// Config is what a log is replayed with.
+type Config struct {
+	Clouds  *clouds.Clouds
+	State   State
+	Log     *entries.Log
+	Memory  *telling.Keeper
+	Files   *content.Store
+	Names   Names
+	Waiting *Waiting // is filled
+	Logger  *slog.Logger
+	Clock   func() time.Time
+	Owners  bool // the process may set owners of backing files
+}
+
+// State is what the vault's durable state knows of power cuts.
+type State interface {
+	SameBoot() bool
+	MarkBoot() error
+}
+
+// Names are files and directories as the mirror shows them by now.
+type Names interface {
+	// Find returns what is at a path, with a reference.
+	Find(path string) (*content.Object, error)
+
+	// Owner is what a directory shows; ok is false where it cannot be seen.
+	Owner(path string) (o index.Owner, ok bool)
+}
+
 // replayer brings, at mount, what the log says to the clouds. The fold tells
 // what is to be there, and the repair makes it so.
 type replayer struct {
-	m       *Mirror
+	Config
 	entries []*journal.Entry // without data
 	seqs    []uint64         // of entries
 	refs    map[uint64]*ref  // files that the log names
@@ -31,22 +65,23 @@ type ref struct {
 	known bool          // on is known: logs of earlier versions do not tell
 }
 
-// replay brings everything that the log holds to the clouds that are up, and
-// empties it.
-func (m *Mirror) replay() error {
-	r := &replayer{m: m, refs: map[uint64]*ref{}}
+// Replay brings everything that the log holds to the clouds that are up, and
+// empties it. Where it cannot be done in any of them the clouds are held, and it
+// is no error.
+func Replay(cfg Config) error {
+	r := &replayer{Config: cfg, refs: map[uint64]*ref{}}
 	if err := r.survey(); err != nil {
 		return err
 	}
-	if m.clouds.ReadOnly() {
+	if r.Clouds.ReadOnly() {
 		return nil // what is not replayed must still tell a power cut from a kill
 	}
 	if len(r.entries) == 0 {
-		m.memory.CatchUp()
-		return m.state.MarkBoot()
+		r.Memory.CatchUp()
+		return r.State.MarkBoot()
 	}
-	m.logger.Info("replaying the redo log", "entries", len(r.entries), "sameBoot", m.state.SameBoot())
-	if err := m.clouds.MarkAbsent(); err != nil {
+	r.Logger.Info("replaying the redo log", "entries", len(r.entries), "sameBoot", r.State.SameBoot())
+	if err := r.Clouds.MarkAbsent(); err != nil {
 		return err
 	}
 	err := r.finish()
@@ -54,39 +89,38 @@ func (m *Mirror) replay() error {
 		return err // the log is as it was
 	}
 	// What is right can be read. Nothing is changed on top of what is not done.
-	m.logger.Error("the redo log cannot be replayed in any cloud: the mount is read-only, and the next one tries again", "error", err)
-	m.clouds.Hold(err)
-	m.files.Pin(r.seqs[0])
+	r.Logger.Error("the redo log cannot be replayed in any cloud: the mount is read-only, and the next one tries again", "error", err)
+	r.Clouds.Hold(err)
+	r.Files.Pin(r.seqs[0])
 	return nil
 }
 
 // finish brings everything to the clouds, and lets the log go.
 func (r *replayer) finish() error {
-	m := r.m
 	found, err := r.repair()
 	if err != nil {
 		return err
 	}
 	told := telling.Replayed{
-		Clouds: m.clouds, Entries: r.entries, Seqs: r.seqs, Fold: r.fold, SameBoot: m.state.SameBoot(), Waits: m.waiting.waits, Owner: m.ownerAt,
+		Clouds: r.Clouds, Entries: r.entries, Seqs: r.seqs, Fold: r.fold, SameBoot: r.State.SameBoot(), Waits: r.Waiting.waits, Owner: r.Names.Owner,
 	}
-	if err := m.memory.Retell(told, found); err != nil {
+	if err := r.Memory.Retell(told, found); err != nil {
 		return err
 	}
-	if m.state.SameBoot() {
+	if r.State.SameBoot() {
 		if err := r.recover(); err != nil {
 			return err
 		}
 	}
-	if err := m.Sync(); err != nil {
+	if err := r.Files.Sync(); err != nil {
 		return err
 	}
-	if kept := m.log.Mark() <= r.seqs[len(r.seqs)-1]; kept && !m.state.SameBoot() {
+	if kept := r.Log.Mark() <= r.seqs[len(r.seqs)-1]; kept && !r.State.SameBoot() {
 		if err := r.revokeChanges(); err != nil {
 			return err
 		}
 	}
-	return m.state.MarkBoot()
+	return r.State.MarkBoot()
 }
 
 // revokeChanges says in the log, which is kept, that the changes that were in no
@@ -99,26 +133,26 @@ func (r *replayer) revokeChanges() error {
 		}
 		switch e.Op {
 		case journal.OpDirect, journal.OpWrite, journal.OpZero, journal.OpSize, journal.OpAttr, journal.OpFresh:
-			if _, err := r.m.log.Append(&journal.Entry{Op: journal.OpRevoke, Revokes: r.seqs[at]}); err != nil {
+			if _, err := r.Log.Append(&journal.Entry{Op: journal.OpRevoke, Revokes: r.seqs[at]}); err != nil {
 				return err
 			}
 		}
 	}
-	return r.m.log.Sync()
+	return r.Log.Sync()
 }
 
 // survey reads the log without its data, and folds it. Of an operation that came
 // to nothing it keeps the place alone.
 func (r *replayer) survey() error {
 	revoked := map[uint64]bool{}
-	err := r.m.log.Replay(func(seq uint64, payload []byte) error {
+	err := r.Log.Replay(func(seq uint64, payload []byte) error {
 		e, err := journal.Parse(payload)
 		if err != nil {
 			return err
 		}
 		e.Data, e.Seq = nil, seq
 		r.entries, r.seqs = append(r.entries, e), append(r.seqs, seq)
-		r.m.files.Used(e.Ref)
+		r.Files.Used(e.Ref)
 		if e.Op == journal.OpRevoke {
 			revoked[e.Revokes] = true
 		}
@@ -159,7 +193,7 @@ func (r *replayer) note(at int, e *journal.Entry) {
 // each calls do for every entry of the log, with its data.
 func (r *replayer) each(do func(at int, e *journal.Entry) error) error {
 	at := -1
-	return r.m.log.Replay(func(_ uint64, payload []byte) error {
+	return r.Log.Replay(func(_ uint64, payload []byte) error {
 		if at++; at >= len(r.entries) || r.entries[at] == nil {
 			return nil
 		}
@@ -175,22 +209,21 @@ func (r *replayer) each(do func(at int, e *journal.Entry) error) error {
 // put behind; what one misses is that one name's matter. It returns the paths at
 // which something is by now of which the log does not tell.
 func (r *replayer) repair() (found []string, err error) {
-	m := r.m
-	ups := make([]*replica.Cloud, m.clouds.N())
-	for _, cl := range m.clouds.Ups() {
+	ups := make([]*replica.Cloud, r.Clouds.N())
+	for _, cl := range r.Clouds.Ups() {
 		ups[cl.Index] = cl.Cloud
 	}
-	work := repair.Replay{Clouds: ups, Fold: r.fold, Log: r.each, SameBoot: m.state.SameBoot(), Owners: m.owners, Clock: m.clock, Logger: m.logger}
+	work := repair.Replay{Clouds: ups, Fold: r.fold, Log: r.each, SameBoot: r.State.SameBoot(), Owners: r.Owners, Clock: r.Clock, Logger: r.Logger}
 	out := work.Run()
 	if out.Keep {
-		m.logger.Error("a file cannot be finished in any cloud: the redo log keeps it for the next mount")
-		m.files.Pin(r.seqs[0])
+		r.Logger.Error("a file cannot be finished in any cloud: the redo log keeps it for the next mount")
+		r.Files.Pin(r.seqs[0])
 	}
 	for _, thing := range out.Waiting {
-		m.waiting.add(thing)
+		r.Waiting.add(thing)
 	}
 	done := 0
-	for _, cl := range m.clouds.Ups() {
+	for _, cl := range r.Clouds.Ups() {
 		err := out.Errors[cl.Index]
 		if err == nil {
 			done++
@@ -198,7 +231,7 @@ func (r *replayer) repair() (found []string, err error) {
 			return nil, err
 		}
 	}
-	for _, cl := range m.clouds.Ups() {
+	for _, cl := range r.Clouds.Ups() {
 		err := out.Errors[cl.Index]
 		if err == nil {
 			continue
@@ -208,7 +241,7 @@ func (r *replayer) repair() (found []string, err error) {
 			// the one that fails.
 			return nil, fmt.Errorf("cloud %s: %w", cl.Name, err)
 		}
-		if err := m.clouds.Drop(cl, "replay", err); err != nil {
+		if err := r.Clouds.Drop(cl, "replay", err); err != nil {
 			return nil, err
 		}
 	}

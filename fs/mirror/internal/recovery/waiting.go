@@ -1,4 +1,4 @@
-package mirror
+package recovery
 
 import (
 	"errors"
@@ -12,16 +12,16 @@ import (
 // errWaiting refuses what would rest on something that is in the log alone.
 var errWaiting = errors.New("its last changes are in the redo log, and no cloud could be given them; the next mount tries again")
 
-// waiting is what a replay could not finish in any cloud and the log keeps for
+// Waiting is what a replay could not finish in any cloud and the log keeps for
 // the next mount. Until then nothing is read or changed of it: a change would
 // rest on what is not the last state. It is filled before anybody is let in.
-type waiting struct {
+type Waiting struct {
 	files map[cipher.ID]bool
 	names map[string]bool // plaintext paths
 }
 
 // add keeps a file waiting.
-func (w *waiting) add(t *journal.Thing) {
+func (w *Waiting) add(t *journal.Thing) {
 	if w.files == nil {
 		w.files, w.names = map[cipher.ID]bool{}, map[string]bool{}
 	}
@@ -33,16 +33,16 @@ func (w *waiting) add(t *journal.Thing) {
 	}
 }
 
-// file refuses a file that waits.
-func (w *waiting) file(id cipher.ID) error {
+// File refuses a file that waits.
+func (w *Waiting) File(id cipher.ID) error {
 	if w.files[id] {
 		return fmt.Errorf("open: %w", errWaiting)
 	}
 	return nil
 }
 
-// name refuses a name that is to be that of a file which waits.
-func (w *waiting) name(path string) error {
+// Name refuses a name that is to be that of a file which waits.
+func (w *Waiting) Name(path string) error {
 	if w.names[path] {
 		return fmt.Errorf("make: %w", errWaiting)
 	}
@@ -50,6 +50,6 @@ func (w *waiting) name(path string) error {
 }
 
 // waits reports whether what the log says of a path is in no cloud yet.
-func (w *waiting) waits(path string, k index.Known) bool {
-	return w.name(path) != nil || k.Kind == index.IsFile && w.file(k.File.ID) != nil
+func (w *Waiting) waits(path string, k index.Known) bool {
+	return w.Name(path) != nil || k.Kind == index.IsFile && w.File(k.File.ID) != nil
 }

@@ -1,4 +1,4 @@
-package vault
+package place
 
 import (
 	"os"
@@ -34,7 +34,7 @@ func TestRealPath(t *testing.T) {
 		root + "/dir/none/../x":  root + "/dir/x",
 		root + "/loop/something": root + "/loop/something",
 	} {
-		if got := realPath(path); got != want {
+		if got := Real(path); got != want {
 			t.Errorf("%s is %s, want %s", path, got, want)
 		}
 	}
@@ -55,15 +55,15 @@ func TestMountsOf(t *testing.T) {
 
 func TestContains(t *testing.T) {
 	root, a, b := dirID{1, 2}, dirID{1, 10}, dirID{1, 20}
-	disk := func(path string, above ...ancestor) place {
-		return place{path: path, above: append(above, ancestor{root, path}), mount: mountPoint{"8:1", "/", "/"}}
+	disk := func(path string, above ...ancestor) Place {
+		return Place{path: path, above: append(above, ancestor{root, path}), mount: mountPoint{"8:1", "/", "/"}}
 	}
-	bound := func(path, root, at string) place {
-		return place{path: path, mount: mountPoint{"8:1", root, at}}
+	bound := func(path, root, at string) Place {
+		return Place{path: path, mount: mountPoint{"8:1", root, at}}
 	}
 	for _, tt := range []struct {
 		name         string
-		outer, inner place
+		outer, inner Place
 		want         bool
 	}{
 		{"itself", disk("/a", ancestor{a, "/"}), disk("/a", ancestor{a, "/"}), true},
@@ -85,11 +85,18 @@ func TestContains(t *testing.T) {
 		{"a mount of what is above", bound("/a/b", "/", "/"), bound("/m", "/a", "/m"), false},
 		{"inside a mount of what is inside", bound("/n/b", "/a", "/n"), bound("/m/x", "/a/b/c", "/m"), true},
 		{"mounts of unrelated exports", bound("/m", "/", "/m"), bound("/n", "/", "/n"), false},
-		{"mounts of two disks", bound("/a", "/", "/"), place{path: "/m", mount: mountPoint{"8:2", "/a/b", "/m"}}, false},
-		{"mounts unknown", place{path: "/a"}, place{path: "/m"}, false},
+		{"mounts of two disks", bound("/a", "/", "/"), Place{path: "/m", mount: mountPoint{"8:2", "/a/b", "/m"}}, false},
+		{"mounts unknown", Place{path: "/a"}, Place{path: "/m"}, false},
 	} {
-		if got := tt.outer.contains(tt.inner); got != tt.want {
+		if got := tt.outer.Contains(tt.inner); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
+	}
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -1,4 +1,7 @@
-package vault
+// Package place tells where a path really is, so that no symlink, second mount,
+// bind mount or case-insensitive filesystem hides that one directory lies in
+// another.
+package place
 
 import (
 	"fmt"
@@ -9,12 +12,12 @@ import (
 	"time"
 
 	"github.com/moby/sys/mountinfo"
+
+	"github.com/overcast-fs/overcast/cipher"
 )
 
-// A place is where a path really is, so that no symlink, second mount, bind
-// mount or case-insensitive filesystem hides that one directory lies in another.
-// The path need not exist.
-type place struct {
+// A Place is where a path really is. The path need not exist.
+type Place struct {
 	path  string     // with every symlink resolved that can be
 	above []ancestor // the directory itself and what is above it, as far as they exist
 	mount mountPoint
@@ -37,22 +40,23 @@ type mountPoint struct {
 	path   string // where
 }
 
-// A surveyor finds places among the mounts of the moment.
-type surveyor struct{ mounts []mountPoint }
+// A Surveyor finds places among the mounts of the moment.
+type Surveyor struct{ mounts []mountPoint }
 
 // lookTime is how long a path may take to tell where it is.
 const lookTime = 2 * time.Second
 
-func newSurveyor() surveyor {
+// NewSurveyor reads the table of mounts.
+func NewSurveyor() Surveyor {
 	// Without /proc only bind mounts from inside a directory go unseen.
 	table, _ := mountinfo.GetMounts(nil)
-	return surveyor{mountsOf(table)}
+	return Surveyor{mountsOf(table)}
 }
 
-// place looks where a path is. Of one that does not answer it tells what the
+// Place looks where a path is. Of one that does not answer it tells what the
 // path and the table of mounts say.
-func (s surveyor) place(path string) place {
-	seen := make(chan place, 1)
+func (s Surveyor) Place(path string) Place {
+	seen := make(chan Place, 1)
 	go func() { seen <- s.look(path) }()
 	timer := time.NewTimer(lookTime)
 	defer timer.Stop()
@@ -60,14 +64,14 @@ func (s surveyor) place(path string) place {
 	case p := <-seen:
 		return p
 	case <-timer.C:
-		p := place{path: filepath.Clean(path)}
+		p := Place{path: filepath.Clean(path)}
 		p.mount = s.mountOf(p.path)
 		return p
 	}
 }
 
-func (s surveyor) look(path string) place {
-	p := place{path: realPath(path)}
+func (s Surveyor) look(path string) Place {
+	p := Place{path: Real(path)}
 	for dir, down := p.path, "/"; ; dir, down = filepath.Dir(dir), filepath.Join("/", filepath.Base(dir), down) {
 		var st syscall.Stat_t
 		if syscall.Stat(dir, &st) == nil {
@@ -82,7 +86,7 @@ func (s surveyor) look(path string) place {
 }
 
 // mountOf is the mount that a path without links is on.
-func (s surveyor) mountOf(path string) (on mountPoint) {
+func (s Surveyor) mountOf(path string) (on mountPoint) {
 	for _, m := range s.mounts {
 		// Of several mounts on one directory the last one is seen.
 		if within(path, m.path) && len(m.path) >= len(on.path) {
@@ -92,8 +96,8 @@ func (s surveyor) mountOf(path string) (on mountPoint) {
 	return on
 }
 
-// contains reports whether inner is p or lies anywhere below it.
-func (p place) contains(inner place) bool {
+// Contains reports whether inner is p or lies anywhere below it.
+func (p Place) Contains(inner Place) bool {
 	if within(inner.path, p.path) {
 		return true
 	}
@@ -111,7 +115,7 @@ func (p place) contains(inner place) bool {
 }
 
 // backing is the place's path inside its filesystem.
-func (p place) backing() string {
+func (p Place) backing() string {
 	rel, err := filepath.Rel(p.mount.path, p.path)
 	if err != nil {
 		return p.path
@@ -119,15 +123,26 @@ func (p place) backing() string {
 	return filepath.Join(p.mount.root, rel)
 }
 
+// MarkedAbove returns the nearest directory above p that holds a marker, or "".
+func (p Place) MarkedAbove() string {
+	for dir := p.path; dir != "/"; {
+		dir = filepath.Dir(dir)
+		if _, err := os.Lstat(filepath.Join(dir, cipher.MarkerName)); err == nil {
+			return dir
+		}
+	}
+	return ""
+}
+
 // within reports whether the clean absolute path inner is outer or below it.
 func within(inner, outer string) bool {
 	return inner == outer || outer == "/" || strings.HasPrefix(inner, outer+"/")
 }
 
-// realPath resolves every symlink on the way to path, dangling ones too: what
+// Real resolves every symlink on the way to path, dangling ones too: what
 // does not exist yet may appear there later. What cannot be read is taken as it
 // is written.
-func realPath(path string) string {
+func Real(path string) string {
 	const maxLinks = 255
 	path = filepath.Clean(path)
 	resolved, rest := "/", strings.Split(path, "/")

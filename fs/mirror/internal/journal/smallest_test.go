@@ -1,5 +1,3 @@
-//go:build defects
-
 package journal_test
 
 import (
@@ -10,7 +8,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
-// These are the smallest inputs that show what is not right yet.
+// These are the smallest inputs that have failed.
 
 // TestCoversWithoutVersion: of a file that the log made and gave no version,
 // every version is another machine's.

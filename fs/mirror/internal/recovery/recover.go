@@ -1,4 +1,4 @@
-package mirror
+package recovery
 
 import (
 	"errors"
@@ -59,60 +59,71 @@ func (r *replayer) recover() error {
 
 // wait leaves a file to the next mount.
 func (r *replayer) wait(thing *journal.Thing) {
-	r.m.files.Pin(r.seqs[0])
-	r.m.waiting.add(thing)
+	r.Files.Pin(r.seqs[0])
+	r.Waiting.add(thing)
 }
 
 // reopen opens a file that the log names, at the place where it is now. It
 // returns nil where there is nothing left to recover.
 func (r *replayer) reopen(number uint64, f *ref) *content.Recovery {
-	m := r.m
 	thing := r.fold.Ref(number)
 	where, alive := thing.Path()
 	if !alive || thing.Kind != unix.S_IFREG {
 		return nil
 	}
-	n, open, err := r.walkOpen(where, thing.ID())
+	o, open, err := r.open(where, thing.ID())
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			m.logger.Error("a file cannot be recovered", "error", err)
-			if content.NoAnswer(err) {
-				r.wait(thing)
-			}
-		}
+		r.cannot(thing, err)
 		return nil
 	}
-	defer n.Forget()
+	defer o.Forget()
 	if open.ID() != thing.ID() {
 		open.Release()
 		return nil
 	}
 	if f.known && cipher.Compare(open.Version().Head.Version, f.on) != cipher.Equal {
-		m.logger.Error("changes that were in no version yet are not done again: the file has another version now", "file", n.ino)
-		m.files.Pin(r.seqs[0])
+		r.Logger.Error("changes that were in no version yet are not done again: the file has another version now", "file", o.Ino())
+		r.Files.Pin(r.seqs[0])
 		open.Release()
 		return nil
 	}
-	return open.Recover(number, r.seqs[f.at])
+	recovery, err := open.Recover(number, r.seqs[f.at])
+	if err != nil {
+		r.cannot(thing, err)
+		open.Release()
+	}
+	return recovery
 }
 
-// walkOpen finds a file and opens it. What was written beyond the length in its
+// cannot says that a file is not recovered, and leaves it to the next mount where
+// that may do better.
+func (r *replayer) cannot(thing *journal.Thing, err error) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	r.Logger.Error("a file cannot be recovered", "error", err)
+	if content.NoAnswer(err) || errors.Is(err, content.ErrStale) {
+		r.wait(thing)
+	}
+}
+
+// open finds a file and opens it. What was written beyond the length in its
 // header makes it stale, once.
-func (r *replayer) walkOpen(path string, id cipher.ID) (n *Node, open *content.File, err error) {
+func (r *replayer) open(path string, id cipher.ID) (o *content.Object, open content.Holder, err error) {
 	for range 2 {
-		if n, err = r.m.Walk(path); err != nil {
-			return nil, nil, err
+		if o, err = r.Names.Find(path); err != nil {
+			return nil, open, err
 		}
-		if open, err = n.content.AcquireNew(id); err == nil {
-			return n, open, nil
+		if open, err = o.AcquireNew(id); err == nil {
+			return o, open, nil
 		}
-		if open, err = n.content.Acquire(); err == nil {
-			return n, open, nil
+		if open, err = o.Acquire(); err == nil {
+			return o, open, nil
 		}
-		n.Forget()
-		if !errors.Is(err, ErrStale) {
+		o.Forget()
+		if !errors.Is(err, content.ErrStale) {
 			break
 		}
 	}
-	return nil, nil, err
+	return nil, open, err
 }

@@ -1,0 +1,8 @@
+// Package life holds the commands for what happens to a vault between init and
+// its end: another machine, another passphrase, another place for a cloud, a
+// loss.
+//
+//	join.go    open a vault that exists on a machine that does not know it
+//	passwd.go  another passphrase, and identities that open it besides
+//	keys.go    a copy of the keys in a safe place
+package life
