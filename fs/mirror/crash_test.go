@@ -119,7 +119,7 @@ func (c *crash) afterCut(got map[string]seen) error  { return c.h.afterCut(got, 
 // cutDemand is byItself, with an index that has what may be there.
 func (c *crash) cutDemand() demand {
 	d := byItself
-	d.rows = func(rows map[string]indexed) error { return c.h.rowsAfterCut(rows, c.done) }
+	d.rows = func(rows map[string]indexed, seen map[string]seen) error { return c.h.rowsAfterCut(rows, seen, c.done) }
 	return d
 }
 
@@ -185,8 +185,8 @@ type demand struct {
 	owes map[int]bool // but for these, which may owe something
 	tidy bool         // nothing else is left over, such as sidecars that no entry needs
 
-	indexed bool                           // the index has just what every cloud has
-	rows    func(map[string]indexed) error // what is asked of the index beside that, or nil
+	indexed bool                                                      // the index has just what every cloud has
+	rows    func(rows map[string]indexed, seen map[string]seen) error // what is asked of the index beside that, or nil
 }
 
 var (
@@ -226,7 +226,7 @@ func (b *box) verify(d demand, holds func(map[string]seen) error) error {
 		}
 	}
 	if d.rows != nil {
-		if err := d.rows(b.index.should()); err != nil {
+		if err := d.rows(b.index.should(), w); err != nil {
 			return b.explain("index: %w", err)
 		}
 	}
@@ -280,9 +280,10 @@ func (b *box) excuse(k int, got, all map[string]seen) error {
 		want, wanted := all[path]
 		is, there := got[path]
 		n, has := tree.Nodes[spell(path)]
+		served := there && is.err == nil
 		switch {
-		case there && is.err == nil && !(has && b.index.rows[path].outdoes(n)):
-		case has && wanted && want.err == nil && want.agrees(n) == nil:
+		case served && !(has && b.index.rows[path].outdoes(n)):
+		case !served && has && wanted && want.err == nil && want.agrees(n) == nil:
 			return fmt.Errorf("%q is there, and not served: %w", path, is.err)
 		case wanted:
 			got[path] = want

@@ -107,7 +107,8 @@ func (b *Belief) answer(q *Question, row index.Row, c *compare.Case) *Answer {
 			a.Disputed = true
 		}
 	}
-	served := servers(c, row.Known)
+	served, older := servers(c, row.Known)
+	a.Renew = a.Renew || older
 	for _, k := range served {
 		a.Serves[k] = true
 		if a.Is == judge.WantFile {
@@ -134,11 +135,12 @@ func (a *Answer) leftOver(v *judge.Verdict) bool {
 // servers are the clouds that have what is wanted. Where none has it yet, since
 // only its vector or its id is to be another one, or since what is wanted is at
 // another name, they are those with its content, and else those with the version
-// that was last in place here.
-func servers(c *compare.Case, known index.Known) []int {
+// that was last in place here. Where all have an older one of it, and the same, that
+// is not what is known to be: older says so.
+func servers(c *compare.Case, known index.Known) (list []int, older bool) {
 	v := &c.Verdict
 	if len(v.Served) > 0 || v.Want.Is != judge.WantFile {
-		return v.Served
+		return v.Served, false
 	}
 	for _, commit := range []cipher.ID{v.Want.Version.Commit, known.Version.Commit} {
 		var have []int
@@ -148,10 +150,20 @@ func servers(c *compare.Case, known index.Known) []int {
 			}
 		}
 		if len(have) > 0 {
-			return have
+			return have, false
 		}
 	}
-	return nil
+	var first *compare.Sight
+	for k, s := range c.Sights {
+		switch {
+		case s.Shows == judge.ShowsNoAnswer:
+			continue
+		case s.Shows != judge.ShowsFile || s.Dirty || s.Version.Identity != v.Want.Version.Identity || first != nil && s.Version.Commit != first.Version.Commit:
+			return nil, false
+		}
+		first, list = s, append(list, k)
+	}
+	return list, len(list) > 0
 }
 
 // ended reports whether what a cloud shows is what was removed here, however
