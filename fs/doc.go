@@ -17,6 +17,8 @@
 //	           at mount: what the redo log says is brought to the clouds
 //	fs/mirror/internal/content
 //	           one open file over all clouds: the life of a write
+//	fs/mirror/internal/rounds
+//	           when commits happen, and from where on the log is kept
 //	fs/mirror/internal/draft
 //	           a file as programs see it now, over layers of changes
 //	fs/mirror/internal/copies

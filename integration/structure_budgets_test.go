@@ -30,7 +30,6 @@ var exceptions = []string{
 	"package fs/mirror has",
 	"type fs/mirror.Mirror has",
 	"type fs/mirror.Node has",
-	"type fs/mirror/internal/journal.Entry has",
 }
 
 // adapters are the types whose exported methods an interface dictates; only the others count.

@@ -115,7 +115,8 @@ var rooms = []struct {
 }{
 	{"fs/mirror", []string{"recovery", "belief", "judge", "listing", "content", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "lock"}},
 	{"fs/mirror/internal/recovery", []string{"content", "repair", "telling", "clouds", "replica", "entries", "journal"}},
-	{"fs/mirror/internal/content", []string{"draft", "copies", "clouds", "replica", "entries", "layer", "journal", "lock"}},
+	{"fs/mirror/internal/content", []string{"rounds", "draft", "copies", "clouds", "replica", "entries", "layer", "journal", "lock"}},
+	{"fs/mirror/internal/rounds", []string{"entries", "journal", "lock"}},
 	{"fs/mirror/internal/draft", []string{"copies", "clouds", "replica", "layer", "journal"}},
 	{"fs/mirror/internal/copies", []string{"clouds", "replica", "layer", "journal", "lock"}},
 	{"fs/mirror/checkup", []string{"fs/mirror", "heal", "compare", "replica"}},

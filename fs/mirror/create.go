@@ -260,7 +260,7 @@ func (n *Node) Link(name string, target *Node) error {
 	if err != nil {
 		return err
 	}
-	seq, err := m.log.Append(&journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Had: had.Vector, Kind: target.kind})
+	seq, err := m.log.Append(&journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Before: journal.Before{Had: had.Vector}, Kind: target.kind})
 	if err != nil {
 		return err
 	}

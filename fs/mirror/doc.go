@@ -40,6 +40,7 @@
 //	internal/belief    which clouds are believed at a name
 //	internal/listing   one directory as all clouds show it
 //	internal/content   one open file: the life of a write
+//	internal/rounds    when commits happen, and from where on the log is kept
 //	internal/draft     a file as programs see it now
 //	internal/copies    the copies of a file, reading them, what is believed of each
 //	internal/repair    what should be, against what is, and the steps between

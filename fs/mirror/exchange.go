@@ -105,5 +105,5 @@ func (mv *move) moveSides(cl *clouds.Cloud, temp string, sides [2][2]string) err
 		}
 	}
 	to, _ := mv.to.path(cl.Index)
-	return cl.Swap(replica.Join(to, temp), src, dst)
+	return cl.ExchangeBy(replica.Join(to, temp), src, dst)
 }

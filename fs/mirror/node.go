@@ -330,3 +330,19 @@ func (n *Node) setFileID(h *cipher.Header) {
 	n.id, n.known = h.FileID, telling.Version(h)
 	n.m.tree.Unlock()
 }
+
+// handles are what finds a directory in each cloud wherever it is; nil where
+// the cloud has no such thing. The caller holds Mirror.names.
+func (n *Node) handles() [][]byte {
+	list := make([][]byte, n.m.clouds.N())
+	for _, cl := range n.m.clouds.Ups() {
+		path, ok := n.path(cl.Index)
+		if !ok {
+			continue
+		}
+		if h, err := cl.Dir.Handle(path); err == nil {
+			list[cl.Index] = h
+		}
+	}
+	return list
+}

@@ -198,7 +198,7 @@ func (n *Node) Unlink(name string) error {
 	if err != nil {
 		return err
 	}
-	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(replica.Join(plain, name)), Also: r.also(), File: &id, Seen: seen.Vector, Kind: child.kind}
+	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(replica.Join(plain, name)), Also: r.also(), File: &id, Before: journal.Before{Seen: seen.Vector}, Kind: child.kind}
 	// Should the one cloud that an fsync counted on lose the file, and a power cut
 	// take from the log why, nobody would have it.
 	log := m.log.Append
@@ -295,7 +295,7 @@ func (n *Node) Rmdir(name string) error {
 	if err != nil {
 		return err
 	}
-	seq, err := m.log.Append(&journal.Entry{Op: journal.OpRmdir, Path: []byte(replica.Join(plain, name)), Kind: unix.S_IFDIR})
+	seq, err := m.log.Append(&journal.Entry{Op: journal.OpRmdir, Path: []byte(replica.Join(plain, name)), Kind: unix.S_IFDIR, Before: journal.Before{Handles: child.handles()}})
 	if err != nil {
 		return err
 	}

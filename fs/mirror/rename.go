@@ -264,7 +264,7 @@ func (mv *move) log() (seq uint64, err error) {
 	if mv.src.IsDir() {
 		// The log finds what is in a directory by the moves that it knows, so
 		// that no cloud may see one that a power cut could take from the log.
-		e.Handles, mv.was = mv.handles(mv.src), m.knownAs(mv.src, nil, index.Version{})
+		e.Handles, mv.was = mv.src.handles(), m.knownAs(mv.src, nil, index.Version{})
 		return m.log.AppendDurably(e)
 	}
 	id, had, err := m.identifyAt(mv.src, mv.srcAt)
@@ -287,29 +287,13 @@ func (mv *move) log() (seq uint64, err error) {
 // version that a file had then. The caller holds Mirror.names.
 func (mv *move) identity(n *Node, f *found) (*journal.Identity, index.Version) {
 	if n.IsDir() {
-		return &journal.Identity{Handles: mv.handles(n)}, index.Version{}
+		return &journal.Identity{Handles: n.handles()}, index.Version{}
 	}
 	id, seen, err := mv.m.identifyAt(n, f)
 	if err != nil {
 		id = cipher.ID{}
 	}
 	return &journal.Identity{File: &id}, seen
-}
-
-// handles are what finds a directory in each cloud wherever it is; nil where
-// the cloud has no such thing. The caller holds Mirror.names.
-func (mv *move) handles(n *Node) [][]byte {
-	list := make([][]byte, mv.m.clouds.N())
-	for _, cl := range mv.m.clouds.Ups() {
-		path, ok := n.path(cl.Index)
-		if !ok {
-			continue
-		}
-		if h, err := cl.Dir.Handle(path); err == nil {
-			list[cl.Index] = h
-		}
-	}
-	return list
 }
 
 func (mv *move) planTakeover(e *journal.Entry) error {

@@ -72,7 +72,7 @@ func setDirAttr(n *Node, s SetAttr) (Attr, error) {
 			if before[cl.Index], err = cl.Dir.Stat(path); err != nil {
 				return err
 			}
-			if err = cl.SetDirAttr(path, attrs, m.owners); err != nil {
+			if err = cl.ApplyAttrs(path, attrs, m.owners); err != nil {
 				return errors.Join(err, restoreDirAttr(cl, path, before[cl.Index], m.owners))
 			}
 			return nil
@@ -94,7 +94,7 @@ func setDirAttr(n *Node, s SetAttr) (Attr, error) {
 
 // restoreDirAttr gives a directory back what it had.
 func restoreDirAttr(cl *clouds.Cloud, path string, was cloud.Info, owners bool) error {
-	return cl.SetDirAttr(path, &journal.Attrs{Mode: &was.Mode, UID: &was.UID, GID: &was.GID, Atime: &was.Atime, Mtime: &was.Mtime}, owners)
+	return cl.ApplyAttrs(path, &journal.Attrs{Mode: &was.Mode, UID: &was.UID, GID: &was.GID, Atime: &was.Atime, Mtime: &was.Mtime}, owners)
 }
 
 // Sync makes the directory's entries durable, in the log.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
@@ -65,38 +64,32 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	records := int(m.layout.Records(int64(len(sp.content))))
-	ids, last, err := m.files.Draw(records+1, 0)
+	whole, err := m.files.NewSpecial(sp.kind, s.mode, s.owner, sp.content)
 	if err != nil {
 		return nil, err
 	}
-	now := m.clock()
-	made := m.files.Env.Special(s.plain, cipher.Header{
-		Type: sp.kind, FileID: content.Random16(), CommitID: content.Random16(), Mode: s.mode, UID: s.owner.UID, GID: s.owner.GID,
-		MtimeSec: now.Unix(), MtimeNsec: uint32(now.Nanosecond()), Version: cipher.Vector(nil).With(m.state.Writer(), last),
-	}, sp.content, ids[:records])
-	seq, err := m.log.Append(made.Entry, sp.content)
+	seq, err := whole.Note(s.plain)
 	if err != nil {
 		return nil, err
 	}
 	since := m.belief.Kernel()
-	done, err := m.operate(seq, clouds.Change{
+	made, err := m.operate(seq, clouds.Change{
 		What: "create",
 		Do: func(cl *clouds.Cloud) error {
 			if err := s.makeRoom(cl); err != nil {
 				return err
 			}
-			return made.Make(cl, s.path(cl.Index, true))
+			return whole.Make(cl, s.path(cl.Index, true))
 		},
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.path(cl.Index, true)) },
 	})
-	if done {
-		s.tell(telling.Known(&made.Head))
+	if made {
+		s.tell(telling.Known(whole.Head()))
 		if p, ok := m.placeOf(s.link); ok {
-			m.belief.Created(telling.Version(&made.Head), since, p)
+			m.belief.Created(telling.Version(whole.Head()), since, p)
 		}
 	}
-	if !done || err != nil {
+	if !made || err != nil {
 		return nil, err
 	}
 	return s.node()

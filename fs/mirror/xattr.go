@@ -55,12 +55,11 @@ func (n *Node) Getxattr(name string) ([]byte, error) {
 func (n *Node) Listxattr() ([]string, error) {
 	var names []string
 	err := n.onXattrs(func(x replica.Xattrs) (err error) {
-		names, err = x.List()
+		if names, err = x.List(); errors.Is(err, cloud.ErrUnsupported) {
+			return nil
+		}
 		return err
 	})
-	if errors.Is(err, ErrUnsupported) {
-		err = nil
-	}
 	return names, err
 }
 
@@ -74,19 +73,19 @@ func (n *Node) Removexattr(name string) error {
 	return n.changeXattr(name, func(x replica.Xattrs) error { return x.Remove(name) })
 }
 
-// xattrsOf returns a node's attributes in one cloud. The caller holds
-// Mirror.names.
-func (n *Node) xattrsOf(cl *clouds.Cloud) (replica.Xattrs, error) {
+// xattrsOf returns a node's attributes in one cloud: at its path, or of an open
+// file that has none. The caller holds Mirror.names.
+func (n *Node) xattrsOf(cl *clouds.Cloud) (x replica.Xattrs, err error) {
 	if path, ok := n.path(cl.Index); ok {
 		return cl.XattrsAt(path), nil
 	}
 	f := n.content.Open()
 	if f == nil {
-		return replica.Xattrs{}, ErrStale
+		return x, ErrStale
 	}
 	file := f.Backing(cl.Index)
 	if file == nil {
-		return replica.Xattrs{}, fs.ErrNotExist
+		return x, fs.ErrNotExist
 	}
 	return cl.XattrsOf(file), nil
 }

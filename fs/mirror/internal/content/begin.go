@@ -63,7 +63,7 @@ func (f binder) bindLocked() error {
 		return err
 	}
 	id := f.Sealed.Head.FileID
-	return f.Append(&journal.Entry{Op: journal.OpBind, Path: []byte(path), File: &id, Had: f.Sealed.Head.Version, Kind: f.o.Kind(), Salts: f.Copies.Salts()})
+	return f.Append(&journal.Entry{Op: journal.OpBind, Path: []byte(path), File: &id, Before: journal.Before{Had: f.Sealed.Head.Version}, Kind: f.o.Kind(), Salts: f.Copies.Salts()})
 }
 
 // prepare is requireCopies for a change that begin does not come before.

@@ -74,12 +74,12 @@
 //	fresh.go     refiller: fresh backing files, for what is truncated to nothing
 //	attr.go      chmod, chown, utimens
 //	new.go       Making: files that are being made
+//	special.go   Special: symlinks, FIFOs, sockets and devices that are being made
 //	takeover.go  going on under the id of a file that was replaced
 //	life.go      the six stages
 //	commit.go    sealer, Commit: what the log is told, and the steps in one cloud
 //	sync.go      fsync and close
-//	store.go     Store: all open files; rounds of commits
-//	committer.go when commits happen, and from where on the log is kept
+//	store.go     Store: all open files; rounds of commits (package rounds tells when)
 //	held.go      locking files against commits, for operations on names
 //	recover.go   changes that were in no version, after a kill of the process
 //
@@ -91,7 +91,6 @@
 //	File.commit     commits of one file on their way to the clouds; where
 //	                several are needed, in their order
 //	File.mu         the state of one open file
-//	committer.mu    which files the log is kept for, and what waits for a round
 //
 // Mirror.names comes between File.commit and File.mu. Package lock has the whole
 // order.

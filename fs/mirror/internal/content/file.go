@@ -6,11 +6,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/draft"
-
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/draft"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
@@ -113,7 +112,7 @@ func (f *File) letGo() {
 		return
 	}
 	f.ref = 0
-	f.s.commits.untrack(f)
+	f.s.commits.Untrack(f)
 }
 
 // Append writes an entry of this file to the log. The first one binds its
@@ -126,7 +125,7 @@ func (f *File) Append(e *journal.Entry, data ...[]byte) error {
 	if e.Ref == 0 {
 		e.Ref = f.s.refs.Add(1)
 	}
-	seq, err := f.s.commits.track(f, e, data)
+	seq, err := f.s.commits.Track(f, e, data)
 	if err != nil {
 		return err
 	}
@@ -214,16 +213,16 @@ func (f *File) Touched(k int) {
 // CheckLater computes acc in the background, for a long file whose only copy
 // this is. It is called while that is read.
 func (f *File) CheckLater(k *copies.Check) {
-	f.s.commits.background(func() {
+	f.s.commits.Background(func() {
 		held, err := f.o.Acquire()
 		if err != nil {
 			return
 		}
 		defer held.Release()
-		if held.File != f || !k.Await(f.s.commits.wait) {
+		if held.File != f || !k.Await(f.s.commits.Wait) {
 			return
 		}
-		for done := false; !done && !f.s.commits.stopping(); {
+		for done := false; !done && !f.s.commits.Stopping(); {
 			f.mu.RLock()
 			done = k.Step()
 			f.mu.RUnlock()

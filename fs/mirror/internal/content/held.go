@@ -65,5 +65,5 @@ func (f *File) Orphan() {
 	f.orphan = true
 	refiller{f}.discard()
 	f.ref = 0
-	f.s.commits.untrack(f)
+	f.s.commits.Untrack(f)
 }

@@ -125,8 +125,8 @@ func (s *Store) retire(atOnce bool) error {
 		return err
 	}
 	s.names.RLock()
-	low := s.commits.low()
-	keep := s.kept(low)
+	low := s.commits.Low()
+	keep := s.commits.Kept(low)
 	due := s.memory.Due(s.Clock(), s.log.Size(), keep, atOnce)
 	if due {
 		s.memory.Begin(s.log.Next())

@@ -89,7 +89,7 @@ func (f Making) Begun() { f.commit.Unlock() }
 
 // Drop forgets a file that was made in no cloud.
 func (f Making) Drop() {
-	f.s.commits.untrack(f.File)
+	f.s.commits.Untrack(f.File)
 	f.lock()
 	defer f.unlock()
 	f.orphan, f.ref = true, 0

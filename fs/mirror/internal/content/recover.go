@@ -35,7 +35,7 @@ func (f *File) Recover(ref, from uint64) (*Recovery, error) {
 		return nil, err
 	}
 	f.Recovering, f.ref = true, ref
-	f.s.commits.keep(f, from)
+	f.s.commits.Keep(f, from)
 	return &Recovery{File: f}, nil
 }
 
@@ -103,7 +103,7 @@ func (r *Recovery) Redo(e *journal.Entry) {
 // kept for it, by other means.
 func (r *Recovery) Waits() bool {
 	if r.waits {
-		r.s.commits.untrack(r.File)
+		r.s.commits.Untrack(r.File)
 	}
 	return r.waits
 }
@@ -284,7 +284,7 @@ func (r *Recovery) Finish() error {
 	if err := r.clear(); err != nil {
 		return err
 	}
-	r.s.commits.enqueue(r.File)
+	r.s.commits.Enqueue(r.File)
 	return nil
 }
 

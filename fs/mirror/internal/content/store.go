@@ -6,14 +6,21 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/overcast-fs/overcast/fs/mirror/internal/draft"
-
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/draft"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/rounds"
+)
+
+const (
+	maxMemory   = 64 << 20         // bytes of changes in memory over all files
+	maxCommit   = 16 << 20         // bytes of changes to one file in one commit; the log takes no entry above 80 MiB
+	commitAfter = 5 * time.Second  // of the first change to a committed file
+	newAfter    = 30 * time.Second // of the first change to a new file that stays open
 )
 
 // Errors of the content of files. The others are those of packages clouds and
@@ -79,23 +86,25 @@ type Store struct {
 	refs     atomic.Uint64 // the last one that names a file in the log
 	orders   atomic.Uint64
 	durable  atomic.Uint64 // entries below it are in every cloud's stable storage
-	commits  committer
+	commits  *rounds.Committer[*File]
 }
 
 // NewStore makes a store without files.
 func NewStore(cfg Config) *Store {
 	s := &Store{state: cfg.State, memory: cfg.Memory, log: cfg.Log, names: cfg.Names, refuse: cfg.Refuse, fsyncAll: cfg.FsyncAll}
-	s.commits.init(s)
 	s.Env.Env, s.Clock, s.Reserve, s.Env.Draw = cfg.Env, cfg.Clock, s.state.Reserve, s.Draw
+	s.commits = rounds.New(rounds.Config[*File]{
+		Log: s.log, Clock: s.Clock, Logger: s.Logger, Due: s.due, Round: s.round, Retire: s.Retire, Busy: s.memory.Busy,
+	})
 	return s
 }
 
 // Start begins the work in the background, and Stop ends it; either is called
 // once.
-func (s *Store) Start() { s.commits.start() }
+func (s *Store) Start() { s.commits.Start() }
 
 // Stop ends the work in the background.
-func (s *Store) Stop() { s.commits.stop() }
+func (s *Store) Stop() { s.commits.Stop() }
 
 // Draw draws n write ids whose counters exceed above, and returns the last
 // counter.
@@ -124,22 +133,30 @@ func Random16() (b [16]byte) {
 func (s *Store) Used(ref uint64) { s.refs.Store(max(s.refs.Load(), ref)) }
 
 // Pin keeps the log from an entry on, for what a replay could not finish.
-func (s *Store) Pin(seq uint64) { s.commits.pin = seq }
-
-// Pinned reports whether the log is kept.
-func (s *Store) Pinned() bool { return s.commits.pin > 0 }
+func (s *Store) Pin(seq uint64) { s.commits.Pin(seq) }
 
 // Sync commits everything and makes it durable in every cloud that is up.
 func (s *Store) Sync() error { return errors.Join(s.Commit(), s.retire(true)) }
 
 // Commit brings everything to every cloud that is up.
-func (s *Store) Commit() error { return s.round(s.commits.collect(func(*File) bool { return true })) }
+func (s *Store) Commit() error { return s.round(s.commits.Collect(func(*File) bool { return true })) }
 
 // CommitDue is one of the background's rounds: of the files whose time has come.
-func (s *Store) CommitDue() error { return s.round(s.commits.due()) }
+func (s *Store) CommitDue() error { return s.round(s.commits.DueFiles()) }
 
 // Retire is what the background does to the log every few seconds.
 func (s *Store) Retire() error { return s.retire(false) }
+
+// due reports whether the time of a file has come.
+func (s *Store) due(f *File) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	wait := commitAfter
+	if !f.Sealed.Committed() || f.replacing() {
+		wait = newAfter
+	}
+	return !f.Since.IsZero() && s.Clock().Sub(f.Since) >= wait || f.underway() && !f.replacing()
+}
 
 // round commits files that are held, and releases them. One fdatasync of the
 // log serves them all.
@@ -160,7 +177,7 @@ func (s *Store) round(files []*File) error {
 	}
 	for _, f := range files {
 		if err != nil && f.Bound() {
-			s.commits.again(f)
+			s.commits.Again(f)
 		} else {
 			f.Release()
 		}
@@ -180,29 +197,9 @@ func (s *Store) relieve() error {
 	if s.Memory.Load() <= maxMemory {
 		return nil
 	}
-	return s.round(s.commits.collect(func(f *File) bool {
+	return s.round(s.commits.Collect(func(f *File) bool {
 		f.mu.RLock()
 		defer f.mu.RUnlock()
 		return f.Reserved > 0
 	}))
-}
-
-// maxKept bounds the log, in bytes, that is kept for what a replay could not
-// finish.
-const maxKept = 128 << 20
-
-// kept is the first entry that must stay in the log when all below low is in
-// the clouds.
-func (s *Store) kept(low uint64) uint64 {
-	c := &s.commits
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.pin > 0 && s.log.Size() > maxKept {
-		c.pin = 0
-		s.Logger.Error("the redo log has grown too long to be kept for a file that could not be finished")
-	}
-	if c.pin == 0 {
-		return low
-	}
-	return min(low, c.pin)
 }

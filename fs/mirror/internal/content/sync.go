@@ -26,7 +26,7 @@ func (f Holder) Sync() error {
 		return nil
 	}
 	if onWay {
-		s.commits.enqueue(f.File)
+		s.commits.Enqueue(f.File)
 	}
 	return nil
 }
@@ -125,7 +125,7 @@ func (f Holder) Closed() error {
 func (f Holder) Abandoned() {
 	f.openers.Add(-1)
 	if f.Bound() {
-		f.s.commits.enqueue(f.File)
+		f.s.commits.Enqueue(f.File)
 	}
 	f.Release()
 }
@@ -151,14 +151,14 @@ func (f Holder) closeCommit() error {
 		return nil
 	}
 	if !isNew {
-		f.s.commits.enqueue(f.File)
+		f.s.commits.Enqueue(f.File)
 		return nil
 	}
 	f.commit.Lock()
 	err := f.commitOne()
 	f.commit.Unlock()
 	if err != nil {
-		f.s.commits.enqueue(f.File)
+		f.s.commits.Enqueue(f.File)
 	}
 	return err
 }

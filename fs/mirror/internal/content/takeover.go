@@ -111,7 +111,7 @@ func (t *Takeover) Undo() {
 }
 
 // Resume hands the file to the next round.
-func (t *Takeover) Resume() { t.f.s.commits.enqueue(t.f) }
+func (t *Takeover) Resume() { t.f.s.commits.Enqueue(t.f) }
 
 // Done makes the version the file's. What is changed from here on is changed on
 // top of it, and the log is told so when it names the file anew.

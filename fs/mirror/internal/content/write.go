@@ -51,7 +51,7 @@ func (f Holder) WriteAt(p []byte, off int64, moves bool) error {
 	}
 	e.unlock()
 	if full {
-		f.s.commits.enqueue(f.File)
+		f.s.commits.Enqueue(f.File)
 	}
 	if err == nil {
 		err = f.s.relieve()

@@ -22,7 +22,6 @@
 //	trust.go  belief: marks, what another copy confirms
 //	acc.go    the verdict: acc over all records, at once or as reads come along
 //	layer.go  bringing a layer of changes to one copy
-//	special.go  Special: what is no regular file, which is made whole
 //	errors.go why none of them serves
 //
 // # Locks

@@ -53,7 +53,7 @@ func (d *Draft) noteSize(to int64) error {
 	if err != nil {
 		return err
 	}
-	return d.Log.Append(&journal.Entry{Op: journal.OpSize, Length: to, Counter: counter})
+	return d.Log.Append(&journal.Entry{Op: journal.OpSize, Range: journal.Range{Length: to, Counter: counter}})
 }
 
 // grow makes the file longer; what is added reads as zeros. With written the
@@ -189,7 +189,7 @@ func (d *Draft) Zero(off, end int64) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Log.Append(&journal.Entry{Op: journal.OpZero, Off: off, Length: end - off, Counter: counter}); err != nil {
+	if err := d.Log.Append(&journal.Entry{Op: journal.OpZero, Range: journal.Range{Off: off, Length: end - off, Counter: counter}}); err != nil {
 		return err
 	}
 	for at := off; at < end; {

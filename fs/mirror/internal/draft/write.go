@@ -86,7 +86,7 @@ func (d *Draft) writeDirect(first, stop int64, p []byte, off int64) error {
 	if err != nil {
 		return err
 	}
-	note := &journal.Entry{Op: journal.OpDirect, First: first, Count: stop - first, Length: length, Counter: last - uint64(len(ids)) + 1}
+	note := &journal.Entry{Op: journal.OpDirect, Range: journal.Range{First: first, Count: stop - first, Length: length, Counter: last - uint64(len(ids)) + 1}}
 	if err := d.Log.Append(note); err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (d *Draft) WriteChunk(i int64, p []byte, off int64) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Log.Append(&journal.Entry{Op: journal.OpWrite, Off: off, Counter: counter}, p); err != nil {
+	if err := d.Log.Append(&journal.Entry{Op: journal.OpWrite, Range: journal.Range{Off: off, Counter: counter}}, p); err != nil {
 		return err
 	}
 	size := d.Env.Layout.ChunkSize()

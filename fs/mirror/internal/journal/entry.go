@@ -30,38 +30,49 @@ const (
 	OpUnlink                 //
 	OpRmdir                  //
 	OpDirAttr                // attributes of a directory
-	OpRevoke                 // the entry with the number Revokes came to nothing, and does for good
+	OpRevoke                 // the entry with the number Revokes came to nothing, and does for good; or every change of Ref that is in no version
 )
 
 // Entry is one entry of the redo log: this, as JSON, and raw data behind it.
-// Paths are plaintext; the log is sealed.
+// Paths are plaintext; the log is sealed. In the JSON the parts of Range and Before
+// stand side by side with the others, in the order in which they are here.
 type Entry struct {
-	Op      Op            `json:"o"`
-	Ref     uint64        `json:"r,omitempty"`
-	Path    []byte        `json:"p,omitempty"`
-	To      []byte        `json:"t,omitempty"`
-	Also    []byte        `json:"b,omitempty"` // another name of what loses one here, if it is in use
-	File    *cipher.ID    `json:"f,omitempty"`
-	Kind    uint32        `json:"k,omitempty"` // S_IFMT bits
-	Over    uint32        `json:"y,omitempty"` // what To was before
-	First   int64         `json:"a,omitempty"`
-	Count   int64         `json:"n,omitempty"`
-	Off     int64         `json:"x,omitempty"`
-	Length  int64         `json:"l,omitempty"`
-	Counter uint64        `json:"c,omitempty"` // own records with a greater one are newer than this change
-	Attrs   *Attrs        `json:"m,omitempty"`
-	Salts   [][]byte      `json:"s,omitempty"` // by cloud
+	Op   Op         `json:"o"`
+	Ref  uint64     `json:"r,omitempty"`
+	Path []byte     `json:"p,omitempty"`
+	To   []byte     `json:"t,omitempty"`
+	Also []byte     `json:"b,omitempty"` // another name of what loses one here, if it is in use
+	File *cipher.ID `json:"f,omitempty"`
+	Kind uint32     `json:"k,omitempty"` // S_IFMT bits
+	Over uint32     `json:"y,omitempty"` // what To was before
+	Range
+	Attrs *Attrs   `json:"m,omitempty"`
+	Salts [][]byte `json:"s,omitempty"` // by cloud
+	Before
+	Temps   []string `json:"e,omitempty"` // by cloud
+	Commit  *Commit  `json:"v,omitempty"`
+	Revokes uint64   `json:"q,omitempty"` // the number of an entry that came to nothing
+
+	Data []byte `json:"-"` // what stands behind the head
+	Seq  uint64 `json:"-"` // its number in the log; never given again
+}
+
+// Range is the part of a file's content that a change is of.
+type Range struct {
+	First   int64  `json:"a,omitempty"` // chunk
+	Count   int64  `json:"n,omitempty"` // of chunks
+	Off     int64  `json:"x,omitempty"`
+	Length  int64  `json:"l,omitempty"`
+	Counter uint64 `json:"c,omitempty"` // own records with a greater one are newer than this change
+}
+
+// Before is what was at the paths before, as far as it was known.
+type Before struct {
 	Inodes  []uint64      `json:"i,omitempty"` // of a directory, by cloud
 	Handles [][]byte      `json:"h,omitempty"` // of a directory, by cloud; what finds it wherever it is
 	Seen    cipher.Vector `json:"w,omitempty"` // the version of a file that goes, where it is known
 	Had     cipher.Vector `json:"z,omitempty"` // the version of the file at Path, where it is known
 	Other   *Identity     `json:"g,omitempty"` // of To
-	Temps   []string      `json:"e,omitempty"` // by cloud
-	Commit  *Commit       `json:"v,omitempty"`
-	Revokes uint64        `json:"q,omitempty"` // the number of an entry that came to nothing
-
-	Data []byte `json:"-"` // what stands behind the head
-	Seq  uint64 `json:"-"` // its number in the log; never given again
 }
 
 // Identity is a file's id, or a directory's inodes and handles by cloud.

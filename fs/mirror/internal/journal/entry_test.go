@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"reflect"
 	"testing"
 	"time"
@@ -55,6 +56,54 @@ func TestEntry(t *testing.T) {
 	}
 	if err := got.Commit.EachChunk(got.Data[:4], func(journal.Chunk, []byte) error { return nil }); err == nil {
 		t.Error("data that is too short is no error")
+	}
+}
+
+// frozenEntry is the head of an entry with everything that one can say, as the log has it: what was once written is read for ever.
+const frozenEntry = `{"o":9,"r":5,"p":"YS9i/w==","t":"Yw==","b":"ZA==","f":"01020300000000000000000000000000","k":32768,"y":16384,` +
+	`"a":1,"n":2,"x":3,"l":4,"c":5,` +
+	`"m":{"m":416,"u":1000,"g":100,"a":"2020-09-13T12:26:40.000000005Z","t":"2020-09-13T12:26:41.000000006Z"},"s":["AQ==",null],` +
+	`"i":[6,0],"h":["Bw==",null],"w":[{"Writer":7,"Counter":1}],"z":[{"Writer":7,"Counter":2}],` +
+	`"g":{"f":"01020300000000000000000000000000","i":[8],"h":["CQ=="]},"e":[".~x.tmp",""],` +
+	`"v":{"b":` + frozenHead + `,"h":` + frozenHead + `,"x":4,"d":[[1,3]],"k":[{"i":0,"n":3,"w":"AAAAAAAAAAAAAAAAAAAAAA=="},{"i":2}],"f":true,"s":true},"q":10}`
+
+const frozenHead = `{"t":1,"f":"01020300000000000000000000000000","c":"09000000000000000000000000000000","b":1,"m":416,"u":1000,"g":100,` +
+	`"l":4100,"s":1600000000,"n":5,"v":[{"Writer":7,"Counter":12}],"a":["AQ==","Ag=="]}`
+
+// whole is what frozenEntry says.
+func whole() *journal.Entry {
+	id, cut, mode, uid, gid := cipher.ID{1, 2, 3}, int64(4), uint32(0o640), uint32(1000), uint32(100)
+	atime, mtime := time.Unix(1_600_000_000, 5).UTC(), time.Unix(1_600_000_001, 6).UTC()
+	head := journal.Head{
+		Type: cipher.TypeFile, File: id, Commit: cipher.ID{9}, Flags: 1, Mode: mode, UID: uid, GID: gid, Length: 4100,
+		Sec: 1_600_000_000, Nsec: 5, Version: cipher.Vector(nil).With(7, 12), AccSlice: [][]byte{{1}, {2}},
+	}
+	return &journal.Entry{
+		Op: journal.OpCommit, Ref: 5, Path: []byte("a/b\xff"), To: []byte("c"), Also: []byte("d"), File: &id, Kind: 0o100000, Over: 0o40000,
+		Range: journal.Range{First: 1, Count: 2, Off: 3, Length: 4, Counter: 5},
+		Attrs: &journal.Attrs{Mode: &mode, UID: &uid, GID: &gid, Atime: &atime, Mtime: &mtime}, Salts: [][]byte{{1}, nil},
+		Before: journal.Before{
+			Inodes: []uint64{6, 0}, Handles: [][]byte{{7}, nil}, Seen: cipher.Vector(nil).With(7, 1), Had: cipher.Vector(nil).With(7, 2),
+			Other: &journal.Identity{File: &id, Inodes: []uint64{8}, Handles: [][]byte{{9}}},
+		},
+		Temps: []string{".~x.tmp", ""},
+		Commit: &journal.Commit{
+			Base: head, Head: head, Cut: &cut, Direct: journal.Spans{{Lo: 1, Hi: 3}},
+			Chunks: []journal.Chunk{{Index: 0, N: 3, ID: make([]byte, 16)}, {Index: 2}}, Fresh: true, Firm: true,
+		},
+		Revokes: 10,
+	}
+}
+
+func TestFrozenEntry(t *testing.T) {
+	payload := append(binary.BigEndian.AppendUint32(nil, uint32(len(frozenEntry))), frozenEntry+"abc"...)
+	if got := encode(t, whole(), []byte("abc")); !bytes.Equal(got, payload) {
+		t.Errorf("written as\n%s, want\n%s", got[4:], payload[4:])
+	}
+	want := whole()
+	want.Data = []byte("abc")
+	if got, err := journal.Parse(payload); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("read as %+v (%v), want %+v", got, err, want)
 	}
 }
 

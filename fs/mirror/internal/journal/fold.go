@@ -297,16 +297,15 @@ func (f *Fold) create(e *Entry) *Thing {
 	return t
 }
 
-// backing is the backing file with these salts; one that is new takes the place
-// of none.
+// backing is the last backing file with any of these salts: a cloud that has not
+// come along has an earlier one. One that is new takes the place of none.
 func (f *Fold) backing(t *Thing, salts [][]byte) *Backing {
-	for k, salt := range salts {
-		if salt == nil {
-			continue
-		}
-		if b := t.backingOf(k, salt); b != nil {
-			f.learnSalts(t, b, salts)
-			return b
+	for _, b := range slices.Backward(t.Backings) {
+		for k, salt := range salts {
+			if salt != nil && string(b.Salt(k)) == string(salt) {
+				f.learnSalts(t, b, salts)
+				return b
+			}
 		}
 	}
 	b := &Backing{Cut: math.MaxInt64, last: map[int64]int{}}
@@ -317,7 +316,7 @@ func (f *Fold) backing(t *Thing, salts [][]byte) *Backing {
 
 func (f *Fold) learnSalts(t *Thing, b *Backing, salts [][]byte) {
 	for k, salt := range salts {
-		if salt == nil {
+		if of := t.backingOf(k, salt); salt == nil || of != nil && of != b {
 			continue
 		}
 		for len(b.Salts) <= k {

@@ -128,7 +128,7 @@ func (w *world) step(op journal.Op, from, to place) bool {
 		if over == nil || !w.mayMove(from, to) || over.dir() && within(from.path, to.path) {
 			return false
 		}
-		w.log(journal.Entry{Op: op, Path: []byte(from.path), To: []byte(to.path), Kind: i.kind, Over: over.kind, File: idOf(i), Other: &journal.Identity{File: idOf(over)}})
+		w.log(journal.Entry{Op: op, Path: []byte(from.path), To: []byte(to.path), Kind: i.kind, Over: over.kind, File: idOf(i), Before: journal.Before{Other: &journal.Identity{File: idOf(over)}}})
 		from.dir.children[from.name], to.dir.children[to.name] = over, i
 		return true
 	}

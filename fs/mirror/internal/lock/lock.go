@@ -13,7 +13,7 @@
 //	File.mu         the state of one open file
 //	Set.trust       what is believed of its copies
 //	Mirror.tree     the maps of live nodes
-//	committer.mu    which files the log is kept for, and what waits for a round
+//	Committer.mu    which files the log is kept for, and what waits for a round
 //	Log.revoking    operations that failed and are in the log
 //	Clouds.dropping one cloud at a time goes out
 //	Cloud.mu        one cloud's state

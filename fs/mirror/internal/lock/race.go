@@ -14,7 +14,7 @@ import (
 // plus a goroutine may hold several.
 var order = []string{
 	"Mirror.gate", "Store.rounds", "Store.retiring", "Object.opening", "File.commit+", "Mirror.names", "File.mu", "Set.trust",
-	"Mirror.tree", "committer.mu", "Log.revoking", "Clouds.dropping", "Cloud.mu",
+	"Mirror.tree", "Committer.mu", "Log.revoking", "Clouds.dropping", "Cloud.mu",
 }
 
 // A place is a place in order.

@@ -58,7 +58,7 @@ type replayer struct {
 // ref is a file that the log names.
 type ref struct {
 	at     int // index of the binding entry
-	commit int // index of the last commit, -1
+	commit int // index of the last commit, or of what says that the changes before it came to nothing; -1
 	change int // index of the last change, -1
 
 	on    cipher.Vector // the version that changes since the last commit were made to
@@ -136,6 +136,10 @@ func (r *replayer) revokeChanges() error {
 			if _, err := r.Log.Append(&journal.Entry{Op: journal.OpRevoke, Revokes: r.seqs[at]}); err != nil {
 				return err
 			}
+		case journal.OpCreate: // its name stays
+			if _, err := r.Log.Append(&journal.Entry{Op: journal.OpRevoke, Ref: e.Ref}); err != nil {
+				return err
+			}
 		}
 	}
 	return r.Log.Sync()
@@ -183,9 +187,12 @@ func (r *replayer) note(at int, e *journal.Entry) {
 	if e.Ref == 0 || f == nil {
 		return
 	}
-	if e.Op == journal.OpCommit {
+	switch e.Op {
+	case journal.OpCommit:
 		f.commit, f.on, f.known = at, e.Commit.Head.Version, true
-	} else {
+	case journal.OpRevoke:
+		f.commit = at
+	default:
 		f.change = at
 	}
 }

@@ -122,7 +122,7 @@ func (s *story) append(n *node) {
 		n.direct.Add(i, i+1)
 	}
 	if count := int64(len(ev.records)); count > 0 {
-		ev.entry = &journal.Entry{Op: journal.OpDirect, Ref: n.ref, First: first, Count: count, Length: length, Counter: ev.records[0].id.Counter()}
+		ev.entry = &journal.Entry{Op: journal.OpDirect, Ref: n.ref, Range: journal.Range{First: first, Count: count, Length: length, Counter: ev.records[0].id.Counter()}}
 		s.log(ev)
 	}
 }

@@ -357,7 +357,7 @@ func (s *story) unlink(p spot) {
 	n := p.node()
 	s.replaced(n)
 	s.touch(p.dir)
-	s.log(&event{entry: &journal.Entry{Op: journal.OpUnlink, Path: []byte(p.path), Kind: n.kind, File: idOf(n), Seen: n.base.Head.Version, Also: s.also(n, p.path)}, special: n.special()})
+	s.log(&event{entry: &journal.Entry{Op: journal.OpUnlink, Path: []byte(p.path), Kind: n.kind, File: idOf(n), Before: journal.Before{Seen: n.base.Head.Version}, Also: s.also(n, p.path)}, special: n.special()})
 	delete(p.dir.children, p.name)
 }
 
@@ -445,7 +445,7 @@ func (s *story) swap(p, to spot) {
 	s.touch(p.dir, to.dir)
 	s.log(&event{entry: &journal.Entry{
 		Op: journal.OpExchange, Path: []byte(p.path), To: []byte(to.path), Kind: n.kind, Over: other.kind,
-		File: idOf(n), Other: &journal.Identity{File: idOf(other)}, Temps: s.temps(),
+		File: idOf(n), Before: journal.Before{Other: &journal.Identity{File: idOf(other)}}, Temps: s.temps(),
 	}, special: n.special(), over: other.special()})
 	p.dir.children[p.name], to.dir.children[to.name] = other, n
 }

@@ -42,6 +42,32 @@ func (c *Cloud) SetAttrs(path string, a journal.Attrs, owners bool) error {
 	return nil
 }
 
+// ApplyAttrs sets those of a directory's attributes that are not nil, whatever they
+// are, owner first: changing it may clear mode bits.
+func (c *Cloud) ApplyAttrs(path string, a *journal.Attrs, owners bool) error {
+	if owners && (a.UID != nil || a.GID != nil) {
+		uid, gid := -1, -1
+		if a.UID != nil {
+			uid = int(*a.UID)
+		}
+		if a.GID != nil {
+			gid = int(*a.GID)
+		}
+		if err := c.Dir.Chown(path, uid, gid); err != nil {
+			return err
+		}
+	}
+	if a.Mode != nil {
+		if err := c.Dir.Chmod(path, *a.Mode&0o7777); err != nil {
+			return err
+		}
+	}
+	if a.Atime != nil || a.Mtime != nil {
+		return c.Dir.Chtimes(path, cloud.Times{Atime: a.Atime, Mtime: a.Mtime})
+	}
+	return nil
+}
+
 // Device reads the header at a path, and of a device its numbers, which
 // stat shows; 0 for anything else.
 func (c *Cloud) Device(path string) (*cipher.Header, uint32, error) {

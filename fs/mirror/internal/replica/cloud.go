@@ -186,6 +186,21 @@ func (c *Cloud) eachXattr(path string, do func(name string, value []byte) error)
 	return nil
 }
 
+// ExchangeBy exchanges two entries by way of a temporary name: each moves from
+// its first path to its second. Where a step fails those before it are undone.
+func (c *Cloud) ExchangeBy(temp string, a, b [2]string) error {
+	steps := [][2]string{{a[0], temp}, b, {temp, a[1]}}
+	for i, step := range steps {
+		if err := c.Dir.Rename(step[0], step[1]); err != nil {
+			for i--; i >= 0; i-- {
+				err = errors.Join(err, c.Dir.Rename(steps[i][1], steps[i][0]))
+			}
+			return err
+		}
+	}
+	return nil
+}
+
 // Kind is the file type of stat for a header's type.
 func Kind(t cipher.Type) uint32 {
 	switch t {

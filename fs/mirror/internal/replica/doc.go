@@ -2,12 +2,11 @@
 // backing file, its header and its records. Nothing that did not verify leaves
 // it. It knows no other cloud and nothing of what should be there.
 //
-//	cloud.go   Cloud: entries, sidecars, headers by their path
+//	cloud.go   Cloud: entries, sidecars, headers by their path, exchanges
 //	copy.go    Copy: one open backing file, its header and attributes
 //	errors.go  why a copy does not serve
 //	attrs.go   attributes of a directory, and of a device
-//	change.go  changes that are more than one call
-//	xattrs.go  Xattrs: extended attributes by their plaintext names
+//	xattr.go   Xattrs: extended attributes of a file
 //	whole.go   whole copies from another cloud
 //	records.go its records: reading, writing, comparing
 package replica

@@ -67,14 +67,19 @@ func (s *showing) ask(cl *clouds.Cloud, path string) {
 // nothing reports that no cloud has anything there.
 func (s *showing) nothing() bool { return !s.dir && !s.blank && len(s.files) == 0 }
 
-// agreed is the file that all clouds show that show a whole one; ok is false
-// where there is none, or they do not agree.
+// agreed is the file that all clouds show that show a whole one, at its greatest
+// version; ok is false where there is none, or they do not agree.
 func (s *showing) agreed() (k index.Known, ok bool) {
-	for _, o := range s.files {
-		if o.File != s.files[0].File || !o.Version.Equal(s.files[0].Version) {
+	for i, o := range s.files {
+		order := cipher.Compare(o.Version.Vector, k.Version.Vector)
+		switch {
+		case o.File != s.files[0].File:
+			return index.Known{}, false
+		case i == 0, order == cipher.Greater:
+			k = o
+		case order != cipher.Less && !o.Version.Equal(k.Version):
 			return index.Known{}, false
 		}
-		k = o
 	}
 	return k, len(s.files) > 0
 }
