@@ -124,8 +124,8 @@ var costs = []struct {
 		"1 chown, 1 mkdir, 3 stat",
 	}},
 	{"rmdir", func(m *mirror.Mirror) error { return m.Root().Rmdir("d") }, [2]string{
-		"1 readdir, 1 rmdir, 2 stat",
-		"1 readdir, 1 rmdir, 2 stat",
+		"1 handle, 1 readdir, 1 rmdir, 2 stat",
+		"1 handle, 1 readdir, 1 rmdir, 2 stat",
 	}},
 	{"list", func(m *mirror.Mirror) error { _, err := m.Root().ReadDir(); return err }, [2]string{
 		"1 readdir",

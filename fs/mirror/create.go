@@ -69,29 +69,19 @@ func (s *site) path(k int, special bool) string {
 	return replica.Join(dir, replica.Entry(s.link.enc[k], special))
 }
 
-// clear makes room in a cloud for a new entry: what has ended, and is shown
-// again, goes; anything else that is hidden there stays, and the cloud goes
-// without the new one.
-func (s *site) clear(cl *clouds.Cloud) error {
+// makeRoom prepares a cloud for a new entry: what has ended, and is shown again,
+// goes; anything else that is hidden there stays, and the cloud goes without the
+// new one.
+func (s *site) makeRoom(cl *clouds.Cloud) error {
 	k := cl.Index
 	if s.shown.Stays(k) {
 		return ErrConflict
 	}
-	if !s.shown.Goes(k) {
-		return nil
-	}
-	for _, special := range []bool{false, true} {
-		if err := cl.Dir.Remove(s.path(k, special)); err != nil && !replica.Missing(err) {
+	if s.shown.Goes(k) {
+		dir, _ := s.dir.path(k)
+		if err := cl.RemoveEntry(dir, s.link.enc[k]); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// makeRoom prepares a cloud for a new entry.
-func (s *site) makeRoom(cl *clouds.Cloud) error {
-	if err := s.clear(cl); err != nil {
-		return err
 	}
 	return putSidecar(cl, s.dir, s.link.enc)
 }
@@ -278,7 +268,7 @@ func (n *Node) Link(name string, target *Node) error {
 	})
 	if made {
 		s.tell(m.knownAs(target, &id, had))
-		m.tellTouched(telling.File(id, target.kind), since)
+		m.belief.TouchedAll(telling.File(id, target.kind), since)
 		m.tree.Lock()
 		m.attach(target, s.link)
 		m.tree.Unlock()

@@ -98,7 +98,7 @@ func (r *removal) tell(id cipher.ID, version index.Version, since time.Time) {
 		if m.belief.Links(r.at) <= 1 {
 			m.memory.End(f, version)
 		} else {
-			m.tellTouched(f, since)
+			m.belief.TouchedAll(f, since)
 		}
 	}
 }
@@ -124,21 +124,6 @@ func (mv *move) tell() {
 		m.memory.End(move.Was.File, move.Was.Version)
 	case mv.dst != nil && m.belief.Links(mv.dstAt) <= 1:
 		m.memory.End(mv.dstWas.File, mv.dstWas.Version)
-	}
-}
-
-// tellTouched tells that the ctimes of a file were moved since then, at all of its
-// names.
-func (m *Mirror) tellTouched(f index.File, since time.Time) {
-	places, err := m.memory.Places(f)
-	if err != nil || f == (index.File{}) {
-		return
-	}
-	for _, p := range places {
-		if row, err := m.memory.Row(p); err == nil && len(row.Copies) > 0 {
-			m.belief.Touched(&row, row.Known.Version, since, places...)
-			return
-		}
 	}
 }
 

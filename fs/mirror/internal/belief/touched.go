@@ -38,6 +38,21 @@ func (b *Belief) Touched(stood *index.Row, version index.Version, from time.Time
 	}
 }
 
+// TouchedAll says that the ctimes of a file were moved since then, at all of its
+// names.
+func (b *Belief) TouchedAll(f index.File, since time.Time) {
+	places, err := b.Memory.Places(f)
+	if err != nil || f == (index.File{}) {
+		return
+	}
+	for _, p := range places {
+		if row, err := b.Memory.Row(p); err == nil && len(row.Copies) > 0 {
+			b.Touched(&row, row.Known.Version, since, places...)
+			return
+		}
+	}
+}
+
 // Created says that this mount has made a file of that version, whole, between then
 // and now.
 func (b *Belief) Created(version index.Version, from time.Time, at index.Place) {

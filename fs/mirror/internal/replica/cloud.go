@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -38,20 +37,6 @@ func Join(dir, entry string) string {
 // Entry is the spelling of a name's entry; special entries carry the letter w.
 func Entry(n cipher.Name, special bool) string {
 	return string(n.Spelt(special))
-}
-
-// Spell is where a plain path is: the last name under the spelling without the
-// letter w.
-func (c *Cloud) Spell(plain string) (string, error) {
-	var path string
-	for name := range strings.SplitSeq(plain, "/") {
-		n, err := c.Keys.EncodeName(cipher.PlainName(name))
-		if err != nil {
-			return "", err
-		}
-		path = Join(path, Entry(n, false))
-	}
-	return path, nil
 }
 
 // Header reads the header at a path. The error wraps [ErrBlank] or
@@ -134,6 +119,16 @@ func (c *Cloud) DecodeEntry(dir, entry string) (cipher.Decoded, error) {
 	return c.Keys.DecodeEntry(cipher.EntryName(entry), func(side cipher.EntryName) ([]byte, error) {
 		return c.ReadSidecar(Join(dir, string(side)))
 	})
+}
+
+// RemoveEntry removes whatever is at a name of a directory, under either spelling.
+func (c *Cloud) RemoveEntry(dir string, n cipher.Name) error {
+	for _, special := range []bool{false, true} {
+		if err := c.Dir.Remove(Join(dir, Entry(n, special))); err != nil && !Missing(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Litter reports whether an entry is this program's own and of no use any more
