@@ -5,6 +5,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 )
 
 // place is a node as package content knows it: where a file is now.
@@ -15,7 +16,8 @@ func (p place) Plain() (string, bool)     { return p.plainPath() }
 func (p place) Search()                   { p.m.findName(p.Node) }
 func (p place) Known(h *cipher.Header)    { p.setFileID(h) }
 
-func (p place) Committed(h *cipher.Header) { p.m.tellCommitted(p.Node, h) }
+func (p place) Committed(h *cipher.Header, in []*cloud.Info) { p.m.tellCommitted(p.Node, h, in) }
+func (p place) Choose(set *copies.Set) *cipher.Header        { return p.m.choose(p.Node, set) }
 
 func (p place) Parent() (content.Dir, bool) {
 	p.m.tree.Lock()

@@ -163,7 +163,7 @@ func (f refiller) putInPlace(c *copies.Copy) error {
 	if err != nil {
 		return err
 	}
-	c.Beside = ""
+	c.Beside, c.Shown = "", info
 	f.o.Replaced(k, info.Ino)
 	return nil
 }
@@ -191,9 +191,13 @@ func (f refiller) finish() error {
 	return f.commitOne()
 }
 
-// discard removes fresh backing files that will not replace anything. The
-// caller holds Mirror.names.
+// discard removes fresh backing files that will not replace anything. One that a
+// commit could not put in place, in a cloud that went without it, stays for heal.
+// The caller holds Mirror.names.
 func (f refiller) discard() {
+	if f.beside == nil {
+		return
+	}
 	for _, c := range f.Copies.List {
 		if c == nil || c.Beside == "" {
 			continue
