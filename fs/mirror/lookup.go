@@ -3,6 +3,7 @@ package mirror
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -174,6 +175,7 @@ func (m *Mirror) adopt(l link, f *found) *Node {
 	defer m.tree.Unlock()
 	if old := l.parent.children[l.name]; old != nil {
 		if old.kind == kind && !old.outdated(f, backing) {
+			m.learn(old, backing)
 			old.refs++
 			return old
 		}
@@ -188,6 +190,20 @@ func (m *Mirror) adopt(l link, f *found) *Node {
 	n := m.newNode(l, kind, backing, f.best)
 	n.seen = f.sight()
 	return n
+}
+
+// learn completes what is known of a node's inodes. The caller holds
+// Mirror.tree.
+func (m *Mirror) learn(n *Node, backing []uint64) {
+	all := slices.Clone(n.backing)
+	for k, ino := range backing {
+		if all[k] == 0 {
+			all[k] = ino
+		}
+	}
+	if !slices.Equal(all, n.backing) {
+		m.register(n, all)
+	}
 }
 
 // specialKind reads what an entry with the letter w is. One that cannot be

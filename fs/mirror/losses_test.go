@@ -127,13 +127,11 @@ var hardSeeds = map[string][]uint64{
 var knownLosses = []string{
 	"A8 lead away after a power cut",
 	"A12 clouds on different disks",
-	"A13 fewer clouds than min_copies",
 	"A3 entry replaced under an open file",
 	"A3 entry deleted under an open file",
 	"A4 entry rewritten under an open file",
 	"A4 another version before a truncation",
 	"A5 two mounts of one vault",
-	"A17 only a cloud that owes is left",
 
 	"B1 a deleted file put back, appended to",
 	"B1 a deleted file put back, renamed",
@@ -175,8 +173,6 @@ var knownLosses = []string{
 	"foreign: duplicated",
 	"foreign: rolled back",
 	"foreign: all rolled back",
-
-	"faults: a cloud cannot be read",
 
 	"R33 the lead away, a new file",
 }

@@ -60,6 +60,8 @@ func (n *Node) outdated(f *found, backing []uint64) bool {
 		return true
 	case n.content.Open() != nil:
 		return false
+	case n.backing[f.best] == 0: // that cloud came back, or had nothing there
+		return n.elsewhere(backing)
 	case n.backing[f.best] != backing[f.best]:
 		return true
 	case n.IsDir() || !n.seen.known || n.seen.cloud != f.best:
@@ -67,6 +69,16 @@ func (n *Node) outdated(f *found, backing []uint64) bool {
 	}
 	now := f.sight()
 	return n.seen.size != now.size || !n.seen.mtime.Equal(now.mtime)
+}
+
+// elsewhere reports whether a cloud has another file than the node's.
+func (n *Node) elsewhere(backing []uint64) bool {
+	for k, ino := range n.backing {
+		if ino != 0 && backing[k] != 0 && ino != backing[k] {
+			return true
+		}
+	}
+	return false
 }
 
 // link is one name of a node, with its spelling in each cloud.

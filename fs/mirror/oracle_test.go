@@ -50,8 +50,7 @@ type known struct {
 func (m known) should() map[string]indexed { return m.rows }
 
 func (m known) owes(k int, _ string) bool {
-	_, owes := m.b.state.Behind()[m.b.ids[k]]
-	return owes
+	return m.b.state.Owes()[m.b.ids[k]].Whole
 }
 
 // inOrder holds each cloud against what a program sees.

@@ -4,6 +4,7 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 )
 
@@ -15,7 +16,10 @@ func (p place) Plain() (string, bool)     { return p.plainPath() }
 func (p place) Search()                   { p.m.findName(p.Node) }
 func (p place) Known(h *cipher.Header)    { p.setFileID(h) }
 
-func (p place) Committed(h *cipher.Header) { p.m.tellCommitted(p.Node, h) }
+func (p place) Committed(h *cipher.Header, lacking []*clouds.Cloud) error {
+	p.m.tellCommitted(p.Node, h)
+	return p.m.noteCommitted(p.Node, lacking)
+}
 
 func (p place) Parent() (content.Dir, bool) {
 	p.m.tree.Lock()

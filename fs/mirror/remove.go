@@ -188,11 +188,10 @@ func (n *Node) Unlink(name string) error {
 	if child.content.Sole() {
 		log = m.log.AppendDurably
 	}
-	seq, err := log(e)
-	if err != nil {
+	if _, err := log(e); err != nil {
 		return err
 	}
-	made, err := m.operate(seq, clouds.Change{What: "unlink", Do: func(cl *clouds.Cloud) error {
+	made, err := m.operate(e, clouds.Change{What: "unlink", Do: func(cl *clouds.Cloud) error {
 		path, _ := n.path(cl.Index)
 		if err := cl.Dir.Remove(replica.Join(path, replica.Entry(enc[cl.Index], child.special()))); err != nil && !replica.Missing(err) {
 			return err
@@ -274,11 +273,11 @@ func (n *Node) Rmdir(name string) error {
 	if err != nil {
 		return err
 	}
-	seq, err := m.log.Append(&journal.Entry{Op: journal.OpRmdir, Path: []byte(replica.Join(plain, name)), Kind: unix.S_IFDIR, Before: journal.Before{Handles: child.handles()}})
-	if err != nil {
+	e := &journal.Entry{Op: journal.OpRmdir, Path: []byte(replica.Join(plain, name)), Kind: unix.S_IFDIR, Before: journal.Before{Handles: child.handles()}}
+	if _, err := m.log.Append(e); err != nil {
 		return err
 	}
-	made, err := m.operate(seq, clouds.Change{What: "rmdir", Do: func(cl *clouds.Cloud) error {
+	made, err := m.operate(e, clouds.Change{What: "rmdir", Do: func(cl *clouds.Cloud) error {
 		path, _ := child.path(cl.Index)
 		for _, l := range litter[cl.Index] {
 			if err := cl.Dir.Remove(replica.Join(path, l)); err != nil && !replica.Missing(err) {

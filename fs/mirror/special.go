@@ -68,11 +68,11 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	seq, err := whole.Note(s.plain)
+	e, err := whole.Note(s.plain)
 	if err != nil {
 		return nil, err
 	}
-	made, err := m.operate(seq, clouds.Change{
+	made, err := m.operate(e, clouds.Change{
 		What: "create",
 		Do: func(cl *clouds.Cloud) error {
 			if err := putSidecar(cl, s.dir, s.link.enc); err != nil {

@@ -191,9 +191,13 @@ func (f refiller) finish() error {
 	return f.commitOne()
 }
 
-// discard removes fresh backing files that will not replace anything. The
-// caller holds Mirror.names.
+// discard removes fresh backing files that will not replace anything. Those of a
+// cloud that went out while others were put in place are swept when it returns.
+// The caller holds Mirror.names.
 func (f refiller) discard() {
+	if !f.replacing() {
+		return
+	}
 	for _, c := range f.Copies.List {
 		if c == nil || c.Beside == "" {
 			continue

@@ -13,6 +13,7 @@ type changes struct {
 	names     map[index.Dir]map[cipher.PlainName]index.Known
 	places    map[index.File][]index.Place // where names may have it, or may have had it
 	versions  map[index.File]index.Version // committed, wherever the file is
+	left      map[index.File]index.Version // that had a name which they have no more, as far as that is told
 	dropped   map[index.Dir]bool           // directories that stand nowhere any more
 	owners    map[index.Dir]index.Owner
 	committed map[cipher.ID]cipher.Version
@@ -31,7 +32,7 @@ func backingOf(c index.Checked) backing { return backing{c.Cloud, c.Ino} }
 func newChanges() *changes {
 	return &changes{
 		names: map[index.Dir]map[cipher.PlainName]index.Known{}, places: map[index.File][]index.Place{},
-		versions: map[index.File]index.Version{}, dropped: map[index.Dir]bool{}, owners: map[index.Dir]index.Owner{},
+		versions: map[index.File]index.Version{}, left: map[index.File]index.Version{}, dropped: map[index.Dir]bool{}, owners: map[index.Dir]index.Owner{},
 		committed: map[cipher.ID]cipher.Version{}, checked: map[backing]index.Checked{},
 	}
 }
@@ -61,6 +62,12 @@ func (c *changes) set(p index.Place, k index.Known) {
 		c.named++
 	}
 	in[p.Name] = k
+	if before.File != k.File {
+		c.leave(before)
+	}
+	if k.Kind == index.Gone {
+		c.leave(k)
+	}
 	if k.Kind != index.IsFile || before.Kind == index.IsFile && before.File == k.File {
 		return
 	}
@@ -72,6 +79,13 @@ func (c *changes) set(p index.Place, k index.Known) {
 	}
 }
 
+// leave keeps the version of a file that is not at a name any more. There are no more of them than versions.
+func (c *changes) leave(k index.Known) {
+	if k.File != (index.File{}) && !k.Version.IsZero() {
+		c.left[k.File] = c.left[k.File].Join(k.Version)
+	}
+}
+
 // rows are about how many of the index they make.
 func (c *changes) rows() int {
 	return c.named + len(c.versions) + len(c.owners) + len(c.committed) + len(c.checked)
@@ -80,6 +94,9 @@ func (c *changes) rows() int {
 // drop forgets what was told of the names in a directory, which stands nowhere any more.
 func (c *changes) drop(d index.Dir) {
 	c.named -= len(c.names[d])
+	for _, k := range c.names[d] {
+		c.leave(k)
+	}
 	delete(c.names, d)
 	delete(c.owners, d)
 	c.dropped[d] = true
@@ -98,6 +115,9 @@ func (c *changes) merge(later *changes) {
 	for f, v := range later.versions {
 		c.commit(f, v)
 	}
+	for f, v := range later.left {
+		c.left[f] = c.left[f].Join(v)
+	}
 	for d, names := range later.names {
 		for name, k := range names {
 			c.set(index.Place{Dir: d, Name: name}, k)
@@ -108,9 +128,15 @@ func (c *changes) merge(later *changes) {
 	maps.Copy(c.checked, later.checked)
 }
 
-// batch makes a transaction of the changes. Names of a committed file that nothing was told of are found in the index.
-func (c *changes) batch(v *index.View) (*index.Batch, error) {
+// batch makes a transaction of the changes. Names of a committed file that nothing was told of are found in the index. Files
+// that came and went are in it where some cloud may still show them.
+func (c *changes) batch(v *index.View, missed bool) (*index.Batch, error) {
 	b := &index.Batch{}
+	if missed {
+		for f, left := range c.left {
+			b.Accept(f, left.Join(c.versions[f]))
+		}
+	}
 	for d, names := range c.names {
 		for name, k := range names {
 			b.SetName(index.Place{Dir: d, Name: name}, c.newest(k))
