@@ -78,7 +78,7 @@ func examine(v *vault.Vault, keys *vault.Keys, o CheckupOptions, do func(*Volume
 		keys.Wipe()
 		return nil, err
 	}
-	vol, err := Open(v, keys, Options{Logger: o.Logger})
+	vol, err := Open(v, keys, Options{Logger: o.Logger, Quiet: true})
 	if err != nil {
 		return nil, errors.Join(err, closeClouds(clouds))
 	}

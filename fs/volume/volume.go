@@ -23,6 +23,9 @@ type Options struct {
 
 	// From names the one cloud that is shown, as it is, whatever it lacks; "" for all of them. It goes with ReadOnly.
 	From string
+
+	// Quiet has nothing happen in the background, for who works on the clouds beside the mirror.
+	Quiet bool
 }
 
 // A Volume is a vault in use: locked, unlocked and with its mirror open.
@@ -88,6 +91,7 @@ func (vol *Volume) openMirror(keys *vault.Keys, o Options) (*mirror.Mirror, erro
 		ReadOnly:  o.ReadOnly,
 		FsyncAll:  o.FsyncAll,
 		MinCopies: vol.vault.Settings.MinCopies,
+		Manual:    o.Quiet,
 	})
 	if errors.Is(err, mirror.ErrNoCloud) {
 		err = &Error{What: "vault " + vol.vault.Dir, Dir: vol.vault.Dir, Err: ErrNoCloud}
