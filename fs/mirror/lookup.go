@@ -195,6 +195,9 @@ func (m *Mirror) adopt(l link, f *found) *Node {
 // learn completes what is known of a node's inodes. The caller holds
 // Mirror.tree.
 func (m *Mirror) learn(n *Node, backing []uint64) {
+	if !slices.ContainsFunc(n.backing, func(ino uint64) bool { return ino == 0 }) {
+		return
+	}
 	all := slices.Clone(n.backing)
 	for k, ino := range backing {
 		if all[k] == 0 {
