@@ -118,7 +118,9 @@ func (r *Returner) lookOver(c *clouds.Cloud) (*Tree, map[string]bool, error) {
 		return nil, nil, err
 	}
 	for _, path := range failed {
-		names[path] = names[path]
+		if _, odd := names[path]; !odd {
+			names[path] = false
+		}
 	}
 	return tree, names, r.finish(tree, c)
 }
