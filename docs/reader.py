@@ -2,11 +2,11 @@
 """Reads one cloud of an Overcast vault, format 1, without Overcast: for audits, and as a way out.
 
     age -d VAULT/keys.age | ./reader.py CLOUD OUT
+    age -d -i KIT CLOUD/z-recovery.age | ./reader.py CLOUD OUT         with a recovery kit: KIT holds its line
 
-verifies the whole directory CLOUD, lists it, and extracts it to OUT, a new directory; only extended attributes, which
-no sync tool keeps, stay behind. What does not verify, and files that have ended by what z-gone tells, are not extracted
-but named on standard error, and the exit code is then 1. It needs Python 3.10 with the package "cryptography" 37, and is
-written from format.md alone.
+verifies the directory CLOUD, lists it, and extracts it to OUT, a new one; only extended attributes, which no sync tool
+keeps, stay behind. What does not verify, or has ended by what z-gone tells, is named on standard error, and the exit
+code is then 1. It needs Python 3.10 with the package "cryptography" 37, and is written from format.md alone.
 """
 import base64, functools, hashlib, hmac, json, os, re, stat, struct, sys, time
 from cryptography.hazmat.primitives.ciphers import Cipher, aead, algorithms, modes

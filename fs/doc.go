@@ -36,6 +36,10 @@
 //	fs/mirror/internal/clouds
 //	           which clouds are up, what is done in one after the other, and
 //	           whose an error is
+//	fs/mirror/internal/belief
+//	           which clouds are believed at a name, and what each owes
+//	fs/mirror/internal/listing
+//	           one directory as all clouds show it
 //	fs/mirror/internal/heal
 //	           makes every cloud what it should be, whole or name by name
 //	fs/mirror/internal/compare

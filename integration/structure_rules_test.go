@@ -113,7 +113,7 @@ var rooms = []struct {
 	dir string
 	may []string // below fs/mirror/internal
 }{
-	{"fs/mirror", []string{"recovery", "content", "rejoin", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "lock"}},
+	{"fs/mirror", []string{"recovery", "belief", "judge", "listing", "content", "rejoin", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "lock"}},
 	{"fs/mirror/internal/recovery", []string{"content", "repair", "telling", "clouds", "replica", "entries", "journal"}},
 	{"fs/mirror/internal/content", []string{"rounds", "draft", "copies", "clouds", "replica", "entries", "layer", "journal", "lock"}},
 	{"fs/mirror/internal/rounds", []string{"entries", "journal", "lock"}},
@@ -123,6 +123,8 @@ var rooms = []struct {
 	{"fs/mirror/internal/rejoin", []string{"heal", "compare", "judge", "clouds", "replica", "journal", "lock"}},
 	{"fs/mirror/internal/heal", []string{"compare", "judge", "replica"}},
 	{"fs/mirror/internal/compare", []string{"judge", "replica"}},
+	{"fs/mirror/internal/belief", []string{"compare", "judge", "copies", "telling", "memory", "clouds", "replica"}},
+	{"fs/mirror/internal/listing", []string{"clouds", "replica"}},
 	{"fs/mirror/internal/repair", []string{"level", "step", "judge", "replica", "journal"}},
 	{"fs/mirror/internal/level", []string{"step", "replica", "journal"}},
 	{"fs/mirror/internal/step", []string{"replica", "journal"}},

@@ -78,7 +78,7 @@ func newRootCmd() *cobra.Command {
 	)
 	addGroup(root, groupFiles, newKeygenCmd(), newEncryptCmd(), newDecryptCmd(), newImportCmd(), newExportCmd())
 	addGroup(root, groupVault, newInitCmd(), life.NewJoinCmd(), newMountCmd(), newUnmountCmd(), newStatusCmd(), newVerifyCmd(), newHealCmd(), newWhereCmd(),
-		life.NewPasswdCmd(), life.NewKeysCmd())
+		life.NewPasswdCmd(), life.NewKeysCmd(), life.NewRecoveryCmd(), life.NewCloudCmd())
 	addGroup(root, groupFiles, newLsCmd(), newCatCmd(), newGetCmd(), newPutCmd())
 	addGroup(root, groupOther, newDoctorCmd(), newSpeedCmd(), newVersionCmd(), newCompletionCmd(root))
 	help := newHelpCmd(root)

@@ -237,7 +237,7 @@ func (b *box) openOver(ix *rigged, absent []int) (*mirror.Mirror, error) {
 		return nil, err
 	}
 	b.log = log
-	cfg := mirror.Config{State: b.state, Log: log, Index: ix, Clock: b.clock.look, Owners: true, Manual: true}
+	cfg := mirror.Config{State: b.state, Log: log, Index: ix, Clock: b.clock.look, Kernel: b.disk.Now, Owners: true, Manual: true}
 	b.said = &strings.Builder{}
 	cfg.Logger = slog.New(slog.NewTextHandler(&locked{w: b.said}, nil))
 	for k := range b.n {

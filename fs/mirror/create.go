@@ -21,6 +21,7 @@ type site struct {
 	plain string // path from the root
 	mode  uint32
 	owner Owner
+	shown *found // what clouds show there, though nothing is
 }
 
 // vacant checks that a name can be made and returns its site. A directory
@@ -45,7 +46,8 @@ func vacant(dir *Node, name string, mode uint32, o Owner) (*site, error) {
 	if err := m.waiting.Name(replica.Join(plain, name)); err != nil {
 		return nil, err
 	}
-	switch _, err := m.find(dir, enc); {
+	f, err := m.find(dir, name, enc)
+	switch {
 	case err == nil:
 		return nil, fs.ErrExist
 	case !errors.Is(err, fs.ErrNotExist):
@@ -58,13 +60,30 @@ func vacant(dir *Node, name string, mode uint32, o Owner) (*site, error) {
 	if a.Mode&unix.S_ISGID != 0 {
 		o.GID = a.GID
 	}
-	return &site{dir: dir, link: link{dir, name, enc}, plain: replica.Join(plain, name), mode: mode & permBits, owner: o}, nil
+	return &site{dir: dir, link: link{dir, name, enc}, plain: replica.Join(plain, name), mode: mode & permBits, owner: o, shown: f}, nil
 }
 
 // path is the new entry's path in a cloud.
 func (s *site) path(k int, special bool) string {
 	dir, _ := s.dir.path(k)
 	return replica.Join(dir, replica.Entry(s.link.enc[k], special))
+}
+
+// makeRoom prepares a cloud for a new entry: what has ended, and is shown again,
+// goes; anything else that is hidden there stays, and the cloud goes without the
+// new one.
+func (s *site) makeRoom(cl *clouds.Cloud) error {
+	k := cl.Index
+	if s.shown.Stays(k) {
+		return ErrConflict
+	}
+	if s.shown.Goes(k) {
+		dir, _ := s.dir.path(k)
+		if err := cl.RemoveEntry(dir, s.link.enc[k]); err != nil {
+			return err
+		}
+	}
+	return putSidecar(cl, s.dir, s.link.enc)
 }
 
 // putSidecar writes the sidecar of a long name before its entry.
@@ -116,7 +135,7 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 		made, err = m.operate(e, clouds.Change{
 			What: "create",
 			Do: func(cl *clouds.Cloud) error {
-				if err := putSidecar(cl, s.dir, s.link.enc); err != nil {
+				if err := s.makeRoom(cl); err != nil {
 					return err
 				}
 				return f.Create(cl, s.path(cl.Index, false))
@@ -176,7 +195,7 @@ func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 }
 
 func (s *site) makeDir(cl *clouds.Cloud) error {
-	if err := putSidecar(cl, s.dir, s.link.enc); err != nil {
+	if err := s.makeRoom(cl); err != nil {
 		return err
 	}
 	path := s.path(cl.Index, false)
@@ -194,7 +213,7 @@ func (s *site) makeDir(cl *clouds.Cloud) error {
 // node returns the node of the entry, which was just made.
 func (s *site) node() (*Node, error) {
 	m := s.dir.m
-	f, err := m.find(s.dir, s.link.enc)
+	f, err := m.find(s.dir, s.link.name, s.link.enc)
 	if err != nil {
 		return nil, err
 	}
@@ -235,10 +254,11 @@ func (n *Node) Link(name string, target *Node) error {
 	if _, err := m.log.Append(e); err != nil {
 		return err
 	}
+	since := m.belief.Kernel()
 	made, err := m.operate(e, clouds.Change{
 		What: "link",
 		Do: func(cl *clouds.Cloud) error {
-			if err := putSidecar(cl, s.dir, s.link.enc); err != nil {
+			if err := s.makeRoom(cl); err != nil {
 				return err
 			}
 			old, _ := target.path(cl.Index)
@@ -248,6 +268,7 @@ func (n *Node) Link(name string, target *Node) error {
 	})
 	if made {
 		s.tell(m.knownAs(target, &id, had))
+		m.belief.TouchedAll(telling.File(id, target.kind), since)
 		m.tree.Lock()
 		m.attach(target, s.link)
 		m.tree.Unlock()

@@ -19,7 +19,9 @@
 //	mirror.go    Config, New, Close: the parts put together
 //	node.go      files and directories by name, path and inode
 //	place.go     nodes as packages content and recovery know them
-//	lookup.go    the merged view of names: lookup, attributes, directories
+//	find.go      one name or file, and who of the clouds is believed
+//	lookup.go    lookup and attributes
+//	list.go      directories
 //	create.go    create, mkdir, link
 //	special.go   symlink, mknod, readlink
 //	remove.go    unlink, rmdir
@@ -37,6 +39,8 @@
 // it:
 //
 //	internal/recovery  at mount: what the redo log says is brought to the clouds
+//	internal/belief    which clouds are believed at a name
+//	internal/listing   one directory as all clouds show it
 //	internal/content   one open file: the life of a write
 //	internal/rounds    when commits happen, and from where on the log is kept
 //	internal/rejoin    clouds that missed changes are brought up to date

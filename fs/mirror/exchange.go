@@ -30,8 +30,8 @@ func (mv *move) exchange() error {
 		return fs.ErrNotExist
 	}
 	e := &journal.Entry{Op: journal.OpExchange, Path: []byte(replica.Join(plain, mv.name)), To: []byte(replica.Join(newPlain, mv.newName)), Kind: mv.src.kind, Over: mv.dst.kind}
-	one, is := mv.identity(mv.src)
-	other, otherIs := mv.identity(mv.dst)
+	one, is := mv.identity(mv.src, mv.srcAt)
+	other, otherIs := mv.identity(mv.dst, mv.dstAt)
 	e.File, e.Handles, e.Other = one.File, one.Handles, other
 	mv.was, mv.dstWas = m.knownAs(mv.src, one.File, is), m.knownAs(mv.dst, other.File, otherIs)
 	for range m.clouds.All() {
@@ -57,7 +57,7 @@ func (mv *move) exchange() error {
 
 // halves are the clouds that had one of two names that were exchanged.
 func (mv *move) halves(list []*clouds.Cloud) []*clouds.Cloud {
-	return slices.DeleteFunc(list, func(cl *clouds.Cloud) bool { return mv.srcAt.has[cl.Index] == mv.dstAt.has[cl.Index] })
+	return slices.DeleteFunc(list, func(cl *clouds.Cloud) bool { return mv.srcAt.Serves[cl.Index] == mv.dstAt.Serves[cl.Index] })
 }
 
 // exchangeLinks exchanges the links of the two nodes.
@@ -98,7 +98,7 @@ func (mv *move) exchangeBack(cl *clouds.Cloud, temp string) error {
 // moveSides moves both sides. Of a cloud that has one, that moves.
 func (mv *move) moveSides(cl *clouds.Cloud, temp string, sides [2][2]string) error {
 	src, dst := sides[0], sides[1]
-	switch hasSrc, hasDst := mv.srcAt.has[cl.Index], mv.dstAt.has[cl.Index]; {
+	switch hasSrc, hasDst := mv.srcAt.Serves[cl.Index], mv.dstAt.Serves[cl.Index]; {
 	case hasSrc && !hasDst:
 		return cl.Dir.Rename(src[0], src[1])
 	case hasDst && !hasSrc:

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
 	"github.com/overcast-fs/overcast/fs/index"
 )
@@ -26,8 +28,10 @@ type kept struct {
 	mu   sync.Mutex // guards the rest
 	file []extent   // while none is open
 	live *index.Index
-	path string             // of live
-	rows map[string]indexed // of the last one that was closed
+	path string                  // of live
+	rows map[string]indexed      // of the last one that was closed
+	ids  []cipher.ID             // of the clouds
+	owed map[int]map[string]bool // by cloud, of the last one that was closed: what it is known not to have
 }
 
 // extent is a part of a sparse file; the last one is empty and at its end.
@@ -104,7 +108,7 @@ func newKept(t *testing.T) *kept {
 func (k *kept) clone() *kept {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return &kept{files: k.files, rules: cloudtest.NewRules(), file: k.now(), rows: k.rows}
+	return &kept{files: k.files, rules: cloudtest.NewRules(), file: k.now(), rows: k.rows, ids: k.ids, owed: k.owed}
 }
 
 // now is the file as it is. The caller holds mu.
@@ -169,6 +173,7 @@ func (k *kept) open(b *box) (*rigged, error) {
 	k.drop()
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.ids = b.ids
 	k.path = filepath.Join(k.files.dir, strconv.FormatInt(k.files.made.Add(1), 10))
 	if k.file != nil {
 		if err := writeSparse(k.path, k.file); err != nil {
@@ -245,6 +250,30 @@ func rowsOf(ix *index.Index) (map[string]indexed, error) {
 	return rows, err
 }
 
+// owedIn gives the paths that the index says clouds owe.
+func owedIn(ix *index.Index, clouds []cipher.ID) (map[int]map[string]bool, error) {
+	owed := map[int]map[string]bool{}
+	err := ix.View(func(v *index.View) error {
+		for k, id := range clouds {
+			owed[k] = map[string]bool{}
+			for o, err := range v.Debts(id, index.Cursor{}) {
+				if err != nil {
+					return err
+				}
+				dir, ok, err := v.Path(o.Place.Dir)
+				if err != nil {
+					return err
+				}
+				if ok {
+					owed[k][unspell(strings.TrimPrefix(dir+"/"+string(o.Place.Name), "/"))] = true
+				}
+			}
+		}
+		return nil
+	})
+	return owed, err
+}
+
 // rigged is an index that can fail, and whose transactions are operations of the disk, so that it can be killed before one.
 type rigged struct {
 	*index.Index
@@ -290,10 +319,12 @@ func (r *rigged) Lose(why string) error {
 // Close reads what the index has come to.
 func (r *rigged) Close() error {
 	rows, err := rowsOf(r.Index)
+	owed, failed := owedIn(r.Index, r.kept.ids)
+	err = errors.Join(err, failed)
 	r.kept.mu.Lock()
 	current := r.kept.live == r.Index
 	if current {
-		r.kept.rows = rows
+		r.kept.rows, r.kept.owed = rows, owed
 	}
 	r.kept.mu.Unlock()
 	if current {

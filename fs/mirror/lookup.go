@@ -1,106 +1,16 @@
 package mirror
 
 import (
-	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
-	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
-
-// found is one name as the clouds that are up show it.
-type found struct {
-	special bool
-	infos   []cloud.Info // by cloud
-	has     []bool       // by cloud
-	best    int          // the cloud whose entry is served
-}
-
-// backing is the inode of the entry in each cloud.
-func (f *found) backing() []uint64 {
-	inos := make([]uint64, len(f.infos))
-	for k, ok := range f.has {
-		if ok {
-			inos[k] = f.infos[k].Ino
-		}
-	}
-	return inos
-}
-
-func (f *found) info() cloud.Info { return f.infos[f.best] }
-
-// find looks one name up in every cloud that is up. Where sizes and mtimes
-// agree it opens nothing. The caller holds Mirror.names.
-func (m *Mirror) find(dir *Node, enc []cipher.Name) (*found, error) {
-	f := &found{infos: make([]cloud.Info, m.clouds.N()), has: make([]bool, m.clouds.N()), best: -1}
-	differ := false
-	err := m.clouds.Reach("lookup", func(cl *clouds.Cloud) error {
-		k := cl.Index
-		path, ok := dir.path(k)
-		if !ok {
-			return nil
-		}
-		special := false
-		info, err := cl.Dir.Stat(replica.Join(path, replica.Entry(enc[k], false)))
-		if replica.Missing(err) || err == nil && !info.Dir && !info.Regular {
-			special = true
-			info, err = cl.Dir.Stat(replica.Join(path, replica.Entry(enc[k], true)))
-		}
-		if replica.Missing(err) || err == nil && !info.Dir && !info.Regular {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		f.infos[k], f.has[k] = info, true
-		if f.best < 0 {
-			f.best, f.special = k, special
-			return nil
-		}
-		lead := f.infos[f.best]
-		if special != f.special || info.Dir != lead.Dir {
-			m.logger.Warn("clouds disagree about a name's type; the lead is believed", "cloud", cl.Name)
-			f.has[k] = false
-		} else if !info.Dir && (info.Size != lead.Size || !info.Mtime.Equal(lead.Mtime)) {
-			differ = true
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if f.best < 0 {
-		return nil, fs.ErrNotExist
-	}
-	if differ {
-		m.choose(dir, enc, f)
-	}
-	return f, nil
-}
-
-// choose compares headers where the clouds show different sizes or times.
-func (m *Mirror) choose(dir *Node, enc []cipher.Name, f *found) {
-	var newest *cipher.Header
-	for k, ok := range f.has {
-		if !ok {
-			continue
-		}
-		path, _ := dir.path(k)
-		h, err := m.clouds.All()[k].Header(replica.Join(path, replica.Entry(enc[k], f.special)))
-		if err != nil || h.Flags&cipher.Dirty != 0 && len(h.Version) > 0 {
-			continue
-		}
-		if newest == nil || h.FileID == newest.FileID && cipher.Compare(h.Version, newest.Version) == cipher.Greater {
-			newest, f.best = h, k
-		}
-	}
-}
 
 // checkName refuses names that no filesystem has.
 func checkName(name string) error {
@@ -148,15 +58,15 @@ func (n *Node) LookupAttr(name string) (*Node, Attr, error) {
 }
 
 // child finds a name and returns its node, referenced, with what the clouds
-// show. The caller holds Mirror.names.
+// show, also where the name is not there. The caller holds Mirror.names.
 func (m *Mirror) child(dir *Node, name string) (*Node, *found, error) {
 	enc, err := m.encode(name)
 	if err != nil {
 		return nil, nil, err
 	}
-	f, err := m.find(dir, enc)
+	f, err := m.find(dir, name, enc)
 	if err != nil {
-		return nil, nil, err
+		return nil, f, err
 	}
 	return m.adopt(link{dir, name, enc}, f), f, nil
 }
@@ -165,12 +75,14 @@ func (m *Mirror) child(dir *Node, name string) (*Node, *found, error) {
 func (m *Mirror) adopt(l link, f *found) *Node {
 	kind := uint32(unix.S_IFREG)
 	switch {
-	case f.info().Dir:
+	case f.Info().Dir:
 		kind = unix.S_IFDIR
-	case f.special:
+	case f.Best() < 0 && f.Is == judge.WantFile:
+		kind = replica.Kind(f.Row.Known.File.Type)
+	case f.Special:
 		kind = m.specialKind(l, f)
 	}
-	backing := f.backing()
+	backing := f.Inodes()
 	m.tree.Lock()
 	defer m.tree.Unlock()
 	if old := l.parent.children[l.name]; old != nil {
@@ -182,13 +94,31 @@ func (m *Mirror) adopt(l link, f *found) *Node {
 		old.content.SetStale()
 		m.detach(old, l.parent, l.name)
 	}
-	if same := m.nodes.byBacking[backingKey{f.best, backing[f.best]}]; same != nil && same.kind == kind && kind != unix.S_IFDIR && !same.outdated(f, backing) {
+	if same := m.linked(f, backing); same != nil && same.kind == kind && kind != unix.S_IFDIR && !same.outdated(f, backing) {
 		same.refs++
 		m.attach(same, l)
 		return same
 	}
-	n := m.newNode(l, kind, backing, f.best)
-	n.seen = f.sight()
+	n := m.newNode(l, kind, backing, f.Best())
+	n.seen = sightOf(f)
+	return n
+}
+
+// linked is the live node of which another name was found: in each cloud that has
+// it, it is the same backing file. The caller holds Mirror.tree.
+func (m *Mirror) linked(f *found, backing []uint64) *Node {
+	if f.Best() < 0 {
+		return nil
+	}
+	n := m.nodes.byBacking[backingKey{f.Best(), backing[f.Best()]}]
+	if n == nil || f.Head != nil && !n.id.IsZero() && n.id != f.Head.FileID {
+		return nil
+	}
+	for k, ino := range backing {
+		if ino != 0 && n.backing[k] != 0 && n.backing[k] != ino {
+			return nil
+		}
+	}
 	return n
 }
 
@@ -213,13 +143,16 @@ func (m *Mirror) learn(n *Node, backing []uint64) {
 // read is shown as a socket: it can be neither followed nor opened.
 func (m *Mirror) specialKind(l link, f *found) uint32 {
 	m.tree.Lock()
-	if old := l.parent.children[l.name]; old != nil && old.special() && old.backing[f.best] == f.info().Ino {
+	if old := l.parent.children[l.name]; old != nil && old.special() && old.backing[f.Best()] == f.Info().Ino {
 		m.tree.Unlock()
 		return old.kind
 	}
 	m.tree.Unlock()
-	path, _ := l.parent.path(f.best)
-	h, err := m.clouds.All()[f.best].Header(replica.Join(path, replica.Entry(l.enc[f.best], true)))
+	if f.Head != nil {
+		return replica.Kind(f.Head.Type)
+	}
+	path, _ := l.parent.path(f.Best())
+	h, err := m.clouds.All()[f.Best()].Header(replica.Join(path, replica.Entry(l.enc[f.Best()], true)))
 	if err != nil || !h.Type.Special() {
 		return unix.S_IFSOCK
 	}
@@ -258,7 +191,7 @@ func (m *Mirror) attrLocked(n *Node) (Attr, error) {
 	}
 	l := n.links[0]
 	m.tree.Unlock()
-	f, err := m.find(l.parent, l.enc)
+	f, err := m.find(l.parent, l.name, l.enc)
 	if err != nil {
 		return Attr{}, err
 	}
@@ -270,29 +203,44 @@ func (m *Mirror) attrOf(n *Node, f *found) (Attr, error) {
 	if open := n.content.Open(); open != nil {
 		return n.fromOpen(open)
 	}
-	info := f.info()
+	info := f.Info()
 	a := fromInfo(n.ino, info)
-	if info.Dir {
+	switch {
+	case info.Dir:
+		return a, nil
+	case f.Best() < 0:
+		a.Mode, a.Size = n.kind, 0
 		return a, nil
 	}
-	a.Size = m.lengthOf(f.best, info)
+	a.Nlink = uint32(m.belief.Links(f))
+	a.Size = m.lengthOf(f.Best(), info)
+	if f.Head != nil && len(f.Head.Version) > 0 {
+		a.fromHeader(f.Head)
+		a.Size = f.Head.Length
+		if m.owners {
+			a.UID, a.GID = f.Head.UID, f.Head.GID
+		}
+	}
 	n.content.Showed(a.Size)
-	if n.special() || cipher.HeaderDecides(info.Mode) {
-		m.headerAttr(n, f.best, &a)
+	if n.special() || f.Head == nil && cipher.HeaderDecides(info.Mode) {
+		m.headerAttr(n, f, &a)
 	}
 	return a, nil
 }
 
 // headerAttr asks the header for what the backing entry cannot show. stat
 // answers even where nothing verifies.
-func (m *Mirror) headerAttr(n *Node, k int, a *Attr) {
+func (m *Mirror) headerAttr(n *Node, f *found, a *Attr) {
 	a.Mode = n.kind | a.Mode&0o777
-	for _, cl := range append([]*clouds.Cloud{m.clouds.All()[k]}, m.clouds.Ups()...) {
+	for k, cl := range m.clouds.All() {
+		if !f.Serves[k] {
+			continue
+		}
 		path, ok := n.path(cl.Index)
 		if !ok {
 			return
 		}
-		h, device, err := headDevice(cl, path)
+		h, device, err := cl.Device(path)
 		if err != nil {
 			m.logger.Warn("a header cannot be read", "cloud", cl.Name, "error", err)
 			continue
@@ -309,25 +257,6 @@ func (m *Mirror) headerAttr(n *Node, k int, a *Attr) {
 	}
 }
 
-// headDevice reads the header at a path, and of a device its numbers, which
-// stat shows; 0 for anything else.
-func headDevice(cl *clouds.Cloud, path string) (*cipher.Header, uint32, error) {
-	c, err := cl.Open(path, false)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer c.Close()
-	if c.Head.Type != cipher.TypeChar && c.Head.Type != cipher.TypeBlock {
-		return c.Head, 0, nil
-	}
-	content, id, state := c.One(0, c.Head.Length)
-	if state != cipher.RecordOK || !c.Head.Version.Covers(id) {
-		return nil, 0, fmt.Errorf("device: %w", ErrDamaged)
-	}
-	d, err := cipher.ParseDevice(content)
-	return c.Head, uint32(unix.Mkdev(d.Major, d.Minor)), err
-}
-
 func (m *Mirror) dirAttr(n *Node) (Attr, error) {
 	var a Attr
 	asked := false
@@ -340,6 +269,9 @@ func (m *Mirror) dirAttr(n *Node) (Attr, error) {
 			return ErrStale
 		}
 		info, err := cl.Dir.Stat(path)
+		if err == nil && !info.Dir {
+			err = ErrMissing
+		}
 		if err != nil {
 			return err
 		}
@@ -348,99 +280,6 @@ func (m *Mirror) dirAttr(n *Node) (Attr, error) {
 		return nil
 	})
 	return a, err
-}
-
-// DirEntry is one name in a directory. Mode is the file type, 0 where only
-// the header knows it.
-type DirEntry struct {
-	Name string
-	Ino  uint64
-	Mode uint32
-}
-
-// ReadDir lists a directory: every name that a cloud that is up has. What does
-// not decode, and sync tools' copies, are never shown.
-func (n *Node) ReadDir() ([]DirEntry, error) {
-	if !n.IsDir() {
-		return nil, ErrNotDir
-	}
-	m := n.m
-	if err := m.enter(); err != nil {
-		return nil, err
-	}
-	defer m.leave()
-	m.names.RLock()
-	defer m.names.RUnlock()
-	if n.gone() {
-		return nil, nil
-	}
-	index := map[cipher.PlainName]int{}
-	var list []DirEntry
-	absent := 0
-	err := m.clouds.Reach("readdir", func(cl *clouds.Cloud) error {
-		path, _ := n.path(cl.Index)
-		entries, err := cl.Dir.ReadDir(path)
-		if replica.Missing(err) {
-			absent++
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			d, ok := m.decode(cl, path, e)
-			if !ok {
-				continue
-			}
-			if _, known := index[d.name]; !known {
-				index[d.name] = len(list)
-				list = append(list, m.dirEntry(cl, e, d))
-			}
-		}
-		return nil
-	})
-	if err == nil && absent == len(m.clouds.Ups()) {
-		err = fs.ErrNotExist
-	}
-	return list, err
-}
-
-func (m *Mirror) dirEntry(cl *clouds.Cloud, e cloud.Entry, d decoded) DirEntry {
-	m.tree.Lock()
-	defer m.tree.Unlock()
-	out := DirEntry{Name: string(d.name), Ino: e.Ino, Mode: unix.S_IFREG}
-	switch {
-	case e.Dir:
-		out.Mode = unix.S_IFDIR
-	case d.special:
-		out.Mode = 0
-	}
-	if live := m.nodes.byBacking[backingKey{cl.Index, e.Ino}]; live != nil {
-		out.Ino = live.ino
-		out.Mode = live.kind
-	}
-	return out
-}
-
-// decoded is what an entry name stands for.
-type decoded struct {
-	name    cipher.PlainName
-	special bool
-}
-
-// decode returns the plaintext name of a primary entry. ok is false for
-// anything else: foreign, metadata, temporary, a copy.
-func (m *Mirror) decode(cl *clouds.Cloud, dir string, e cloud.Entry) (decoded, bool) {
-	if strings.HasPrefix(e.Name, ".") || !e.Dir && !e.Regular {
-		return decoded{}, false
-	}
-	d, err := cl.Keys.DecodeEntry(cipher.EntryName(e.Name), func(side cipher.EntryName) ([]byte, error) {
-		return cl.ReadSidecar(replica.Join(dir, string(side)))
-	})
-	if err != nil || d.Copy || e.Dir && d.Special {
-		return decoded{}, false
-	}
-	return decoded{d.Name, d.Special}, true
 }
 
 // Walk finds a node by its path from the root, parts joined by '/'. It returns

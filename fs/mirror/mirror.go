@@ -11,6 +11,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
@@ -50,6 +51,7 @@ type Config struct {
 	Index     Index            // nil: nothing is remembered
 	Logger    *slog.Logger     // nil discards
 	Clock     func() time.Time // nil is time.Now
+	Kernel    func() time.Time // that of the clouds' filesystems; nil is time.Now
 	Owners    bool             // the process may set owners of backing files
 	ReadOnly  bool
 	FsyncAll  bool // fsync waits for every available cloud
@@ -66,6 +68,7 @@ type Mirror struct {
 	state  State
 	log    *entries.Log
 	memory *telling.Keeper
+	belief *belief.Belief
 	logger *slog.Logger
 	clock  func() time.Time
 	owners bool
@@ -94,6 +97,9 @@ func New(cfg Config) (*Mirror, error) {
 	if m.clock == nil {
 		m.clock = time.Now
 	}
+	if cfg.Kernel == nil {
+		cfg.Kernel = time.Now
+	}
 	var err error
 	m.clouds, err = clouds.New(cfg.Clouds, clouds.Options{State: m.state, Logger: m.logger, MinCopies: cfg.MinCopies, ReadOnly: cfg.ReadOnly, Clock: m.clock, Next: m.log.Next})
 	if err != nil {
@@ -105,10 +111,11 @@ func New(cfg Config) (*Mirror, error) {
 		Env:   &copies.Env{Clouds: m.clouds, Layout: m.layout, Ledger: m.memory, Logger: m.logger, Owners: m.owners},
 		State: m.state, Memory: m.memory, Log: m.log, Names: &m.names, Refuse: m.refuse, Clock: m.clock, FsyncAll: cfg.FsyncAll,
 	})
+	m.belief = belief.New(belief.Config{Clouds: m.clouds, Memory: m.memory.Rows, Debts: m, Logger: m.logger, Clock: m.clock, Kernel: cfg.Kernel, Owners: m.owners})
 	m.root = newRoot(m)
 	m.nodes.init(m.root)
 	m.returns = rejoin.New(rejoin.Config{
-		Clouds: m.clouds, Names: &m.names, Host: host{m}, Past: memory.Past{Memory: m.memory.Memory}, Clock: m.clock, Logger: m.logger, Owners: m.owners,
+		Clouds: m.clouds, Names: &m.names, Host: host{m}, Past: memory.Past{Rows: m.memory.Rows}, Clock: m.clock, Logger: m.logger, Owners: m.owners,
 	})
 	if err := m.memory.Open(m.ReadOnly()); err != nil {
 		return nil, fmt.Errorf("mirror: %w", err)

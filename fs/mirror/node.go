@@ -46,9 +46,12 @@ type sight struct {
 	mtime time.Time
 }
 
-func (f *found) sight() sight {
-	info := f.info()
-	return sight{true, f.best, info.Size, info.Mtime}
+func sightOf(f *found) sight {
+	if f.Best() < 0 {
+		return sight{}
+	}
+	info := f.Info()
+	return sight{true, f.Best(), info.Size, info.Mtime}
 }
 
 // outdated reports whether a cloud shows another file, or other content, than
@@ -58,23 +61,21 @@ func (n *Node) outdated(f *found, backing []uint64) bool {
 	switch {
 	case n.content.Stale():
 		return true
-	case n.content.Open() != nil:
+	case n.content.Open() != nil, f.Best() < 0:
 		return false
-	case n.backing[f.best] == 0: // that cloud came back, or had nothing there
-		return n.elsewhere(backing)
-	case n.backing[f.best] != backing[f.best]:
+	case n.otherBacking(backing):
 		return true
-	case n.IsDir() || !n.seen.known || n.seen.cloud != f.best:
+	case n.IsDir() || !n.seen.known || n.seen.cloud != f.Best():
 		return false
 	}
-	now := f.sight()
+	now := sightOf(f)
 	return n.seen.size != now.size || !n.seen.mtime.Equal(now.mtime)
 }
 
-// elsewhere reports whether a cloud has another file than the node's.
-func (n *Node) elsewhere(backing []uint64) bool {
-	for k, ino := range n.backing {
-		if ino != 0 && backing[k] != 0 && ino != backing[k] {
+// otherBacking reports whether some cloud shows another backing file than before.
+func (n *Node) otherBacking(backing []uint64) bool {
+	for k, ino := range backing {
+		if ino != 0 && n.backing[k] != 0 && n.backing[k] != ino {
 			return true
 		}
 	}
@@ -210,7 +211,10 @@ func (m *Mirror) newNode(l link, kind uint32, backing []uint64, lead int) *Node 
 
 // place gives a node its inode number and its first link.
 func (m *Mirror) place(n *Node, l link, backing []uint64, lead int) {
-	if n.ino = backing[lead]; n.ino == 0 || m.nodes.byIno[n.ino] != nil {
+	if lead >= 0 {
+		n.ino = backing[lead]
+	}
+	if n.ino == 0 || m.nodes.byIno[n.ino] != nil {
 		n.ino = m.nodes.spare
 		m.nodes.spare++
 	}

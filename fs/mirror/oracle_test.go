@@ -198,7 +198,7 @@ func agreesWith(is index.Known, t *thing, n audit.Node) error {
 
 // rowsAfterCut holds the index after a power cut against the story: it has each name that was there at every step since all
 // were made durable, and none that was there at none.
-func (h *history) rowsAfterCut(rows map[string]indexed, done int) error {
+func (h *history) rowsAfterCut(rows map[string]indexed, w map[string]seen, done int) error {
 	last := min(done+1, len(h.steps))
 	span := h.paths[max(0, lastUpTo(h.logged, done)) : last+1]
 	for path := range span[0] {
@@ -212,7 +212,8 @@ func (h *history) rowsAfterCut(rows map[string]indexed, done int) error {
 			id, was := then[path]
 			return was && row.dir == (h.things[id].kind == 'd')
 		})
-		if !ever {
+		aside, kept := w[path] // of which the story has allowed that it is there
+		if !ever && !(kept && aside.err == nil && row.dir == (aside.kind == 'd')) {
 			return fmt.Errorf("%q is there: %+v", path, row)
 		}
 	}

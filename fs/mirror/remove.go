@@ -4,14 +4,17 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/listing"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
@@ -90,6 +93,20 @@ func (m *Mirror) identify(n *Node) (cipher.ID, index.Version, error) {
 		last = err
 	}
 	return cipher.ID{}, index.Version{}, last
+}
+
+// identifyAt is identify of what was just found: what is known of it, or what was
+// judged, needs no header.
+func (m *Mirror) identifyAt(n *Node, f *found) (cipher.ID, index.Version, error) {
+	if id, _ := n.fileID(); id.IsZero() && n.content.Open() == nil && f != nil {
+		switch k := f.Row.Known; {
+		case f.Head != nil:
+			return f.Head.FileID, telling.Version(f.Head), nil
+		case k.Kind == index.IsFile:
+			return k.File.ID, k.Version, nil
+		}
+	}
+	return m.identify(n)
 }
 
 // removal is a name on its way out: that of a node which is removed, or replaced
@@ -173,7 +190,7 @@ func (n *Node) Unlink(name string) error {
 	if !ok {
 		return fs.ErrNotExist
 	}
-	id, seen, err := m.identify(child)
+	id, seen, err := m.identifyAt(child, r.at)
 	if err != nil {
 		id = cipher.ID{}
 	}
@@ -191,7 +208,11 @@ func (n *Node) Unlink(name string) error {
 	if _, err := log(e); err != nil {
 		return err
 	}
+	since := m.belief.Kernel()
 	made, err := m.operate(e, clouds.Change{What: "unlink", Do: func(cl *clouds.Cloud) error {
+		if r.at.Stays(cl.Index) {
+			return ErrConflict
+		}
 		path, _ := n.path(cl.Index)
 		if err := cl.Dir.Remove(replica.Join(path, replica.Entry(enc[cl.Index], child.special()))); err != nil && !replica.Missing(err) {
 			return err
@@ -200,7 +221,7 @@ func (n *Node) Unlink(name string) error {
 		return nil
 	}})
 	if made {
-		r.tell(id, seen)
+		r.tell(id, seen, since)
 		r.unnamed()
 	}
 	return err
@@ -225,11 +246,11 @@ func (m *Mirror) findName(n *Node) {
 			if !e.Dir && e.Ino != n.backing[lead.Index] {
 				continue
 			}
-			d, ok := m.decode(lead, path, e)
+			name, _, ok := listing.Decode(lead.Cloud, path, e)
 			if !ok {
 				continue
 			}
-			child, _, err := m.child(dir, string(d.name))
+			child, _, err := m.child(dir, string(name))
 			if err != nil {
 				continue
 			}
@@ -291,7 +312,7 @@ func (n *Node) Rmdir(name string) error {
 		return nil
 	}})
 	if made {
-		r.tell(cipher.ID{}, index.Version{})
+		r.tell(cipher.ID{}, index.Version{}, time.Time{})
 		r.unnamed()
 	}
 	return err
@@ -302,7 +323,7 @@ func (n *Node) Rmdir(name string) error {
 // replay has to find the file. Names that this mount never looked up are searched
 // only where the log has something. The caller holds Mirror.names for writing.
 func (r *removal) also() []byte {
-	if r.child.IsDir() || r.at.info().Nlink < 2 {
+	if r.child.IsDir() || r.at.Info().Nlink < 2 {
 		return nil
 	}
 	path, ok := r.otherPath()
@@ -340,7 +361,7 @@ func (r *removal) unnamed() {
 	named := len(child.links) > 0
 	m.tree.Unlock()
 	open := child.content.Open()
-	if named || open == nil || r.at.info().Nlink > 1 {
+	if named || open == nil || r.at.Info().Nlink > 1 {
 		return
 	}
 	open.Orphan()
@@ -350,7 +371,7 @@ func (r *removal) unnamed() {
 // program may have it open without the mirror's knowledge.
 func (r *removal) remember() {
 	m, n := r.m, r.child
-	a := fromInfo(n.ino, r.at.info())
+	a := fromInfo(n.ino, r.at.Info())
 	if !n.IsDir() {
 		a.Mode = n.kind | a.Mode&0o777
 		a.Size, _ = m.layout.PlainSize(a.Size) // of what no file can be, 0
@@ -361,26 +382,56 @@ func (r *removal) remember() {
 	m.tree.Unlock()
 }
 
-// litter lists what may be removed with the directory in each cloud: temporary
-// files of this program and sidecars. Anything else, foreign entries too,
-// makes the directory not empty, and nothing is removed anywhere.
+// litter lists what may be removed with the directory in each cloud: what verifies
+// as this program's own and is worth nothing any more. Anything else, foreign
+// entries too, makes the directory not empty, and nothing is removed anywhere.
 func (r *removal) litter() (map[int][]string, error) {
+	m, dir := r.m, r.child
 	litter := map[int][]string{}
-	full := false
-	err := r.m.clouds.Reach("readdir", func(cl *clouds.Cloud) error {
-		path, _ := r.child.path(cl.Index)
+	var full []string // an entry of each cloud that keeps it
+	err := m.clouds.Reach("readdir", func(cl *clouds.Cloud) error {
+		path, _ := dir.path(cl.Index)
 		entries, err := cl.Dir.ReadDir(path)
 		if replica.Missing(err) {
 			return nil
 		}
 		for _, e := range entries {
-			full = full || !e.Regular || !cipher.EntryName(e.Name).IsTemp() && !cipher.EntryName(e.Name).IsSidecar()
+			if !cl.Litter(path, e) && !m.outlived(dir, cl, path, e) {
+				full = append(full, cl.Name+"/"+e.Name)
+				break
+			}
 			litter[cl.Index] = append(litter[cl.Index], e.Name)
 		}
 		return err
 	})
-	if err == nil && full {
-		err = ErrNotEmpty
+	if err != nil || len(full) == 0 {
+		return litter, err
 	}
-	return litter, err
+	if l, failed := m.entriesOf(dir); failed == nil && len(l) == 0 {
+		m.logger.Warn("a directory that shows nothing is not removed: there are entries in it that are not this vault's, or not in use", "entries", full)
+	}
+	return nil, ErrNotEmpty
+}
+
+// outlived reports whether an entry is a copy, by a sync tool, of what has been
+// removed or is known at that version or a greater one; or what was removed here
+// and has come back.
+func (m *Mirror) outlived(dir *Node, cl *clouds.Cloud, path string, e cloud.Entry) bool {
+	if !e.Regular {
+		return false
+	}
+	d, err := cl.DecodeEntry(path, e.Name)
+	if err != nil {
+		return false
+	}
+	if !d.Copy {
+		enc, err := m.encode(string(d.Name))
+		if err != nil {
+			return false
+		}
+		f, err := m.find(dir, string(d.Name), enc)
+		return errors.Is(err, fs.ErrNotExist) && f.Goes(cl.Index)
+	}
+	h, err := cl.Header(replica.Join(path, e.Name))
+	return err == nil && m.belief.Outlived(h)
 }

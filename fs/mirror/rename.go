@@ -3,6 +3,7 @@ package mirror
 import (
 	"errors"
 	"io/fs"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
 // RenameFlags are those of renameat2.
@@ -33,6 +35,7 @@ type move struct {
 	takeover        *content.Takeover
 	sourceFile      content.Holder // for a takeover; of nothing where none is due
 	undone          bool           // the source has a new identity, which the clouds lack
+	since           time.Time      // when it began
 	unlock          func()
 }
 
@@ -76,6 +79,7 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 	if mv.dst == nil { // what a rename has replaced nobody can put back
 		c.Undo = func(cl *clouds.Cloud) error { return mv.back(cl) }
 	}
+	mv.since = m.belief.Kernel()
 	made, err := m.operate(e, c)
 	if !made {
 		mv.undoTakeover()
@@ -250,7 +254,10 @@ func (mv *move) log() (e *journal.Entry, err error) {
 	if mv.dst != nil {
 		e.Over = mv.dst.kind
 		var seen index.Version
-		e.Other, seen = mv.identity(mv.dst)
+		e.Other, seen = mv.identity(mv.dst, mv.dstAt)
+		if e.Other.File != nil {
+			mv.dstWas = index.Known{File: telling.File(*e.Other.File, mv.dst.kind), Version: seen}
+		}
 		e.Seen = seen.Vector
 		e.Also = mv.replaced().also()
 	}
@@ -261,12 +268,12 @@ func (mv *move) log() (e *journal.Entry, err error) {
 		_, err = m.log.AppendDurably(e)
 		return e, err
 	}
-	id, had, err := m.identify(mv.src)
+	id, had, err := m.identifyAt(mv.src, mv.srcAt)
 	if err != nil {
 		id = cipher.ID{}
 	}
 	e.File, e.Had, mv.was = &id, had.Vector, m.knownAs(mv.src, &id, had)
-	if mv.sourceFile.File != nil && mv.dst != nil && mv.dstAt.info().Nlink == 1 && mv.srcAt.info().Nlink == 1 {
+	if mv.sourceFile.File != nil && mv.dst != nil && !mv.srcAt.Disputed && !mv.dstAt.Disputed && mv.dstAt.Info().Nlink == 1 && mv.srcAt.Info().Nlink == 1 {
 		if err := mv.planTakeover(e); err != nil {
 			return nil, err
 		}
@@ -281,11 +288,11 @@ func (mv *move) log() (e *journal.Entry, err error) {
 
 // identity is how the log tells what changes places or is replaced, with the
 // version that a file had then. The caller holds Mirror.names.
-func (mv *move) identity(n *Node) (*journal.Identity, index.Version) {
+func (mv *move) identity(n *Node, f *found) (*journal.Identity, index.Version) {
 	if n.IsDir() {
 		return &journal.Identity{Handles: n.handles()}, index.Version{}
 	}
-	id, seen, err := mv.m.identify(n)
+	id, seen, err := mv.m.identifyAt(n, f)
 	if err != nil {
 		id = cipher.ID{}
 	}
@@ -297,7 +304,7 @@ func (mv *move) planTakeover(e *journal.Entry) error {
 	if err != nil {
 		return nil // what is replaced cannot be read: there is nothing to take over
 	}
-	same := mv.srcAt.info().Size == mv.dstAt.info().Size && mv.srcAt.info().Mtime.Equal(mv.dstAt.info().Mtime)
+	same := mv.srcAt.Info().Size == mv.dstAt.Info().Size && mv.srcAt.Info().Mtime.Equal(mv.dstAt.Info().Mtime)
 	mv.takeover, err = mv.sourceFile.PlanTakeover(old, same, e)
 	return err
 }
@@ -308,7 +315,7 @@ func (mv *move) replacedHead() (*cipher.Header, error) {
 	if f := mv.dst.content.Open(); f != nil {
 		return f.Replaced()
 	}
-	k := mv.dstAt.best
+	k := mv.dstAt.Best()
 	dir, _ := mv.to.path(k)
 	h, err := m.clouds.All()[k].Header(replica.Join(dir, replica.Entry(mv.newEnc[k], false)))
 	if err == nil && len(h.Version) == 0 {
@@ -320,6 +327,9 @@ func (mv *move) replacedHead() (*cipher.Header, error) {
 // in renames in one cloud.
 func (mv *move) in(cl *clouds.Cloud, litter []string) error {
 	k := cl.Index
+	if mv.srcAt.Stays(k) || mv.dstAt.Stays(k) {
+		return ErrConflict
+	}
 	if err := putSidecar(cl, mv.to, mv.newEnc); err != nil {
 		return err
 	}
@@ -333,14 +343,14 @@ func (mv *move) in(cl *clouds.Cloud, litter []string) error {
 	}
 	if mv.takeover != nil {
 		if err := mv.takeover.In(cl); err != nil {
-			return errors.Join(err, mv.takeover.BackIn(cl, mv.srcAt.infos[k]))
+			return errors.Join(err, mv.takeover.BackIn(cl, mv.srcAt.Shown[k].Info))
 		}
 	}
 	if err := cl.Dir.Rename(replica.Join(from, replica.Entry(mv.enc[k], mv.src.special())), target); err != nil {
-		if !mv.srcAt.has[k] && replica.Missing(err) {
+		if !mv.srcAt.Serves[k] && replica.Missing(err) {
 			return errors.Join(err, mv.removeReplaced(cl))
 		}
-		return errors.Join(err, mv.takeover.BackIn(cl, mv.srcAt.infos[k]))
+		return errors.Join(err, mv.takeover.BackIn(cl, mv.srcAt.Shown[k].Info))
 	}
 	if mv.dst != nil && mv.dst.special() != mv.src.special() {
 		if err := cl.Dir.Remove(replica.Join(to, replica.Entry(mv.newEnc[k], mv.dst.special()))); err != nil && !replica.Missing(err) {

@@ -131,25 +131,40 @@ func TestRetell(t *testing.T) {
 	}
 }
 
-// TestOnlySeen: what an index that is new comes to know of a vault that is old is what is changed.
+// TestOnlySeen: what an index that is new comes to know of a vault that is old is what is opened or changed, and the
+// directories that lead there; to list or to stat is not enough.
 func TestOnlySeen(t *testing.T) {
 	telling(t, 1, func(s *scene) {
 		s.steps(step{op: opMkdir, path: "d", mode: 0o755}, step{op: opMkdir, path: "d/e", mode: 0o755})
 		s.put("d/e/written", "old", false)
 		s.put("d/e/seen", "old", false)
+		s.put("d/e/listed", "old", false)
+		s.put("listed", "old", false)
 		s.unmount()
 		s.index = newKept(s.t)
 		s.mount()
+		for _, dir := range []string{"", "d/e"} {
+			n, err := s.m.Walk(dir)
+			s.must(err)
+			list, err := n.ReadDir()
+			s.must(err)
+			for _, e := range list {
+				s.must(forget(n.Lookup(e.Name)))
+			}
+			n.Forget()
+		}
 		s.holds("d/e/seen", "old")
-		s.known("d", index.Unknown)
 		s.must(s.patch("d/e/written", "new", 0))
 		s.must(s.m.Sync())
 		s.remount()
 		s.known("d/e/written", index.IsFile)
-		s.known("d/e/seen", index.Unknown)
-		s.steps(step{op: opRename, path: "d/e/seen", to: "d/moved"})
+		s.known("d/e/seen", index.IsFile)
+		s.known("d/e/listed", index.Unknown)
+		s.known("listed", index.Unknown)
+		s.known("d", index.IsDir)
+		s.steps(step{op: opRename, path: "d/e/listed", to: "d/moved"})
 		s.known("d/moved", index.IsFile)
-		s.known("d/e/seen", index.Gone)
+		s.known("d/e/listed", index.Gone)
 		s.crash()
 		s.known("d/moved", index.IsFile)
 	})

@@ -48,6 +48,7 @@ func (m host) objects() (list []*content.Object) {
 }
 
 func (m host) Entered(c *clouds.Cloud) (lacking []string) {
+	m.belief.Renew()
 	m.forgetInodes(c.Index)
 	m.tree.Lock()
 	nodes := make([]*Node, 0, len(m.nodes.byIno))
@@ -174,8 +175,8 @@ func (m *Mirror) refuse(h *cipher.Header) error {
 	if err := m.waiting.File(h.FileID); err != nil || !m.clouds.Makeshift() {
 		return err
 	}
-	last, _, err := m.memory.Of(index.File{ID: h.FileID, Type: h.Type})
-	if err == nil && cipher.Compare(h.Version, last.Vector) == cipher.Less {
+	last, err := m.memory.Of(index.File{ID: h.FileID, Type: h.Type})
+	if err == nil && cipher.Compare(h.Version, last.Greatest.Vector) == cipher.Less {
 		return fmt.Errorf("%w: the clouds that have the last version are away", ErrOlder)
 	}
 	return nil

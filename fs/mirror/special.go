@@ -72,10 +72,11 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	since := m.belief.Kernel()
 	made, err := m.operate(e, clouds.Change{
 		What: "create",
 		Do: func(cl *clouds.Cloud) error {
-			if err := putSidecar(cl, s.dir, s.link.enc); err != nil {
+			if err := s.makeRoom(cl); err != nil {
 				return err
 			}
 			return whole.Make(cl, s.path(cl.Index, true))
@@ -84,6 +85,9 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	})
 	if made {
 		s.tell(telling.Known(whole.Head()))
+		if p, ok := m.placeOf(s.link); ok {
+			m.belief.Created(telling.Version(whole.Head()), since, p)
+		}
 	}
 	if !made || err != nil {
 		return nil, err

@@ -1,8 +1,12 @@
 package mirror
 
 import (
+	"time"
+
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
@@ -81,15 +85,21 @@ func (s *site) tellDir() {
 	}
 }
 
-func (r *removal) tell(id cipher.ID, version index.Version) {
+// tell is of a file told since when the names that are left were touched.
+func (r *removal) tell(id cipher.ID, version index.Version, since time.Time) {
 	m, n := r.m, r.child
 	p, ok := m.placeOf(r.link())
-	switch {
+	switch f := telling.File(id, n.kind); {
 	case !ok:
 	case n.IsDir():
 		m.memory.RemovedDir(p)
 	default:
-		m.memory.Removed(p, telling.File(id, n.kind), version)
+		m.memory.Removed(p, f, version)
+		if m.belief.Links(r.at) <= 1 {
+			m.memory.End(f, version)
+		} else {
+			m.belief.TouchedAll(f, since)
+		}
 	}
 }
 
@@ -105,7 +115,16 @@ func (mv *move) tell() {
 	if move.Is = move.Was; mv.takeover != nil {
 		move.Was, move.Is = telling.Known(mv.takeover.From()), telling.Known(mv.takeover.To())
 	}
+	if row, err := m.memory.Row(from); err == nil && move.Is.Kind == index.IsFile {
+		m.belief.Touched(&row, move.Is.Version, mv.since, to)
+	}
 	m.memory.Moved(move)
+	switch {
+	case mv.takeover != nil:
+		m.memory.End(move.Was.File, move.Was.Version)
+	case mv.dst != nil && m.belief.Links(mv.dstAt) <= 1:
+		m.memory.End(mv.dstWas.File, mv.dstWas.Version)
+	}
 }
 
 // tellExchanged comes before the nodes have their new places.
@@ -127,9 +146,10 @@ func (m *Mirror) tellOwner(n *Node, a Attr) {
 	}
 }
 
-// tellCommitted tells of a version that the clouds have. The caller holds
+// tellCommitted tells of a version that the clouds have, and of the backing files
+// that show it: as long as they do, nobody has touched them. The caller holds
 // File.commit, so that no name of the file comes or goes.
-func (m *Mirror) tellCommitted(n *Node, h *cipher.Header) {
+func (m *Mirror) tellCommitted(n *Node, h *cipher.Header, in []*cloud.Info) {
 	m.names.RLock()
 	defer m.names.RUnlock()
 	m.tree.Lock()
@@ -143,4 +163,21 @@ func (m *Mirror) tellCommitted(n *Node, h *cipher.Header) {
 		}
 	}
 	m.memory.Committed(c)
+	for k, info := range in {
+		if info == nil || !m.belief.Shows(h, *info) {
+			continue
+		}
+		for _, p := range c.Places {
+			m.memory.Stands(p, m.clouds.All()[k].ID, c.Version, belief.StatOf(*info))
+		}
+	}
 }
+
+// Owe says that a cloud does not have at a name what should be there: it is to be
+// repaired.
+func (m *Mirror) Owe(cloud cipher.ID, place index.Place, why index.Reason) {
+	m.memory.Owe(cloud, place, why, m.clock())
+}
+
+// Owes reports whether a cloud in use is known to lack what others have at a path.
+func (m *Mirror) Owes(cloud int, path string) bool { return m.returns.Owes(cloud, path) }

@@ -20,7 +20,7 @@ func TestStockAgeOpensKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal("age is not installed: apt-get install age")
 	}
-	v := newVault(t)
+	v := testVault(t)
 	plain, err := runOnTerminal(t, string(testPassphrase), program, "-d", filepath.Join(v.Dir, keysName))
 	if err != nil {
 		t.Fatalf("%v: %s", err, plain)

@@ -10,6 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/fs/durable"
+	"github.com/overcast-fs/overcast/fs/vault/internal/config"
+	"github.com/overcast-fs/overcast/fs/vault/internal/lockfile"
 )
 
 const changeName = "change" // in the state: locked while vault.toml or the keys are changed
@@ -24,7 +26,7 @@ var keysFiles = []string{keysName, recipientsName}
 // undone goes by the checksum ([Vault.Unlock]), and the next change does it.
 type change struct {
 	vault  *Vault
-	config *config
+	config *config.Config
 	lock   *Lock
 }
 
@@ -34,12 +36,12 @@ func (v *Vault) change() (*change, error) {
 	if err := makeDir(v.sys.disk, v.statePath("")); err != nil {
 		return nil, err
 	}
-	file, err := openLock(v.statePath(changeName), unix.O_RDWR|unix.O_CREAT)
+	file, err := lockfile.Open(v.statePath(changeName), unix.O_RDWR|unix.O_CREAT)
 	if err != nil {
 		return nil, err
 	}
 	c := &change{lock: &Lock{file}}
-	if err := flock(file, unix.LOCK_EX); err != nil {
+	if err := lockfile.Try(file, unix.LOCK_EX); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			err = fmt.Errorf("%s: %w: another command is changing it", v.Dir, ErrLocked)
 		}
@@ -58,13 +60,13 @@ func (c *change) read(v *Vault) error {
 	if err != nil {
 		return err
 	}
-	if c.config, err = parseConfig(data); err != nil {
+	if c.config, err = config.Parse(data); err != nil {
 		return fmt.Errorf("%s: %w", filepath.Join(v.Dir, configName), err)
 	}
 	if c.config.VaultID != v.ID {
 		return fmt.Errorf("%w: %s became another vault meanwhile", ErrUnusable, v.Dir)
 	}
-	c.vault = c.config.vault(v.sys, v.Dir)
+	c.vault = newVault(c.config, v.sys, v.Dir)
 	return c.settle()
 }
 
@@ -84,13 +86,13 @@ func (c *change) stage(name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	*c.config.sum(name) = checksum(data)
+	*c.config.Sum(name) = config.Checksum(data)
 	return nil
 }
 
 // commit makes everything count.
 func (c *change) commit() error {
-	text, err := c.config.encode()
+	text, err := c.config.Encode()
 	if err != nil {
 		return err
 	}
@@ -119,7 +121,7 @@ func (c *change) drop(name string) error {
 // them, and removes what it does not go with.
 func (c *change) settle() error { return settle(c.vault.sys.disk, c.vault.Dir, c.config) }
 
-func settle(d disk, dir string, c *config) error {
+func settle(d disk, dir string, c *config.Config) error {
 	changed := false
 	for _, name := range keysFiles {
 		path := filepath.Join(dir, name)
@@ -128,7 +130,7 @@ func settle(d disk, dir string, c *config) error {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return err
-		case checksum(staged) == *c.sum(name):
+		case config.Checksum(staged) == *c.Sum(name):
 			err = d.Rename(path+stagedSuffix, path)
 			changed = true
 		default:

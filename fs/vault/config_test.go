@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/vault/internal/config"
 )
 
 const goodConfig = `
@@ -155,12 +156,12 @@ func TestLoadNoVault(t *testing.T) {
 }
 
 func TestConfigRoundTrip(t *testing.T) {
-	c, err := parseConfig([]byte(goodConfig))
+	c, err := config.Parse([]byte(goodConfig))
 	check(t, err)
 	c.Clouds[0].Dir = "/srv/\"quoted\"\n\t\\ ünïcode"
-	text, err := c.encode()
+	text, err := c.Encode()
 	check(t, err)
-	again, err := parseConfig(text)
+	again, err := config.Parse(text)
 	check(t, err)
 	if !reflect.DeepEqual(c, again) {
 		t.Errorf("wrote %+v, read %+v", c, again)
@@ -171,11 +172,11 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte(goodConfig))
 	f.Add([]byte("format = 2"))
 	f.Add([]byte("format = 1\n[[cloud]]\nname = 'a'"))
-	if _, err := parseConfig([]byte(goodConfig)); err != nil {
+	if _, err := config.Parse([]byte(goodConfig)); err != nil {
 		f.Fatal("the seed does not parse: ", err)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := parseConfig(data)
+		c, err := config.Parse(data)
 		if err != nil {
 			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrSetting) && !errors.Is(err, ErrUnknownFormat) {
 				t.Errorf("%v is no error of this package", err)
@@ -185,9 +186,9 @@ func FuzzConfig(f *testing.F) {
 			}
 			return
 		}
-		text, err := c.encode()
+		text, err := c.Encode()
 		check(t, err)
-		again, err := parseConfig(text)
+		again, err := config.Parse(text)
 		if err != nil || !reflect.DeepEqual(c, again) {
 			t.Errorf("%+v came back as %+v, %v", c, again, err)
 		}

@@ -17,10 +17,11 @@
 // # Where things are
 //
 //	vault.go       Load: vault.toml, and small files of the vault
-//	config.go      the text of vault.toml
 //	init.go        Init; plan.go what it looks at; build.go what it does and undoes
 //	join.go        Join: a vault that exists, on a machine that does not know it
 //	reseal.go      another passphrase, recipients, a copy of the keys
+//	recovery.go    the recovery kit in every cloud; kit is what is on paper
+//	move.go        another directory for a cloud
 //	change.go      vault.toml and the keys, replaced in one instant
 //	keys.go        keys.age, opened
 //	marker.go      the marker in a cloud's root
@@ -33,14 +34,14 @@
 //	disk.go        everything that changes files, for tests to fail
 //	errors.go      the sentinels
 //
-// In rooms of their own: internal/keyfile, what the files with keys hold and how
+// In rooms of their own: internal/config, the text of vault.toml; internal/keyfile, what the files with keys hold and how
 // they are sealed; internal/place, where a path really is, so that no directory
-// lies in another; internal/text, what may stand in a message.
+// lies in another; internal/lockfile, locks between processes; internal/text, what may stand in a message.
 //
 // It promises: whatever must outlive a power cut is on disk before the call
 // returns; a counter is never issued twice; an init that refuses changed
 // nothing, and one that was interrupted at any instant can be run again; nothing
 // in the vault tells the name or content of a file to someone without the
 // passphrase. It never reads or writes a cloud's files, except for the marker
-// that init puts into each cloud's root.
+// that init puts into each cloud's root, and what a recovery kit opens.
 package vault

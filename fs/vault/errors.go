@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/vault/internal/config"
 	"github.com/overcast-fs/overcast/fs/vault/internal/keyfile"
 )
 
@@ -22,7 +23,7 @@ var (
 
 	// ErrSetting: vault.toml says something that a user may have written and that
 	// no vault can have; it is to be corrected there.
-	ErrSetting = errors.New("wrong setting")
+	ErrSetting = config.ErrSetting
 
 	// ErrIsCloud: a directory is a cloud's, where the vault's was wanted.
 	ErrIsCloud = errors.New("a cloud, not a vault")

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/vault/internal/config"
 	"github.com/overcast-fs/overcast/fs/vault/internal/text"
 )
 
@@ -132,7 +133,7 @@ func (o *InitOptions) render(k *Keys, p *plan) (*rendered, error) {
 	made := &rendered{keys: sealed}
 	c := newConfig(k, sealed)
 	for i, cloud := range p.clouds {
-		c.Clouds = append(c.Clouds, configCloud{cloud.Name, cloud.Dir, k.Clouds[i].ID})
+		c.Clouds = append(c.Clouds, config.Cloud{Name: cloud.Name, Dir: cloud.Dir, ID: k.Clouds[i].ID})
 		derived, err := k.Cipher(i)
 		if err != nil {
 			return nil, err
@@ -140,17 +141,17 @@ func (o *InitOptions) render(k *Keys, p *plan) (*rendered, error) {
 		made.markers = append(made.markers, derived.Marker())
 		derived.Wipe()
 	}
-	made.config, err = c.encode()
+	made.config, err = c.Encode()
 	return made, err
 }
 
 // newConfig is vault.toml for keys, without clouds.
-func newConfig(k *Keys, sealed []byte) *config {
-	return &config{
-		Format:     formatVersion,
+func newConfig(k *Keys, sealed []byte) *config.Config {
+	return &config.Config{
+		Format:     config.Format,
 		VaultID:    k.VaultID,
 		ChunkLog2:  int64(k.ChunkLog2),
-		KeysSHA256: checksum(sealed),
-		Settings:   configSettings{MinCopies: 1, Fsync: fsyncOne},
+		KeysSHA256: config.Checksum(sealed),
+		Settings:   config.Settings{MinCopies: 1, Fsync: config.FsyncOne},
 	}
 }

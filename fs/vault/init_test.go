@@ -27,8 +27,8 @@ func options(root string) InitOptions {
 	}
 }
 
-// newVault makes a vault with two clouds in a fresh directory.
-func newVault(t testing.TB) *Vault {
+// testVault makes a vault with two clouds in a fresh directory.
+func testVault(t testing.TB) *Vault {
 	t.Helper()
 	root := t.TempDir()
 	dir := filepath.Join(root, "vault")
@@ -232,7 +232,7 @@ func TestInitRefuses(t *testing.T) {
 }
 
 func TestInitRefusesVaults(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	root := filepath.Dir(v.Dir)
 	before := tree(t, root)
 	o := options(root)
@@ -406,5 +406,5 @@ func TestChunkLog2(t *testing.T) {
 
 func TestUmask(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
-	wantWhole(t, newVault(t).Dir)
+	wantWhole(t, testVault(t).Dir)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/durable"
+	"github.com/overcast-fs/overcast/fs/vault/internal/config"
 	"github.com/overcast-fs/overcast/fs/vault/internal/keyfile"
 )
 
@@ -209,23 +210,23 @@ func (j *joining) make(sys system, dir string) (*Joined, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := newConfig(j.Keys.Keys, keys.passphrase)
-	config.KeysCopied = j.Copied
+	text := newConfig(j.Keys.Keys, keys.passphrase)
+	text.KeysCopied, text.RecoveryKit = j.Copied, j.Keys.Recovery != ""
 	if keys.recipients != nil {
-		config.RecipientsSHA256 = checksum(keys.recipients)
+		text.RecipientsSHA256 = config.Checksum(keys.recipients)
 	}
 	for _, c := range clouds {
-		config.Clouds = append(config.Clouds, configCloud(c))
+		text.Clouds = append(text.Clouds, config.Cloud(c))
 	}
 	b := builder{disk: sys.disk, plan: p}
 	defer b.unlock()
-	if err := b.join(config, keys); err != nil {
+	if err := b.join(text, keys); err != nil {
 		if undoing := b.undo(); undoing != nil {
 			return nil, fmt.Errorf("%w (and what was made could not be removed, run join again: %w)", err, undoing)
 		}
 		return nil, err
 	}
-	return &Joined{Vault: config.vault(sys, dir), Warning: keys.warning}, nil
+	return &Joined{Vault: newVault(text, sys, dir), Warning: keys.warning}, nil
 }
 
 // known are the clouds whose directories are known.
@@ -263,7 +264,7 @@ func (j *joining) seal() (s sealed, err error) {
 
 // join is build for a vault that exists elsewhere. Until vault.toml is there, at
 // the end, there is no vault; what an earlier attempt left is written again.
-func (b *builder) join(config *config, keys sealed) error {
+func (b *builder) join(c *config.Config, keys sealed) error {
 	if err := b.vaultDir(); err != nil {
 		return err
 	}
@@ -284,7 +285,7 @@ func (b *builder) join(config *config, keys sealed) error {
 			return err
 		}
 	}
-	text, err := config.encode()
+	text, err := c.Encode()
 	if err != nil {
 		return err
 	}
@@ -292,7 +293,7 @@ func (b *builder) join(config *config, keys sealed) error {
 		return err
 	}
 	b.undos = nil // it is a vault now, whatever becomes of the names
-	return settle(b.disk, dir, config)
+	return settle(b.disk, dir, c)
 }
 
 // extend tells a vault that is here of directories, and of the clouds that only
@@ -363,7 +364,7 @@ func (j *joining) change(c *change) (*Joined, error) {
 			return nil, err
 		}
 		c.config.RecipientsSHA256, warning = "", keys.warning
-		c.config.KeysCopied = j.Copied
+		c.config.KeysCopied, c.config.RecoveryKit = j.Copied, j.Keys.Recovery != ""
 		if keys.recipients != nil {
 			if err := c.stage(recipientsName, keys.recipients); err != nil {
 				return nil, err
@@ -372,10 +373,10 @@ func (j *joining) change(c *change) (*Joined, error) {
 	}
 	c.config.Clouds = nil
 	for _, cloud := range clouds {
-		c.config.Clouds = append(c.config.Clouds, configCloud(cloud))
+		c.config.Clouds = append(c.config.Clouds, config.Cloud(cloud))
 	}
 	if err := c.commit(); err != nil {
 		return nil, err
 	}
-	return &Joined{Vault: c.config.vault(c.vault.sys, c.vault.Dir), Existed: true, Warning: warning}, nil
+	return &Joined{Vault: newVault(c.config, c.vault.sys, c.vault.Dir), Existed: true, Warning: warning}, nil
 }

@@ -17,7 +17,7 @@ import (
 // copy of its keys.age.
 func elsewhere(t testing.TB) (root string, sealed []byte) {
 	t.Helper()
-	v := newVault(t)
+	v := testVault(t)
 	sealed, err := os.ReadFile(filepath.Join(v.Dir, keysName))
 	check(t, err)
 	check(t, os.RemoveAll(v.Dir))
@@ -165,7 +165,7 @@ func wantJoined(t *testing.T, dir string) {
 }
 
 func TestJoinRefuses(t *testing.T) {
-	other := newVault(t)
+	other := testVault(t)
 	put := func(path string) error {
 		return errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte("content"), 0o644))
 	}

@@ -9,6 +9,7 @@ import (
 	"filippo.io/age"
 	"filippo.io/age/plugin"
 
+	"github.com/overcast-fs/overcast/fs/vault/internal/config"
 	"github.com/overcast-fs/overcast/fs/vault/internal/keyfile"
 )
 
@@ -55,7 +56,7 @@ func (v *Vault) unlock(name string, identities ...age.Identity) (*Keys, error) {
 	}
 	k, err := keyfile.Open(data, identities...)
 	wrong := errors.Is(err, ErrWrongPassphrase) && len(identities[0].(keyfile.Passphrase)) > 0
-	if wrong && checksum(data) != v.sums[name] {
+	if wrong && config.Checksum(data) != v.sums[name] {
 		// A bit that flipped where age keeps the salt or the wrapped key looks
 		// just like a wrong passphrase.
 		err = fmt.Errorf("%w: not the file that was written, and this passphrase does not open it", ErrDamaged)
@@ -77,11 +78,11 @@ func (v *Vault) keysFile(name string) (path string, data []byte, err error) {
 		return path, nil, fmt.Errorf("%s: %w", v.Dir, ErrNoRecipients)
 	}
 	data, err = readFile(path)
-	if err == nil && checksum(data) == v.sums[name] {
+	if err == nil && config.Checksum(data) == v.sums[name] {
 		return path, data, nil
 	}
 	staged, stagedErr := readFile(path + stagedSuffix)
-	if stagedErr == nil && checksum(staged) == v.sums[name] {
+	if stagedErr == nil && config.Checksum(staged) == v.sums[name] {
 		return path + stagedSuffix, staged, nil
 	}
 	return path, data, err

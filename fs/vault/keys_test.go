@@ -18,7 +18,7 @@ import (
 )
 
 func TestUnlock(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	k, err := v.Unlock(testPassphrase)
 	check(t, err)
 	if k.VaultID != v.ID || k.ChunkLog2 != v.ChunkLog2 || len(k.Clouds) != 2 {
@@ -49,7 +49,7 @@ func mustJSON(t *testing.T, v any) string {
 }
 
 func TestUnlockWrongPassphrase(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	for _, wrong := range []string{"", "correct hors", "Correct horse", "correct horse\n"} {
 		_, err := v.Unlock([]byte(wrong))
 		wantError(t, err, ErrWrongPassphrase, "wrong passphrase")
@@ -62,7 +62,7 @@ func TestUnlockWrongPassphrase(t *testing.T) {
 // Whatever byte of keys.age is changed or lost, it is damage, even where it looks
 // like a wrong passphrase, and never opens.
 func TestUnlockDamaged(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	path := filepath.Join(v.Dir, keysName)
 	whole, err := os.ReadFile(path)
 	check(t, err)
@@ -91,7 +91,7 @@ func TestUnlockDamaged(t *testing.T) {
 
 // Re-encrypted by hand, as for a new passphrase, the vault still opens.
 func TestUnlockReencrypted(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	k, err := v.Unlock(testPassphrase)
 	check(t, err)
 	sealed, err := k.SealPassphrase([]byte("another"), MinWorkFactor)
@@ -106,7 +106,7 @@ func TestUnlockReencrypted(t *testing.T) {
 
 // None of these derives a key: each asks for hours of work, or cannot be parsed.
 func TestUnlockWorkFactor(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	path := filepath.Join(v.Dir, keysName)
 	whole, err := os.ReadFile(path)
 	check(t, err)
@@ -127,7 +127,7 @@ func TestUnlockWorkFactor(t *testing.T) {
 }
 
 func TestUnlockOtherRecipients(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	identity, err := age.GenerateX25519Identity()
 	check(t, err)
 	var sealed bytes.Buffer
@@ -141,8 +141,8 @@ func TestUnlockOtherRecipients(t *testing.T) {
 
 // vault.toml may reorder and rename clouds, and nothing else of them.
 func TestUnlockMatchesConfig(t *testing.T) {
-	v := newVault(t)
-	other := newVault(t)
+	v := testVault(t)
+	other := testVault(t)
 	for _, tt := range []struct {
 		name string
 		edit func(v *Vault)

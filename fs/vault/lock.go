@@ -3,15 +3,14 @@ package vault
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/fs/vault/internal/lockfile"
 )
 
 const lockName = "lock"
@@ -31,7 +30,7 @@ func (v *Vault) Lock() (*Lock, error) {
 
 // Mounted tells whether a process has the vault's lock, and which.
 func (v *Vault) Mounted() (pid int, mounted bool, err error) {
-	file, err := openLock(v.statePath(lockName), os.O_RDONLY)
+	file, err := lockfile.Open(v.statePath(lockName), os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, false, nil
 	}
@@ -39,11 +38,11 @@ func (v *Vault) Mounted() (pid int, mounted bool, err error) {
 		return 0, false, err
 	}
 	defer file.Close()
-	switch err := flock(file, unix.LOCK_SH); {
+	switch err := lockfile.Try(file, unix.LOCK_SH); {
 	case err == nil:
 		return 0, false, nil // closing the file gives the shared lock back
 	case errors.Is(err, unix.EWOULDBLOCK):
-		return holder(file), true, nil
+		return lockfile.Holder(file), true, nil
 	default:
 		return 0, false, fmt.Errorf("%s: %w", file.Name(), err)
 	}
@@ -61,33 +60,7 @@ func (v *Vault) HeldBy(pid int) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return holds(string(table), pid, &st), nil
-}
-
-// holds looks a lock up in /proc/locks, see proc_locks(5). A process that waits
-// for one has "->" before it.
-func holds(table string, pid int, st *unix.Stat_t) bool {
-	for line := range strings.Lines(table) {
-		f := strings.Fields(line)
-		if len(f) < 6 || f[1] != "FLOCK" || f[3] != "WRITE" || f[4] != strconv.Itoa(pid) {
-			continue
-		}
-		device, ino, _ := cutLast(f[5], ":")
-		// A filesystem of several volumes or layers shows stat another device than it tells here.
-		same := device == fmt.Sprintf("%02x:%02x", unix.Major(st.Dev), unix.Minor(st.Dev)) || unix.Major(st.Dev) == 0
-		if same && ino == strconv.FormatUint(st.Ino, 10) {
-			return true
-		}
-	}
-	return false
-}
-
-// cutLast is [strings.Cut] at the last separator.
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
+	return lockfile.Holds(string(table), pid, &st), nil
 }
 
 // Release gives the lock back.
@@ -101,11 +74,11 @@ func lockState(dir string) (*Lock, error) {
 	path := filepath.Join(dir, stateName, lockName)
 	const attempts = 1000
 	for range attempts {
-		file, err := openLock(path, os.O_RDWR|os.O_CREATE)
+		file, err := lockfile.Open(path, os.O_RDWR|os.O_CREATE)
 		if err != nil {
 			return nil, err
 		}
-		taken, err := take(file)
+		taken, err := lockfile.Take(file)
 		if taken {
 			return &Lock{file}, nil
 		}
@@ -119,81 +92,14 @@ func lockState(dir string) (*Lock, error) {
 	return nil, fmt.Errorf("%s: %w: another process keeps asking for its lock", dir, ErrLocked)
 }
 
-// openLock opens a lock file and nothing that somebody has put in its place: what
-// it leads to would be truncated, or waited on.
-func openLock(path string, flag int) (*os.File, error) {
-	file, err := os.OpenFile(path, flag|unix.O_NOFOLLOW|unix.O_NONBLOCK, filePerm)
-	if err != nil {
-		return nil, err
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: %w: not a regular file", path, ErrDamaged)
-	}
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	return file, nil
-}
-
 func describeHeld(dir string, file *os.File, err error) error {
 	if !errors.Is(err, unix.EWOULDBLOCK) {
 		return fmt.Errorf("%s: %w", file.Name(), err)
 	}
-	if pid := holder(file); pid != 0 {
+	if pid := lockfile.Holder(file); pid != 0 {
 		return fmt.Errorf("%s: %w by process %d", dir, ErrLocked, pid)
 	}
 	return fmt.Errorf("%s: %w by another process", dir, ErrLocked)
-}
-
-// take tries to lock an open lock file and writes the process's id into it.
-// Neither taken nor an error: it is worth another attempt.
-func take(file *os.File) (taken bool, err error) {
-	err = flock(file, unix.LOCK_EX)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		// A status that asks who has the lock holds it shared for an instant.
-		return false, flock(file, unix.LOCK_SH)
-	}
-	if err != nil {
-		return false, err
-	}
-	// Whoever removed the file meanwhile left us a lock that nobody else sees.
-	ours, err := file.Stat()
-	if err != nil {
-		return false, err
-	}
-	if named, err := os.Lstat(file.Name()); err != nil || !os.SameFile(ours, named) {
-		return false, nil
-	}
-	// The id is for others' messages; the lock holds without it.
-	if file.Truncate(0) == nil {
-		_, _ = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	}
-	return true, nil
-}
-
-// flock never waits; it returns [unix.EWOULDBLOCK] where it would have to.
-func flock(file *os.File, how int) error {
-	for {
-		err := unix.Flock(int(file.Fd()), how|unix.LOCK_NB)
-		if !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
-}
-
-// holder reads the process id in a lock file, 0 if there is none.
-func holder(file *os.File) int {
-	text, err := io.ReadAll(io.NewSectionReader(file, 0, 32))
-	if err != nil {
-		return 0
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || pid < 1 {
-		return 0
-	}
-	return pid
 }
 
 // makeDir creates one directory of the vault if it is missing.

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/fs/vault/internal/lockfile"
 )
 
 // lockHelper, when set, makes the test binary hold the lock of that vault until
@@ -34,7 +36,7 @@ func holdLock(dir string) {
 }
 
 func TestLock(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	if pid, mounted, err := v.Mounted(); pid != 0 || mounted || err != nil {
 		t.Errorf("before: process %d, mounted %v, %v", pid, mounted, err)
 	}
@@ -55,7 +57,7 @@ func TestLock(t *testing.T) {
 }
 
 func TestMountedNever(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	check(t, os.RemoveAll(v.statePath("")))
 	if pid, mounted, err := v.Mounted(); pid != 0 || mounted || err != nil {
 		t.Errorf("process %d, mounted %v, %v", pid, mounted, err)
@@ -67,7 +69,7 @@ func TestMountedNever(t *testing.T) {
 
 // The kernel releases the lock of a process that is killed.
 func TestLockOfKilledProcess(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), lockHelper+"="+v.Dir)
 	_, err := cmd.StdinPipe()
@@ -94,13 +96,13 @@ func TestLockOfKilledProcess(t *testing.T) {
 
 // A lock whose file is gone guards nothing; the next one is taken on a new file.
 func TestLockFileRemoved(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	path := v.statePath(lockName)
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	check(t, err)
 	defer file.Close()
 	check(t, os.Remove(path))
-	if taken, err := take(file); taken || err != nil {
+	if taken, err := lockfile.Take(file); taken || err != nil {
 		t.Errorf("took a lock that nobody else sees: %v, %v", taken, err)
 	}
 	lock, err := v.Lock()
@@ -110,7 +112,7 @@ func TestLockFileRemoved(t *testing.T) {
 
 // However many ask who has it, the lock can be taken, and by one only.
 func TestLockAmongProbers(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	var probers sync.WaitGroup
 	done := make(chan struct{})
 	for range 2 {
@@ -142,7 +144,7 @@ func TestLockAmongProbers(t *testing.T) {
 
 // Whatever a lock file says, only the kernel knows who has the lock.
 func TestHeldBy(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	lock, err := v.Lock()
 	check(t, err)
 	other := os.Getppid()
@@ -171,11 +173,11 @@ func TestHolds(t *testing.T) {
 `
 	disk, volume := unix.Stat_t{Dev: unix.Mkdev(0xfe, 1), Ino: 77}, unix.Stat_t{Dev: unix.Mkdev(0, 0x31), Ino: 77}
 	for pid := 99; pid < 107; pid++ {
-		if got := holds(table, pid, &disk); got != (pid == 100) {
+		if got := lockfile.Holds(table, pid, &disk); got != (pid == 100) {
 			t.Errorf("process %d: %v", pid, got)
 		}
 	}
-	if !holds(table, 105, &volume) || holds(table, 104, &volume) {
+	if !lockfile.Holds(table, 105, &volume) || lockfile.Holds(table, 104, &volume) {
 		t.Error("on a volume of a filesystem of several")
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func TestCheckMarker(t *testing.T) {
-	v, other := newVault(t), newVault(t)
+	v, other := testVault(t), testVault(t)
 	k, err := v.Unlock(testPassphrase)
 	check(t, err)
 	key, err := k.Cipher(0)

@@ -8,7 +8,7 @@ import (
 )
 
 func TestCheckMountpoint(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	root := filepath.Dir(v.Dir)
 	for _, dir := range []string{"free/inner", "clouds/a/inner", "vault/inner", "far/away"} {
 		check(t, os.MkdirAll(filepath.Join(root, dir), 0o700))

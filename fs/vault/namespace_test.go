@@ -120,7 +120,7 @@ func TestDeadMountpoint(t *testing.T) {
 		return
 	}
 	check(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
-	v := newVault(t)
+	v := testVault(t)
 	dead := filepath.Join(t.TempDir(), "dead")
 	device, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	check(t, err)

@@ -66,7 +66,7 @@ func (c *change) reseal(k *Keys, o ResealOptions) error {
 	if err := c.stage(keysName, sealed); err != nil {
 		return err
 	}
-	if err := c.vault.opens(keysName+stagedSuffix, k, keyfile.Passphrase(o.Passphrase)); err != nil {
+	if err := opens(c.vault, keysName+stagedSuffix, k, keyfile.Passphrase(o.Passphrase)); err != nil {
 		return err
 	}
 	if err := c.resealRecipients(k, o); err != nil {
@@ -92,7 +92,7 @@ func (c *change) resealRecipients(k *Keys, o ResealOptions) error {
 }
 
 // opens checks that a file in the vault's directory opens and holds these keys.
-func (v *Vault) opens(name string, k *Keys, identity age.Identity) error {
+func opens(v *Vault, name string, k *Keys, identity age.Identity) error {
 	path := filepath.Join(v.Dir, name)
 	data, err := readFile(path)
 	if err != nil {
@@ -127,7 +127,7 @@ func (v *Vault) CopyKeys(path string, passphrase []byte) error {
 		return err
 	}
 	k.Wipe()
-	if path, err = v.checkCopy(path); err != nil {
+	if path, err = checkCopy(v, path); err != nil {
 		return err
 	}
 	c, err := v.change()
@@ -148,7 +148,7 @@ func (c *change) copyKeys(path string) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return errors.Join(err, fmt.Errorf("%w: %s is there already, and is no copy of the keys", ErrUnusable, path))
 	default:
-		if err := c.writeCopy(path, data); err != nil {
+		if err := writeCopy(c.vault.sys.disk, path, data); err != nil {
 			return err
 		}
 	}
@@ -156,8 +156,19 @@ func (c *change) copyKeys(path string) error {
 	return c.commit()
 }
 
-func (c *change) writeCopy(path string, data []byte) error {
-	f, err := durable.Create(path, durable.Options{Perm: filePerm, ExactPerm: true, New: true, Disk: c.vault.sys.disk})
+// WriteElsewhere writes a secret into a file that is not there yet, where
+// [Vault.CopyKeys] would write a copy of the keys.
+func (v *Vault) WriteElsewhere(path string, data []byte) error {
+	path, err := checkCopy(v, path)
+	if err != nil {
+		return err
+	}
+	return writeCopy(v.sys.disk, path, data)
+}
+
+// writeCopy writes a new file and reads it back.
+func writeCopy(d disk, path string, data []byte) error {
+	f, err := durable.Create(path, durable.Options{Perm: filePerm, ExactPerm: true, New: true, Disk: d})
 	if err != nil {
 		return err
 	}
@@ -176,7 +187,7 @@ func (c *change) writeCopy(path string, data []byte) error {
 }
 
 // checkCopy refuses places that are none for a copy of the keys.
-func (v *Vault) checkCopy(path string) (string, error) {
+func checkCopy(v *Vault, path string) (string, error) {
 	path, err := usablePath("the copy", path)
 	if err != nil {
 		return "", err

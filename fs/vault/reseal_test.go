@@ -12,6 +12,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/overcast-fs/overcast/fs/durable/durabletest"
+	"github.com/overcast-fs/overcast/fs/vault/internal/config"
 	"github.com/overcast-fs/overcast/fs/vault/internal/keyfile"
 )
 
@@ -33,7 +34,7 @@ func unlocked(t testing.TB, v *Vault) *Keys {
 }
 
 func TestReseal(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	k := unlocked(t, v)
 	check(t, v.Reseal(k, ResealOptions{Passphrase: newPassphrase, WorkFactor: 2}))
 	v = onDisk(t, v.Dir, osDisk{})
@@ -56,7 +57,7 @@ func TestReseal(t *testing.T) {
 }
 
 func TestResealRecipients(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	k := unlocked(t, v)
 	id, err := age.GenerateHybridIdentity()
 	check(t, err)
@@ -107,7 +108,7 @@ func TestResealCrashes(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 11))
 		opened := map[string]int{}
 		runs := durabletest.EachFailure(t, seed > 0, func(t *testing.T, d *durabletest.Disk) error {
-			v := newVault(t)
+			v := testVault(t)
 			o := ResealOptions{Passphrase: newPassphrase, Recipients: []string{id.Recipient().String()}}
 			err := onDisk(t, v.Dir, d).Reseal(unlocked(t, v), o)
 			if seed > 1 {
@@ -165,7 +166,7 @@ func oneOf(t *testing.T, v *Vault) (*Keys, string) {
 }
 
 func TestChangesExclude(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	c, err := v.change()
 	check(t, err)
 	wantError(t, v.Reseal(unlocked(t, v), ResealOptions{Passphrase: newPassphrase}), ErrLocked, "another command")
@@ -174,7 +175,7 @@ func TestChangesExclude(t *testing.T) {
 }
 
 func TestCopyKeys(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	root := filepath.Dir(v.Dir)
 	whole, err := os.ReadFile(filepath.Join(v.Dir, keysName))
 	check(t, err)
@@ -217,13 +218,13 @@ func TestCopyKeysCrashes(t *testing.T) {
 	for seed := range uint64(3) {
 		rng := rand.New(rand.NewPCG(seed, 13))
 		durabletest.EachFailure(t, seed > 0, func(t *testing.T, d *durabletest.Disk) error {
-			v := newVault(t)
+			v := testVault(t)
 			path := filepath.Dir(v.Dir) + "/copy"
 			err := onDisk(t, v.Dir, d).CopyKeys(path, testPassphrase)
 			if seed > 1 {
 				d.PowerCut(t, rng)
 			}
-			if data, reading := os.ReadFile(path); onDisk(t, v.Dir, osDisk{}).KeysCopied && (reading != nil || checksum(data) != v.sums[keysName]) {
+			if data, reading := os.ReadFile(path); onDisk(t, v.Dir, osDisk{}).KeysCopied && (reading != nil || config.Checksum(data) != v.sums[keysName]) {
 				t.Errorf("a copy that is none: %v", reading)
 			}
 			if err != nil {

@@ -14,7 +14,7 @@ import (
 // spelling that is likely. What the index and the redo log show, their packages
 // test.
 func TestNothingReadable(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	k, err := v.Unlock(testPassphrase)
 	check(t, err)
 	s, err := v.OpenState(k)

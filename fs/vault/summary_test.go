@@ -14,7 +14,7 @@ const goodSummary = `{"pid": 12, "mountpoint": "/mnt", "started": "2024-05-06T07
 "clouds": [{"name": "a", "dir": "/srv/a", "state": "ok"}, {"name": "b", "dir": "/srv/b", "state": "behind", "reason": "disk full"}]}`
 
 func TestSummary(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	if _, err := v.ReadSummary(); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("before the first mount: %v", err)
 	}
@@ -45,7 +45,7 @@ func TestSummary(t *testing.T) {
 }
 
 func TestSummaryDamaged(t *testing.T) {
-	v := newVault(t)
+	v := testVault(t)
 	for _, text := range []string{
 		"", "{", "[]", goodSummary + "x",
 		edit(goodSummary, `"pid": 12`, `"pid": -1`),

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/vault/internal/config"
 )
 
 // The files of a vault directory, and the modes of all that is in it.
@@ -117,21 +118,21 @@ func load(sys system, dir, name string) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := parseConfig(data)
+	c, err := config.Parse(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return c.vault(sys, dir), nil
+	return newVault(c, sys, dir), nil
 }
 
-// vault is what the text of vault.toml says.
-func (c *config) vault(sys system, dir string) *Vault {
+// newVault is what the text of vault.toml says.
+func newVault(c *config.Config, sys system, dir string) *Vault {
 	v := &Vault{
 		Dir:        dir,
 		ID:         c.VaultID,
 		ChunkLog2:  uint8(c.ChunkLog2),
-		Settings:   Settings{MinCopies: int(c.Settings.MinCopies), FsyncAll: c.Settings.Fsync == fsyncAll},
-		KeysCopied: c.KeysCopied,
+		Settings:   Settings{MinCopies: int(c.Settings.MinCopies), FsyncAll: c.Settings.Fsync == config.FsyncAll},
+		KeysCopied: c.KeysCopied || c.RecoveryKit,
 		sums:       map[string]string{keysName: c.KeysSHA256, recipientsName: c.RecipientsSHA256},
 		sys:        sys,
 	}

@@ -60,6 +60,13 @@ func (d *Disk) SetClock(clock func() time.Time) {
 	d.clock = clock
 }
 
+// Now is when the last change was made.
+func (d *Disk) Now() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.last
+}
+
 // ReuseInodes tells whether an inode that is gone leaves its number to the
 // next one, as ext4 does; without it no number is given twice. It is for the
 // volumes that are made afterwards.

@@ -21,11 +21,13 @@ func (p *Passphrase) Identities(cmd *cobra.Command) (all []age.Identity, err err
 		return nil, UsageError(cmd, errors.New("--identity is instead of a passphrase"))
 	}
 	for _, name := range p.identities {
-		file, err := readSecret(cmd, name)
+		file, err := ReadSecret(cmd, name)
 		if err != nil {
 			return nil, fmt.Errorf("identity: %w", err)
 		}
-		ids, err := vault.ParseIdentities(file, PluginUI(cmd), func() ([]byte, error) { return askLine(cmd, name) })
+		ids, err := vault.ParseIdentities(file, PluginUI(cmd), func() ([]byte, error) {
+			return Ask(cmd, "Passphrase of "+QuoteName(name)+": ")
+		})
 		clear(file)
 		if err != nil {
 			return nil, Failf(ExitPassphrase, "identity: %s: %w", QuoteName(name), err)
@@ -35,8 +37,8 @@ func (p *Passphrase) Identities(cmd *cobra.Command) (all []age.Identity, err err
 	return all, nil
 }
 
-// readSecret reads a small file that only its owner should be able to read.
-func readSecret(cmd *cobra.Command, name string) ([]byte, error) {
+// ReadSecret reads a small file that only its owner should be able to read.
+func ReadSecret(cmd *cobra.Command, name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -47,13 +49,17 @@ func readSecret(cmd *cobra.Command, name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-// askLine asks for the passphrase of an ssh key. The key keeps the answer's copy.
-func askLine(cmd *cobra.Command, name string) ([]byte, error) {
+// Ask asks for another secret than the vault's passphrase at a terminal, or reads a line of standard input.
+func Ask(cmd *cobra.Command, prompt string) ([]byte, error) {
 	in := cmd.InOrStdin()
 	if !output.IsTerminal(in) {
 		return secret.ReadLine(in)
 	}
-	return secret.Ask(cmd.Context(), in.(*os.File), cmd.ErrOrStderr(), "Passphrase of "+QuoteName(name)+": ", false)
+	line, err := secret.Ask(cmd.Context(), in.(*os.File), cmd.ErrOrStderr(), prompt, false)
+	if cmd.Context().Err() != nil {
+		return nil, ErrInterrupted
+	}
+	return line, err
 }
 
 // PluginUI lets a plugin of age, such as one for a hardware key, talk to the user.

@@ -97,7 +97,7 @@ func Reminder(v *vault.Vault) string {
 	if v.KeysCopied {
 		return ""
 	}
-	return fmt.Sprintf("The only keys are on this machine: overcast keys %s --copy-to FILE copies them to a safe place.\n", QuoteName(v.Dir))
+	return fmt.Sprintf("The only keys are on this machine: overcast keys %[1]s --copy-to FILE copies them to a safe place, overcast recovery %[1]s puts them on paper.\n", QuoteName(v.Dir))
 }
 
 // OpenVault is a vault whose files can be used, mounted or not.

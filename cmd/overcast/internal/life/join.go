@@ -20,11 +20,12 @@ this one after a loss. It takes the folders of clouds, in any order, and finds
 out by the marker in each which cloud it is. Nothing is written into a cloud,
 and no keys are made: they come from a copy of keys.age.
 
-A cloud whose folder is not named is absent. Run it again with the folder when
-it is there; run it again with a newer keys.age when a cloud was added.`
+A cloud whose folder is not named is absent, until cloud move tells where it is.
+Run it again with a newer keys.age when a cloud was added.`
 
 type joinFlags struct {
 	keys       string
+	recovery   string
 	workFactor int
 	asJSON     bool
 	pass, next cli.Passphrase
@@ -34,7 +35,7 @@ type joinFlags struct {
 func NewJoinCmd() *cobra.Command {
 	var f joinFlags
 	cmd := &cobra.Command{
-		Use:     "join VAULT --keys FILE DIR…",
+		Use:     "join VAULT {--keys FILE | --recovery FILE} DIR…",
 		Short:   "Open an existing vault on this machine",
 		Long:    joinLong,
 		Example: "  overcast join ~/vault --keys /media/stick/keys.age ~/Dropbox/private ~/Sync/private",
@@ -43,6 +44,7 @@ func NewJoinCmd() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.keys, "keys", "", "the copy of keys.age, a `FILE`")
+	flags.StringVar(&f.recovery, "recovery", "", "instead of --keys, the line of a recovery kit in `FILE`, or - to type it")
 	flags.BoolVar(&f.asJSON, "json", false, "print JSON")
 	f.pass.Register(flags)
 	f.next.RegisterNew(flags, "new-", "the passphrase of the keys.age here, where FILE has none,")
@@ -52,17 +54,19 @@ func NewJoinCmd() *cobra.Command {
 
 func (f *joinFlags) run(cmd *cobra.Command, dir string, dirs []string) error {
 	switch {
-	case f.keys == "":
-		return cli.UsageError(cmd, errors.New("--keys FILE is missing"))
+	case f.keys != "" && f.recovery != "":
+		return cli.UsageError(cmd, errors.New("--keys and --recovery exclude each other"))
+	case f.keys == "" && f.recovery == "":
+		return cli.UsageError(cmd, errors.New("--keys FILE, or --recovery FILE, is missing"))
 	case f.workFactor < vault.MinWorkFactor || f.workFactor > vault.MaxWorkFactor:
 		return cli.UsageError(cmd, fmt.Errorf("--scrypt-work-factor %d: must be %d to %d", f.workFactor, vault.MinWorkFactor, vault.MaxWorkFactor))
 	}
-	keys, err := f.open(cmd)
+	keys, err := f.open(cmd, dirs)
 	if err != nil {
 		return err
 	}
 	defer keys.Wipe()
-	o := vault.JoinOptions{Keys: keys, Dirs: dirs, Copied: outside(f.keys, dir), WorkFactor: f.workFactor, UI: cli.PluginUI(cmd)}
+	o := vault.JoinOptions{Keys: keys, Dirs: dirs, Copied: f.recovery == "" && outside(f.keys, dir), WorkFactor: f.workFactor, UI: cli.PluginUI(cmd)}
 	if keys.NeedsPassphrase() {
 		if o.Passphrase, err = f.next.Read(cmd, "New passphrase: ", true); err != nil {
 			return err
@@ -80,7 +84,10 @@ func (f *joinFlags) run(cmd *cobra.Command, dir string, dirs []string) error {
 }
 
 // open opens the copy of the keys.
-func (f *joinFlags) open(cmd *cobra.Command) (*vault.KeysFile, error) {
+func (f *joinFlags) open(cmd *cobra.Command, dirs []string) (*vault.KeysFile, error) {
+	if f.recovery != "" {
+		return f.openKit(cmd, dirs)
+	}
 	sealed, err := vault.ReadKeys(f.keys)
 	if err != nil {
 		failed := cli.Failf(cli.ExitUnusable, "join: %w", err)
@@ -114,6 +121,22 @@ func (f *joinFlags) unseal(cmd *cobra.Command, sealed []byte) (*vault.KeysFile, 
 	}
 	defer clear(pass)
 	return vault.OpenKeys(sealed, pass)
+}
+
+// openKit opens the keys that a recovery kit opens in the clouds.
+func (f *joinFlags) openKit(cmd *cobra.Command, dirs []string) (*vault.KeysFile, error) {
+	typed, err := readKit(cmd, f.recovery)
+	if err != nil {
+		return nil, err
+	}
+	keys, differ, err := vault.OpenKit(typed, dirs)
+	if err != nil {
+		return nil, kitFailure("join", err)
+	}
+	if differ != "" {
+		cli.Warn(cmd.ErrOrStderr(), "the clouds' recovery kits differ: %s; overcast recovery VAULT --update FILE makes them one", differ)
+	}
+	return keys, nil
 }
 
 // outside reports whether a file lies elsewhere than in a vault's directory.
@@ -163,7 +186,7 @@ func (f *joinFlags) print(cmd *cobra.Command, v *vault.Joined) error {
 		result.Clouds = append(result.Clouds, joinedCloud(c))
 		where := cli.QuoteName(c.Dir)
 		if c.Dir == "" {
-			where = "absent: join again with its folder when it is here"
+			where = fmt.Sprintf("absent; when its folder is here: overcast cloud move %s %s DIR", cli.QuoteName(v.Dir), c.Name)
 		}
 		rows = append(rows, []string{c.Name, where})
 	}

@@ -22,6 +22,7 @@ Remove them, and make new ones.`
 type passwdFlags struct {
 	recipients   []string
 	noRecipients bool
+	recovery     string
 	workFactor   int
 	asJSON       bool
 	pass, next   cli.Passphrase
@@ -41,6 +42,7 @@ func NewPasswdCmd() *cobra.Command {
 	flags := cmd.Flags()
 	f.pass.Register(flags)
 	f.next.RegisterNew(flags, "new-", "the new passphrase")
+	flags.StringVar(&f.recovery, "recovery", "", "open it with the line of a recovery kit in `FILE`, or - to type it,\ninstead of the passphrase")
 	flags.StringArrayVarP(&f.recipients, "recipient", "r", nil, "let whoever has the identity of `AGE` (age1…, ssh-…) open the vault;\nonce for each of them; the passphrase stays")
 	flags.BoolVar(&f.noRecipients, "no-recipients", false, "let nobody open it without the passphrase any more")
 	flags.IntVar(&f.workFactor, "scrypt-work-factor", 0, "how hard it is to try a passphrase: 2 to the power `N`; else as it is")
@@ -56,7 +58,7 @@ func (f *passwdFlags) run(cmd *cobra.Command, dir string) error {
 	if err != nil {
 		return err
 	}
-	keys, pass, err := cli.Open(cmd, v, &f.pass)
+	keys, pass, err := f.open(cmd, v)
 	if err != nil {
 		return err
 	}
@@ -75,9 +77,31 @@ func (f *passwdFlags) run(cmd *cobra.Command, dir string) error {
 		o.Recipients = []string{}
 	}
 	if err := v.Reseal(keys, o); err != nil {
-		return resealFailure(err)
+		return resealFailure("passwd", err)
 	}
 	return f.print(cmd, v, keys, changes)
+}
+
+// open opens the keys with whatever somebody has; the passphrase is nil where that is not it.
+func (f *passwdFlags) open(cmd *cobra.Command, v *vault.Vault) (*vault.Keys, []byte, error) {
+	if f.recovery == "" {
+		return cli.Open(cmd, v, &f.pass)
+	}
+	typed, err := readKit(cmd, f.recovery)
+	if err != nil {
+		return nil, nil, err
+	}
+	var dirs []string
+	for _, c := range v.Clouds {
+		if c.Dir != "" {
+			dirs = append(dirs, c.Dir)
+		}
+	}
+	file, _, err := vault.OpenKit(typed, dirs)
+	if err != nil {
+		return nil, nil, kitFailure("passwd", err)
+	}
+	return file.Keys, nil, nil
 }
 
 func (f *passwdFlags) aboutRecipients() bool { return len(f.recipients) > 0 || f.noRecipients }
@@ -85,6 +109,8 @@ func (f *passwdFlags) aboutRecipients() bool { return len(f.recipients) > 0 || f
 // check refuses flags that contradict each other or have no meaning.
 func (f *passwdFlags) check(cmd *cobra.Command) error {
 	switch {
+	case f.recovery != "" && (f.pass.Given() || f.pass.ByIdentity()):
+		return cli.UsageError(cmd, errors.New("--recovery is instead of a passphrase and of an identity"))
 	case len(f.recipients) > 0 && f.noRecipients:
 		return cli.UsageError(cmd, errors.New("--recipient and --no-recipients exclude each other"))
 	case f.workFactor != 0 && (f.workFactor < vault.MinWorkFactor || f.workFactor > vault.MaxWorkFactor):
@@ -94,14 +120,14 @@ func (f *passwdFlags) check(cmd *cobra.Command) error {
 }
 
 // resealFailure: a wrong recipient is a matter of usage, everything else one of the vault.
-func resealFailure(err error) error {
+func resealFailure(command string, err error) error {
 	switch {
 	case errors.Is(err, vault.ErrInvalid):
-		return cli.Failf(cli.ExitUsage, "passwd: %w", err)
+		return cli.Failf(cli.ExitUsage, "%s: %w", command, err)
 	case errors.Is(err, vault.ErrLocked):
-		return cli.Failf(cli.ExitUnusable, "passwd: %w", err).Advise("wait until that command has ended")
+		return cli.Failf(cli.ExitUnusable, "%s: %w", command, err).Advise("wait until that command has ended")
 	}
-	return cli.Failf(cli.ExitUnusable, "passwd: %w", err)
+	return cli.Failf(cli.ExitUnusable, "%s: %w", command, err)
 }
 
 // passwdResult is what passwd prints as JSON.

@@ -129,7 +129,9 @@ func (c *Comparison) decide(f *folder, r row, full bool) (*Case, error) {
 	if place.Dead, err = c.deadAt(k.Path); err != nil {
 		return nil, err
 	}
-	seen, ids, err := c.evidence(k)
+	seen, ids, err := c.evidence(k, func(id judge.Identity, _ judge.Facts) ([]judge.Sighting, error) {
+		return c.survey.seen[c.survey.id(id)], nil
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +224,7 @@ func (c *Comparison) massAt(k *Case) bool {
 
 // evidence is what is seen elsewhere of the ids of a case, and what is known of
 // them.
-func (c *Comparison) evidence(k *Case) (seen []judge.Sighting, ids map[judge.Identity]judge.Facts, err error) {
+func (c *observer) evidence(k *Case, elsewhere func(judge.Identity, judge.Facts) ([]judge.Sighting, error)) (seen []judge.Sighting, ids map[judge.Identity]judge.Facts, err error) {
 	of := involved(k.Known)
 	for _, s := range k.Sights {
 		for _, v := range s.versions() {
@@ -239,7 +241,11 @@ func (c *Comparison) evidence(k *Case) (seen []judge.Sighting, ids map[judge.Ide
 		if ids[id], err = c.facts(id); err != nil {
 			return nil, nil, err
 		}
-		for _, s := range c.survey.seen[c.survey.id(id)] {
+		all, err := elsewhere(id, ids[id])
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, s := range all {
 			if s.Name != judge.Name(k.Path) && s.Version.Identity == id {
 				seen = append(seen, s)
 				of = append(of, derived(s.Version))

@@ -25,6 +25,7 @@
 //	removals.go  batches of removals, and what they prove
 //	case.go      Case: one name, its claims and its verdict
 //	content.go   the records of several copies, side by side
+//	name.go      Looker: single names, without a listing
 //	truth.go     which of them are right
 //	finding.go   what is wrong, in words
 //
@@ -32,5 +33,6 @@
 //
 //	Comparison.mu  the numbers of each cloud, and what is reported of no name
 //	survey.mu      what the first pass remembers
+//	Looker.mu      the batches of removals, as they were read last
 //	checker.mu     what the segments of one file's content add up to
 package compare

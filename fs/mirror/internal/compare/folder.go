@@ -127,9 +127,17 @@ func (c *observer) open(parent *folder, r row) (*folder, error) {
 	return f, c.list(f)
 }
 
-// at opens the directory at a path; those above it are listed no further than
-// the path needs.
+// at opens the directory at a path; those above it are not listed.
 func (c *observer) at(dir string) (*folder, error) {
+	f, err := c.standing(dir)
+	if err != nil {
+		return nil, err
+	}
+	return f, c.list(f)
+}
+
+// standing finds the directory at a path in each cloud, and lists nothing.
+func (c *observer) standing(dir string) (*folder, error) {
 	f := &folder{plain: dir, in: make([]side, len(c.Clouds))}
 	for k, cl := range c.Clouds {
 		s := side{there: cl.Dir != nil, silent: cl.Dir == nil}
@@ -144,7 +152,7 @@ func (c *observer) at(dir string) (*folder, error) {
 			at := replica.Join(s.path, string(n.Entry))
 			info, err := cl.Dir.Stat(at)
 			if err == nil && info.Dir {
-				s.path = at
+				s.path, s.ctime = at, info.Ctime
 				continue
 			}
 			s.there = false
@@ -161,7 +169,7 @@ func (c *observer) at(dir string) (*folder, error) {
 		}
 		f.dead = f.dead || dead
 	}
-	return f, c.list(f)
+	return f, nil
 }
 
 // list reads the folder in every cloud, and gathers the names.
@@ -219,9 +227,7 @@ func (c *observer) listIn(f *folder, k int, items []item) []item {
 		return items
 	}
 	for _, e := range entries {
-		d, err := cl.Keys.DecodeEntry(cipher.EntryName(e.Name), func(side cipher.EntryName) ([]byte, error) {
-			return cl.ReadSidecar(replica.Join(s.path, string(side)))
-		})
+		d, err := cl.DecodeEntry(s.path, e.Name)
 		it := item{d.Name, entry{cloud: int16(k), dir: e.Dir, regular: e.Regular, special: d.Special, copied: d.Copy || e.Dir && d.Special}}
 		switch {
 		case errors.Is(err, cipher.ErrSidecar):

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
@@ -189,11 +190,33 @@ func (c *Commit) inPlace(cp *copies.Copy) error {
 	if err != nil {
 		return err
 	}
-	here, err := cp.File.Stat()
-	if err == nil && here.Ino != there.Ino {
-		err = fmt.Errorf("%w while it was open", ErrStale)
+	if cp.Shown.Ino == 0 { // opened again by a replay
+		if cp.Shown, err = cp.File.Stat(); err != nil {
+			return err
+		}
 	}
-	return err
+	if cp.Shown.Ino != there.Ino {
+		return fmt.Errorf("%w while it was open", ErrStale)
+	}
+	return nil
+}
+
+// shown is what the copies show, by cloud, right after the commit.
+func (c *Commit) shown() []*cloud.Info {
+	list := make([]*cloud.Info, len(c.results))
+	for k, cp := range c.f.Copies.List {
+		if c.results[k] != nil || !cp.Serves() {
+			continue
+		}
+		info, err := cp.Shown, error(nil)
+		if !c.replaces { // else nothing was changed since it was put in place
+			info, err = cp.File.Stat()
+		}
+		if err == nil {
+			list[k] = &info
+		}
+	}
+	return list
 }
 
 // overwrites reports whether the version changes records that the stored one

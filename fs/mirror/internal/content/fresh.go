@@ -163,7 +163,7 @@ func (f refiller) putInPlace(c *copies.Copy) error {
 	if err != nil {
 		return err
 	}
-	c.Beside = ""
+	c.Beside, c.Shown = "", info
 	f.o.Replaced(k, info.Ino)
 	return nil
 }
@@ -195,7 +195,7 @@ func (f refiller) finish() error {
 // cloud that went out while others were put in place are swept when it returns.
 // The caller holds Mirror.names.
 func (f refiller) discard() {
-	if !f.replacing() {
+	if f.beside == nil {
 		return
 	}
 	for _, c := range f.Copies.List {

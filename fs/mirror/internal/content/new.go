@@ -53,7 +53,7 @@ func (f Making) Create(cl *clouds.Cloud, path string) error {
 	if err != nil {
 		return errors.Join(err, c.Unmake(path))
 	}
-	c.Made = &info
+	c.Made, c.Shown = &info, info
 	return nil
 }
 

@@ -49,9 +49,11 @@ func (f *File) Rejoin(cl *clouds.Cloud) bool {
 		return false
 	}
 	path, ok := f.o.Path(k)
-	if !copies.Rejoin(&f.Copies, f.Env.Load(cl, path, ok, f.o.Kind())) {
+	c := f.Env.Load(cl, path, ok, f.o.Kind())
+	if !copies.Rejoin(&f.Copies, c) {
 		return false
 	}
+	f.o.Replaced(k, c.Shown.Ino)
 	acc := f.Copies.Stored.Accs[k]
 	f.Accs[k], f.Sealed.Accs[k] = acc, acc
 	return true

@@ -1,6 +1,7 @@
 package content
 
 import (
+	"errors"
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -76,7 +77,9 @@ func (t *Takeover) In(cl *clouds.Cloud) error {
 }
 
 // BackIn undoes In where the rename then failed, with what the backing file
-// showed before.
+// showed before. It is durable: once the log says that nothing came of the rename
+// nobody looks for the version any more, and with the id of the file that was to
+// be replaced it would be that one's next version.
 func (t *Takeover) BackIn(cl *clouds.Cloud, was cloud.Info) error {
 	if t == nil {
 		return nil
@@ -91,7 +94,7 @@ func (t *Takeover) BackIn(cl *clouds.Cloud, was cloud.Info) error {
 	if err := c.File.Chmod(was.Mode); err != nil {
 		return err
 	}
-	return c.File.Chtimes(cloud.Times{Mtime: &was.Mtime})
+	return errors.Join(c.File.Chtimes(cloud.Times{Mtime: &was.Mtime}), c.File.Sync())
 }
 
 // Undo gives the file an identity of its own again after a rename that failed

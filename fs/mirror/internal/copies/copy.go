@@ -20,6 +20,9 @@ type Copy struct {
 	Err        error // why it does not serve; nil when it is at the file's version
 	Unwritable error // why it cannot be written; nil when it can
 
+	// Shown is what it showed when it was opened, made or put in place.
+	Shown cloud.Info
+
 	// Beside is the entry of a fresh backing file that is not in place yet.
 	Beside string
 
@@ -74,7 +77,7 @@ func (e *Env) Load(on *clouds.Cloud, path string, there bool, kind uint32) *Copy
 	}
 	info, err := c.File.Stat()
 	if err == nil {
-		c.ctime = info.Ctime
+		c.ctime, c.Shown = info.Ctime, info
 		c.Head, c.Keys, err = on.ReadHeader(c.File)
 	}
 	switch {

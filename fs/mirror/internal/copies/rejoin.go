@@ -12,7 +12,7 @@ import (
 func Rejoin(s *Set, c *Copy) bool {
 	k := c.On.Index
 	Drop(s, k)
-	if !c.Serves() || difference(&s.Stored.Head, c.Head) != nil {
+	if !c.Serves() || Difference(&s.Stored.Head, c.Head) != nil {
 		c.Close()
 		return false
 	}

@@ -95,7 +95,7 @@ func (s *Set) Compare() *cipher.Header {
 	}
 	for _, c := range s.List {
 		if c.Serves() {
-			c.Err = difference(best, c.Head)
+			c.Err = Difference(best, c.Head)
 		}
 	}
 	return best
@@ -103,8 +103,8 @@ func (s *Set) Compare() *cipher.Header {
 
 func sameFile(a, b *cipher.Header) bool { return a.FileID == b.FileID && a.Type == b.Type }
 
-// difference is why a header is not the one that is served.
-func difference(best, h *cipher.Header) error {
+// Difference is why a header is not the one that is served.
+func Difference(best, h *cipher.Header) error {
 	if !sameFile(best, h) {
 		return replica.ErrConflict
 	}

@@ -11,6 +11,10 @@ import (
 // changes are what was told and not applied. Of what is told twice the later counts.
 type changes struct {
 	names     map[index.Dir]map[cipher.PlainName]index.Known
+	copies    map[index.Dir]map[cipher.PlainName][]index.Copy
+	dirs      map[index.Dir]index.Place // where directories were said to stand
+	owed      map[debtor]index.Debt
+	ended     map[index.File]cipher.Vector
 	places    map[index.File][]index.Place // where names may have it, or may have had it
 	versions  map[index.File]index.Version // committed, wherever the file is
 	left      map[index.File]index.Version // that had a name which they have no more, as far as that is told
@@ -19,6 +23,7 @@ type changes struct {
 	committed map[cipher.ID]cipher.Version
 	checked   map[backing]index.Checked // the next mount asks for them
 	named     int                       // names in names
+	stood     int                       // names in copies and not in names: both are in one row
 }
 
 // backing is a backing file that was checked.
@@ -31,7 +36,8 @@ func backingOf(c index.Checked) backing { return backing{c.Cloud, c.Ino} }
 
 func newChanges() *changes {
 	return &changes{
-		names: map[index.Dir]map[cipher.PlainName]index.Known{}, places: map[index.File][]index.Place{},
+		names: map[index.Dir]map[cipher.PlainName]index.Known{}, copies: map[index.Dir]map[cipher.PlainName][]index.Copy{},
+		dirs: map[index.Dir]index.Place{}, owed: map[debtor]index.Debt{}, ended: map[index.File]cipher.Vector{}, places: map[index.File][]index.Place{},
 		versions: map[index.File]index.Version{}, left: map[index.File]index.Version{}, dropped: map[index.Dir]bool{}, owners: map[index.Dir]index.Owner{},
 		committed: map[cipher.ID]cipher.Version{}, checked: map[backing]index.Checked{},
 	}
@@ -60,6 +66,9 @@ func (c *changes) set(p index.Place, k index.Known) {
 	before, ok := in[p.Name]
 	if !ok {
 		c.named++
+		if _, stands := c.copies[p.Dir][p.Name]; stands {
+			c.stood--
+		}
 	}
 	in[p.Name] = k
 	if before.File != k.File {
@@ -67,6 +76,9 @@ func (c *changes) set(p index.Place, k index.Known) {
 	}
 	if k.Kind == index.Gone {
 		c.leave(k)
+	}
+	if k.Kind == index.IsDir {
+		c.dirs[k.Dir] = p
 	}
 	if k.Kind != index.IsFile || before.Kind == index.IsFile && before.File == k.File {
 		return
@@ -88,16 +100,23 @@ func (c *changes) leave(k index.Known) {
 
 // rows are about how many of the index they make.
 func (c *changes) rows() int {
-	return c.named + len(c.versions) + len(c.owners) + len(c.committed) + len(c.checked)
+	return c.named + c.stood + len(c.owed) + len(c.ended) + len(c.versions) + len(c.owners) + len(c.committed) + len(c.checked)
 }
 
 // drop forgets what was told of the names in a directory, which stands nowhere any more.
 func (c *changes) drop(d index.Dir) {
+	for name := range c.copies[d] {
+		if _, named := c.names[d][name]; !named {
+			c.stood--
+		}
+	}
+	delete(c.copies, d)
 	c.named -= len(c.names[d])
 	for _, k := range c.names[d] {
 		c.leave(k)
 	}
 	delete(c.names, d)
+	delete(c.dirs, d)
 	delete(c.owners, d)
 	c.dropped[d] = true
 }
@@ -123,7 +142,22 @@ func (c *changes) merge(later *changes) {
 			c.set(index.Place{Dir: d, Name: name}, k)
 		}
 	}
+	for d, names := range later.copies {
+		for name, copies := range names {
+			for _, is := range copies {
+				c.stand(index.Place{Dir: d, Name: name}, is)
+			}
+		}
+	}
 	maps.Copy(c.owners, later.owners)
+	for f, v := range later.ended {
+		c.ended[f] = c.ended[f].Max(v)
+	}
+	for key, d := range later.owed {
+		if _, owes := c.owed[key]; !owes {
+			c.owed[key] = d
+		}
+	}
 	maps.Copy(c.committed, later.committed)
 	maps.Copy(c.checked, later.checked)
 }
@@ -150,6 +184,15 @@ func (c *changes) batch(v *index.View, missed bool) (*index.Batch, error) {
 	}
 	for _, checked := range c.checked {
 		b.Checked(checked)
+	}
+	for key, d := range c.owed {
+		b.Owe(key.cloud, key.place, d)
+	}
+	for f, v := range c.ended {
+		b.End(f, v)
+	}
+	if err := c.stands(b, v); err != nil {
+		return nil, err
 	}
 	for f := range c.versions {
 		id, err := v.ID(f)

@@ -96,6 +96,37 @@ func (y *Memory) newest(k index.Known) index.Known {
 	return y.told.newest(k)
 }
 
+// Places returns the live names of a file, in no order.
+func (y *Memory) Places(f index.File) (places []index.Place, err error) {
+	var indexed []index.Place
+	err = y.view(func(v *index.View) error {
+		id, err := v.ID(f)
+		indexed = id.Names
+		return err
+	})
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	candidates := append(indexed, y.told.places[f]...)
+	if y.going != nil {
+		candidates = append(candidates, y.going.places[f]...)
+	}
+	met := map[index.Place]bool{}
+	for i, p := range candidates {
+		if met[p] {
+			continue
+		}
+		met[p] = true
+		live := i < len(indexed) && !y.told.dropped[p.Dir] && (y.going == nil || !y.going.dropped[p.Dir])
+		if k, told := y.toldAt(p); told {
+			live = k.Kind == index.IsFile && k.File == f
+		}
+		if live {
+			places = append(places, p)
+		}
+	}
+	return places, err
+}
+
 // Number returns the number of the directory that stands at a name of another one. One that nobody has numbered yet is known
 // from now on.
 func (y *Memory) Number(parent index.Dir, name cipher.PlainName) index.Dir {

@@ -147,7 +147,7 @@ func TestTellings(t *testing.T) {
 	b.Moved(Move{From: at(d, "a"), To: at(index.Root, "link2"), Was: isFile(1, 4), Is: isFile(1, 4)})
 	gone := index.Known{Kind: index.Gone, File: fileN(1), Version: version(4)}
 	b.want(at(d, "a"), gone)
-	_, places, err := b.Of(fileN(1))
+	places, err := b.Places(fileN(1))
 	must(t, err)
 	if len(places) != 2 || !slices.Contains(places, at(index.Root, "link")) || !slices.Contains(places, at(index.Root, "link2")) {
 		t.Errorf("places %v", places)

@@ -1,50 +1,15 @@
 package memory
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
 )
 
-// Of returns the greatest version that is known of a file, and its live names, in no order.
-func (y *Memory) Of(f index.File) (v index.Version, places []index.Place, err error) {
-	var id index.ID
-	err = y.view(func(view *index.View) (err error) {
-		id, err = view.ID(f)
-		return err
-	})
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	v = id.Greatest.Join(y.told.versions[f]).Join(y.told.left[f])
-	candidates := append(id.Names, y.told.places[f]...)
-	if y.going != nil {
-		v = v.Join(y.going.versions[f]).Join(y.going.left[f])
-		candidates = append(candidates, y.going.places[f]...)
-	}
-	met := map[index.Place]bool{}
-	for i, p := range candidates {
-		if met[p] {
-			continue
-		}
-		met[p] = true
-		k, told := y.toldAt(p)
-		if k.File == f {
-			v = v.Join(k.Version)
-		}
-		live := i < len(id.Names) && !y.told.dropped[p.Dir] && (y.going == nil || !y.going.dropped[p.Dir])
-		if told {
-			live = k.Kind == index.IsFile && k.File == f
-		}
-		if live {
-			places = append(places, p)
-		}
-	}
-	return v, places, err
-}
-
 // Past is what is known of names that are not any more, by their paths from the root.
-type Past struct{ *Memory }
+type Past struct{ Rows }
 
 // Find returns the place of a path from the root, and what should be there. Where a directory above it is not known, it has no
 // place.
@@ -73,25 +38,20 @@ func (y Past) Left(path string, f index.File, v cipher.Vector) (bool, error) {
 	if k.Kind == index.Gone && k.File == f && atMost(v, k.Version.Vector) {
 		return true, nil
 	}
-	greatest, places, err := y.Of(f)
-	if err != nil || len(v) == 0 || !atMost(v, greatest.Vector) {
+	of, err := y.Of(f)
+	if err != nil || len(v) == 0 || !atMost(v, of.Greatest.Vector) {
 		return false, err
 	}
-	for _, p := range places {
-		if p == at {
-			return false, nil
-		}
-	}
-	return true, nil
+	return !slices.Contains(of.Names, at), nil
 }
 
 // Ended returns the greatest version of a file that is known and has no name any more; none of any other.
 func (y Past) Ended(f index.File) (cipher.Vector, error) {
-	v, places, err := y.Of(f)
-	if err != nil || len(places) > 0 {
+	of, err := y.Of(f)
+	if err != nil || len(of.Names) > 0 {
 		return nil, err
 	}
-	return v.Vector, nil
+	return of.Greatest.Vector, nil
 }
 
 // LeftDir reports whether a directory, or one above it, is known to have left a path.

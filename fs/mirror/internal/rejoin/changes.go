@@ -143,6 +143,21 @@ func (c *Changes) owe(k int, due time.Time, deep bool, paths ...string) {
 	}
 }
 
+// Owes reports whether a cloud that is in use lacks a name, or has it wrongly.
+func (c *Changes) Owes(k int, path string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, owes := c.debts[k][path]; owes || len(c.debts[k]) == 0 {
+		return owes
+	}
+	for dir, _ := cloud.SplitPath(path); dir != ""; dir, _ = cloud.SplitPath(dir) {
+		if c.debts[k][dir].deep {
+			return true
+		}
+	}
+	return false
+}
+
 // due are the names of a cloud's debts that are due, those above others first.
 func (c *Changes) due(k int, now time.Time) (paths []string) {
 	c.mu.Lock()

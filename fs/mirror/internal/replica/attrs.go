@@ -1,6 +1,11 @@
 package replica
 
 import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
@@ -61,4 +66,23 @@ func (c *Cloud) ApplyAttrs(path string, a *journal.Attrs, owners bool) error {
 		return c.Dir.Chtimes(path, cloud.Times{Atime: a.Atime, Mtime: a.Mtime})
 	}
 	return nil
+}
+
+// Device reads the header at a path, and of a device its numbers, which
+// stat shows; 0 for anything else.
+func (c *Cloud) Device(path string) (*cipher.Header, uint32, error) {
+	cp, err := c.Open(path, false)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer cp.Close()
+	if cp.Head.Type != cipher.TypeChar && cp.Head.Type != cipher.TypeBlock {
+		return cp.Head, 0, nil
+	}
+	content, id, state := cp.One(0, cp.Head.Length)
+	if state != cipher.RecordOK || !cp.Head.Version.Covers(id) {
+		return nil, 0, fmt.Errorf("device: %w", cipher.ErrDamaged)
+	}
+	d, err := cipher.ParseDevice(content)
+	return cp.Head, uint32(unix.Mkdev(d.Major, d.Minor)), err
 }

@@ -114,6 +114,23 @@ func (c *Cloud) ReadSidecar(path string) ([]byte, error) {
 	return data[:n], nil
 }
 
+// DecodeEntry tells what an entry in a directory stands for.
+func (c *Cloud) DecodeEntry(dir, entry string) (cipher.Decoded, error) {
+	return c.Keys.DecodeEntry(cipher.EntryName(entry), func(side cipher.EntryName) ([]byte, error) {
+		return c.ReadSidecar(Join(dir, string(side)))
+	})
+}
+
+// RemoveEntry removes whatever is at a name of a directory, under either spelling.
+func (c *Cloud) RemoveEntry(dir string, n cipher.Name) error {
+	for _, special := range []bool{false, true} {
+		if err := c.Dir.Remove(Join(dir, Entry(n, special))); err != nil && !Missing(err) {
+			return err
+		}
+	}
+	return nil
+}
+
 // Litter reports whether an entry is this program's own and of no use any more
 // once its directory goes: a temporary file that has our header or none yet, or
 // a sidecar that tells the name it is for, or that a crash left without content.

@@ -5,7 +5,7 @@
 //	cloud.go   Cloud: entries, sidecars, headers by their path, exchanges
 //	copy.go    Copy: one open backing file, its header and attributes
 //	errors.go  why a copy does not serve
-//	attrs.go   attributes of a directory
+//	attrs.go   attributes of a directory, and of a device
 //	xattr.go   Xattrs: extended attributes of a file
 //	whole.go   whole copies from another cloud
 //	records.go its records: reading, writing, comparing

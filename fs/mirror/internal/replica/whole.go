@@ -55,8 +55,6 @@ func (c *Copy) Clean(head cipher.Header, owners bool, now time.Time) (*cipher.He
 // Decode tells the plain name of an entry of a directory. A sync tool's copy is
 // none.
 func (c *Cloud) Decode(dir, entry string) (d cipher.Decoded, ok bool) {
-	d, err := c.Keys.DecodeEntry(cipher.EntryName(entry), func(n cipher.EntryName) ([]byte, error) {
-		return c.ReadSidecar(Join(dir, string(n)))
-	})
+	d, err := c.DecodeEntry(dir, entry)
 	return d, err == nil && !d.Copy
 }

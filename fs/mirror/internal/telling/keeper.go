@@ -14,7 +14,7 @@ import (
 
 // Keeper is what this machine knows, with its transactions.
 type Keeper struct {
-	*memory.Memory
+	memory.Rows
 	log      *entries.Log
 	clouds   *clouds.Clouds
 	logger   *slog.Logger
@@ -25,7 +25,7 @@ type Keeper struct {
 // NewKeeper keeps what is known beside the log. Where the index is lost no number of a directory is known any more: unnumber
 // has everybody forget those that are in use, and calls forget while nobody can draw a new one.
 func NewKeeper(y *memory.Memory, log *entries.Log, cs *clouds.Clouds, logger *slog.Logger, unnumber func(forget func())) *Keeper {
-	return &Keeper{Memory: y, log: log, clouds: cs, logger: logger, unnumber: unnumber}
+	return &Keeper{Rows: memory.Rows{Memory: y}, log: log, clouds: cs, logger: logger, unnumber: unnumber}
 }
 
 // Open reads how far the index has come. Of one that knows nothing nobody can say what clouds owe that owe anything, unless

@@ -1,0 +1,140 @@
+package belief
+
+import (
+	"slices"
+	"time"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// Shown is what one cloud shows at a name, by stat alone.
+type Shown struct {
+	Asked   bool // it has answered
+	There   bool // a file or a directory
+	Special bool // under the spelling with the letter w
+	Info    cloud.Info
+}
+
+// A Question is one name, and what the clouds show there.
+type Question struct {
+	Place index.Place // its Dir is 0 where nothing can be known
+	Path  func() (plain string, ok bool)
+	Dirs  []string // by cloud: where its directory is
+	Shown []Shown  // by cloud
+}
+
+// Look looks at what every cloud that is up shows at a name of a directory, which
+// is at a path in each.
+func (b *Belief) Look(q *Question, dir func(k int) (path string, ok bool), name []cipher.Name) error {
+	q.Dirs, q.Shown = make([]string, b.Clouds.N()), make([]Shown, b.Clouds.N())
+	return b.Clouds.Reach("lookup", func(cl *clouds.Cloud) (err error) {
+		if path, ok := dir(cl.Index); ok {
+			q.Dirs[cl.Index] = path
+			q.Shown[cl.Index], err = shownBy(cl, path, name[cl.Index])
+		}
+		return err
+	})
+}
+
+// shownBy looks at what a cloud shows at a name.
+func shownBy(cl *clouds.Cloud, dir string, name cipher.Name) (Shown, error) {
+	for _, special := range []bool{false, true} {
+		info, err := cl.Dir.Stat(replica.Join(dir, replica.Entry(name, special)))
+		switch {
+		case err == nil && (info.Regular || info.Dir && !special):
+			return Shown{Asked: true, There: true, Special: special, Info: info}, nil
+		case err != nil && !replica.Missing(err):
+			return Shown{}, err
+		}
+	}
+	return Shown{Asked: true}, nil
+}
+
+// An Answer is what is at a name, and who has it.
+type Answer struct {
+	Is        judge.Is
+	Row       index.Row      // what was known before
+	Special   bool           // the entries are spelt with the letter w
+	Shown     []Shown        // as of when it was judged
+	Serves    []bool         // by cloud: it has what is wanted
+	Untouched []bool         // by cloud: what it shows instead may be all that there is of something
+	Removable []bool         // by cloud: what it shows instead is worth nothing
+	Head      *cipher.Header // of what is served; nil where the backing files show all of it
+	Lost      bool           // it should be there, and nobody can serve it
+	Disputed  bool           // something else is there, too: no identity is taken over
+	Renew     bool           // a change is made by a new writer
+}
+
+// Best is the cloud whose entry is served, -1 where none can be.
+func (a *Answer) Best() int { return slices.Index(a.Serves, true) }
+
+// Inodes are those of the entry, by cloud; 0 where it does not have what is served.
+func (a *Answer) Inodes() []uint64 {
+	list := make([]uint64, len(a.Shown))
+	for k, ok := range a.Serves {
+		if ok {
+			list[k] = a.Shown[k].Info.Ino
+		}
+	}
+	return list
+}
+
+// Info is what the entry shows that is served. Of one that is lost that is what
+// is known of it.
+func (a *Answer) Info() cloud.Info {
+	if k := a.Best(); k >= 0 {
+		return a.Shown[k].Info
+	}
+	v := a.Row.Known.Version
+	return cloud.Info{Regular: true, Nlink: 1, Mtime: time.Unix(v.Sec, int64(v.Nsec))}
+}
+
+// Stays reports whether a cloud shows something that is not served, and that must
+// stay. Of no answer, nothing does.
+func (a *Answer) Stays(k int) bool { return a != nil && a.Untouched != nil && a.Untouched[k] }
+
+// Goes reports whether a cloud shows something that is not served, and that is
+// worth nothing.
+func (a *Answer) Goes(k int) bool { return a != nil && a.Removable != nil && a.Removable[k] }
+
+// Links is how many names a file has. Where the clouds do not agree, it is the
+// least that is not less than how many are known.
+func (b *Belief) Links(a *Answer) uint64 {
+	links := a.Info().Nlink
+	even := true
+	for k, ok := range a.Serves {
+		even = even && (!ok || a.Shown[k].Info.Nlink == links)
+	}
+	if even || a.Row.Known.Kind != index.IsFile {
+		return links
+	}
+	places, err := b.Memory.Places(a.Row.Known.File)
+	if err != nil {
+		return links
+	}
+	known, least := uint64(len(places)), uint64(0)
+	for k, ok := range a.Serves {
+		if n := a.Shown[k].Info.Nlink; ok && n >= known && (least == 0 || n < least) {
+			least = n
+		}
+	}
+	return max(known, least)
+}
+
+// Outlived reports whether a version has ended, or is known to be in place, or to
+// have been followed by a later one.
+func (b *Belief) Outlived(h *cipher.Header) bool {
+	known, err := b.Memory.Of(index.File{ID: h.FileID, Type: h.Type})
+	if err != nil || len(h.Version) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(append(known.Ended, known.Greatest.Vector), func(v cipher.Vector) bool {
+		order := cipher.Compare(h.Version, v)
+		return order == cipher.Less || order == cipher.Equal
+	})
+}

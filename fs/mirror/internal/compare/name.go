@@ -1,0 +1,214 @@
+package compare
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// A Looker judges single names, by what is seen there and at the names where
+// the files in question are known to be. It lists no directory: a sync tool's
+// copy of the name is not seen.
+type Looker struct {
+	observer
+
+	mu   sync.Mutex
+	read *Removals
+	from []batches // by cloud: what they were read from
+}
+
+// batches is what tells the directory of a cloud's batches from another state of it.
+type batches struct {
+	ino   uint64
+	ctime time.Time
+}
+
+// A Where is one name, and where its directory is in each cloud.
+type Where struct {
+	Path  string   // plain, of the name
+	Dirs  []string // by cloud: of the directory
+	Asked []bool   // by cloud: the others do not answer
+}
+
+// NewLooker returns a looker.
+func NewLooker(config Config) *Looker {
+	if config.Memory == nil {
+		config.Memory = Nothing{}
+	}
+	return &Looker{observer: observer{Config: config}}
+}
+
+// Judge looks at a name in every cloud, and judges. The copies that it has
+// opened are closed.
+func (l *Looker) Judge(at Where) (*Case, error) {
+	look := &looking{observer: l.observer}
+	look.Clouds = slices.Clone(l.Clouds)
+	for k, asked := range at.Asked {
+		if !asked {
+			silent := *l.Clouds[k]
+			silent.Dir = nil
+			look.Clouds[k] = &silent
+		}
+	}
+	look.gone = l.removals(look)
+	return look.judge(at)
+}
+
+// removals reads the batches of removals, where they are not those that were
+// read before.
+func (l *Looker) removals(look *looking) *Removals {
+	from := make([]batches, len(l.Clouds))
+	for k, cl := range look.Clouds {
+		if cl.Dir == nil {
+			continue
+		}
+		if info, err := cl.Dir.Stat(cipher.GoneName); err == nil {
+			from[k] = batches{info.Ino, info.Ctime}
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for k := range from {
+		if l.read == nil || from[k] != l.from[k] {
+			l.read, l.from = look.readRemovals(), from
+			break
+		}
+	}
+	return l.read
+}
+
+// looking is one look.
+type looking struct{ observer }
+
+func (l *looking) judge(at Where) (*Case, error) {
+	dir, name := cloud.SplitPath(at.Path)
+	f := &folder{plain: dir, in: make([]side, len(l.Clouds))}
+	for k := range l.Clouds {
+		f.in[k] = side{path: at.Dirs[k], silent: !at.Asked[k]}
+		l.enter(f, k)
+	}
+	var err error
+	for above := dir; above != "" && !f.dead; above, _ = cloud.SplitPath(above) {
+		if f.dead, err = l.deadAt(above); err != nil {
+			return nil, err
+		}
+	}
+	k := &Case{Path: at.Path, Name: cipher.PlainName(name)}
+	if k.Known, err = l.Memory.At(k.Path); err != nil {
+		return nil, err
+	}
+	if k.Sights, err = l.sights(f, k.Name, k.Known); err != nil {
+		return nil, err
+	}
+	claims := make([]judge.Claim, len(k.Sights))
+	for i, s := range k.Sights {
+		claims[i] = s.Claim
+		k.Dirs, k.Has = append(k.Dirs, f.in[i].path), append(k.Has, f.in[i].there)
+	}
+	place, err := l.place(k, f)
+	if err != nil {
+		return nil, err
+	}
+	seen, ids, err := l.evidence(k, l.elsewhere(k.Path))
+	if err != nil {
+		return nil, err
+	}
+	k.Verdict = judge.Judge(k.Known, claims, ids, seen, place)
+	return k, nil
+}
+
+// enter finds out whether the directory is there, and since when it is as it is.
+func (l *looking) enter(f *folder, k int) {
+	s := &f.in[k]
+	if s.silent {
+		return
+	}
+	info, err := l.Clouds[k].Dir.Stat(s.path)
+	s.there, s.ctime = err == nil && info.Dir, info.Ctime
+	if err != nil && !replica.Missing(err) {
+		s.silent, s.why = true, err
+	}
+}
+
+// place is what is true around a name.
+func (l *looking) place(k *Case, f *folder) (judge.Place, error) {
+	writers, err := l.Memory.Writers()
+	if err != nil {
+		return judge.Place{}, err
+	}
+	place := judge.Place{Name: judge.Name(k.Path), Writers: len(writers), InDead: f.dead, Derive: cipher.ConflictID}
+	if place.Dead, err = l.deadAt(k.Path); err != nil || k.Known.Has != judge.Dir {
+		return place, err
+	}
+	within, err := l.Memory.Within(k.Path)
+	place.Full = len(within) > 0
+	return place, err
+}
+
+// sights looks at a name in every cloud.
+func (l *looking) sights(f *folder, name cipher.PlainName, known judge.Known) ([]*Sight, error) {
+	r := row{name: name}
+	for k := range l.Clouds {
+		if f.in[k].there && !f.in[k].silent {
+			r.entries = append(r.entries, l.entries(f, name, k)...)
+		}
+	}
+	var sights []*Sight
+	for k := range l.Clouds {
+		s, cp, err := l.look(f, r, k, known)
+		if err != nil {
+			return nil, err
+		}
+		if cp != nil {
+			cp.Close()
+		}
+		sights = append(sights, s)
+	}
+	return sights, nil
+}
+
+// entries are those that stand for a name in a cloud, spelt as they should be.
+func (l *looking) entries(f *folder, name cipher.PlainName, k int) (found []entry) {
+	for _, special := range []bool{false, true} {
+		e := entry{cloud: int16(k), special: special}
+		info, err := l.Clouds[k].Dir.Stat(replica.Join(f.in[k].path, l.spell(name, e)))
+		if err == nil {
+			e.dir, e.regular, e.copied = info.Dir, info.Regular, info.Dir && special
+			found = append(found, e)
+		} else if !replica.Missing(err) {
+			f.in[k].silent, f.in[k].why = true, err
+		}
+	}
+	return found
+}
+
+// elsewhere looks where a file is known to be, besides at a path.
+func (l *looking) elsewhere(path string) func(judge.Identity, judge.Facts) ([]judge.Sighting, error) {
+	return func(id judge.Identity, facts judge.Facts) (seen []judge.Sighting, err error) {
+		for _, at := range facts.Live {
+			if string(at) == path {
+				continue
+			}
+			dir, name := cloud.SplitPath(string(at))
+			f, err := l.standing(dir)
+			if err != nil {
+				return nil, err
+			}
+			sights, err := l.sights(f, cipher.PlainName(name), judge.Known{})
+			if err != nil {
+				return nil, err
+			}
+			for k, s := range sights {
+				if s.Shows == judge.ShowsFile && !s.Dirty && s.Version.Identity == id {
+					seen = append(seen, judge.Sighting{Version: s.Version, Cloud: k, Name: at, Dead: f.dead})
+				}
+			}
+		}
+		return seen, nil
+	}
+}
