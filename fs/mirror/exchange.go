@@ -80,8 +80,14 @@ func (mv *move) sides(k int) (src, dst [2]string) {
 	return src, dst
 }
 
-// exchangeIn exchanges in one cloud.
+// exchangeIn exchanges in one cloud. One that shows something else at either name
+// goes without.
 func (mv *move) exchangeIn(cl *clouds.Cloud, temp string) error {
+	for _, at := range []*found{mv.srcAt, mv.dstAt} {
+		if at.Shown[cl.Index].There && !at.Serves[cl.Index] {
+			return ErrConflict
+		}
+	}
 	src, dst := mv.sides(cl.Index)
 	if err := errors.Join(putSidecar(cl, mv.from, mv.enc), putSidecar(cl, mv.to, mv.newEnc)); err != nil {
 		return err
