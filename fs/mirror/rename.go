@@ -3,6 +3,7 @@ package mirror
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -65,9 +66,10 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 		return nil
 	}
 	var litter map[int][]string
+	gone := mv.replaced()
 	if mv.dst != nil && mv.dst.IsDir() {
 		var err error
-		if litter, err = mv.replaced().litter(); err != nil {
+		if litter, err = gone.litter(); err != nil {
 			return err
 		}
 	}
@@ -75,7 +77,12 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 	if err != nil {
 		return err
 	}
-	c := clouds.Change{What: "rename", Do: func(cl *clouds.Cloud) error { return mv.in(cl, litter[cl.Index]) }}
+	c := clouds.Change{What: "rename", Do: func(cl *clouds.Cloud) error {
+		if slices.Contains(gone.keeps, cl.Index) {
+			return ErrConflict
+		}
+		return mv.in(cl, litter[cl.Index])
+	}}
 	if mv.dst == nil { // what a rename has replaced nobody can put back
 		c.Undo = func(cl *clouds.Cloud) error { return mv.back(cl) }
 	}

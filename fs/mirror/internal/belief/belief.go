@@ -73,6 +73,7 @@ func (b *Belief) Renew() {
 // Ask answers a question.
 func (b *Belief) Ask(q *Question) (*Answer, error) {
 	row := b.row(q)
+	b.disbelieve(q, &row)
 	if a := b.quick(q, row); a != nil {
 		return a, nil
 	}
@@ -84,7 +85,22 @@ func (b *Belief) Ask(q *Question) (*Answer, error) {
 
 // Judge answers by the headers, whatever the entries show.
 func (b *Belief) Judge(q *Question) (*Answer, error) {
-	return b.judge(q, b.row(q))
+	row := b.row(q)
+	b.disbelieve(q, &row)
+	return b.judge(q, row)
+}
+
+// disbelieve asks those clouds nothing that show a directory where this machine
+// has removed something, and that are known to owe the name.
+func (b *Belief) disbelieve(q *Question, row *index.Row) {
+	if row.Known.Kind != index.Gone {
+		return
+	}
+	for k, s := range q.Shown {
+		if path, ok := q.Path(); s.There && s.Info.Dir && ok && b.Debts.Owes(k, path) {
+			q.Shown[k] = Shown{}
+		}
+	}
 }
 
 // row is what is known of a name. What cannot be read is not known.
