@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
+	"github.com/overcast-fs/overcast/fs/mirror"
 )
 
 // A trouble is how a cloud stops to take part, and how it comes back.
@@ -171,3 +172,35 @@ func TestReturns(t *testing.T) {
 }
 
 const returnSeeds = 200
+
+// TestRemovedWhileOwed removes a file of which a cloud shows something that may
+// still be arriving, and its directory. The cloud keeps both for now, which keeps
+// nobody from anything, and follows later.
+func TestRemovedWhileOwed(t *testing.T) {
+	runFindings(t, []finding{{"debris in a directory that is removed", 2, func(s *scene) {
+		s.steps(step{op: opMkdir, path: "d", mode: 0o755})
+		s.put("d/f", "content", true)
+		s.must(s.m.Sync())
+		_, h, err := s.m.Root().Create("young", 0o644, mirror.Owner{})
+		s.must(err)
+		s.must(s.them(1).Do(cloudtest.Replace(s.entryAt(1, "d/f"), s.backing(s.disk, 1, "young"))))
+		s.must(h.Close())
+		s.steps(step{op: opUnlink, path: "young"})
+		s.steps(step{op: opUnlink, path: "d/f"}, step{op: opRmdir, path: "d"})
+		if has := s.exists("d"); has[0] || !has[1] {
+			s.failf("the directory is in %v", has)
+		}
+		for range 4 {
+			s.missing("d")
+			s.tend()
+		}
+		if has := s.exists("d"); has[0] || has[1] {
+			s.failf("in the end the directory is in %v", has)
+		}
+		s.must(s.m.Sync())
+		s.nobodyOwes()
+		s.remount()
+		s.missing("d")
+		s.honest(0, 1)
+	}}})
+}
