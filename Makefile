@@ -32,7 +32,7 @@ build: ## leave the program in bin/overcast
 test: ## run every test, real mounts included
 	@GO='$(GO)' sh integration/needs.sh test
 	$(GO) test $(FRESH) -tags purego ./cipher/...
-	$(GO) test $(FRESH) $(RACE) -timeout 10m $(UNITS)
+	$(GO) test $(FRESH) $(RACE) -timeout 20m $(UNITS)
 	$(GO) test -count=1 -timeout 30m ./integration/...
 
 test-long: ## run the tests that take an hour, too

@@ -126,7 +126,7 @@ var rooms = []struct {
 	{"fs/mirror/internal/belief", []string{"compare", "judge", "copies", "telling", "memory", "clouds", "replica"}},
 	{"fs/mirror/internal/listing", []string{"clouds", "replica"}},
 	{"fs/mirror/internal/repair", []string{"level", "step", "judge", "replica", "journal"}},
-	{"fs/mirror/internal/level", []string{"step", "replica", "journal"}},
+	{"fs/mirror/internal/level", []string{"step", "judge", "replica", "journal"}},
 	{"fs/mirror/internal/step", []string{"replica", "journal"}},
 	{"fs/mirror/internal/telling", []string{"clouds", "replica", "entries", "memory", "journal"}},
 	{"fs/mirror/internal/clouds", []string{"replica", "lock"}},

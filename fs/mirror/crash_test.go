@@ -181,9 +181,10 @@ func (c *crash) recovery() (at int, left *box, err error) {
 
 // demand is what is asked of the clouds beside what a program sees.
 type demand struct {
-	same bool         // every cloud shows the same
-	owes map[int]bool // but for these, which may owe something
-	tidy bool         // nothing else is left over, such as sidecars that no entry needs
+	same  bool         // every cloud shows the same
+	names bool         // every cloud has the same names
+	owes  map[int]bool // but for these, which may owe something
+	tidy  bool         // nothing else is left over, such as sidecars that no entry needs
 
 	indexed bool                                                      // the index has just what every cloud has
 	rows    func(rows map[string]indexed, seen map[string]seen) error // what is asked of the index beside that, or nil
@@ -195,9 +196,9 @@ var (
 	// wholly is everywhere, where nobody else changes the clouds.
 	wholly = demand{same: true, indexed: true}
 
-	// byItself: a power cut may take operations on names from the log that one
-	// cloud has and another has not.
-	byItself = demand{}
+	// byItself: a power cut may take from the log what one cloud has of a file's
+	// attributes and another has not, but no name.
+	byItself = demand{names: true}
 )
 
 // verify mounts after a crash, holds what is there against the story and the
@@ -222,6 +223,11 @@ func (b *box) verify(d demand, holds func(map[string]seen) error) error {
 	}
 	if d.same {
 		if err := b.inOrder(w, d); err != nil {
+			return b.explain("%w", err)
+		}
+	}
+	if d.names {
+		if err := b.sameNames(owing); err != nil {
 			return b.explain("%w", err)
 		}
 	}

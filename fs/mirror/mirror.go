@@ -177,7 +177,12 @@ func (m *Mirror) Close() error {
 		errs = append(errs, m.sync())
 	}
 	m.closeFiles()
-	return errors.Join(append(errs, m.log.Close(), m.clouds.Close(), m.memory.Close())...)
+	clean := !m.clouds.ReadOnly() && m.log.Mark() == m.log.Next()
+	err := errors.Join(append(errs, m.log.Close(), m.clouds.Close(), m.memory.Close())...)
+	if err == nil && clean {
+		err = m.state.MarkClean()
+	}
+	return err
 }
 
 // Sync commits everything and makes it durable in every cloud that is up.

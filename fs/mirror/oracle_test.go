@@ -10,6 +10,7 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/audit"
+	"github.com/overcast-fs/overcast/fs/vault"
 )
 
 // The oracle: for each cloud, its tree plus its debts is the index is what a
@@ -73,6 +74,38 @@ func (b *box) inOrder(want map[string]seen, d demand) error {
 		}
 	}
 	return sameThings(want, m.should())
+}
+
+// sameNames wants all clouds that owe nothing to have the same names, of directories and of files.
+func (b *box) sameNames(owing map[cipher.ID]vault.Owes) error {
+	var first *audit.Tree
+	for k := range b.n {
+		if _, owes := owing[b.ids[k]]; owes {
+			continue
+		}
+		tree, err := b.audit(k)
+		if err != nil {
+			return err
+		}
+		if first == nil {
+			first = tree
+		}
+		for path := range tree.Nodes {
+			if _, both := first.Nodes[path]; !both {
+				return fmt.Errorf("%q is in cloud %d, and not in the first", unspell(path), k)
+			}
+		}
+		for path, n := range first.Nodes {
+			o, both := tree.Nodes[path]
+			switch {
+			case !both:
+				return fmt.Errorf("%q is not in cloud %d, but in the first", unspell(path), k)
+			case n.Dir != o.Dir:
+				return fmt.Errorf("%q is a directory in one cloud only", unspell(path))
+			}
+		}
+	}
+	return nil
 }
 
 // audit reads a cloud by the format alone.

@@ -18,6 +18,7 @@ type memState struct {
 	owes    map[cipher.ID]vault.Owes
 	marks   int // how often a cloud was said to owe
 	boot    bool
+	clean   bool
 	crashed func() bool // the process is dead: nothing is recorded any more
 
 	rules *cloudtest.Rules
@@ -36,7 +37,7 @@ func (s *memState) clone() *memState {
 	defer s.mu.Unlock()
 	return &memState{
 		writer: s.writer, counter: s.counter, owes: maps.Clone(s.owes),
-		boot: s.boot, rules: cloudtest.NewRules(),
+		boot: s.boot, clean: s.clean, rules: cloudtest.NewRules(),
 	}
 }
 
@@ -107,4 +108,14 @@ func (s *memState) SameBoot() bool {
 	return s.boot
 }
 
-func (s *memState) MarkBoot() error { return s.store("markboot", func() { s.boot = true }) }
+func (s *memState) Cut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.boot && !s.clean
+}
+
+func (s *memState) MarkBoot() error {
+	return s.store("markboot", func() { s.boot, s.clean = true, false })
+}
+
+func (s *memState) MarkClean() error { return s.store("markclean", func() { s.clean = true }) }

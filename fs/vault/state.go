@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -41,7 +42,7 @@ type State struct {
 	writerStamp stamp
 	owesStamp   stamp
 	behindStamp stamp
-	sameBoot    bool
+	marked      string // what state/boot held when the state was opened: a boot, a word, or nothing
 
 	mu       sync.Mutex
 	writer   writerRecord
@@ -83,7 +84,7 @@ func (v *Vault) OpenState(k *Keys) (*State, error) {
 	if err := s.openWriter(); err != nil {
 		return nil, err
 	}
-	s.sameBoot = v.sys.bootID != "" && readWord(v.statePath(bootName)) == v.sys.bootID
+	s.marked = readWord(v.statePath(bootName))
 	// What earlier versions kept there the index keeps, which begins anew: nothing of it can be taken over, since its keys
 	// tell nobody of which files its entries are.
 	if err := v.sys.disk.Remove(v.statePath(ledgerName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -246,14 +247,29 @@ func (s *State) BootID() string { return s.vault.sys.bootID }
 
 // SameBoot reports whether the state, when it was opened, had last been marked
 // in this boot: the page cache of then is still there.
-func (s *State) SameBoot() bool { return s.sameBoot }
+func (s *State) SameBoot() bool { return s.BootID() != "" && s.marked == s.BootID() }
+
+// Cut reports whether what was written since the state was last marked can be
+// lost: that was in another boot, or in one of which nobody can tell, and not at
+// a clean end.
+func (s *State) Cut() bool { return s.marked != "" && s.marked != cleanWord && !s.SameBoot() }
 
 // MarkBoot records that the state is now used in this boot. It is called once
 // what an earlier boot left in the redo log is dealt with, and before anything
 // is added to it.
 func (s *State) MarkBoot() error {
-	path := s.vault.statePath(bootName)
-	return durable.Replace(s.vault.sys.disk, path, []byte(s.vault.sys.bootID+"\n"), filePerm)
+	return s.mark(cmp.Or(s.BootID(), "unknown"))
+}
+
+// MarkClean records that everything that was written is on the disks. The state
+// is marked anew before more is.
+func (s *State) MarkClean() error { return s.mark(cleanWord) }
+
+// cleanWord is what state/boot holds instead of a boot after a clean end.
+const cleanWord = "clean"
+
+func (s *State) mark(word string) error {
+	return durable.Replace(s.vault.sys.disk, s.vault.statePath(bootName), []byte(word+"\n"), filePerm)
 }
 
 // Warnings returns what was found damaged and set aside so far, a line each.

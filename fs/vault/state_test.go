@@ -397,6 +397,34 @@ func TestBoot(t *testing.T) {
 	}
 }
 
+func TestCut(t *testing.T) {
+	v := stateVault(t, osDisk{})
+	s := openState(t, v)
+	wants := func(what string, cut bool) {
+		t.Helper()
+		if s = reopen(t, s); s.Cut() != cut {
+			t.Errorf("%s: cut %v, want %v", what, s.Cut(), cut)
+		}
+	}
+	wants("never marked", false)
+	check(t, s.MarkBoot())
+	wants("the same boot", false)
+	v.sys.bootID = "another"
+	wants("another boot", true)
+	check(t, s.MarkClean())
+	wants("a clean end", false)
+	v.sys.bootID = "a third"
+	wants("a clean end in another boot", false)
+	check(t, s.MarkBoot())
+	wants("marked again", false)
+	v.sys.bootID = ""
+	wants("no boot is known", true)
+	check(t, s.MarkBoot())
+	wants("no boot was known", true)
+	v.sys.bootID = "a fourth"
+	wants("no boot was known then", true)
+}
+
 func TestStateRemovesTemps(t *testing.T) {
 	v := stateVault(t, osDisk{})
 	s := openState(t, v)

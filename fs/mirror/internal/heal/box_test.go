@@ -53,7 +53,9 @@ func (s *state) Writer() uint32                 { return s.writer }
 func (s *state) Observed(cipher.Vector) error   { return nil }
 func (s *state) Owes() map[cipher.ID]vault.Owes { return nil }
 func (s *state) SameBoot() bool                 { return true }
+func (s *state) Cut() bool                      { return false }
 func (s *state) MarkBoot() error                { return nil }
+func (s *state) MarkClean() error               { return nil }
 
 func (s *state) Reserve(n int, above uint64) (uint64, error) {
 	s.mu.Lock()

@@ -2,10 +2,18 @@
 // tells any more what was to be: a power cut can take the end of the redo log, and
 // of what that told one cloud has kept more than another.
 //
-// In the order of an operation the lead comes first, so what it has is the later
-// state of a name, and what both have under different names gets the lead's. What
-// only one has is brought to the other. Nothing is removed, and no content that
-// verifies is replaced.
+// In the order of an operation the lead comes first, so what both have under
+// different names gets the lead's name. What only one has is brought to the other,
+// and of a file that nobody can read its name. Nothing is removed, and no content
+// that verifies is replaced but by a later version of the file. A name that is a
+// directory in one cloud and a file in the other is left, and owed.
 //
-//	level.go Leveller: names of two clouds, side by side
+// What it costs is a listing of every directory of both clouds, and a header of
+// each file of which this machine knows no version, or of all where a file is in
+// one cloud alone: so it is for power cuts only. Another file at a name that both
+// have is not looked for.
+//
+//	level.go      Leveller: what is made, renamed and brought
+//	difference.go what only one of the clouds shows
+//	back.go       a rename over another file, which only one cloud has seen
 package level

@@ -32,8 +32,10 @@ type Config struct {
 
 // State is what the vault's durable state knows of power cuts.
 type State interface {
-	SameBoot() bool
-	MarkBoot() error
+	SameBoot() bool   // the mount before this one was in this boot
+	Cut() bool        // what the mount before this one wrote can be lost
+	MarkBoot() error  // before anything is written
+	MarkClean() error // once everything is on the disks
 }
 
 // Names are files and directories as the mirror shows them by now.
@@ -66,7 +68,7 @@ type ref struct {
 }
 
 // Replay brings everything that the log holds to the clouds that are up, and
-// empties it. Where it cannot be done in any of them the clouds are held, and it
+// empties it. After a power cut they are compared even where it holds nothing. Where it cannot be done in any of them the clouds are held, and it
 // is no error.
 func Replay(cfg Config) error {
 	r := &replayer{Config: cfg, refs: map[uint64]*ref{}}
@@ -76,7 +78,7 @@ func Replay(cfg Config) error {
 	if r.Clouds.ReadOnly() {
 		return nil // what is not replayed must still tell a power cut from a kill
 	}
-	if len(r.entries) == 0 {
+	if len(r.entries) == 0 && !r.State.Cut() {
 		r.Memory.CatchUp()
 		return r.State.MarkBoot()
 	}
@@ -91,7 +93,7 @@ func Replay(cfg Config) error {
 	// What is right can be read. Nothing is changed on top of what is not done.
 	r.Logger.Error("the redo log cannot be replayed in any cloud: the mount is read-only, and the next one tries again", "error", err)
 	r.Clouds.Hold(err)
-	r.Files.Pin(r.seqs[0])
+	r.keep()
 	return nil
 }
 
@@ -115,12 +117,19 @@ func (r *replayer) finish() error {
 	if err := r.Files.Sync(); err != nil {
 		return err
 	}
-	if kept := r.Log.Mark() <= r.seqs[len(r.seqs)-1]; kept && !r.State.SameBoot() {
+	if kept := len(r.seqs) > 0 && r.Log.Mark() <= r.seqs[len(r.seqs)-1]; kept && !r.State.SameBoot() {
 		if err := r.revokeChanges(); err != nil {
 			return err
 		}
 	}
 	return r.State.MarkBoot()
+}
+
+// keep leaves the log to the next mount.
+func (r *replayer) keep() {
+	if len(r.seqs) > 0 {
+		r.Files.Pin(r.seqs[0])
+	}
 }
 
 // revokeChanges says in the log, which is kept, that the changes that were in no
@@ -220,11 +229,13 @@ func (r *replayer) repair() (found []string, err error) {
 	for _, cl := range r.Clouds.Ups() {
 		ups[cl.Index] = cl.Cloud
 	}
-	work := repair.Replay{Clouds: ups, Fold: r.fold, Log: r.each, SameBoot: r.State.SameBoot(), Owners: r.Owners, Clock: r.Clock, Logger: r.Logger}
+	work := repair.Replay{
+		Clouds: ups, Fold: r.fold, Log: r.each, SameBoot: r.State.SameBoot(), Known: r.Memory.AtPath, Owners: r.Owners, Clock: r.Clock, Logger: r.Logger,
+	}
 	out := work.Run()
 	if out.Keep {
 		r.Logger.Error("a file cannot be finished in any cloud: the redo log keeps it for the next mount")
-		r.Files.Pin(r.seqs[0])
+		r.keep()
 	}
 	for _, thing := range out.Waiting {
 		r.Waiting.add(thing)

@@ -14,8 +14,8 @@
 //     are kept, and the judgement says which has the name
 //  4. copies    what one cloud lacks comes whole from another
 //  5. removals  only then goes what is not to be there
-//  6. names     after a power cut, what one cloud has and another has lost in
-//     the directories that the log touches
+//  6. names     after a power cut, what one cloud has and another has lost,
+//     anywhere
 //
 // Nothing is removed or replaced that the log does not name, or that is of a
 // version that it does not know.
@@ -30,6 +30,6 @@
 //	settle.go   another version, or another file, in the place of what the log has
 //	copies.go   whole copies from other clouds
 //	tidy.go     what is not to be there goes; sidecars, attributes
-//	together.go the directories in which package level brings the clouds together
+//	together.go which clouds package level brings together
 //	replay.go   Replay: all of it
 package repair

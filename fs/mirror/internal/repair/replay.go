@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/step"
@@ -23,6 +24,7 @@ type Replay struct {
 	Fold     *journal.Fold
 	Log      func(do func(at int, e *journal.Entry) error) error // every entry that was folded, with its data
 	SameBoot bool                                                // nothing that was written is lost
+	Known    func(path string) index.Known                       // what this machine knew of a name before the log; nil: nothing
 	Owners   bool
 	Clock    func() time.Time
 	Logger   *slog.Logger

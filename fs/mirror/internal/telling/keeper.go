@@ -3,6 +3,7 @@ package telling
 import (
 	"errors"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -36,6 +37,25 @@ func (y *Keeper) Open(readOnly bool) error {
 		return err
 	}
 	return y.clouds.Lose()
+}
+
+// AtPath is what is known of a path from the root, as far as that can be read. Of
+// one that a file left for another name, to which it can come back, that is nothing.
+func (y *Keeper) AtPath(path string) (k index.Known) {
+	d := index.Root
+	for name := range strings.SplitSeq(path, "/") {
+		var err error
+		if k, err = y.At(index.Place{Dir: d, Name: cipher.PlainName(name)}); err != nil {
+			return index.Known{}
+		}
+		d = k.Dir
+	}
+	if k.Kind == index.Gone {
+		if names, err := y.Places(k.File); err != nil || len(names) > 0 {
+			return index.Known{}
+		}
+	}
+	return k
 }
 
 // CatchUp makes the index say that what the log has lost of its numbers needs

@@ -1,0 +1,104 @@
+package mirror_test
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// cuts takes the power away in many ways, mounts after each that leaves what holds
+// wants, and looks. It wants some that left nothing in the log.
+func (s *scene) cuts(holds func(c *scene) bool, look func(c *scene)) {
+	s.t.Helper()
+	silent := 0
+	for seed := range uint64(200) {
+		c := &scene{box: s.clone()}
+		c.disk.PowerCut(rand.New(rand.NewPCG(seed, 21)))
+		c.state.boot = false
+		if !holds(c) {
+			continue
+		}
+		c.mount()
+		if strings.Contains(c.said.String(), "entries=0") {
+			silent++
+		}
+		c.must(c.m.Sync())
+		c.must(c.sameNames(nil))
+		look(c)
+		c.unmount()
+	}
+	if silent == 0 {
+		s.t.Fatal("no power cut does that") // what never comes about shows nothing
+	}
+}
+
+// differs tells of a path that some clouds have and others have not.
+func differs(path string) func(c *scene) bool {
+	return func(c *scene) bool { return c.exists(path)[0] != c.exists(path)[1] }
+}
+
+// lostEnds are changes of which clouds and log lose different ends.
+var lostEnds = []struct {
+	name  string
+	steps []step
+	path  string // in one cloud only
+	look  func(c *scene)
+}{
+	{"a file moved to another directory", []step{{op: opRename, path: "d/f", to: "e/f"}}, "d/f", func(c *scene) { c.oneOf("d/f", "e/f") }},
+	{"a file moved to the name of one that was removed", []step{{op: opUnlink, path: "x"}, {op: opRename, path: "d/f", to: "x"}}, "d/f", func(c *scene) { c.oneOf("d/f", "x") }},
+	{"directories made", []step{{op: opMkdir, path: "e/new", mode: 0o755}, {op: opMkdir, path: "e/new/er", mode: 0o755}}, "e/new", func(*scene) {}},
+	{"a long name", []step{{op: opMkdir, path: "N", mode: 0o755}}, spell("N"), func(*scene) {}},
+}
+
+// oneOf wants a file to be at one of two paths, in every cloud.
+func (s *scene) oneOf(a, b string) {
+	at := a
+	if !s.exists(a)[0] {
+		at = b
+	}
+	s.holds(at, "content")
+	if at == a && s.exists(b)[0] {
+		if got, err := tryRead(s.m, b); err != nil || string(got) == "content" {
+			s.failf("at %q and at %q: %v", a, b, err)
+		}
+	}
+}
+
+// TestLostEnds: clouds that have lost different ends of what was done, of which the
+// log tells nothing, have the same names after the next mount.
+func TestLostEnds(t *testing.T) {
+	for _, l := range lostEnds {
+		t.Run(l.name, func(t *testing.T) {
+			telling(t, 2, func(s *scene) {
+				s.steps(step{op: opMkdir, path: "d", mode: 0o755}, step{op: opMkdir, path: "e", mode: 0o755})
+				s.put("d/f", "content", true)
+				s.put("x", "replaced", true)
+				s.remount()
+				s.steps(l.steps...)
+				s.cuts(differs(l.path), l.look)
+			})
+		})
+	}
+}
+
+// TestCleanEnd: clouds are not compared after a boot if they were unmounted before
+// it, and else they are.
+func TestCleanEnd(t *testing.T) {
+	for _, clean := range []bool{true, false} {
+		telling(t, 2, func(s *scene) {
+			s.put("f", "content", true)
+			s.unmount()
+			if !clean {
+				s.mount()
+				s.disk.Kill()
+			}
+			s.must(s.disk.Dir(cloudName(1)).Remove(s.entryAt(1, "f")))
+			s.state.boot = false
+			s.mount()
+			if s.exists("f")[1] == clean {
+				s.failf("clean %v: f %v", clean, s.exists("f"))
+			}
+			s.unmount()
+		})
+	}
+}
