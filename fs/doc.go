@@ -46,6 +46,8 @@
 //	           the trees of all clouds side by side: what differs, what is bad
 //	fs/mirror/internal/judge
 //	           what should be at a name; pure
+//	fs/mirror/internal/rejoin
+//	           brings a cloud that missed changes up to date from the others
 //	fs/mirror/internal/replica
 //	           one cloud: its names, one backing file, its records
 //	fs/mirror/internal/entries

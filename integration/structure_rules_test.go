@@ -113,13 +113,14 @@ var rooms = []struct {
 	dir string
 	may []string // below fs/mirror/internal
 }{
-	{"fs/mirror", []string{"recovery", "belief", "judge", "listing", "content", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "lock"}},
+	{"fs/mirror", []string{"recovery", "belief", "judge", "listing", "content", "rejoin", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "lock"}},
 	{"fs/mirror/internal/recovery", []string{"content", "repair", "telling", "clouds", "replica", "entries", "journal"}},
 	{"fs/mirror/internal/content", []string{"rounds", "draft", "copies", "clouds", "replica", "entries", "layer", "journal", "lock"}},
 	{"fs/mirror/internal/rounds", []string{"entries", "journal", "lock"}},
 	{"fs/mirror/internal/draft", []string{"copies", "clouds", "replica", "layer", "journal"}},
 	{"fs/mirror/internal/copies", []string{"clouds", "replica", "layer", "journal", "lock"}},
 	{"fs/mirror/checkup", []string{"fs/mirror", "heal", "compare", "replica"}},
+	{"fs/mirror/internal/rejoin", []string{"heal", "compare", "judge", "clouds", "replica", "journal", "lock"}},
 	{"fs/mirror/internal/heal", []string{"compare", "judge", "replica"}},
 	{"fs/mirror/internal/compare", []string{"judge", "replica"}},
 	{"fs/mirror/internal/belief", []string{"compare", "judge", "copies", "telling", "memory", "clouds", "replica"}},

@@ -106,7 +106,10 @@ type status struct {
 	Mounted bool
 	PID     int
 	Lead    string
-	Clouds  []struct{ Name, State, Reason string }
+	Clouds  []struct {
+		Name, State, Reason string
+		Owes                bool
+	}
 }
 
 func (v *vault) status() status {
@@ -116,7 +119,7 @@ func (v *vault) status() status {
 	return s
 }
 
-// demandStates checks what status tells of each cloud, such as "ok", "behind".
+// demandStates checks what status tells of each cloud, such as "ok", "owes".
 func (v *vault) demandStates(want ...string) {
 	v.t.Helper()
 	var got []string

@@ -78,8 +78,10 @@ func printStatus(cmd *cobra.Command, s *volume.Status) error {
 // stateWord is a cloud's state for people.
 func stateWord(c volume.CloudStatus, lead string) string {
 	switch {
-	case c.State == vault.CloudAbsent && c.Behind:
-		return "absent, behind"
+	case c.Owes && c.State != vault.CloudOwes:
+		return string(c.State) + ", owes"
+	case c.State == vault.CloudOwes && c.Name == lead:
+		return "owes, leads"
 	case c.State == vault.CloudOK && c.Name == lead:
 		return "ok, leads"
 	}

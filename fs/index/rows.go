@@ -91,7 +91,7 @@ func checkKnown(k Known) error {
 		return errors.New("a name with the number of no directory, or of the root")
 	case (k.Kind == Unknown || k.Kind == IsDir) && (k.File != none || !k.Version.IsZero()):
 		return errors.New("a name without a file, with a file's id or version")
-	case (k.Kind == IsFile || k.Kind == Gone) && k.File == none:
+	case k.File == none && (k.Kind == IsFile || k.Kind == Gone && !k.Version.IsZero()):
 		return errors.New("a file without an id")
 	}
 	return checkVersion(k.Version)

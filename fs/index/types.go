@@ -88,7 +88,7 @@ type Kind uint8
 // The kinds. Their numbers are on the disk.
 const (
 	Unknown  Kind = 0 // nothing was ever known there, or it is forgotten
-	Gone     Kind = 1 // File was removed there, at Version (its vector alone counts)
+	Gone     Kind = 1 // File was removed there, at Version (its vector alone counts), or a directory where File is zero
 	Vanished Kind = 2 // File was there at Version, or a directory where File is zero, and every cloud lost it
 	IsDir    Kind = 3
 	IsFile   Kind = 4 // File, at the Version last in place at this name

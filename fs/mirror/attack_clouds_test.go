@@ -41,7 +41,7 @@ func readOnlyChangesNothing(s *scene) {
 			return "no mount"
 		}
 		c.must(m.Close())
-		state := fmt.Sprintf("%d behind", len(c.state.Behind()))
+		state := fmt.Sprintf("%d behind", len(c.state.Owes()))
 		c.eachAlone(func(k int, got map[string]seen) {
 			g := got["fsynced"]
 			state += fmt.Sprintf(", in cloud %d it is right: %v", k, g.data == content && g.err == nil)
@@ -98,7 +98,7 @@ func cloudsTogether(s *scene, bound bool) {
 		c.state.boot = false
 		c.mount()
 		c.unmount()
-		if len(c.state.Behind()) > 0 {
+		if len(c.state.Owes()) > 0 {
 			continue
 		}
 		names := make([][]string, c.n)
@@ -130,7 +130,7 @@ func lackingEquallyMany(s *scene) {
 	_ = s.m.Close()
 	s.disk.Kill()
 	s.mend()
-	if len(s.state.Behind()) > 0 {
+	if len(s.state.Owes()) > 0 {
 		return
 	}
 	s.eachAlone(func(k int, got map[string]seen) {

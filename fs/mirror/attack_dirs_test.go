@@ -211,7 +211,7 @@ func damagedRemoved(s *scene) {
 	}
 	s.eachKill(step{op: opUnlink, path: "f"}, func(at int, c *scene) {
 		if has := c.exists("f"); has[0] != has[1] {
-			if len(c.state.Behind()) == 0 {
+			if len(c.state.Owes()) == 0 {
 				c.failf("killed at operation %d: in the clouds there is %v, and none is behind", at, has)
 			}
 		}

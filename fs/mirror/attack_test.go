@@ -101,7 +101,7 @@ func (s *scene) readable() {
 
 // eachAlone shows what each cloud that owes nothing has, by itself.
 func (s *scene) eachAlone(show func(k int, got map[string]seen)) {
-	owing := s.state.Behind()
+	owing := s.state.Owes()
 	for k := range s.n {
 		if _, owes := owing[s.ids[k]]; owes {
 			continue

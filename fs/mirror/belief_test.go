@@ -35,6 +35,7 @@ func TestBelief(t *testing.T) {
 		{"a file that nobody has, one cloud away", 2, lost},
 		{"a file that nobody has", 2, vanished},
 		{"another file in one cloud", 2, disputed},
+		{"another file in one cloud, exchanged", 2, disputedExchanged},
 		{"a copy by a sync tool in a directory that is removed", 2, copyInRemoved},
 		{"modes and mtimes dropped, nothing known", 2, func(s *scene) { attributesDropped(s, true) }},
 		{"modes and mtimes dropped", 2, func(s *scene) { attributesDropped(s, false) }},
@@ -276,6 +277,29 @@ func disputed(s *scene) {
 	s.holds("f", "saved")
 	s.remount()
 	s.holds("f", "saved")
+	if got := s.backing(s.disk, 1, "f"); string(got) != string(s.backing(theirs, 1, "f")) {
+		s.failf("what is disputed was written over")
+	}
+	s.honest(0)
+}
+
+func disputedExchanged(s *scene) {
+	s.put("f", "known", true)
+	s.put("g", "g", true)
+	s.remount()
+	theirs := s.theirs(8, func(other *scene) {
+		other.steps(step{op: opUnlink, path: "f"})
+		other.clock.pass(time.Hour)
+		other.put("f", "theirs", true)
+	})
+	s.must(s.them(1).Do(cloudtest.Replace(s.entryAt(1, "f"), s.backing(theirs, 1, "f"))))
+	s.holds("f", "known")
+	s.steps(step{op: opExchange, path: "f", to: "g"})
+	for range 2 {
+		s.holds("f", "g")
+		s.holds("g", "known")
+		s.remount()
+	}
 	if got := s.backing(s.disk, 1, "f"); string(got) != string(s.backing(theirs, 1, "f")) {
 		s.failf("what is disputed was written over")
 	}

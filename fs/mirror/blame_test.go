@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
 	"github.com/overcast-fs/overcast/fs/mirror"
@@ -100,7 +101,7 @@ func (b *box) shows(k int) string {
 	b.t.Helper()
 	alone := b.clone()
 	alone.wrap = nil
-	delete(alone.state.behind, b.ids[k])
+	delete(alone.state.owes, b.ids[k])
 	m := alone.mount(without(b.n, k)...)
 	defer alone.unmount(m)
 	var lines []string
@@ -138,7 +139,10 @@ func blame(t *testing.T, o operation, errno syscall.Errno, where []int) {
 	}
 	states := []string{"ok", "ok"}
 	if made {
-		states[where[0]] = "behind"
+		states[where[0]] = map[syscall.Errno]string{syscall.EIO: "suspended", syscall.ENOSPC: "full"}[errno]
+		if states[where[0]] == "" {
+			states[where[0]] = "suspended"
+		}
 	}
 	wantStates(t, m, states...)
 	check(t, m.Sync())
@@ -155,6 +159,7 @@ func blame(t *testing.T, o operation, errno syscall.Errno, where []int) {
 
 // TestStrayCopies changes names and files of which one cloud lacks its copy. It goes without the change and serves on.
 func TestStrayCopies(t *testing.T) {
+	owed := false
 	for _, o := range operations {
 		for k := range 2 {
 			b, _, m := furnished(t)
@@ -163,14 +168,25 @@ func TestStrayCopies(t *testing.T) {
 			check(t, dir.Rmdir(b.entry(k, "d")))
 			check(t, tryWrite(m, "other", []byte("x"), true))
 			check(t, o.do(m))
-			wantStates(t, m, "ok", "ok")
 			check(t, m.Sync())
+			states := []string{"ok", "ok"}
+			states[k] = m.Status().Clouds[k].State // it owes where it lacks what was changed
+			owed = owed || states[k] == "owes"
+			check(t, m.Tend())
+			wantStates(t, m, states...) // a sync client may be at it
+			for range 3 {               // the second time it is looked over for what is left
+				b.clock.pass(time.Minute)
+				check(t, m.Tend())
+			}
 			wantStates(t, m, "ok", "ok")
 			if err := b.goesWithout(k); err != nil {
 				t.Errorf("%s without the copies in cloud %d: %v", o.name, k, err)
 			}
 			b.unmount(m)
 		}
+	}
+	if !owed {
+		t.Error("no cloud ever owed what it lacked")
 	}
 	for k := range 2 {
 		b, _, m := furnished(t)
@@ -180,9 +196,14 @@ func TestStrayCopies(t *testing.T) {
 			return errors.Join(err, h.Sync())
 		}))
 		check(t, m.Sync())
-		wantStates(t, m, "ok", "ok")
 		if got := read(t, m, "f"); string(got) != "of f and more" {
 			t.Errorf("without the copy in cloud %d it holds %q", k, got)
+		}
+		b.clock.pass(time.Minute)
+		check(t, m.Tend())
+		wantStates(t, m, "ok", "ok")
+		if one, other := b.shows(0), b.shows(1); one != other {
+			t.Errorf("the clouds show\n%s\nand\n%s", one, other)
 		}
 		b.unmount(m)
 	}
@@ -230,7 +251,7 @@ func TestVanishedCloud(t *testing.T) {
 	}
 	dir.SetAbsent(true)
 	check(t, m.Root().Rename("f", m.Root(), "new", mirror.RenameFlags{}))
-	wantStates(t, m, "ok", "behind")
+	wantStates(t, m, "ok", "suspended")
 	b.unmount(m)
 }
 
@@ -243,16 +264,16 @@ func TestBlameForCommits(t *testing.T) {
 		states []string // after the first try, and then
 		fails  bool     // the first try
 	}{
-		{"writeat", syscall.EIO, []int{0}, []string{"behind", "ok"}, false},
-		{"writeat", syscall.EIO, []int{1}, []string{"ok", "behind"}, false},
+		{"writeat", syscall.EIO, []int{0}, []string{"suspended", "ok"}, false},
+		{"writeat", syscall.EIO, []int{1}, []string{"ok", "suspended"}, false},
 		{"writeat", syscall.EIO, []int{0, 1}, []string{"ok", "ok"}, true},
 		{"sync", syscall.ENOSPC, []int{0, 1}, []string{"ok", "ok"}, true},
-		{"sync", syscall.ENOSPC, []int{1}, []string{"ok", "behind"}, false},
+		{"sync", syscall.ENOSPC, []int{1}, []string{"ok", "full"}, false},
 		{"stat", syscall.EMFILE, []int{0}, []string{"ok", "ok"}, true},
 		{"stat", syscall.EMFILE, []int{1}, []string{"ok", "ok"}, true},
 		{"chtimes", syscall.ENOMEM, []int{0}, []string{"ok", "ok"}, true},
 		{"chtimes", syscall.EPERM, []int{0, 1}, []string{"ok", "ok"}, true},
-		{"chtimes", syscall.EPERM, []int{1}, []string{"ok", "behind"}, false},
+		{"chtimes", syscall.EPERM, []int{1}, []string{"ok", "suspended"}, false},
 	} {
 		for _, replace := range []bool{false, true} {
 			b, clouds, m := furnished(t)
@@ -313,7 +334,7 @@ func TestMinCopies(t *testing.T) {
 	write(t, m, "f", []byte("f"))
 	clouds[1].Inject(cloudtest.Rule{Op: "mkdir", Err: syscall.EIO})
 	check(t, forget(m.Root().Mkdir("d", 0o755, mirror.Owner{})))
-	wantStates(t, m, "ok", "behind")
+	wantStates(t, m, "ok", "suspended")
 	before := b.log.Next()
 	if err := m.Root().Unlink("f"); !errors.Is(err, mirror.ErrNoCloud) {
 		t.Errorf("unlink: %v", err)
@@ -325,7 +346,7 @@ func TestMinCopies(t *testing.T) {
 		t.Errorf("write: %v", err)
 	}
 	b.unmount(m)
-	clear(b.state.behind) // as after a repair
+	clear(b.state.owes) // as after a repair
 	b.wrap = nil
 	m = b.mountWith(func(c *mirror.Config) { c.MinCopies = 2 })
 	check(t, m.Root().Unlink("f"))
@@ -342,7 +363,7 @@ func TestStateFull(t *testing.T) {
 		if err := forget(m.Root().Mkdir("new", 0o755, mirror.Owner{})); err == nil {
 			t.Error("mkdir is acknowledged")
 		}
-		wantStates(t, m, "ok", "behind")
+		wantStates(t, m, "ok", "suspended")
 		if reason := m.Status().Clouds[1].Reason; !strings.Contains(reason, "cannot be recorded") {
 			t.Errorf("status gives the reason %q", reason)
 		}
@@ -366,9 +387,9 @@ func TestStateFull(t *testing.T) {
 			_, err := h.WriteAt([]byte("more"), 0)
 			check(t, err)
 			check(t, h.Close())
-			wantStates(t, m, "ok", "behind")
-			if len(b.state.behind) != 1 {
-				t.Errorf("behind, durably, are %v", b.state.behind)
+			wantStates(t, m, "ok", "suspended")
+			if len(b.state.owes) != 1 {
+				t.Errorf("behind, durably, are %v", b.state.owes)
 			}
 			b.unmount(m)
 			continue
@@ -376,7 +397,7 @@ func TestStateFull(t *testing.T) {
 		b.disk.Kill()
 		b.state.crashed, b.wrap = nil, nil
 		b.unmount(b.mount())
-		if one, other := b.shows(0), b.shows(1); len(b.state.behind) == 0 && one != other {
+		if one, other := b.shows(0), b.shows(1); len(b.state.owes) == 0 && one != other {
 			t.Errorf("the clouds show\n%s\nand\n%s", one, other)
 		}
 	}

@@ -188,6 +188,19 @@ func (b *box) dir(k int, name string) cloud.Dir {
 	return f
 }
 
+// again opens cloud k anew, if it is there.
+func (b *box) again(k int) (cloud.Dir, error) {
+	d := b.disk.Dir(cloudName(k))
+	if err := d.Check(); err != nil {
+		return nil, err
+	}
+	dir := b.dir(k, cloudName(k))
+	if b.wrap != nil {
+		dir = b.wrap(k, dir)
+	}
+	return dir, nil
+}
+
 // them is somebody else with access to cloud k.
 func (b *box) them(k int) *cloudtest.Foreign { return cloudtest.NewForeign(b.disk.Dir(cloudName(k))) }
 
@@ -235,6 +248,7 @@ func (b *box) openOver(ix *rigged, absent []int) (*mirror.Mirror, error) {
 				c.Dir = b.wrap(k, c.Dir)
 			}
 		}
+		c.Open = func() (cloud.Dir, error) { return b.again(k) }
 		cfg.Clouds = append(cfg.Clouds, c)
 	}
 	if b.config != nil {

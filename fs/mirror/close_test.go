@@ -38,8 +38,8 @@ func TestCloseUnderWriters(t *testing.T) {
 		t.Errorf("closing: %v", err)
 	}
 	wantStates(t, m, "ok", "ok")
-	if len(b.state.behind) > 0 {
-		t.Errorf("behind are %v", b.state.behind)
+	if len(b.state.owes) > 0 {
+		t.Errorf("behind are %v", b.state.owes)
 	}
 	for what, err := range map[string]error{
 		"create": create(m), "lookup": forget(m.Root().Lookup("a")), "sync": m.Sync(), "unlink": m.Root().Unlink("a"),

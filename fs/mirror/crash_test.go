@@ -212,7 +212,7 @@ func (b *box) verify(d demand, holds func(map[string]seen) error) error {
 	if err := holds(w); err != nil {
 		return b.explain("%w", err)
 	}
-	owing := b.state.Behind()
+	owing := b.state.Owes()
 	for k := range b.n {
 		if why, owes := owing[b.ids[k]]; owes && d.same && !d.owes[k] {
 			return b.explain("cloud %d is behind: %v", k, why)

@@ -129,10 +129,10 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 	f := child.content.New(m.files, place{child}, s.mode, s.owner)
 	defer f.Begun()
 	child.id = f.ID()
-	seq, err := f.NoteCreate(s.plain)
+	e, err := f.NoteCreate(s.plain)
 	made := false
 	if err == nil {
-		made, err = m.operate(seq, clouds.Change{
+		made, err = m.operate(e, clouds.Change{
 			What: "create",
 			Do: func(cl *clouds.Cloud) error {
 				if err := s.makeRoom(cl); err != nil {
@@ -176,11 +176,11 @@ func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
 	if a, err := m.dirAttr(n); err == nil && a.Mode&unix.S_ISGID != 0 {
 		s.mode |= unix.S_ISGID
 	}
-	seq, err := m.log.Append(&journal.Entry{Op: journal.OpMkdir, Path: []byte(s.plain), Kind: unix.S_IFDIR, Attrs: content.Attrs(s.mode, s.owner, m.clock())})
-	if err != nil {
+	e := &journal.Entry{Op: journal.OpMkdir, Path: []byte(s.plain), Kind: unix.S_IFDIR, Attrs: content.Attrs(s.mode, s.owner, m.clock())}
+	if _, err := m.log.Append(e); err != nil {
 		return nil, err
 	}
-	made, err := m.operate(seq, clouds.Change{
+	made, err := m.operate(e, clouds.Change{
 		What: "mkdir",
 		Do:   func(cl *clouds.Cloud) error { return s.makeDir(cl) },
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Rmdir(s.path(cl.Index, false)) },
@@ -250,12 +250,12 @@ func (n *Node) Link(name string, target *Node) error {
 	if err != nil {
 		return err
 	}
-	seq, err := m.log.Append(&journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Before: journal.Before{Had: had.Vector}, Kind: target.kind})
-	if err != nil {
+	e := &journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Before: journal.Before{Had: had.Vector}, Kind: target.kind}
+	if _, err := m.log.Append(e); err != nil {
 		return err
 	}
 	since := m.belief.Kernel()
-	made, err := m.operate(seq, clouds.Change{
+	made, err := m.operate(e, clouds.Change{
 		What: "link",
 		Do: func(cl *clouds.Cloud) error {
 			if err := s.makeRoom(cl); err != nil {

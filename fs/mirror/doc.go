@@ -6,11 +6,12 @@
 // as with five. Records that no committed version covers go straight to every
 // cloud. Every other change is kept in memory and, sealed, in the redo log
 // until a commit applies it to cloud after cloud, never to two at a time. A
-// cloud that fails while another one works is put behind, durably, and work
-// goes on. Nothing is served that did not verify.
+// cloud that fails while another one works goes out of use, and owes from then
+// on, durably, while work goes on; when it is back it is brought up to date and
+// takes part again. Nothing is served that did not verify.
 //
-// It never parses a FUSE request, never knows an errno number, and never
-// writes to a cloud that is absent or behind. Which those are, and what becomes of
+// It never parses a FUSE request, never knows an errno number, and gives
+// no change to a cloud that is not in use. Which those are, and what becomes of
 // a change that one of them does not make, is package clouds'.
 //
 // # Where things are
@@ -31,6 +32,7 @@
 //	xattr.go     extended attributes
 //	handle.go    what an opener holds
 //	tell.go      what was done in the clouds is told to what this machine knows
+//	returns.go   the mirror as package rejoin knows it, and what it is told
 //	errors.go    the errors of the merged view
 //
 // And in rooms of their own, from the top down, each importing only what is below
@@ -41,6 +43,7 @@
 //	internal/listing   one directory as all clouds show it
 //	internal/content   one open file: the life of a write
 //	internal/rounds    when commits happen, and from where on the log is kept
+//	internal/rejoin    clouds that missed changes are brought up to date
 //	internal/draft     a file as programs see it now
 //	internal/copies    the copies of a file, reading them, what is believed of each
 //	internal/repair    what the log says should be, against what each cloud shows

@@ -3,6 +3,7 @@ package mirror
 import (
 	"errors"
 	"io/fs"
+	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
@@ -36,11 +37,10 @@ func (mv *move) exchange() error {
 	for range m.clouds.All() {
 		e.Temps = append(e.Temps, string(cipher.NewTempName()))
 	}
-	seq, err := m.log.AppendDurably(e)
-	if err != nil {
+	if _, err := m.log.AppendDurably(e); err != nil {
 		return err
 	}
-	made, err := m.operate(seq, clouds.Change{
+	made, err := m.operate(e, clouds.Change{
 		What: "exchange",
 		Do:   func(cl *clouds.Cloud) error { return mv.exchangeIn(cl, e.Temps[cl.Index]) },
 		Undo: func(cl *clouds.Cloud) error { return mv.exchangeBack(cl, e.Temps[cl.Index]) },
@@ -50,8 +50,14 @@ func (mv *move) exchange() error {
 		m.tree.Lock()
 		mv.exchangeLinks()
 		m.tree.Unlock()
+		err = errors.Join(err, m.returns.Owe(mv.halves(m.clouds.Ups()), true, e.Names()...))
 	}
 	return err
+}
+
+// halves are the clouds that had one of two names that were exchanged.
+func (mv *move) halves(list []*clouds.Cloud) []*clouds.Cloud {
+	return slices.DeleteFunc(list, func(cl *clouds.Cloud) bool { return mv.srcAt.Serves[cl.Index] == mv.dstAt.Serves[cl.Index] })
 }
 
 // exchangeLinks exchanges the links of the two nodes.
@@ -74,8 +80,14 @@ func (mv *move) sides(k int) (src, dst [2]string) {
 	return src, dst
 }
 
-// exchangeIn exchanges in one cloud.
+// exchangeIn exchanges in one cloud. One that shows something else at either name
+// goes without.
 func (mv *move) exchangeIn(cl *clouds.Cloud, temp string) error {
+	for _, at := range []*found{mv.srcAt, mv.dstAt} {
+		if at.Shown[cl.Index].There && !at.Serves[cl.Index] {
+			return ErrConflict
+		}
+	}
 	src, dst := mv.sides(cl.Index)
 	if err := errors.Join(putSidecar(cl, mv.from, mv.enc), putSidecar(cl, mv.to, mv.newEnc)); err != nil {
 		return err

@@ -143,6 +143,7 @@ func leadAwayAfterCut(s *scene) {
 		}
 		c.unmount()
 		c.mount()
+		c.tend()
 		c.holds("f", content)
 		c.unmount()
 		c.alone(0, "f", content)
@@ -286,13 +287,14 @@ func tooFewCopies(s *scene) {
 		_ = s.m.Close()
 	}
 	s.mount()
+	s.tend()
 	s.steps(step{op: opUnlink, path: "f"}, step{op: opMkdir, path: "d", mode: 0o755})
 	s.honest(0, 1)
 }
 
 func unrecordedDebt(s *scene) {
 	s.put("f", "old", true)
-	s.state.rules.Inject(cloudtest.Rule{Err: syscall.ENOSPC, Op: "markbehind"})
+	s.state.rules.Inject(cloudtest.Rule{Err: syscall.ENOSPC, Op: "markowes"})
 	s.inject(1, cloudtest.Rule{Op: "change", Err: syscall.EIO})
 	wrote := tryWrite(s.m, "f", []byte("newer"), true)
 	made := s.do(step{op: opMkdir, path: "d", mode: 0o755})

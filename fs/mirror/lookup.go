@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -86,6 +87,7 @@ func (m *Mirror) adopt(l link, f *found) *Node {
 	defer m.tree.Unlock()
 	if old := l.parent.children[l.name]; old != nil {
 		if old.kind == kind && !old.outdated(f, backing) {
+			m.learn(old, backing)
 			old.refs++
 			return old
 		}
@@ -118,6 +120,23 @@ func (m *Mirror) linked(f *found, backing []uint64) *Node {
 		}
 	}
 	return n
+}
+
+// learn completes what is known of a node's inodes. The caller holds
+// Mirror.tree.
+func (m *Mirror) learn(n *Node, backing []uint64) {
+	if !slices.ContainsFunc(n.backing, func(ino uint64) bool { return ino == 0 }) {
+		return
+	}
+	all := slices.Clone(n.backing)
+	for k, ino := range backing {
+		if all[k] == 0 {
+			all[k] = ino
+		}
+	}
+	if !slices.Equal(all, n.backing) {
+		m.register(n, all)
+	}
 }
 
 // specialKind reads what an entry with the letter w is. One that cannot be

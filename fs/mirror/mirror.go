@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
@@ -14,9 +16,11 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/recovery"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/rejoin"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 	"github.com/overcast-fs/overcast/fs/redo"
 )
@@ -52,7 +56,7 @@ type Config struct {
 	ReadOnly  bool
 	FsyncAll  bool // fsync waits for every available cloud
 	MinCopies int  // fewer clouds than this and changes fail; 0 is 1
-	Manual    bool // no background commits: the caller calls Commit and Sync
+	Manual    bool // nothing in the background: the caller calls Commit, Sync and Tend
 }
 
 // Mirror is the encrypted filesystem over all clouds of one vault. It is safe
@@ -76,6 +80,7 @@ type Mirror struct {
 	root    *Node
 	nodes   table
 	waiting recovery.Waiting
+	returns *rejoin.Returner
 }
 
 // New opens the mirror: it replays the redo log and returns when everything
@@ -92,23 +97,26 @@ func New(cfg Config) (*Mirror, error) {
 	if m.clock == nil {
 		m.clock = time.Now
 	}
-	m.memory = telling.NewKeeper(memory.New(cfg.Index, cfg.Log.ID()), m.log, m.state, m.logger, m.unnumber)
 	if cfg.Kernel == nil {
 		cfg.Kernel = time.Now
 	}
 	var err error
-	m.clouds, err = clouds.New(cfg.Clouds, clouds.Options{State: m.state, Logger: m.logger, MinCopies: cfg.MinCopies, ReadOnly: cfg.ReadOnly})
+	m.clouds, err = clouds.New(cfg.Clouds, clouds.Options{State: m.state, Logger: m.logger, MinCopies: cfg.MinCopies, ReadOnly: cfg.ReadOnly, Clock: m.clock, Next: m.log.Next})
 	if err != nil {
 		return nil, fmt.Errorf("mirror: %w", err)
 	}
+	m.memory = telling.NewKeeper(memory.New(cfg.Index, cfg.Log.ID()), m.log, m.clouds, m.logger, m.unnumber)
 	m.layout = m.clouds.Lead().Keys.Layout()
 	m.files = content.NewStore(content.Config{
 		Env:   &copies.Env{Clouds: m.clouds, Layout: m.layout, Ledger: m.memory, Logger: m.logger, Owners: m.owners},
-		State: m.state, Memory: m.memory, Log: m.log, Names: &m.names, Refuse: m.waiting.File, Clock: m.clock, FsyncAll: cfg.FsyncAll,
+		State: m.state, Memory: m.memory, Log: m.log, Names: &m.names, Refuse: m.refuse, Clock: m.clock, FsyncAll: cfg.FsyncAll,
 	})
 	m.belief = belief.New(belief.Config{Clouds: m.clouds, Memory: m.memory.Rows, Debts: m, Logger: m.logger, Clock: m.clock, Kernel: cfg.Kernel, Owners: m.owners})
 	m.root = newRoot(m)
 	m.nodes.init(m.root)
+	m.returns = rejoin.New(rejoin.Config{
+		Clouds: m.clouds, Names: &m.names, Host: host{m}, Past: memory.Past{Rows: m.memory.Rows}, Clock: m.clock, Logger: m.logger, Owners: m.owners,
+	})
 	if err := m.memory.Open(m.ReadOnly()); err != nil {
 		return nil, fmt.Errorf("mirror: %w", err)
 	}
@@ -120,6 +128,7 @@ func New(cfg Config) (*Mirror, error) {
 	}
 	if !cfg.Manual {
 		m.files.Start()
+		m.returns.Start()
 	}
 	return m, nil
 }
@@ -161,6 +170,7 @@ func (m *Mirror) Close() error {
 	if again {
 		return nil
 	}
+	m.returns.Stop()
 	m.files.Stop()
 	var errs []error
 	if !m.clouds.ReadOnly() {
@@ -191,13 +201,24 @@ func (m *Mirror) sync() error {
 	return m.files.Sync()
 }
 
-// operate makes a change of names, which entry seq of the log describes, in
-// every cloud that is up. One that came to nothing is revoked.
-func (m *Mirror) operate(seq uint64, c clouds.Change) (made bool, err error) {
-	if made, err = m.clouds.Each(c); !made {
-		err = errors.Join(err, m.log.Revoke(seq))
+// operate makes a change of names, which an entry of the log describes, in every
+// cloud that is up. One that came to nothing is revoked; a cloud that has
+// something else there owes the names. The caller holds Mirror.names for writing.
+func (m *Mirror) operate(e *journal.Entry, c clouds.Change) (made bool, err error) {
+	var strays []*clouds.Cloud
+	skip := c.Skip
+	c.Skip = func(cl *clouds.Cloud, why error) {
+		strays = append(strays, cl)
+		if skip != nil {
+			skip(cl, why)
+		}
 	}
-	return made, err
+	made, err = m.clouds.Each(c)
+	m.returns.Ends(e, made)
+	if !made {
+		return made, errors.Join(err, m.log.Revoke(e.Seq))
+	}
+	return made, errors.Join(err, m.returns.Owe(strays, e.Kind == unix.S_IFDIR, e.Names()...))
 }
 
 // closeFiles closes what openers left open, when the mirror ends.
@@ -220,7 +241,7 @@ type Status struct {
 	Clouds   []CloudStatus
 }
 
-// CloudStatus is one cloud: "ok", "absent" or "behind", and why.
+// CloudStatus is one cloud: "ok", "absent", "suspended", "full" or "owes", and why.
 type CloudStatus = clouds.Status
 
 // Status reports which clouds are in use.

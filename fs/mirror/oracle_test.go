@@ -51,8 +51,7 @@ type known struct {
 func (m known) should() map[string]indexed { return m.rows }
 
 func (m known) owes(k int, _ string) bool {
-	_, owes := m.b.state.Behind()[m.b.ids[k]]
-	return owes
+	return m.b.state.Owes()[m.b.ids[k]].Whole
 }
 
 // inOrder holds each cloud against what a program sees.
@@ -78,7 +77,7 @@ func (b *box) inOrder(want map[string]seen, d demand) error {
 }
 
 // sameNames wants all clouds that owe nothing to have the same names, of directories and of files.
-func (b *box) sameNames(owing map[cipher.ID]vault.Behind) error {
+func (b *box) sameNames(owing map[cipher.ID]vault.Owes) error {
 	var first *audit.Tree
 	for k := range b.n {
 		if _, owes := owing[b.ids[k]]; owes {

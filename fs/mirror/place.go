@@ -4,6 +4,7 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 )
@@ -16,8 +17,11 @@ func (p place) Plain() (string, bool)     { return p.plainPath() }
 func (p place) Search()                   { p.m.findName(p.Node) }
 func (p place) Known(h *cipher.Header)    { p.setFileID(h) }
 
-func (p place) Committed(h *cipher.Header, in []*cloud.Info) { p.m.tellCommitted(p.Node, h, in) }
-func (p place) Choose(set *copies.Set) *cipher.Header        { return p.m.choose(p.Node, set) }
+func (p place) Committed(h *cipher.Header, in []*cloud.Info, lacking []*clouds.Cloud) error {
+	p.m.tellCommitted(p.Node, h, in)
+	return p.m.noteCommitted(p.Node, lacking)
+}
+func (p place) Choose(set *copies.Set) *cipher.Header { return p.m.choose(p.Node, set) }
 
 func (p place) Parent() (content.Dir, bool) {
 	p.m.tree.Lock()

@@ -117,6 +117,7 @@ type removal struct {
 	name   string
 	child  *Node
 	at     *found // what the clouds show there
+	keeps  []int  // clouds that owe something in the directory: it stays there until that is paid
 	unlock func()
 }
 
@@ -205,12 +206,11 @@ func (n *Node) Unlink(name string) error {
 	if child.content.Sole() {
 		log = m.log.AppendDurably
 	}
-	seq, err := log(e)
-	if err != nil {
+	if _, err := log(e); err != nil {
 		return err
 	}
 	since := m.belief.Kernel()
-	made, err := m.operate(seq, clouds.Change{What: "unlink", Do: func(cl *clouds.Cloud) error {
+	made, err := m.operate(e, clouds.Change{What: "unlink", Do: func(cl *clouds.Cloud) error {
 		if r.at.Stays(cl.Index) {
 			return ErrConflict
 		}
@@ -295,11 +295,14 @@ func (n *Node) Rmdir(name string) error {
 	if err != nil {
 		return err
 	}
-	seq, err := m.log.Append(&journal.Entry{Op: journal.OpRmdir, Path: []byte(replica.Join(plain, name)), Kind: unix.S_IFDIR, Before: journal.Before{Handles: child.handles()}})
-	if err != nil {
+	e := &journal.Entry{Op: journal.OpRmdir, Path: []byte(replica.Join(plain, name)), Kind: unix.S_IFDIR, Before: journal.Before{Handles: child.handles()}}
+	if _, err := m.log.Append(e); err != nil {
 		return err
 	}
-	made, err := m.operate(seq, clouds.Change{What: "rmdir", Do: func(cl *clouds.Cloud) error {
+	made, err := m.operate(e, clouds.Change{What: "rmdir", Do: func(cl *clouds.Cloud) error {
+		if slices.Contains(r.keeps, cl.Index) {
+			return ErrConflict
+		}
 		path, _ := child.path(cl.Index)
 		for _, l := range litter[cl.Index] {
 			if err := cl.Dir.Remove(replica.Join(path, l)); err != nil && !replica.Missing(err) {
@@ -385,7 +388,8 @@ func (r *removal) remember() {
 
 // litter lists what may be removed with the directory in each cloud: what verifies
 // as this program's own and is worth nothing any more. Anything else, foreign
-// entries too, makes the directory not empty, and nothing is removed anywhere.
+// entries too, makes the directory not empty, and nothing is removed anywhere,
+// unless the cloud is known to owe that name: then it keeps the directory.
 func (r *removal) litter() (map[int][]string, error) {
 	m, dir := r.m, r.child
 	litter := map[int][]string{}
@@ -395,6 +399,10 @@ func (r *removal) litter() (map[int][]string, error) {
 		entries, err := cl.Dir.ReadDir(path)
 		if replica.Missing(err) {
 			return nil
+		}
+		if slices.ContainsFunc(entries, func(e cloud.Entry) bool { return m.owed(dir, cl, path, e) }) {
+			r.keeps = append(r.keeps, cl.Index)
+			return err
 		}
 		for _, e := range entries {
 			if !cl.Litter(path, e) && !m.outlived(dir, cl, path, e) {
@@ -412,6 +420,24 @@ func (r *removal) litter() (map[int][]string, error) {
 		m.logger.Warn("a directory that shows nothing is not removed: there are entries in it that are not this vault's, or not in use", "entries", full)
 	}
 	return nil, ErrNotEmpty
+}
+
+// owed reports whether a cloud owes the name of an entry that is not shown.
+func (m *Mirror) owed(dir *Node, cl *clouds.Cloud, path string, e cloud.Entry) bool {
+	if !cl.Owes() {
+		return false
+	}
+	plain, ok := dir.plainPath()
+	name, _, decoded := listing.Decode(cl.Cloud, path, e)
+	if !ok || !decoded || !m.Owes(cl.Index, replica.Join(plain, string(name))) {
+		return false
+	}
+	enc, err := m.encode(string(name))
+	if err != nil {
+		return false
+	}
+	_, err = m.find(dir, string(name), enc)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // outlived reports whether an entry is a copy, by a sync tool, of what has been

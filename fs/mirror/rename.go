@@ -3,6 +3,7 @@ package mirror
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -65,22 +66,28 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 		return nil
 	}
 	var litter map[int][]string
+	gone := mv.replaced()
 	if mv.dst != nil && mv.dst.IsDir() {
 		var err error
-		if litter, err = mv.replaced().litter(); err != nil {
+		if litter, err = gone.litter(); err != nil {
 			return err
 		}
 	}
-	seq, err := mv.log()
+	e, err := mv.log()
 	if err != nil {
 		return err
 	}
-	c := clouds.Change{What: "rename", Do: func(cl *clouds.Cloud) error { return mv.in(cl, litter[cl.Index]) }}
+	c := clouds.Change{What: "rename", Do: func(cl *clouds.Cloud) error {
+		if slices.Contains(gone.keeps, cl.Index) {
+			return ErrConflict
+		}
+		return mv.in(cl, litter[cl.Index])
+	}}
 	if mv.dst == nil { // what a rename has replaced nobody can put back
 		c.Undo = func(cl *clouds.Cloud) error { return mv.back(cl) }
 	}
 	mv.since = m.belief.Kernel()
-	made, err := m.operate(seq, c)
+	made, err := m.operate(e, c)
 	if !made {
 		mv.undoTakeover()
 		return err
@@ -248,9 +255,9 @@ func (mv *move) inside(dir, other *Node) bool {
 // log draws a takeover's version and writes the log's entry. It is durable
 // before something is replaced: the log then knows of all that was there, and
 // of headers that the takeover touches.
-func (mv *move) log() (seq uint64, err error) {
+func (mv *move) log() (e *journal.Entry, err error) {
 	m := mv.m
-	e := &journal.Entry{Op: journal.OpRename, Path: []byte(mv.plain), To: []byte(mv.newPlain), Kind: mv.src.kind}
+	e = &journal.Entry{Op: journal.OpRename, Path: []byte(mv.plain), To: []byte(mv.newPlain), Kind: mv.src.kind}
 	if mv.dst != nil {
 		e.Over = mv.dst.kind
 		var seen index.Version
@@ -265,7 +272,8 @@ func (mv *move) log() (seq uint64, err error) {
 		// The log finds what is in a directory by the moves that it knows, so
 		// that no cloud may see one that a power cut could take from the log.
 		e.Handles, mv.was = mv.src.handles(), m.knownAs(mv.src, nil, index.Version{})
-		return m.log.AppendDurably(e)
+		_, err = m.log.AppendDurably(e)
+		return e, err
 	}
 	id, had, err := m.identifyAt(mv.src, mv.srcAt)
 	if err != nil {
@@ -274,13 +282,15 @@ func (mv *move) log() (seq uint64, err error) {
 	e.File, e.Had, mv.was = &id, had.Vector, m.knownAs(mv.src, &id, had)
 	if mv.sourceFile.File != nil && mv.dst != nil && !mv.srcAt.Disputed && !mv.dstAt.Disputed && mv.dstAt.Info().Nlink == 1 && mv.srcAt.Info().Nlink == 1 {
 		if err := mv.planTakeover(e); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
 	if mv.dst != nil {
-		return m.log.AppendDurably(e)
+		_, err = m.log.AppendDurably(e)
+	} else {
+		_, err = m.log.Append(e)
 	}
-	return m.log.Append(e)
+	return e, err
 }
 
 // identity is how the log tells what changes places or is replaced, with the

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
@@ -79,6 +80,12 @@ func (s *scene) crash(absent ...int) {
 func (s *scene) cut(seed uint64) {
 	s.disk.PowerCut(rand.New(rand.NewPCG(seed, 1)))
 	s.state.boot = false
+}
+
+// tend lets a minute pass, and clouds that are back return.
+func (s *scene) tend() {
+	s.clock.pass(time.Minute)
+	s.must(s.m.Tend())
 }
 
 // put makes or replaces a file; fsynced if sync.
@@ -166,7 +173,7 @@ func (s *scene) kept(contents ...string) {
 
 // nobodyOwes wants no cloud to be blamed.
 func (s *scene) nobodyOwes() {
-	if owing := s.state.Behind(); len(owing) > 0 {
+	if owing := s.state.Owes(); len(owing) > 0 {
 		s.failf("behind: %v", owing)
 	}
 }
@@ -177,7 +184,7 @@ func (s *scene) honest(clouds ...int) {
 	d := demand{same: true, owes: map[int]bool{}}
 	for k := range s.n {
 		d.owes[k] = !slices.Contains(clouds, k)
-		if why, owes := s.state.Behind()[s.ids[k]]; owes && !d.owes[k] {
+		if why, owes := s.state.Owes()[s.ids[k]]; owes && !d.owes[k] {
 			s.failf("cloud %d is behind: %v", k, why)
 		}
 	}

@@ -60,12 +60,12 @@ func setDirAttr(n *Node, s SetAttr) (Attr, error) {
 		}
 	}
 	attrs := &journal.Attrs{Mode: s.Mode, UID: s.UID, GID: s.GID, Atime: s.Atime, Mtime: s.Mtime}
-	seq, err := m.log.Append(&journal.Entry{Op: journal.OpDirAttr, Path: []byte(plain), Kind: unix.S_IFDIR, Attrs: attrs})
-	if err != nil {
+	e := &journal.Entry{Op: journal.OpDirAttr, Path: []byte(plain), Kind: unix.S_IFDIR, Attrs: attrs}
+	if _, err := m.log.Append(e); err != nil {
 		return Attr{}, err
 	}
 	before := make([]cloud.Info, m.clouds.N())
-	made, err := m.operate(seq, clouds.Change{
+	made, err := m.operate(e, clouds.Change{
 		What: "setattr",
 		Do: func(cl *clouds.Cloud) (err error) {
 			path, _ := n.path(cl.Index)

@@ -68,12 +68,12 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	seq, err := whole.Note(s.plain)
+	e, err := whole.Note(s.plain)
 	if err != nil {
 		return nil, err
 	}
 	since := m.belief.Kernel()
-	made, err := m.operate(seq, clouds.Change{
+	made, err := m.operate(e, clouds.Change{
 		What: "create",
 		Do: func(cl *clouds.Cloud) error {
 			if err := s.makeRoom(cl); err != nil {

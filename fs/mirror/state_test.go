@@ -15,7 +15,7 @@ type memState struct {
 	mu      sync.Mutex // guards the rest but rules
 	writer  uint32
 	counter uint64
-	behind  map[cipher.ID]vault.Behind
+	owes    map[cipher.ID]vault.Owes
 	marks   int // how often a cloud was said to owe
 	boot    bool
 	clean   bool
@@ -26,7 +26,7 @@ type memState struct {
 
 func newMemState(writer uint32) *memState {
 	return &memState{
-		writer: writer, behind: map[cipher.ID]vault.Behind{}, boot: true,
+		writer: writer, owes: map[cipher.ID]vault.Owes{}, boot: true,
 		rules: cloudtest.NewRules(),
 	}
 }
@@ -36,7 +36,7 @@ func (s *memState) clone() *memState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return &memState{
-		writer: s.writer, counter: s.counter, behind: maps.Clone(s.behind),
+		writer: s.writer, counter: s.counter, owes: maps.Clone(s.owes),
 		boot: s.boot, clean: s.clean, rules: cloudtest.NewRules(),
 	}
 }
@@ -83,14 +83,23 @@ func (s *memState) Observed(v cipher.Vector) error {
 	return nil
 }
 
-func (s *memState) Behind() map[cipher.ID]vault.Behind {
+func (s *memState) Owes() map[cipher.ID]vault.Owes {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return maps.Clone(s.behind)
+	return maps.Clone(s.owes)
 }
 
-func (s *memState) MarkBehind(id cipher.ID, reason string) error {
-	return s.store("markbehind", func() { s.behind[id], s.marks = vault.Behind{Reason: reason}, s.marks+1 })
+func (s *memState) MarkOwes(id cipher.ID, o vault.Owes) error {
+	return s.store("markowes", func() {
+		if had, ok := s.owes[id]; ok {
+			o.Entry, o.Reason, o.Whole, o.Lost = min(o.Entry, had.Entry), had.Reason, o.Whole || had.Whole, o.Lost || had.Lost
+		}
+		s.owes[id], s.marks = o, s.marks+1
+	})
+}
+
+func (s *memState) ClearOwes(id cipher.ID) error {
+	return s.store("clearowes", func() { delete(s.owes, id) })
 }
 
 func (s *memState) SameBoot() bool {

@@ -178,3 +178,6 @@ func (m *Mirror) tellCommitted(n *Node, h *cipher.Header, in []*cloud.Info) {
 func (m *Mirror) Owe(cloud cipher.ID, place index.Place, why index.Reason) {
 	m.memory.Owe(cloud, place, why, m.clock())
 }
+
+// Owes reports whether a cloud in use is known to lack what others have at a path.
+func (m *Mirror) Owes(cloud int, path string) bool { return m.returns.Owes(cloud, path) }

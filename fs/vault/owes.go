@@ -18,13 +18,8 @@ type Owes struct {
 	Since  time.Time `json:"since"`
 	Entry  uint64    `json:"entry"`  // changes from this entry of the redo log on may be owed
 	Reason string    `json:"reason"` // one line; it shows in status and must not name a file
-	Whole  bool      `json:"whole"`  // the rest is not known: the cloud is to be compared whole
-}
-
-// Behind says why a cloud lacks changes, and since when.
-type Behind struct {
-	Reason string
-	Since  time.Time
+	Whole  bool      `json:"whole"`  // it was not in use: it is to be compared whole before it is
+	Lost   bool      `json:"lost"`   // what it has missed is not known any more: nothing that it alone has is believed
 }
 
 // Owes returns the clouds that owe anything.
@@ -46,7 +41,7 @@ func (s *State) MarkOwes(id cipher.ID, o Owes) error {
 		return s.setOwes(id, o)
 	}
 	next := had
-	next.Whole = had.Whole || o.Whole
+	next.Whole, next.Lost = had.Whole || o.Whole, had.Lost || o.Lost
 	next.Entry = min(had.Entry, o.Entry)
 	if next == had {
 		return nil
@@ -85,23 +80,6 @@ func (s *State) ClearOwes(id cipher.ID) error {
 	return s.storeOwes(next)
 }
 
-// Behind returns the clouds that owe anything, for who treats them as wholes.
-func (s *State) Behind() map[cipher.ID]Behind {
-	behind := map[cipher.ID]Behind{}
-	for id, o := range s.Owes() {
-		behind[id] = Behind{Reason: o.Reason, Since: o.Since}
-	}
-	return behind
-}
-
-// MarkBehind is [State.MarkOwes] of a cloud that is to be compared whole.
-func (s *State) MarkBehind(id cipher.ID, reason string) error {
-	return s.MarkOwes(id, Owes{Reason: reason, Whole: true})
-}
-
-// ClearBehind is [State.ClearOwes].
-func (s *State) ClearBehind(id cipher.ID) error { return s.ClearOwes(id) }
-
 func (s *State) storeOwes(next map[cipher.ID]Owes) error {
 	if err := s.vault.store(owesName, s.owesStamp, next); err != nil {
 		return err
@@ -131,7 +109,7 @@ func (s *State) openOwes() (found bool, err error) {
 		if !ok {
 			had = o
 		}
-		had.Entry, had.Whole = 0, true
+		had.Entry, had.Whole, had.Lost = 0, true, true
 		next[id] = had
 	}
 	if err := s.storeOwes(next); err != nil {

@@ -32,30 +32,27 @@ func TestOwes(t *testing.T) {
 	expect(map[cipher.ID]Owes{})
 	check(t, s.MarkOwes(a, Owes{Entry: 10, Reason: "disk full\nreally"}))
 	check(t, s.MarkOwes(b, Owes{Entry: 11, Reason: "away", Since: now.Add(-time.Hour)}))
-	check(t, s.MarkBehind(c, "absent"))
+	check(t, s.MarkOwes(c, Owes{Reason: "absent", Whole: true}))
 	now = now.Add(time.Hour)
 	check(t, s.MarkOwes(a, Owes{Entry: 12, Reason: "another"}))
 	check(t, s.MarkOwes(b, Owes{Entry: 4, Reason: "another", Whole: true}))
 	check(t, s.MarkOwes(c, Owes{Entry: 4}))
 	want := map[cipher.ID]Owes{
-		a: {whole, 10, "disk full; really", false},
-		b: {whole.Add(-time.Hour), 4, "away", true},
-		c: {whole, 0, "absent", true},
+		a: {whole, 10, "disk full; really", false, false},
+		b: {whole.Add(-time.Hour), 4, "away", true, false},
+		c: {whole, 0, "absent", true, false},
 	}
 	expect(want)
-	if got := s.Behind(); len(got) != 3 || got[a] != (Behind{"disk full; really", whole}) {
-		t.Errorf("behind are %v", got)
-	}
-	check(t, s.MarkBehind(a, "index lost"))
+	check(t, s.MarkOwes(a, Owes{Reason: "index lost", Whole: true, Lost: true}))
 	check(t, s.SetOwes(b, Owes{Entry: 20, Reason: "since it was compared"}))
 	check(t, s.ClearOwes(c))
 	check(t, s.ClearOwes(c))
-	want[a] = Owes{whole, 0, "disk full; really", true}
-	want[b] = Owes{now.Truncate(time.Second), 20, "since it was compared", false}
+	want[a] = Owes{whole, 0, "disk full; really", true, true}
+	want[b] = Owes{now.Truncate(time.Second), 20, "since it was compared", false, false}
 	delete(want, c)
 	expect(want)
 	delete(s.Owes(), a) // a copy
-	check(t, s.ClearBehind(b))
+	check(t, s.ClearOwes(b))
 	delete(want, b)
 	expect(want)
 }
@@ -74,9 +71,15 @@ func TestOwesIsWrittenOnce(t *testing.T) {
 	}
 }
 
+// behind is what an earlier version says of a cloud.
+type behind struct {
+	Reason string
+	Since  time.Time
+}
+
 // earlierState makes the state of an earlier version, in which clouds were
 // behind.
-func earlierState(t *testing.T, v *Vault, behind map[cipher.ID]Behind) {
+func earlierState(t *testing.T, v *Vault, clouds map[cipher.ID]behind) {
 	t.Helper()
 	d := v.sys.disk
 	v.sys.disk = osDisk{}
@@ -84,7 +87,7 @@ func earlierState(t *testing.T, v *Vault, behind map[cipher.ID]Behind) {
 	s, err := v.OpenState(testKeys(v))
 	check(t, err)
 	marks := map[cipher.ID]map[string]any{}
-	for id, b := range behind {
+	for id, b := range clouds {
 		marks[id] = map[string]any{"reason": b.Reason, "since": b.Since}
 	}
 	check(t, v.store(behindName, s.behindStamp, marks))
@@ -96,9 +99,9 @@ func TestBehindOfEarlierVersions(t *testing.T) {
 	since := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
 	a, b := cipher.ID{1}, cipher.ID{2}
 	v := stateVault(t, osDisk{})
-	earlierState(t, v, map[cipher.ID]Behind{a: {"disk full", since}})
+	earlierState(t, v, map[cipher.ID]behind{a: {"disk full", since}})
 	s := openState(t, v)
-	want := map[cipher.ID]Owes{a: {since, 0, "disk full", true}}
+	want := map[cipher.ID]Owes{a: {since, 0, "disk full", true, true}}
 	for range 2 {
 		if got := s.Owes(); !reflect.DeepEqual(got, want) || len(s.Warnings()) != 0 {
 			t.Errorf("owes %v, want %v; warned of %v", got, want, s.Warnings())
@@ -111,10 +114,10 @@ func TestBehindOfEarlierVersions(t *testing.T) {
 
 	// An earlier version was run in between: it says what it knows, and nothing that was known before is forgotten.
 	check(t, s.SetOwes(a, Owes{Since: since, Entry: 7, Reason: "away"}))
-	check(t, v.store(behindName, s.behindStamp, map[cipher.ID]Behind{}))
+	check(t, v.store(behindName, s.behindStamp, map[cipher.ID]behind{}))
 	check(t, v.store(behindName, s.behindStamp, map[cipher.ID]map[string]any{a: {"reason": "x", "since": since}, b: {"reason": "y", "since": since}}))
 	s = reopen(t, s)
-	want = map[cipher.ID]Owes{a: {since, 0, "away", true}, b: {since, 0, "y", true}}
+	want = map[cipher.ID]Owes{a: {since, 0, "away", true, true}, b: {since, 0, "y", true, true}}
 	if got := s.Owes(); !reflect.DeepEqual(got, want) {
 		t.Errorf("owes %v, want %v", got, want)
 	}
@@ -129,7 +132,7 @@ func TestBehindOfEarlierVersions(t *testing.T) {
 
 func TestBehindOfEarlierVersionsDamaged(t *testing.T) {
 	v := stateVault(t, osDisk{})
-	earlierState(t, v, map[cipher.ID]Behind{{1}: {"disk full", time.Now()}})
+	earlierState(t, v, map[cipher.ID]behind{{1}: {"disk full", time.Now()}})
 	restore := damageFile(t, v.statePath(behindName), func(whole []byte) []byte { return whole[:len(whole)/2] })
 	_, err := v.OpenState(testKeys(v))
 	wantError(t, err, ErrDamaged, v.statePath(behindName))
@@ -147,7 +150,7 @@ func TestOwesFailures(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		durabletest.EachFailure(t, dies, func(t *testing.T, d *durabletest.Disk) error {
 			v := stateVault(t, d)
-			earlierState(t, v, map[cipher.ID]Behind{a: {"x", time.Now()}, b: {"y", time.Now()}})
+			earlierState(t, v, map[cipher.ID]behind{a: {"x", time.Now()}, b: {"y", time.Now()}})
 			cleared, marked, err := useOwes(v, b, c)
 			if seed > 1 {
 				d.PowerCut(t, rng)

@@ -21,9 +21,9 @@ func TestNothingReadable(t *testing.T) {
 	check(t, err)
 	counter, err := s.Reserve(1, 0x123456789abc)
 	check(t, err)
-	check(t, s.MarkBehind(v.Clouds[1].ID, "disk full"))
+	check(t, s.MarkOwes(v.Clouds[1].ID, Owes{Reason: "disk full", Whole: true}))
 	check(t, s.MarkBoot())
-	check(t, v.WriteSummary(Summary{PID: 1, Clouds: []SummaryCloud{{"a", v.Clouds[0].Dir, CloudOK, ""}}}))
+	check(t, v.WriteSummary(Summary{PID: 1, Clouds: []SummaryCloud{{Name: "a", Dir: v.Clouds[0].Dir, State: CloudOK}}}))
 	writer := s.Writer()
 	check(t, s.Close())
 

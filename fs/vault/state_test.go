@@ -57,8 +57,8 @@ func reopen(t testing.TB, s *State) *State {
 func TestStateFresh(t *testing.T) {
 	v := stateVault(t, osDisk{})
 	s := openState(t, v)
-	if s.Writer() == 0 || len(s.Behind()) != 0 || len(s.Warnings()) != 0 || s.SameBoot() || s.BootID() != "boot" {
-		t.Errorf("writer %d, behind %v, warnings %v, same boot %v of %q", s.Writer(), s.Behind(), s.Warnings(), s.SameBoot(), s.BootID())
+	if s.Writer() == 0 || len(s.Owes()) != 0 || len(s.Warnings()) != 0 || s.SameBoot() || s.BootID() != "boot" {
+		t.Errorf("writer %d, behind %v, warnings %v, same boot %v of %q", s.Writer(), s.Owes(), s.Warnings(), s.SameBoot(), s.BootID())
 	}
 	if info, err := os.Stat(s.RedoDir()); err != nil || info.Mode() != os.ModeDir|dirPerm {
 		t.Errorf("redo directory: %v, %v", info, err)
@@ -169,7 +169,7 @@ func TestStateFailures(t *testing.T) {
 			if len(s.Warnings()) > 0 {
 				t.Errorf("seed %d: warned of %v", seed, s.Warnings())
 			}
-			if _, behind := s.Behind()[cloud]; marked && !behind {
+			if _, behind := s.Owes()[cloud]; marked && !behind {
 				t.Errorf("seed %d: the cloud is not behind any more", seed)
 			}
 			for range 3 {
@@ -206,7 +206,7 @@ func useState(v *Vault, cloud cipher.ID, issued map[cipher.Version]bool) (marked
 		}
 		switch i {
 		case 1:
-			if err := s.MarkBehind(cloud, "disk full"); err != nil {
+			if err := s.MarkOwes(cloud, Owes{Reason: "disk full", Whole: true}); err != nil {
 				return marked, err
 			}
 			marked = true
@@ -276,33 +276,33 @@ func TestWriterOfCopiedState(t *testing.T) {
 	}
 }
 
-func TestBehind(t *testing.T) {
+func TestOwesOfClouds(t *testing.T) {
 	v := stateVault(t, osDisk{})
 	now := time.Date(2024, 5, 6, 7, 8, 9, 123, time.UTC)
 	v.sys.now = func() time.Time { return now }
 	s := openState(t, v)
 	a, b := cipher.ID{1}, cipher.ID{2}
-	check(t, s.MarkBehind(a, "disk full\nreally"))
+	check(t, s.MarkOwes(a, Owes{Reason: "disk full\nreally", Whole: true}))
 	now = now.Add(time.Hour)
-	check(t, s.MarkBehind(a, "another reason"))
-	check(t, s.MarkBehind(b, "absent"))
-	want := map[cipher.ID]Behind{
-		a: {"disk full; really", time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)},
-		b: {"absent", time.Date(2024, 5, 6, 8, 8, 9, 0, time.UTC)},
+	check(t, s.MarkOwes(a, Owes{Reason: "another reason", Whole: true}))
+	check(t, s.MarkOwes(b, Owes{Reason: "absent", Whole: true}))
+	want := map[cipher.ID]Owes{
+		a: {time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC), 0, "disk full; really", true, false},
+		b: {time.Date(2024, 5, 6, 8, 8, 9, 0, time.UTC), 0, "absent", true, false},
 	}
 	for range 2 {
-		if got := s.Behind(); !reflect.DeepEqual(got, want) {
-			t.Errorf("behind are %v, want %v", got, want)
+		if got := s.Owes(); !reflect.DeepEqual(got, want) {
+			t.Errorf("what owes is %v, want %v", got, want)
 		}
 		s = reopen(t, s)
 	}
-	delete(s.Behind(), a) // a copy
-	check(t, s.ClearBehind(b))
-	check(t, s.ClearBehind(b))
+	delete(s.Owes(), a) // a copy
+	check(t, s.ClearOwes(b))
+	check(t, s.ClearOwes(b))
 	delete(want, b)
 	for range 2 {
-		if got := s.Behind(); !reflect.DeepEqual(got, want) {
-			t.Errorf("behind are %v, want %v", got, want)
+		if got := s.Owes(); !reflect.DeepEqual(got, want) {
+			t.Errorf("what owes is %v, want %v", got, want)
 		}
 		s = reopen(t, s)
 	}
@@ -311,7 +311,7 @@ func TestBehind(t *testing.T) {
 func TestStateDamaged(t *testing.T) {
 	v := stateVault(t, osDisk{})
 	s := openState(t, v)
-	check(t, s.MarkBehind(cipher.ID{1}, "absent"))
+	check(t, s.MarkOwes(cipher.ID{1}, Owes{Reason: "absent", Whole: true}))
 	for _, tt := range []struct {
 		name   string
 		damage func(whole []byte) []byte
@@ -337,8 +337,8 @@ func TestStateDamaged(t *testing.T) {
 	}
 	check(t, os.Remove(v.statePath(owesName)))
 	s = reopen(t, s)
-	if len(s.Behind()) != 0 || len(s.Warnings()) != 1 || !strings.Contains(s.Warnings()[0], "was missing") {
-		t.Errorf("without marks: behind %v, warnings %v", s.Behind(), s.Warnings())
+	if len(s.Owes()) != 0 || len(s.Warnings()) != 1 || !strings.Contains(s.Warnings()[0], "was missing") {
+		t.Errorf("without marks: behind %v, warnings %v", s.Owes(), s.Warnings())
 	}
 }
 

@@ -16,9 +16,13 @@ type CloudState string
 
 // The states of a cloud.
 const (
-	CloudOK     CloudState = "ok"
-	CloudAbsent CloudState = "absent" // its directory or marker was missing at mount
-	CloudBehind CloudState = "behind" // it lacks changes
+	CloudOK        CloudState = "ok"
+	CloudAbsent    CloudState = "absent"    // its directory or marker is not there
+	CloudSuspended CloudState = "suspended" // it failed, or does not answer, and is asked again
+	CloudFull      CloudState = "full"      // it takes no changes
+	CloudOwes      CloudState = "owes"      // it lacks changes, which are being brought to it
+
+	cloudBehind CloudState = "behind" // what earlier programs called owes
 )
 
 // A Summary is what status tells without the passphrase. It is plain: no name of
@@ -39,7 +43,8 @@ type SummaryCloud struct {
 	Name   string     `json:"name"`
 	Dir    string     `json:"dir"`
 	State  CloudState `json:"state"`
-	Reason string     `json:"reason"` // one line, for absent and behind
+	Owes   bool       `json:"owes"`   // whatever the state: it lacks changes
+	Reason string     `json:"reason"` // one line, where the state is not ok
 }
 
 // WriteSummary replaces the vault's summary. It is for the holder of the lock.
@@ -83,7 +88,9 @@ func parseSummary(data []byte) (Summary, error) {
 	}
 	for i, c := range s.Clouds {
 		switch c.State {
-		case CloudOK, CloudAbsent, CloudBehind:
+		case CloudOK, CloudAbsent, CloudSuspended, CloudFull, CloudOwes:
+		case cloudBehind:
+			s.Clouds[i].State, s.Clouds[i].Owes = CloudOwes, true
 		default:
 			return Summary{}, fmt.Errorf("%w: a cloud in state %q", ErrDamaged, text.OneLine(string(c.State)))
 		}

@@ -21,7 +21,7 @@ func TestSummary(t *testing.T) {
 	want, err := parseSummary([]byte(goodSummary))
 	check(t, err)
 	if want.PID != 12 || want.Mountpoint != "/mnt" || !want.Started.Equal(time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)) ||
-		!want.ReadOnly || want.Lead != "a" || len(want.Clouds) != 2 || want.Clouds[1].State != CloudBehind || want.Clouds[1].Reason != "disk full" {
+		!want.ReadOnly || want.Lead != "a" || len(want.Clouds) != 2 || want.Clouds[1].State != CloudOwes || !want.Clouds[1].Owes || want.Clouds[1].Reason != "disk full" {
 		t.Errorf("parsed %+v", want)
 	}
 	check(t, v.WriteSummary(want))

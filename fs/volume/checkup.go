@@ -56,7 +56,7 @@ func Heal(ctx context.Context, v *vault.Vault, keys *vault.Keys, o CheckupOption
 				continue
 			}
 			vol.healed = append(vol.healed, cloud.ID)
-			if err := vol.state.ClearBehind(cloud.ID); err != nil {
+			if err := vol.state.ClearOwes(cloud.ID); err != nil {
 				return report, err
 			}
 			report.Forgive(cloud.Name)
@@ -78,7 +78,7 @@ func examine(v *vault.Vault, keys *vault.Keys, o CheckupOptions, do func(*Volume
 		keys.Wipe()
 		return nil, err
 	}
-	vol, err := Open(v, keys, Options{Logger: o.Logger})
+	vol, err := Open(v, keys, Options{Logger: o.Logger, Quiet: true})
 	if err != nil {
 		return nil, errors.Join(err, closeClouds(clouds))
 	}
@@ -88,7 +88,7 @@ func examine(v *vault.Vault, keys *vault.Keys, o CheckupOptions, do func(*Volume
 
 func (vol *Volume) checkup(id cipher.ID, clouds []mirror.CloudConfig, o CheckupOptions) checkup.Config {
 	behind := map[cipher.ID]string{}
-	for id, b := range maps.All(vol.state.Behind()) {
+	for id, b := range maps.All(vol.state.Owes()) {
 		behind[id] = b.Reason
 	}
 	return checkup.Config{

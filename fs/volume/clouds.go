@@ -71,7 +71,8 @@ func openClouds(v *vault.Vault, keys *vault.Keys) (clouds []mirror.CloudConfig, 
 			return clouds, cloudError(v, c, err)
 		}
 		config := mirror.CloudConfig{Name: c.Name, ID: c.ID, Cipher: k}
-		config.Dir, err = openCloud(v, c, k)
+		config.Open = func() (cloud.Dir, error) { return openCloud(v, c, k) }
+		config.Dir, err = config.Open()
 		if err != nil {
 			config.Dir, config.Reason = nil, err.Error()
 		}
@@ -96,7 +97,7 @@ func leaveAlone(clouds []mirror.CloudConfig, name string) error {
 			missing = errors.New(c.Reason)
 		case c.Dir != nil:
 			errs = append(errs, c.Dir.Close())
-			c.Dir, c.Reason = nil, "left out: "+name+" is shown alone"
+			c.Dir, c.Open, c.Reason = nil, nil, "left out: "+name+" is shown alone"
 		}
 	}
 	return errors.Join(append(errs, missing)...)

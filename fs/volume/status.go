@@ -26,13 +26,13 @@ type Status struct {
 	Clouds     []CloudStatus `json:"clouds"`
 }
 
-// CloudStatus is one cloud. One that is absent can be behind as well.
+// CloudStatus is one cloud. One that is absent, suspended or full can owe as well.
 type CloudStatus struct {
 	Name   string           `json:"name"`
 	Dir    string           `json:"dir"`
 	ID     cipher.ID        `json:"id"`
 	State  vault.CloudState `json:"state"`
-	Behind bool             `json:"behind"`
+	Owes   bool             `json:"owes"`
 	Reason string           `json:"reason"`
 }
 
@@ -78,16 +78,14 @@ func CloudStatuses(v *vault.Vault, sum *vault.Summary, mounted bool) []CloudStat
 	for i, c := range v.Clouds {
 		s := CloudStatus{Name: c.Name, Dir: c.Dir, ID: c.ID, State: vault.CloudOK}
 		last := known[c.Name]
-		if s.Behind = last.State == vault.CloudBehind; s.Behind {
-			s.State, s.Reason = vault.CloudBehind, last.Reason
+		switch s.Owes = last.Owes; {
+		case mounted && last.State != "":
+			s.State, s.Reason = last.State, last.Reason
+		case s.Owes:
+			s.State, s.Reason = vault.CloudOwes, last.Reason
 		}
-		if err := errs[i]; err != nil {
+		if err := errs[i]; err != nil && s.State != vault.CloudSuspended {
 			s.State, s.Reason = vault.CloudAbsent, err.Error()
-		} else if mounted && last.State == vault.CloudAbsent {
-			s.State, s.Reason = last.State, "was absent when the vault was mounted"
-			if sum.From != "" {
-				s.Reason = last.Reason
-			}
 		}
 		list = append(list, s)
 	}

@@ -23,6 +23,9 @@ type Options struct {
 
 	// From names the one cloud that is shown, as it is, whatever it lacks; "" for all of them. It goes with ReadOnly.
 	From string
+
+	// Quiet has nothing happen in the background, for who works on the clouds beside the mirror.
+	Quiet bool
 }
 
 // A Volume is a vault in use: locked, unlocked and with its mirror open.
@@ -88,6 +91,7 @@ func (vol *Volume) openMirror(keys *vault.Keys, o Options) (*mirror.Mirror, erro
 		ReadOnly:  o.ReadOnly,
 		FsyncAll:  o.FsyncAll,
 		MinCopies: vol.vault.Settings.MinCopies,
+		Manual:    o.Quiet,
 	})
 	if errors.Is(err, mirror.ErrNoCloud) {
 		err = &Error{What: "vault " + vol.vault.Dir, Dir: vol.vault.Dir, Err: ErrNoCloud}
@@ -101,7 +105,7 @@ func (vol *Volume) openMirror(keys *vault.Keys, o Options) (*mirror.Mirror, erro
 // asItIs is the state of a vault of which one cloud is shown whatever it lacks.
 type asItIs struct{ *vault.State }
 
-func (asItIs) Behind() map[cipher.ID]vault.Behind { return nil }
+func (asItIs) Owes() map[cipher.ID]vault.Owes { return nil }
 
 // known is what this machine knows: the index, and the redo log since.
 type known struct {
@@ -196,15 +200,17 @@ func (vol *Volume) Sync() (lacking []string, err error) {
 }
 
 // summary is what status tells about this volume when no passphrase is at hand.
-// A cloud that is marked behind stays so whether it is there or not: that
-// outlives the volume.
+// That a cloud owes outlives the volume, whether it is there or not.
 func (vol *Volume) summary() vault.Summary {
-	status, behind := vol.mirror.Status(), vol.state.Behind()
+	status, owes := vol.mirror.Status(), vol.state.Owes()
 	sum := vault.Summary{ReadOnly: status.ReadOnly, From: vol.from, Lead: status.Lead}
 	for i, c := range vol.vault.Clouds {
 		line := vault.SummaryCloud{Name: c.Name, Dir: c.Dir, State: vault.CloudState(status.Clouds[i].State), Reason: status.Clouds[i].Reason}
-		if b, ok := behind[c.ID]; ok {
-			line.State, line.Reason = vault.CloudBehind, b.Reason
+		if o, ok := owes[c.ID]; ok {
+			line.Owes = true
+			if line.Reason == "" {
+				line.Reason = o.Reason
+			}
 		} else if slices.Contains(vol.healed, c.ID) {
 			line.State, line.Reason = vault.CloudOK, ""
 		}
@@ -222,6 +228,9 @@ func Lacking(sum vault.Summary) []string {
 			continue
 		}
 		line := fmt.Sprintf("cloud %s is %s", c.Name, c.State)
+		if c.State == vault.CloudOwes {
+			line = fmt.Sprintf("cloud %s owes changes", c.Name)
+		}
 		if c.Reason != "" {
 			line += ": " + c.Reason
 		}

@@ -31,7 +31,7 @@ type Question struct {
 // Look looks at what every cloud that is up shows at a name of a directory, which
 // is at a path in each.
 func (b *Belief) Look(q *Question, dir func(k int) (path string, ok bool), name []cipher.Name) error {
-	q.Dirs, q.Shown = make([]string, len(b.all)), make([]Shown, len(b.all))
+	q.Dirs, q.Shown = make([]string, b.Clouds.N()), make([]Shown, b.Clouds.N())
 	return b.Clouds.Reach("lookup", func(cl *clouds.Cloud) (err error) {
 		if path, ok := dir(cl.Index); ok {
 			q.Dirs[cl.Index] = path

@@ -16,9 +16,13 @@ import (
 )
 
 // A Debtor is told what is to be repaired: a cloud does not have at a place what
-// should be there.
+// should be there. It tells what is owed already.
 type Debtor interface {
 	Owe(cloud cipher.ID, place index.Place, why index.Reason)
+
+	// Owes reports whether a cloud in use, by the vault's order, is known to lack
+	// what others have at a path, or to have something else there.
+	Owes(cloud int, path string) bool
 }
 
 // Config says whom to ask, and whom to tell.
@@ -35,8 +39,7 @@ type Config struct {
 // Belief says which clouds are believed. It is safe for concurrent use.
 type Belief struct {
 	Config
-	all    []*clouds.Cloud
-	looker *compare.Looker
+	looker *compare.Looker // of the clouds as they are opened; replaced while nobody asks
 
 	mu      sync.Mutex
 	answers map[index.Place]*answered
@@ -48,19 +51,29 @@ const settle = 30 * time.Second
 
 // New makes it.
 func New(c Config) *Belief {
-	b := &Belief{Config: c, all: c.Clouds.All(), answers: map[index.Place]*answered{}, touches: map[index.Place][]touch{}}
-	known := Known{Memory: c.Memory}
+	b := &Belief{Config: c}
+	b.Renew()
+	return b
+}
+
+// Renew looks at the clouds as they are opened now, and forgets what was found of
+// those before. Nobody asks anything meanwhile.
+func (b *Belief) Renew() {
+	known := Known{Memory: b.Memory, Debts: b.Debts}
 	var all []*replica.Cloud
-	for _, cl := range c.Clouds.All() {
+	for _, cl := range b.Clouds.All() {
 		all, known.Clouds = append(all, cl.Cloud), append(known.Clouds, cl.ID)
 	}
-	b.looker = compare.NewLooker(compare.Config{Clouds: all, Memory: known, Clock: c.Clock, Settle: settle, Only: -1})
-	return b
+	b.looker = compare.NewLooker(compare.Config{Clouds: all, Memory: known, Clock: b.Clock, Settle: settle, Only: -1})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.answers, b.touches = map[index.Place]*answered{}, map[index.Place][]touch{}
 }
 
 // Ask answers a question.
 func (b *Belief) Ask(q *Question) (*Answer, error) {
 	row := b.row(q)
+	b.disbelieve(q, &row)
 	if a := b.quick(q, row); a != nil {
 		return a, nil
 	}
@@ -72,7 +85,22 @@ func (b *Belief) Ask(q *Question) (*Answer, error) {
 
 // Judge answers by the headers, whatever the entries show.
 func (b *Belief) Judge(q *Question) (*Answer, error) {
-	return b.judge(q, b.row(q))
+	row := b.row(q)
+	b.disbelieve(q, &row)
+	return b.judge(q, row)
+}
+
+// disbelieve asks those clouds nothing that show a directory where this machine
+// has removed something, and that are known to owe the name.
+func (b *Belief) disbelieve(q *Question, row *index.Row) {
+	if row.Known.Kind != index.Gone {
+		return
+	}
+	for k, s := range q.Shown {
+		if path, ok := q.Path(); s.There && s.Info.Dir && ok && b.Debts.Owes(k, path) {
+			q.Shown[k] = Shown{}
+		}
+	}
 }
 
 // row is what is known of a name. What cannot be read is not known.
@@ -154,7 +182,7 @@ func (b *Belief) stand(q *Question, row *index.Row) bool {
 		if !s.Asked {
 			continue
 		}
-		if !Stands(row, b.all[k].ID, s.Info) && !b.ours(row, k, s.Info) {
+		if !Stands(row, b.Clouds.All()[k].ID, s.Info) && !b.ours(row, k, s.Info) {
 			return false
 		}
 	}

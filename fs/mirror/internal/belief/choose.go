@@ -46,7 +46,7 @@ func (b *Belief) reconsider(ask func() (*Question, error)) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.judge(q, b.row(q))
+	return b.Judge(q)
 }
 
 // pick finds the version that was judged to be served.

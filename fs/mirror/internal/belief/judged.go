@@ -187,6 +187,7 @@ func (b *Belief) learn(p index.Place, was index.Known, c *compare.Case) index.Kn
 		if now.Has == judge.Unknown || now.Has == judge.Gone && now.Version.ID.IsZero() {
 			if was.Kind == index.IsDir {
 				b.Memory.RemovedDir(p)
+				return index.Known{Kind: index.Gone}
 			}
 			return index.Known{}
 		}
@@ -207,7 +208,7 @@ func (b *Belief) stood(p index.Place, known index.Known, c *compare.Case, a *Ans
 			continue
 		}
 		if has := indexed(judge.Known{Has: judge.File, Version: s.Version}); has.File == known.File && has.Version.Equal(known.Version) && b.Shows(s.Head, s.Info) {
-			b.Memory.Stands(p, b.all[k].ID, has.Version, StatOf(s.Info))
+			b.Memory.Stands(p, b.Clouds.All()[k].ID, has.Version, StatOf(s.Info))
 		}
 	}
 }
@@ -229,7 +230,7 @@ func (b *Belief) owe(p index.Place, c *compare.Case) {
 		case do.State == judge.InPlace, do.State == judge.Unreachable, do.State == judge.Lacks && do.Action == judge.Keep:
 			continue
 		}
-		b.Logger.Warn("what a cloud shows is not what should be there", "cloud", b.all[k].Name, "is", string(do.State), "why", c.Sights[k].Why)
-		b.Debts.Owe(b.all[k].ID, p, index.Differs)
+		b.Logger.Warn("what a cloud shows is not what should be there", "cloud", b.Clouds.All()[k].Name, "is", string(do.State), "why", c.Sights[k].Why)
+		b.Debts.Owe(b.Clouds.All()[k].ID, p, index.Differs)
 	}
 }

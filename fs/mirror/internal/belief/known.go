@@ -15,6 +15,7 @@ import (
 type Known struct {
 	Memory memory.Rows
 	Clouds []cipher.ID // by the vault's order
+	Debts  Debtor
 }
 
 // place is a path in the index; ok is false where nothing is known of its
@@ -91,6 +92,9 @@ func (k Known) Of(id judge.Identity) (judge.Facts, error) {
 // Owes reports whether a cloud missed a change at a path. That it was found to
 // differ explains nothing.
 func (k Known) Owes(cloud int, path string) (bool, error) {
+	if k.Debts.Owes(cloud, path) {
+		return true, nil
+	}
 	p, ok, err := k.place(path)
 	if err != nil || !ok {
 		return false, nil
@@ -135,7 +139,10 @@ func version(id judge.Identity, v index.Version) judge.Version {
 // directory is the memory's matter.
 func indexed(k judge.Known) index.Known {
 	kind := map[judge.Has]index.Kind{judge.Gone: index.Gone, judge.Vanished: index.Vanished, judge.File: index.IsFile}[k.Has]
-	if kind == index.Unknown || k.Version.ID.IsZero() {
+	switch {
+	case k.Has == judge.Gone && k.Version.ID.IsZero():
+		return index.Known{Kind: index.Gone} // a directory
+	case kind == index.Unknown || k.Version.ID.IsZero():
 		return index.Known{}
 	}
 	v := k.Version

@@ -26,9 +26,9 @@ const manyTouches = 4096
 // Touched says that this mount has changed the names of a file: what stood at one
 // of them stands at these, at that version, and its ctime is from then until now.
 func (b *Belief) Touched(stood *index.Row, version index.Version, from time.Time, at ...index.Place) {
-	touches := make([]touch, len(b.all))
+	touches := make([]touch, b.Clouds.N())
 	any := false
-	for k, cl := range b.all {
+	for k, cl := range b.Clouds.All() {
 		if c := copyIn(stood, cl.ID); !c.InPlace.IsZero() && c.InPlace.Equal(stood.Known.Version) {
 			touches[k], any = touch{stood: c.Stat, version: version, from: from.Add(-tick), to: b.Kernel()}, true
 		}
@@ -56,7 +56,7 @@ func (b *Belief) TouchedAll(f index.File, since time.Time) {
 // Created says that this mount has made a file of that version, whole, between then
 // and now.
 func (b *Belief) Created(version index.Version, from time.Time, at index.Place) {
-	touches := make([]touch, len(b.all))
+	touches := make([]touch, b.Clouds.N())
 	for k := range touches {
 		touches[k] = touch{made: true, version: version, from: from.Add(-tick), to: b.Kernel()}
 	}
@@ -91,6 +91,6 @@ func (b *Belief) ours(row *index.Row, k int, i cloud.Info) bool {
 	if !t.made && !sameStat(t.stood, i) {
 		return false
 	}
-	b.Memory.Stands(row.Place, b.all[k].ID, t.version, StatOf(i))
+	b.Memory.Stands(row.Place, b.Clouds.All()[k].ID, t.version, StatOf(i))
 	return true
 }

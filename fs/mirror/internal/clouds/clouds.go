@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
@@ -26,8 +27,9 @@ var (
 
 // State is what the vault's durable state knows of clouds.
 type State interface {
-	Behind() map[cipher.ID]vault.Behind
-	MarkBehind(id cipher.ID, reason string) error
+	Owes() map[cipher.ID]vault.Owes
+	MarkOwes(id cipher.ID, o vault.Owes) error
+	ClearOwes(id cipher.ID) error
 }
 
 // Config is one cloud of the vault, in the vault's order.
@@ -37,6 +39,10 @@ type Config struct {
 	Dir    cloud.Dir // nil when absent
 	Cipher *cipher.Cloud
 	Reason string // why Dir is nil
+
+	// Open opens the directory anew, and makes sure that it is this cloud's; nil
+	// where that cannot be done, and Dir is all that there is.
+	Open func() (cloud.Dir, error)
 }
 
 // Options are what holds for all clouds.
@@ -45,48 +51,84 @@ type Options struct {
 	Logger    *slog.Logger
 	MinCopies int // fewer clouds up than this and changes are refused; at least 1
 	ReadOnly  bool
+	Clock     func() time.Time // nil is time.Now
+	Next      func() uint64    // the number of the redo log's next entry; nil is 0
 }
 
 // Clouds are the clouds of a vault. They are safe for concurrent use.
 type Clouds struct {
-	all      []*Cloud
-	state    State
-	logger   *slog.Logger
-	min      int
-	readOnly bool
-	held     error // why no change is admitted, though it is not read-only by itself
+	all       atomic.Pointer[[]*Cloud]
+	state     State
+	logger    *slog.Logger
+	clock     func() time.Time
+	next      func() uint64
+	min       int
+	readOnly  bool
+	held      error // why no change is admitted, though it is not read-only by itself
+	makeshift bool  // a cloud leads that owes, since no other is there
 
 	dropping   lock.Mutex[lock.Dropping] // one cloud at a time goes out, so that one stays
-	absences   atomic.Bool               // absent clouds are marked
-	unrecorded atomic.Bool               // a cloud was dropped and is not marked
+	marked     atomic.Bool               // those that were out at first are on record
+	unrecorded atomic.Bool               // a cloud was dropped and is not on record
 }
 
-// New takes over the directories and keys of all clouds; Close closes them. It
-// fails where no cloud is up. Where each of them takes no change none is
-// admitted.
+// New takes over the directories and keys of all clouds; Close closes them. A
+// cloud that is to be compared whole is not in use before it was, unless there
+// is no other. It fails where no cloud is there. Where each of them takes no
+// change none is admitted.
 func New(list []Config, o Options) (*Clouds, error) {
-	cs := &Clouds{state: o.State, logger: o.Logger, min: max(o.MinCopies, 1), readOnly: o.ReadOnly}
-	behind := cs.state.Behind()
-	for i, cfg := range list {
-		c := &Cloud{Cloud: &replica.Cloud{Index: i, Name: cfg.Name, Dir: cfg.Dir, Keys: cfg.Cipher}, ID: cfg.ID, reason: cfg.Reason}
-		if b, ok := behind[cfg.ID]; ok {
-			c.marked = true
-			if cfg.Dir != nil {
-				c.reason = b.Reason
-			}
-		}
-		c.out.Store(c.marked || cfg.Dir == nil)
-		cs.all = append(cs.all, c)
+	cs := &Clouds{state: o.State, logger: o.Logger, clock: o.Clock, next: o.Next, min: max(o.MinCopies, 1), readOnly: o.ReadOnly}
+	if cs.clock == nil {
+		cs.clock = time.Now
 	}
-	if cs.Lead() == nil {
+	if cs.next == nil {
+		cs.next = func() uint64 { return 0 }
+	}
+	owes := cs.state.Owes()
+	all := make([]*Cloud, len(list))
+	for i, cfg := range list {
+		c := &Cloud{Cloud: &replica.Cloud{Index: i, Name: cfg.Name, Dir: cfg.Dir, Keys: cfg.Cipher}, ID: cfg.ID}
+		c.standing = &standing{open: cfg.Open, reason: cfg.Reason}
+		o, ok := owes[cfg.ID]
+		c.owes, c.lost = ok, o.Lost
+		switch {
+		case cfg.Dir == nil:
+			c.condition = Absent
+		case ok && o.Whole:
+			c.condition, c.reason = Returning, o.Reason
+		case ok:
+			c.reason = o.Reason
+		}
+		c.out.Store(c.condition != InUse)
+		all[i] = c
+	}
+	cs.all.Store(&all)
+	if cs.Lead() == nil && !makeDo(cs) {
 		return nil, ErrNoCloud
 	}
-	cs.readOnly = cs.readOnly || cs.allReadOnly()
+	cs.readOnly = cs.readOnly || allReadOnly(cs.Ups())
 	return cs, nil
 }
 
-func (cs *Clouds) allReadOnly() bool {
-	for _, c := range cs.Ups() {
+// makeDo takes into use the first cloud that is there, whatever it lacks. It
+// goes on owing that.
+func makeDo(cs *Clouds) bool {
+	for _, c := range cs.All() {
+		if c.condition == Returning {
+			c.condition, cs.makeshift = InUse, true
+			c.out.Store(false)
+			return true
+		}
+	}
+	return false
+}
+
+// Makeshift reports whether no cloud was there at first that lacks nothing, so
+// that nothing which is missing in those that are in use says anything.
+func (cs *Clouds) Makeshift() bool { return cs.makeshift }
+
+func allReadOnly(ups []*Cloud) bool {
+	for _, c := range ups {
 		if s, err := c.Dir.Statfs(); err != nil || !s.ReadOnly {
 			return false
 		}
@@ -96,14 +138,19 @@ func (cs *Clouds) allReadOnly() bool {
 
 // All are the clouds of the vault in its order, by their Index. Nobody changes
 // the list.
-func (cs *Clouds) All() []*Cloud { return cs.all }
+func (cs *Clouds) All() []*Cloud {
+	if all := cs.all.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
 
 // N is the number of clouds of the vault.
-func (cs *Clouds) N() int { return len(cs.all) }
+func (cs *Clouds) N() int { return len(cs.All()) }
 
 // Lead is the first cloud that is up, or nil.
 func (cs *Clouds) Lead() *Cloud {
-	for _, c := range cs.all {
+	for _, c := range cs.All() {
 		if c.Up() {
 			return c
 		}
@@ -114,7 +161,7 @@ func (cs *Clouds) Lead() *Cloud {
 // Ups returns the clouds that are up, in the vault's order.
 func (cs *Clouds) Ups() []*Cloud {
 	var up []*Cloud
-	for _, c := range cs.all {
+	for _, c := range cs.All() {
 		if c.Up() {
 			up = append(up, c)
 		}
@@ -141,21 +188,19 @@ func (cs *Clouds) Admit() error {
 	if n := len(cs.Ups()); n < cs.min {
 		return fmt.Errorf("%w: only %d of the %d that a change needs", ErrNoCloud, n, cs.min)
 	}
-	if err := cs.MarkDropped(); err != nil || cs.absences.Load() {
+	if err := cs.MarkDropped(); err != nil || cs.marked.Load() {
 		return err
 	}
-	if err := cs.MarkAbsent(); err != nil {
-		return err
-	}
-	cs.absences.Store(true)
-	return nil
+	return cs.MarkOut()
 }
 
 // Reach asks every cloud that is up, and forgives those that cannot answer
 // while another one can. What this process could not ask is no answer of
-// anybody.
+// anybody. A cloud that is gone as a whole, or says nothing at all, is not asked
+// again before it answers a probe.
 func (cs *Clouds) Reach(what string, ask func(*Cloud) error) error {
 	var first error
+	var mute []Lapse
 	answered := false
 	for _, c := range cs.Ups() {
 		err := ask(c)
@@ -167,13 +212,16 @@ func (cs *Clouds) Reach(what string, ask func(*Cloud) error) error {
 			return fmt.Errorf("%s: cloud %s: %w", what, c.Name, err)
 		}
 		cs.logger.Warn("a cloud does not answer", "cloud", c.Name, "what", what, "error", err)
+		if errors.Is(err, cloud.ErrNoAnswer) || errors.Is(err, cloud.ErrAbsent) {
+			mute = append(mute, Lapse{c, err})
+		}
 		if first == nil {
 			first = fmt.Errorf("%s: cloud %s: %w", what, c.Name, err)
 		}
 	}
 	switch {
 	case answered:
-		return nil
+		return cs.DropAll(what, mute)
 	case first == nil:
 		first = ErrNoCloud
 	}
@@ -218,7 +266,7 @@ func (cs *Clouds) Statfs() (cloud.Statfs, error) {
 // Close closes the directories and wipes the keys.
 func (cs *Clouds) Close() error {
 	var errs []error
-	for _, c := range cs.all {
+	for _, c := range cs.All() {
 		if c.Dir != nil {
 			errs = append(errs, c.Dir.Close())
 		}

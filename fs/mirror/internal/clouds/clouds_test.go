@@ -18,15 +18,22 @@ import (
 
 // state is a vault's state in memory.
 type state struct {
-	behind map[cipher.ID]vault.Behind
-	fails  error
+	owes  map[cipher.ID]vault.Owes
+	fails error
 }
 
-func (s *state) Behind() map[cipher.ID]vault.Behind { return maps.Clone(s.behind) }
+func (s *state) Owes() map[cipher.ID]vault.Owes { return maps.Clone(s.owes) }
 
-func (s *state) MarkBehind(id cipher.ID, reason string) error {
+func (s *state) MarkOwes(id cipher.ID, o vault.Owes) error {
 	if s.fails == nil {
-		s.behind[id] = vault.Behind{Reason: reason}
+		s.owes[id] = o
+	}
+	return s.fails
+}
+
+func (s *state) ClearOwes(id cipher.ID) error {
+	if s.fails == nil {
+		delete(s.owes, id)
 	}
 	return s.fails
 }
@@ -39,10 +46,10 @@ func names(list []*clouds.Cloud) string {
 	return strings.Join(all, "")
 }
 
-// marked are the names of the clouds that the state has as behind.
+// marked are the names of the clouds that owe, by the state.
 func (s *state) marked() string {
 	var all []string
-	for id := range s.behind {
+	for id := range s.owes {
 		all = append(all, string(id[:1]))
 	}
 	slices.Sort(all)
@@ -58,7 +65,7 @@ type set struct {
 // newSet has one cloud for each letter; one in upper case is absent.
 func newSet(t *testing.T, letters string, o clouds.Options) set {
 	t.Helper()
-	s := &state{behind: map[cipher.ID]vault.Behind{}}
+	s := &state{owes: map[cipher.ID]vault.Owes{}}
 	o.State, o.Logger = s, slog.New(slog.DiscardHandler)
 	var list []clouds.Config
 	for _, name := range strings.Split(letters, "") {
@@ -93,7 +100,7 @@ func (s set) want(what, up, marked string) {
 		s.t.Errorf("%s: up are %q, want %q", what, got, up)
 	}
 	if got := s.state.marked(); got != marked {
-		s.t.Errorf("%s: behind are %q, want %q", what, got, marked)
+		s.t.Errorf("%s: what owes is %q, want %q", what, got, marked)
 	}
 }
 
@@ -161,7 +168,7 @@ func TestRecord(t *testing.T) {
 	if err := s.Admit(); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("admitted with a cloud that differs unrecorded: %v", err)
 	}
-	if got := s.All()[0].Status(); got.State != "behind" || !strings.Contains(got.Reason, "cannot be recorded") {
+	if got := s.All()[0].Status(); got.State != "suspended" || !strings.Contains(got.Reason, "cannot be recorded") {
 		t.Errorf("status: %+v", got)
 	}
 	s.state.fails = nil

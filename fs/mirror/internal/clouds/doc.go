@@ -4,14 +4,18 @@
 //
 // # Words
 //
-// A cloud is up when it is asked and gets changes; else it is out, for as long
-// as the mount lasts. An absent cloud has no directory here. A cloud that misses
-// a change is behind, which the vault's state holds durably: by [Clouds.Admit]
-// before the first change that an absent one misses, by [Clouds.Drop] for one
-// that does not do what another one does. The lead is the first that is up. A
-// change is settled when each cloud has done it, or gone out, or has nothing
-// there to be changed, or when it is taken back everywhere; a lapse is a cloud
-// that did not do what another one did.
+// A cloud is up, or in use, when it is asked and gets changes; else it is out.
+// Why, its [Condition] tells: suspended (it failed, or does not answer), taking
+// nothing (full, over quota, read-only), absent (its directory or marker was not
+// there), or returning. One that is out is asked again, soon at first and then
+// every half minute, and is in use again when it was brought up to date. A cloud
+// that misses a change owes, which the vault's state holds durably: by
+// [Clouds.Admit] before the first change that an absent one misses, by
+// [Clouds.Drop] for one that does not do what another one does, by [Clouds.Owe]
+// for one in use that has something else at single names. The lead is the first
+// that is up. A change is settled when each cloud has done it, or gone out, or
+// has nothing there to be changed, or when it is taken back everywhere; a lapse
+// is a cloud that did not do what another one did.
 //
 // # How a change is made
 //
@@ -24,19 +28,20 @@
 //	Reach(what, ask)  a question: who cannot answer is forgiven while another can
 //
 // The last cloud that is up never goes out: its error is the program's. Nothing
-// may be acknowledged while the state cannot hold that a cloud is behind;
+// may be acknowledged while the state cannot hold that a cloud owes;
 // [Clouds.MarkDropped] tries again and says so.
 //
 // # Where things are
 //
 //	clouds.go  Clouds, what is asked of all of them, admission
 //	cloud.go   Cloud: one of them, and its state
-//	drop.go    how a cloud goes out, durably
+//	drop.go    how a cloud goes out, durably, and what it owes
+//	probe.go   how it is asked again, and comes back
 //	settle.go  Change, and what becomes of its errors
 //	fault.go   whose an error is: the cloud's, the program's, the process's
 //
 // # Locks, in the order in which they are taken
 //
 //	Clouds.dropping one cloud at a time goes out, so that one stays
-//	Cloud.mu        one cloud's state
+//	standing.mu     how one cloud stands
 package clouds

@@ -3,11 +3,14 @@ package clouds
 import (
 	"errors"
 	"fmt"
+	"slices"
+
+	"github.com/overcast-fs/overcast/fs/vault"
 )
 
-// Drop puts a cloud behind: it is out from now on, and changes are refused until
-// that is durable. The last one that is up is never dropped: its error comes
-// back.
+// Drop takes a cloud out of use: it owes from now on, and changes are refused
+// until that is durable. What kind of error it was decides how it is asked
+// again. The last one that is up is never dropped: its error comes back.
 func (cs *Clouds) Drop(c *Cloud, what string, cause error) error {
 	cs.dropping.Lock()
 	defer cs.dropping.Unlock()
@@ -31,10 +34,18 @@ func (cs *Clouds) Drop(c *Cloud, what string, cause error) error {
 			cs.logger.Warn("a cloud cannot be synced", "cloud", o.Name, "error", err)
 		}
 	}
-	c.reason = failure(what, cause)
 	c.out.Store(true)
-	cs.logger.Warn("a cloud is behind from now on", "cloud", c.Name, "what", what, "error", cause)
+	c.leave(conditionOf(cause), failure(what, cause), cs.clock())
+	cs.logger.Warn("a cloud gets no changes any more, until it was brought up to date", "cloud", c.Name, "condition", c.condition, "what", what, "error", cause)
 	return cs.mark(c)
+}
+
+// conditionOf is what an error makes of the cloud that it came from.
+func conditionOf(cause error) Condition {
+	if FaultOf(cause) == Full {
+		return TakesNothing
+	}
+	return Suspended
 }
 
 // DropAll is Drop for several.
@@ -46,18 +57,18 @@ func (cs *Clouds) DropAll(what string, lapses []Lapse) error {
 	return errors.Join(errs...)
 }
 
-// mark makes it durable that a cloud is behind. The caller holds
-// Clouds.dropping and Cloud.mu.
+// mark makes it durable that a cloud lacks changes; which, only a comparison of
+// all of it tells. The caller holds Clouds.dropping and standing.mu.
 func (cs *Clouds) mark(c *Cloud) error {
-	if c.marked {
+	if c.owes && c.unmarked == nil || cs.readOnly {
 		return nil
 	}
-	if c.unmarked = cs.state.MarkBehind(c.ID, c.reason); c.unmarked != nil {
+	if c.unmarked = cs.state.MarkOwes(c.ID, vault.Owes{Entry: cs.next(), Reason: c.reason, Whole: true}); c.unmarked != nil {
 		cs.unrecorded.Store(true)
-		cs.logger.Error("it cannot be recorded that a cloud is behind; changes are refused", "cloud", c.Name, "error", c.unmarked)
-		return fmt.Errorf("cannot record that cloud %s is behind: %w", c.Name, c.unmarked)
+		cs.logger.Error("it cannot be recorded that a cloud lacks changes; changes are refused", "cloud", c.Name, "error", c.unmarked)
+		return fmt.Errorf("cannot record that cloud %s lacks changes: %w", c.Name, c.unmarked)
 	}
-	c.marked = true
+	c.owes = true
 	return nil
 }
 
@@ -68,43 +79,91 @@ func (cs *Clouds) MarkDropped() error {
 	if !cs.unrecorded.Load() {
 		return nil
 	}
-	cs.dropping.Lock()
-	defer cs.dropping.Unlock()
-	for _, c := range cs.all {
-		if c.Dir == nil || c.Up() {
-			continue
-		}
-		c.mu.Lock()
-		err := cs.mark(c)
-		c.mu.Unlock()
-		if err != nil {
-			return err
-		}
+	if err := cs.markOut(func(c *Cloud) bool { return c.unmarked != nil }); err != nil {
+		return err
 	}
 	cs.unrecorded.Store(false)
 	return nil
 }
 
-// MarkAbsent records that the clouds that are not there are behind, before the
-// first change that they will miss.
-func (cs *Clouds) MarkAbsent() error {
-	for _, c := range cs.all {
-		if err := cs.markAbsent(c); err != nil {
+// MarkOut records that the clouds that are not in use lack changes, before the
+// first one that they will miss.
+func (cs *Clouds) MarkOut() error {
+	if err := cs.markOut(func(*Cloud) bool { return true }); err != nil {
+		return err
+	}
+	cs.marked.Store(true)
+	return nil
+}
+
+func (cs *Clouds) markOut(which func(*Cloud) bool) error {
+	cs.dropping.Lock()
+	defer cs.dropping.Unlock()
+	for _, c := range cs.All() {
+		if c.Up() {
+			continue
+		}
+		c.mu.Lock()
+		var err error
+		if which(c) {
+			err = cs.mark(c)
+		}
+		c.mu.Unlock()
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (cs *Clouds) markAbsent(c *Cloud) error {
+// Owe records that a cloud that is in use lacks something at some names. It
+// costs nothing where that is on record.
+func (cs *Clouds) Owe(c *Cloud, reason string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.Dir != nil || c.marked {
+	if c.owes || cs.readOnly {
 		return nil
 	}
-	if err := cs.state.MarkBehind(c.ID, "absent while files were changed"); err != nil {
-		return fmt.Errorf("cannot mark cloud %s behind: %w", c.Name, err)
+	if err := cs.state.MarkOwes(c.ID, vault.Owes{Entry: cs.next(), Reason: reason}); err != nil {
+		return fmt.Errorf("cannot record that cloud %s lacks something: %w", c.Name, err)
 	}
-	c.marked = true
+	c.owes, c.reason = true, reason
+	return nil
+}
+
+// Lose records that what clouds lack is not known any more, of those that lack
+// anything.
+func (cs *Clouds) Lose() error {
+	for id, o := range cs.state.Owes() {
+		o.Whole, o.Lost = true, true
+		if err := cs.state.MarkOwes(id, o); err != nil {
+			return fmt.Errorf("cannot record that a cloud is to be compared whole: %w", err)
+		}
+	}
+	for _, c := range cs.All() {
+		c.mu.Lock()
+		c.lost = c.owes
+		c.mu.Unlock()
+	}
+	return nil
+}
+
+// Missed reports whether any cloud lacks changes.
+func (cs *Clouds) Missed() bool {
+	return slices.ContainsFunc(cs.All(), func(c *Cloud) bool { return !c.Up() || c.Owes() })
+}
+
+// Clear records that a cloud that is in use lacks nothing any more. Everything
+// that it was given is durable there.
+func (cs *Clouds) Clear(c *Cloud) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.owes || !c.Up() || cs.readOnly {
+		return nil
+	}
+	if err := cs.state.ClearOwes(c.ID); err != nil {
+		return fmt.Errorf("cannot record that cloud %s lacks nothing: %w", c.Name, err)
+	}
+	c.owes, c.lost, c.reason, c.unmarked = false, false, "", nil
 	return nil
 }

@@ -38,14 +38,13 @@ func (cs *Clouds) Each(ch Change) (made bool, err error) { return cs.Settle(ch, 
 // errors to whom they belong:
 //
 //   - A cloud that failed or is full while another one makes the change is
-//     put behind. Where none makes it, the error is the program's, and no
+//     taken out of use. Where none makes it, the error is the program's, and no
 //     cloud's.
-//   - A cloud that lacks what is to be changed goes without. It lacked it
-//     before, so that it is no worse than it was.
+//   - A cloud that lacks what is to be changed goes without: who made the change
+//     hears of it, and owes it that name.
 //   - Any other error is the program's, and the change is taken back where it
-//     is made. Where that cannot be done, those that did not make it are put
-//     behind: until each cloud has a list of what it owes, there is no smaller
-//     mark for that.
+//     is made. Where that cannot be done, those that did not make it are taken
+//     out, and brought up to date.
 //
 // made reports whether the change stands, which it does together with an error
 // where a cloud could not be marked.
@@ -66,7 +65,10 @@ func (cs *Clouds) Settle(ch Change, these []*Cloud) (made bool, err error) {
 		case f.OfCloud():
 			lapses = append(lapses, Lapse{c, why})
 		case f == Strayed:
-			cs.strayed(ch, c, why)
+			cs.logger.Warn("a cloud lacks what is changed, or has something else there", "cloud", c.Name, "what", ch.What, "error", why)
+			if ch.Skip != nil {
+				ch.Skip(c, why)
+			}
 		case len(done) > 0 && ch.Undo == nil:
 			lapses = append(lapses, Lapse{c, why})
 		default:
@@ -82,15 +84,8 @@ func (cs *Clouds) Settle(ch Change, these []*Cloud) (made bool, err error) {
 	return false, first
 }
 
-func (cs *Clouds) strayed(ch Change, c *Cloud, why error) {
-	cs.logger.Warn("a cloud lacks what is changed, or has something else there", "cloud", c.Name, "what", ch.What, "error", why)
-	if ch.Skip != nil {
-		ch.Skip(c, why)
-	}
-}
-
 // takeBack undoes a change where it was made. A cloud that cannot go back has
-// what no other has, and is put behind.
+// what no other has, and is taken out.
 func (cs *Clouds) takeBack(ch Change, done []*Cloud) error {
 	var lapses []Lapse
 	for i := len(done) - 1; i >= 0; i-- {

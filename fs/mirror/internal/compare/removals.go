@@ -95,7 +95,7 @@ func (c *observer) readBatch(k int, b *Batch, path string) {
 	spot := &b.In[k]
 	spot.Path = path
 	if info, err := c.Clouds[k].Dir.Stat(path); err == nil {
-		spot.Info, b.Young[k] = info, c.young(info.Ctime)
+		spot.Info, b.Young[k] = info, c.young(k, info.Ctime)
 	}
 	cp, err := c.Clouds[k].Open(path, false)
 	if err != nil {

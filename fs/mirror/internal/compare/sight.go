@@ -84,7 +84,7 @@ func (c *observer) look(f *folder, r row, k int, known judge.Known) (*Sight, *re
 	s.Owes = owes
 	switch {
 	case s.Shows == judge.ShowsNothing:
-		s.Young = !c.Asked && c.young(f.in[k].ctime)
+		s.Young = !c.Asked && c.young(k, f.in[k].ctime)
 	case errors.Is(s.Why, replica.ErrBlank) && known.Has != judge.File:
 		s.Young = !c.Asked || c.within(s.Info.Ctime, blankFor)
 	}
@@ -144,7 +144,7 @@ func (c *observer) lookAt(f *folder, r row, e entry) (judge.Claim, Spot, *replic
 	} else if info, failed := c.Clouds[k].Dir.Stat(spot.Path); failed == nil {
 		spot.Info = info
 	}
-	claim := judge.Claim{Shows: judge.ShowsFile, Young: c.young(spot.Info.Ctime)}
+	claim := judge.Claim{Shows: judge.ShowsFile, Young: c.young(k, spot.Info.Ctime)}
 	if spot.Head != nil {
 		claim.Version, claim.Dirty = VersionOf(spot.Head), spot.Head.Flags&cipher.Dirty != 0
 		if err == nil && (spot.Head.Type.Special() != e.special || spot.Head.Type == cipher.TypeGone) {
@@ -175,7 +175,10 @@ func (c *observer) unclaimed(err error) judge.Shows {
 	return judge.ShowsNoAnswer
 }
 
-// young reports whether what changed at that time may still be changing.
-func (c *observer) young(ctime time.Time) bool { return c.within(ctime, c.Settle) }
+// young reports whether what changed at that time in a cloud may still be
+// changing.
+func (c *observer) young(k int, ctime time.Time) bool {
+	return (c.Hasty == nil || !c.Hasty[k]) && c.within(ctime, c.Settle)
+}
 
 func (c *observer) within(ctime time.Time, d time.Duration) bool { return c.Clock().Sub(ctime) < d }

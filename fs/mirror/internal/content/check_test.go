@@ -16,20 +16,20 @@ import (
 // nowhere is a file without a name.
 type nowhere struct{}
 
-func (nowhere) Ino() uint64                             { return 1 }
-func (nowhere) Kind() uint32                            { return unix.S_IFREG }
-func (nowhere) Path(int) (string, bool)                 { return "", false }
-func (nowhere) Parent() (Dir, bool)                     { return nil, false }
-func (nowhere) Plain() (string, bool)                   { return "", false }
-func (nowhere) Search()                                 {}
-func (nowhere) Known(*cipher.Header)                    {}
-func (nowhere) Committed(*cipher.Header, []*cloud.Info) {}
-func (nowhere) Choose(set *copies.Set) *cipher.Header   { return set.Compare() }
-func (nowhere) Shows(int, cloud.Info)                   {}
-func (nowhere) Length(int, cloud.Info, int64)           {}
-func (nowhere) Replaced(int, uint64)                    {}
-func (nowhere) Ref()                                    {}
-func (nowhere) Forget()                                 {}
+func (nowhere) Ino() uint64                                                    { return 1 }
+func (nowhere) Kind() uint32                                                   { return unix.S_IFREG }
+func (nowhere) Path(int) (string, bool)                                        { return "", false }
+func (nowhere) Parent() (Dir, bool)                                            { return nil, false }
+func (nowhere) Plain() (string, bool)                                          { return "", false }
+func (nowhere) Search()                                                        {}
+func (nowhere) Known(*cipher.Header)                                           {}
+func (nowhere) Committed(*cipher.Header, []*cloud.Info, []*clouds.Cloud) error { return nil }
+func (nowhere) Choose(set *copies.Set) *cipher.Header                          { return set.Compare() }
+func (nowhere) Shows(int, cloud.Info)                                          {}
+func (nowhere) Length(int, cloud.Info, int64)                                  {}
+func (nowhere) Replaced(int, uint64)                                           {}
+func (nowhere) Ref()                                                           {}
+func (nowhere) Forget()                                                        {}
 
 // bare is a file of three chunks, two of them stored.
 func bare() *File {

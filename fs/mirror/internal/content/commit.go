@@ -26,10 +26,11 @@ type Commit struct {
 	unsynced bool    // with direct writes that no cloud has synced
 
 	// Of one that goes to the clouds.
-	risky    bool    // something committed is at stake: DIRTY headers, and syncs before clean ones
-	replaces bool    // the copies are fresh backing files, which replace the old ones
-	changes  bool    // records change, and not only the header
-	results  []error // by cloud, of those that were tried
+	risky    bool            // something committed is at stake: DIRTY headers, and syncs before clean ones
+	replaces bool            // the copies are fresh backing files, which replace the old ones
+	changes  bool            // records change, and not only the header
+	results  []error         // by cloud, of those that were tried
+	lacking  []*clouds.Cloud // that have no copy which could be changed
 }
 
 // copyUnsynced is how many bytes of direct writes an fsync copies into the log,
@@ -323,6 +324,7 @@ func (c *Commit) conclude(tried []*clouds.Cloud) (made bool, err error) {
 		switch fault := cl.Fault(why); {
 		case fault == clouds.Strayed:
 			c.stray(cl, why)
+			c.lacking = append(c.lacking, cl)
 		case fault.Ours():
 			return false, fmt.Errorf("commit: cloud %s: %w", cl.Name, why)
 		default:

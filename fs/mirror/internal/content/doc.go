@@ -81,6 +81,7 @@
 //	sync.go      fsync and close
 //	store.go     Store: all open files; rounds of commits (package rounds tells when)
 //	held.go      locking files against commits, for operations on names
+//	rejoin.go    an open file gets the copy of a cloud that is back
 //	recover.go   changes that were in no version, after a kill of the process
 //
 // # Locks, in the order in which they are taken

@@ -1,7 +1,6 @@
 package content
 
 import (
-	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -151,13 +150,9 @@ type Stat struct {
 func (f *File) Stat() (Stat, error) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	c := f.Copies.List[f.Copies.Source]
-	if c.File == nil {
-		return Stat{}, ErrStale
-	}
-	info, err := c.File.Stat()
+	info, err := copies.Stat(&f.Copies)
 	if err != nil {
-		return Stat{}, fmt.Errorf("stat: cloud %s: %w", c.On.Name, err)
+		return Stat{}, err
 	}
 	st := Stat{info, f.Length, f.Mode, f.UID, f.GID, uint32(info.Nlink), f.Mtime, info.Ctime}
 	if f.Ctime.After(st.Ctime) {

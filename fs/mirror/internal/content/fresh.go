@@ -191,8 +191,8 @@ func (f refiller) finish() error {
 	return f.commitOne()
 }
 
-// discard removes fresh backing files that will not replace anything. One that a
-// commit could not put in place, in a cloud that went without it, stays for heal.
+// discard removes fresh backing files that will not replace anything. Those of a
+// cloud that went out while others were put in place are swept when it returns.
 // The caller holds Mirror.names.
 func (f refiller) discard() {
 	if f.beside == nil {

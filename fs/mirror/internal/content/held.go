@@ -36,15 +36,20 @@ func (h Held) Are(objects []*Object) bool {
 // Lock waits until no commit of the files is under way, and none of them is on
 // its way into fresh backing files. Unlock undoes it in any case.
 func (h Held) Lock() error {
-	for _, f := range h {
-		f.commit.Lock()
-	}
+	h.LockAsIs()
 	for _, f := range h {
 		if err := (refiller{f}).finish(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// LockAsIs is Lock that leaves fresh backing files where they are.
+func (h Held) LockAsIs() {
+	for _, f := range h {
+		f.commit.Lock()
+	}
 }
 
 // Unlock lets commits go on, and gives the files back.

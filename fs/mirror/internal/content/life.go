@@ -86,7 +86,7 @@ func (s *Store) apply(commits []*Commit) error {
 		made, err := c.conclude(tried)
 		c.done(made)
 		if made {
-			c.f.o.Committed(&c.to.Head, c.shown())
+			err = errors.Join(err, c.f.o.Committed(&c.to.Head, c.shown(), c.lacking))
 		}
 		errs = append(errs, err)
 	}

@@ -28,16 +28,15 @@ func (o *Object) New(s *Store, at Place, mode uint32, owner Owner) Making {
 	return Making{f}
 }
 
-// NoteCreate tells the log of the new file, and returns the entry's number.
-func (f Making) NoteCreate(path string) (seq uint64, err error) {
+// NoteCreate tells the log of the new file, and returns the entry.
+func (f Making) NoteCreate(path string) (*journal.Entry, error) {
 	f.lock()
 	defer f.unlock()
 	e := &journal.Entry{
 		Op: journal.OpCreate, Path: []byte(path), File: &f.Sealed.Head.FileID,
 		Attrs: Attrs(f.Mode, Owner{f.UID, f.GID}, f.Mtime), Salts: f.Copies.Salts(),
 	}
-	err = f.Append(e)
-	return f.o.lastEntry.Load(), err
+	return e, f.Append(e)
 }
 
 // Create makes the new file's backing file in one cloud.

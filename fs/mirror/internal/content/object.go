@@ -7,6 +7,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -28,12 +29,17 @@ type Place interface {
 	Plain() (path string, ok bool) // from the root, for the log
 	Search()                       // looks for a name of a file that has none that is known
 
-	Known(h *cipher.Header)                       // its header was read or sealed
-	Choose(set *copies.Set) *cipher.Header        // as copies.Set.Compare does, by what is known of its names, too
-	Committed(h *cipher.Header, in []*cloud.Info) // the clouds have a version of it, and show it so; called with File.commit held, and no other lock
-	Shows(k int, info cloud.Info)                 // what a cloud shows of it when it is closed
-	Length(k int, info cloud.Info, length int64)  // its length is not what its size there tells
-	Replaced(k int, ino uint64)                   // it is in another backing file now
+	Known(h *cipher.Header)                // its header was read or sealed
+	Choose(set *copies.Set) *cipher.Header // as copies.Set.Compare does, by what is known of its names, too
+
+	// Committed says that the clouds have a version of it, and show it so, but for
+	// some, which have no copy that could be changed. It is called with File.commit held, and no
+	// other lock.
+	Committed(h *cipher.Header, in []*cloud.Info, lacking []*clouds.Cloud) error
+
+	Shows(k int, info cloud.Info)                // what a cloud shows of it when it is closed
+	Length(k int, info cloud.Info, length int64) // its length is not what its size there tells
+	Replaced(k int, ino uint64)                  // it is in another backing file now
 
 	Ref()
 	Forget()
@@ -122,7 +128,7 @@ func (o *Object) Acquire() (Holder, error) {
 	if err != nil {
 		return Holder{}, err
 	}
-	if err := o.s.refuse(f.ID()); err != nil {
+	if err := o.s.refuse(&f.Sealed.Head); err != nil {
 		f.Copies.Close()
 		return Holder{}, err
 	}
@@ -147,7 +153,7 @@ func (o *Object) load() (*File, error) {
 	}
 	f := s.newFile(o)
 	for k, cl := range s.Clouds.All() {
-		if cl.Dir != nil {
+		if !cl.Mute() {
 			path, ok := o.Path(k)
 			f.Copies.List[k] = s.Load(cl, path, ok, o.Kind())
 		}

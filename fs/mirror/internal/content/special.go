@@ -37,8 +37,8 @@ func (s *Store) NewSpecial(kind cipher.Type, mode uint32, o Owner, content []byt
 	return sp, nil
 }
 
-// Note tells the log of it, and returns the entry's number.
-func (sp *Special) Note(path string) (seq uint64, err error) {
+// Note tells the log of it, and returns the entry.
+func (sp *Special) Note(path string) (*journal.Entry, error) {
 	c := &journal.Commit{Head: journal.NewHead(&sp.version)}
 	for i, id := range sp.ids {
 		c.Chunks = append(c.Chunks, journal.Chunk{Index: int64(i), ID: append([]byte(nil), id[:]...)})
@@ -48,7 +48,8 @@ func (sp *Special) Note(path string) (seq uint64, err error) {
 	for _, cl := range sp.s.Clouds.Ups() {
 		e.Salts[cl.Index] = sp.salts[cl.Index][:]
 	}
-	return sp.s.log.Append(e, sp.content)
+	_, err := sp.s.log.Append(e, sp.content)
+	return e, err
 }
 
 // Make writes it, whole, into one cloud.

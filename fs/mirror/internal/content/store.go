@@ -64,8 +64,8 @@ type Config struct {
 	State    State
 	Memory   Memory
 	Log      *entries.Log
-	Names    *lock.RWMutex[lock.Names] // of who knows the places of files
-	Refuse   func(id cipher.ID) error  // why a file may not be opened; nil where it may
+	Names    *lock.RWMutex[lock.Names]    // of who knows the places of files
+	Refuse   func(h *cipher.Header) error // why a file may not be opened at that version; nil where it may
 	Clock    func() time.Time
 	FsyncAll bool // fsync waits for every cloud that is up
 }
@@ -78,7 +78,7 @@ type Store struct {
 	memory   Memory
 	log      *entries.Log
 	names    *lock.RWMutex[lock.Names]
-	refuse   func(id cipher.ID) error
+	refuse   func(h *cipher.Header) error
 	fsyncAll bool
 
 	rounds   lock.Mutex[lock.Rounds]

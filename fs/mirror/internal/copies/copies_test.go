@@ -32,12 +32,13 @@ func must(t *testing.T, err error) {
 // quiet is the state, the ledger and the owner of one file.
 type quiet struct{}
 
-func (quiet) Behind() map[cipher.ID]vault.Behind { return nil }
-func (quiet) MarkBehind(cipher.ID, string) error { return nil }
-func (quiet) WasChecked(index.Checked) bool      { return false }
-func (quiet) Checked(index.Checked)              {}
-func (quiet) Ino() uint64                        { return 1 }
-func (quiet) CheckLater(*copies.Check)           {}
+func (quiet) Owes() map[cipher.ID]vault.Owes       { return nil }
+func (quiet) MarkOwes(cipher.ID, vault.Owes) error { return nil }
+func (quiet) ClearOwes(cipher.ID) error            { return nil }
+func (quiet) WasChecked(index.Checked) bool        { return false }
+func (quiet) Checked(index.Checked)                {}
+func (quiet) Ino() uint64                          { return 1 }
+func (quiet) CheckLater(*copies.Check)             {}
 
 // newEnv is n clouds.
 func newEnv(t *testing.T, n int) *copies.Env {

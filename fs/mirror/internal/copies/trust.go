@@ -88,10 +88,10 @@ func (s *Set) believe(c *Copy, r *replica.Run, raw []byte) error {
 	return reason
 }
 
-// peerOf is another copy of the same version, or nil.
+// peerOf is another copy of the same version, in a cloud that is up, or nil.
 func peerOf(c *Copy, list []*Copy) *Copy {
 	for _, o := range list {
-		if o != c && o.Serves() {
+		if o != c && o.Serves() && o.On.Up() {
 			return o
 		}
 	}

@@ -36,10 +36,11 @@ func must(t *testing.T, err error) {
 // quiet is the state, the log and the owner of one file.
 type quiet struct{ entries []*journal.Entry }
 
-func (*quiet) Behind() map[cipher.ID]vault.Behind { return nil }
-func (*quiet) MarkBehind(cipher.ID, string) error { return nil }
-func (*quiet) Ino() uint64                        { return 1 }
-func (*quiet) CheckLater(*copies.Check)           {}
+func (*quiet) Owes() map[cipher.ID]vault.Owes       { return nil }
+func (*quiet) MarkOwes(cipher.ID, vault.Owes) error { return nil }
+func (*quiet) ClearOwes(cipher.ID) error            { return nil }
+func (*quiet) Ino() uint64                          { return 1 }
+func (*quiet) CheckLater(*copies.Check)             {}
 func (q *quiet) Append(e *journal.Entry, _ ...[]byte) error {
 	q.entries = append(q.entries, e)
 	return nil

@@ -42,6 +42,7 @@ func (l *Log) append(e *journal.Entry, data ...[]byte) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("redo log: %w", err)
 	}
+	e.Seq = seq
 	return seq, nil
 }
 

@@ -49,13 +49,13 @@ type state struct {
 	counter uint64
 }
 
-func (s *state) Writer() uint32                     { return s.writer }
-func (s *state) Observed(cipher.Vector) error       { return nil }
-func (s *state) Behind() map[cipher.ID]vault.Behind { return nil }
-func (s *state) SameBoot() bool                     { return true }
-func (s *state) Cut() bool                          { return false }
-func (s *state) MarkBoot() error                    { return nil }
-func (s *state) MarkClean() error                   { return nil }
+func (s *state) Writer() uint32                 { return s.writer }
+func (s *state) Observed(cipher.Vector) error   { return nil }
+func (s *state) Owes() map[cipher.ID]vault.Owes { return nil }
+func (s *state) SameBoot() bool                 { return true }
+func (s *state) Cut() bool                      { return false }
+func (s *state) MarkBoot() error                { return nil }
+func (s *state) MarkClean() error               { return nil }
 
 func (s *state) Reserve(n int, above uint64) (uint64, error) {
 	s.mu.Lock()

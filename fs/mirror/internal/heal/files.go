@@ -375,6 +375,13 @@ func (b *build) has(i int, chunk int64) bool { return b.bad == nil || b.bad.Has(
 // place puts a build that is durable where it belongs, over what was judged to
 // be there.
 func (h *builder) place(b *build) error {
+	if b.step.Path != "" && b.dir != cipher.GoneName {
+		done, err := h.guard(b.cloud.Index, b.step.Path)
+		if err != nil {
+			return err
+		}
+		defer done()
+	}
 	entry := replica.Join(b.dir, string(b.name.For(b.head.Type)))
 	if err := h.unchanged(b.cloud, b.over, entry); err != nil {
 		return err

@@ -2,6 +2,7 @@ package heal
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"slices"
@@ -26,6 +27,13 @@ type Config struct {
 	// Learn is told what the index has at a path from now on; or nil.
 	Learn  func(path string, known judge.Known) error
 	Logger *slog.Logger // nil discards
+
+	// Guard is called before a plain path of a cloud is changed, and what it
+	// returns after it; an error keeps it from being changed. It keeps whoever
+	// works on the clouds meanwhile from what changes there. nil: nobody does.
+	Guard func(cloud int, path string) (done func(), err error)
+	// Failed is told of each step that could not be done; or nil.
+	Failed func(s Step, err error)
 }
 
 // Outcome is what a healing has done, and what it has left.
@@ -250,13 +258,32 @@ func (h *Healer) try(k *compare.Case, s Step) error {
 // errChanged: what is there is not what was judged.
 var errChanged = errors.New("it has changed meanwhile")
 
+// guard keeps others from a path while it is changed.
+func (h *site) guard(cloud int, path string) (done func(), err error) {
+	if h.Guard == nil {
+		return func() {}, nil
+	}
+	done, err = h.Guard(cloud, path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errChanged, err)
+	}
+	return done, nil
+}
+
+// Changed reports whether a step was not done since what it was to change is not
+// what was compared any more.
+func Changed(err error) bool { return errors.Is(err, errChanged) }
+
 // errNoSource: no copy has what is wanted.
 var errNoSource = errors.New("no copy of it is whole")
 
 // fail notes why a step could not be done.
 func (h *Healer) fail(s Step, err error) error {
 	h.Logger.Warn("a step of healing failed", "cloud", h.name(s.Cloud), "step", s.String(), "error", err)
-	if s.Cloud >= 0 {
+	if h.Failed != nil {
+		h.Failed(s, err)
+	}
+	if s.Cloud >= 0 && (h.errs[s.Cloud] == nil || errors.Is(h.errs[s.Cloud], errChanged)) {
 		h.errs[s.Cloud] = err
 	}
 	h.unmended = h.unmended || s.Op == Mend

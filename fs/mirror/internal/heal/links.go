@@ -91,5 +91,11 @@ func (h *builder) linkTo(b *build, path string, head cipher.Header) (done bool, 
 		return false, err
 	}
 	b.head = head
-	return true, h.place(b)
+	err = h.place(b)
+	if err != nil {
+		if gone := b.cloud.Dir.Remove(b.temp); gone != nil && !replica.Missing(gone) {
+			err = errors.Join(err, gone)
+		}
+	}
+	return true, err
 }

@@ -14,6 +14,11 @@ import (
 // worse than before. A record under its old write id and its old key is what it
 // was, to the byte; only the mtime moves, so that sync tools see a change.
 func (h *Healer) mend(k *compare.Case, s Step) error {
+	done, err := h.guard(s.Cloud, s.Path)
+	if err != nil {
+		return err
+	}
+	defer done()
 	at := -1
 	from := make([]*replica.Copy, len(k.Members))
 	defer func() {
@@ -74,6 +79,11 @@ func mendOne(c *compare.Content, from []*replica.Copy, at int, chunk int64) erro
 // head writes another header over records that are right: after a conflict the
 // file goes on with the maximum of all vectors, or under another id.
 func (h *Healer) head(k *compare.Case, s Step) error {
+	done, err := h.guard(s.Cloud, s.Path)
+	if err != nil {
+		return err
+	}
+	defer done()
 	sight := k.Sights[s.Cloud]
 	want := k.Verdict.Want.Version
 	c := h.Clouds[s.Cloud]

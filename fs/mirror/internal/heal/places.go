@@ -84,6 +84,11 @@ func (h *site) ensure(i int, plain string) (backing string, err error) {
 
 // makeDir makes a directory like that of the first cloud that has it.
 func (h *site) makeDir(i int, above string, n cipher.Name, plain string) error {
+	done, err := h.guard(i, plain)
+	if err != nil {
+		return err
+	}
+	defer done()
 	c := h.Clouds[i]
 	model := h.model(i, plain)
 	path := replica.Join(above, string(n.Entry))
@@ -178,6 +183,11 @@ func (h *Healer) mkdir(k *compare.Case, s Step) error {
 
 // sidecar writes the sidecar of a long name again.
 func (h *Healer) sidecar(k *compare.Case, s Step) error {
+	done, err := h.guard(s.Cloud, s.Path)
+	if err != nil {
+		return err
+	}
+	defer done()
 	c := h.Clouds[s.Cloud]
 	n, err := c.Keys.EncodeName(k.Name)
 	if err != nil {
@@ -194,11 +204,16 @@ func (h *Healer) sidecar(k *compare.Case, s Step) error {
 // remove takes away what is not to be there, if it is still what was judged. A
 // directory goes only if nothing but this program's litter is in it.
 func (h *Healer) remove(k *compare.Case, s Step) error {
+	done, err := h.guard(s.Cloud, s.Path)
+	if err != nil {
+		return err
+	}
+	defer done()
 	c, sight := h.Clouds[s.Cloud], k.Sights[s.Cloud]
 	if sight.Shows == judge.ShowsDir {
 		return h.rmdir(s.Cloud, sight.Path)
 	}
-	err := h.unchanged(c, sight.Spot, "")
+	err = h.unchanged(c, sight.Spot, "")
 	if replica.Missing(err) {
 		return nil
 	}

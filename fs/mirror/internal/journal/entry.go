@@ -75,6 +75,14 @@ type Before struct {
 	Other   *Identity     `json:"g,omitempty"` // of To
 }
 
+// Names are the paths of the names that an operation is about.
+func (e *Entry) Names() []string {
+	if len(e.To) == 0 {
+		return []string{string(e.Path)}
+	}
+	return []string{string(e.Path), string(e.To)}
+}
+
 // Identity is a file's id, or a directory's inodes and handles by cloud.
 type Identity struct {
 	File    *cipher.ID `json:"f,omitempty"`

@@ -15,8 +15,9 @@
 //	Mirror.tree     the maps of live nodes
 //	Committer.mu    which files the log is kept for, and what waits for a round
 //	Log.revoking    operations that failed and are in the log
+//	Changes.mu      what clouds that lack changes will have to be told
 //	Clouds.dropping one cloud at a time goes out
-//	Cloud.mu        one cloud's state
+//	standing.mu     how one cloud stands
 //
 // Under the race detector a [Mutex] or [RWMutex] knows its place in that order
 // and panics where a goroutine that holds a later one takes it, whether or not
@@ -40,6 +41,7 @@ type (
 	Tree      struct{}
 	Committer struct{}
 	Revoking  struct{}
+	Changes   struct{}
 	Dropping  struct{}
 	Cloud     struct{}
 )

@@ -14,7 +14,7 @@ import (
 // plus a goroutine may hold several.
 var order = []string{
 	"Mirror.gate", "Store.rounds", "Store.retiring", "Object.opening", "File.commit+", "Mirror.names", "File.mu", "Set.trust",
-	"Mirror.tree", "Committer.mu", "Log.revoking", "Clouds.dropping", "Cloud.mu",
+	"Mirror.tree", "Committer.mu", "Log.revoking", "Changes.mu", "Clouds.dropping", "standing.mu",
 }
 
 // A place is a place in order.
@@ -31,8 +31,9 @@ func (Trust) rank() int     { return 7 }
 func (Tree) rank() int      { return 8 }
 func (Committer) rank() int { return 9 }
 func (Revoking) rank() int  { return 10 }
-func (Dropping) rank() int  { return 11 }
-func (Cloud) rank() int     { return 12 }
+func (Changes) rank() int   { return 11 }
+func (Dropping) rank() int  { return 12 }
+func (Cloud) rank() int     { return 13 }
 
 // holders are the ranks that goroutines hold, by their numbers. It is of the
 // process since goroutines are.

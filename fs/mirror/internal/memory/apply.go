@@ -124,8 +124,9 @@ func (y *Memory) Begin(names uint64) {
 }
 
 // Apply makes one transaction of what Begin has taken. Behind it the log is not needed below an entry. An error that wraps
-// [index.ErrLost] is to be followed by [Memory.Forget]; after any other all is as it was.
-func (y *Memory) Apply(below uint64) error {
+// [index.ErrLost] is to be followed by [Memory.Forget]; after any other all is as it was. missed tells that some cloud may have
+// missed a change.
+func (y *Memory) Apply(below uint64, missed bool) error {
 	y.mu.Lock()
 	going, lost, full := y.going, y.lost, y.full
 	a := index.Applied{Log: y.log, Below: below, Names: max(y.names, below)}
@@ -140,7 +141,7 @@ func (y *Memory) Apply(below uint64) error {
 	if lost {
 		return errLost
 	}
-	err := apply(y.index, going, a)
+	err := apply(y.index, going, a, missed)
 	y.note(err)
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -157,14 +158,14 @@ func (y *Memory) Apply(below uint64) error {
 	return nil
 }
 
-func apply(ix Index, going *changes, a index.Applied) error {
+func apply(ix Index, going *changes, a index.Applied, missed bool) error {
 	if ix == nil {
 		return nil
 	}
 	b := &index.Batch{}
 	if going != nil {
 		err := ix.View(func(v *index.View) (err error) {
-			b, err = going.batch(v)
+			b, err = going.batch(v, missed)
 			return err
 		})
 		if err != nil {

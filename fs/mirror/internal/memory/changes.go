@@ -17,6 +17,7 @@ type changes struct {
 	ended     map[index.File]cipher.Vector
 	places    map[index.File][]index.Place // where names may have it, or may have had it
 	versions  map[index.File]index.Version // committed, wherever the file is
+	left      map[index.File]index.Version // that had a name which they have no more, as far as that is told
 	dropped   map[index.Dir]bool           // directories that stand nowhere any more
 	owners    map[index.Dir]index.Owner
 	committed map[cipher.ID]cipher.Version
@@ -37,7 +38,7 @@ func newChanges() *changes {
 	return &changes{
 		names: map[index.Dir]map[cipher.PlainName]index.Known{}, copies: map[index.Dir]map[cipher.PlainName][]index.Copy{},
 		dirs: map[index.Dir]index.Place{}, owed: map[debtor]index.Debt{}, ended: map[index.File]cipher.Vector{}, places: map[index.File][]index.Place{},
-		versions: map[index.File]index.Version{}, dropped: map[index.Dir]bool{}, owners: map[index.Dir]index.Owner{},
+		versions: map[index.File]index.Version{}, left: map[index.File]index.Version{}, dropped: map[index.Dir]bool{}, owners: map[index.Dir]index.Owner{},
 		committed: map[cipher.ID]cipher.Version{}, checked: map[backing]index.Checked{},
 	}
 }
@@ -70,6 +71,12 @@ func (c *changes) set(p index.Place, k index.Known) {
 		}
 	}
 	in[p.Name] = k
+	if before.File != k.File {
+		c.leave(before)
+	}
+	if k.Kind == index.Gone {
+		c.leave(k)
+	}
 	if k.Kind == index.IsDir {
 		c.dirs[k.Dir] = p
 	}
@@ -81,6 +88,13 @@ func (c *changes) set(p index.Place, k index.Known) {
 	was := c.places[k.File]
 	if !slices.Contains(was[max(0, len(was)-recent):], p) {
 		c.places[k.File] = append(was, p)
+	}
+}
+
+// leave keeps the version of a file that is not at a name any more. There are no more of them than versions.
+func (c *changes) leave(k index.Known) {
+	if k.File != (index.File{}) && !k.Version.IsZero() {
+		c.left[k.File] = c.left[k.File].Join(k.Version)
 	}
 }
 
@@ -98,6 +112,9 @@ func (c *changes) drop(d index.Dir) {
 	}
 	delete(c.copies, d)
 	c.named -= len(c.names[d])
+	for _, k := range c.names[d] {
+		c.leave(k)
+	}
 	delete(c.names, d)
 	delete(c.dirs, d)
 	delete(c.owners, d)
@@ -116,6 +133,9 @@ func (c *changes) merge(later *changes) {
 	}
 	for f, v := range later.versions {
 		c.commit(f, v)
+	}
+	for f, v := range later.left {
+		c.left[f] = c.left[f].Join(v)
 	}
 	for d, names := range later.names {
 		for name, k := range names {
@@ -142,9 +162,15 @@ func (c *changes) merge(later *changes) {
 	maps.Copy(c.checked, later.checked)
 }
 
-// batch makes a transaction of the changes. Names of a committed file that nothing was told of are found in the index.
-func (c *changes) batch(v *index.View) (*index.Batch, error) {
+// batch makes a transaction of the changes. Names of a committed file that nothing was told of are found in the index. Files
+// that came and went are in it where some cloud may still show them.
+func (c *changes) batch(v *index.View, missed bool) (*index.Batch, error) {
 	b := &index.Batch{}
+	if missed {
+		for f, left := range c.left {
+			b.Accept(f, left.Join(c.versions[f]))
+		}
+	}
 	for d, names := range c.names {
 		for name, k := range names {
 			b.SetName(index.Place{Dir: d, Name: name}, c.newest(k))

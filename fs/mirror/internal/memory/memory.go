@@ -112,12 +112,17 @@ func (y *Memory) Places(f index.File) (places []index.Place, err error) {
 	}
 	met := map[index.Place]bool{}
 	for i, p := range candidates {
-		k, told := y.toldAt(p)
-		if met[p] || told && (k.Kind != index.IsFile || k.File != f) || !told && i >= len(indexed) {
+		if met[p] {
 			continue
 		}
 		met[p] = true
-		places = append(places, p)
+		live := i < len(indexed) && !y.told.dropped[p.Dir] && (y.going == nil || !y.going.dropped[p.Dir])
+		if k, told := y.toldAt(p); told {
+			live = k.Kind == index.IsFile && k.File == f
+		}
+		if live {
+			places = append(places, p)
+		}
 	}
 	return places, err
 }

@@ -76,7 +76,7 @@ func (b *bench) open() {
 func (b *bench) commit() error {
 	b.entry++
 	b.Begin(b.entry)
-	return b.Apply(b.entry)
+	return b.Apply(b.entry, true)
 }
 
 func must(t *testing.T, err error) {
@@ -166,7 +166,7 @@ func TestTellings(t *testing.T) {
 	}
 	b.RemovedDir(at(index.Root, "link"))
 	must(t, b.commit())
-	b.wantIndexed(at(index.Root, "link"), index.Unknown)
+	b.wantIndexed(at(index.Root, "link"), index.Gone)
 	b.wantIndexed(at(d, "a"), index.Unknown) // it went with its directory
 	b.Removed(at(index.Root, "d"), index.File{}, index.Version{})
 	b.want(at(index.Root, "d"), index.Known{})
@@ -190,7 +190,7 @@ func TestDirectoryOfAMoment(t *testing.T) {
 		b.RemovedDir(at(index.Root, "d"))
 		must(t, b.commit())
 		b.wantIndexed(at(d, "x"), index.Unknown)
-		b.wantIndexed(at(index.Root, "d"), index.Unknown)
+		b.wantIndexed(at(index.Root, "d"), index.Gone)
 	}
 }
 
@@ -368,7 +368,7 @@ func TestWithoutIndex(t *testing.T) {
 		t.Error("the log is not to be cut")
 	}
 	y.Begin(5)
-	must(t, y.Apply(5))
+	must(t, y.Apply(5, false))
 	if y.Due(time.Unix(1, 0), 0, 5, false) || y.WasChecked(index.Checked{}) {
 		t.Error("something waits, or is known")
 	}

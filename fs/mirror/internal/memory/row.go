@@ -197,7 +197,7 @@ func (y Rows) Of(f index.File) (id index.ID, err error) {
 		if c == nil {
 			continue
 		}
-		id.Greatest = id.Greatest.Join(c.versions[f])
+		id.Greatest = id.Greatest.Join(c.versions[f]).Join(c.left[f])
 		if v := c.ended[f]; v != nil {
 			id.Ended = append(slices.Clip(id.Ended), v)
 		}

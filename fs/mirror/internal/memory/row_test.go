@@ -42,7 +42,7 @@ func TestStands(t *testing.T) {
 	b.beside().Stands(p, one, version(2), stat(3))
 	b.stood(p, one, version(2), stat(3))
 	b.stood(p, other, version(1), stat(2))
-	must(t, b.Apply(2))
+	must(t, b.Apply(2, false))
 	must(t, b.commit())
 	b.open()
 	b.stood(p, one, version(2), stat(3))

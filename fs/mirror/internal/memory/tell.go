@@ -53,7 +53,7 @@ func (y *Memory) RemovedDir(p index.Place) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	y.leave(p, 0)
-	y.set(p, index.Known{})
+	y.set(p, index.Known{Kind: index.Gone})
 }
 
 // gone is what is known of a name that a file has left: no version up to that one is to be shown there.
@@ -76,7 +76,11 @@ func (y *Memory) Moved(m Move) {
 	defer y.mu.Unlock()
 	y.leave(m.To, m.Is.Dir)
 	y.set(m.To, m.Is)
-	y.set(m.From, gone(m.Was.File, m.Was.Version))
+	left := gone(m.Was.File, m.Was.Version)
+	if m.Was.Kind == index.IsDir {
+		left = index.Known{Kind: index.Gone}
+	}
+	y.set(m.From, left)
 }
 
 // A Commit is a version of a file that the clouds have.

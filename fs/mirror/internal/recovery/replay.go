@@ -83,7 +83,7 @@ func Replay(cfg Config) error {
 		return r.State.MarkBoot()
 	}
 	r.Logger.Info("replaying the redo log", "entries", len(r.entries), "sameBoot", r.State.SameBoot())
-	if err := r.Clouds.MarkAbsent(); err != nil {
+	if err := r.Clouds.MarkOut(); err != nil {
 		return err
 	}
 	err := r.finish()
@@ -222,7 +222,7 @@ func (r *replayer) each(do func(at int, e *journal.Entry) error) error {
 }
 
 // repair makes the clouds that are up what the log says. A cloud that failed is
-// put behind; what one misses is that one name's matter. It returns the paths at
+// taken out; what one misses is that one name's matter. It returns the paths at
 // which something is by now of which the log does not tell.
 func (r *replayer) repair() (found []string, err error) {
 	ups := make([]*replica.Cloud, r.Clouds.N())

@@ -2,7 +2,6 @@ package telling
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -18,7 +17,7 @@ import (
 type Keeper struct {
 	memory.Rows
 	log      *entries.Log
-	state    clouds.State
+	clouds   *clouds.Clouds
 	logger   *slog.Logger
 	unnumber func(forget func())
 	unkept   atomic.Bool // the index could not be written, and that was told
@@ -26,8 +25,8 @@ type Keeper struct {
 
 // NewKeeper keeps what is known beside the log. Where the index is lost no number of a directory is known any more: unnumber
 // has everybody forget those that are in use, and calls forget while nobody can draw a new one.
-func NewKeeper(y *memory.Memory, log *entries.Log, state clouds.State, logger *slog.Logger, unnumber func(forget func())) *Keeper {
-	return &Keeper{Rows: memory.Rows{Memory: y}, log: log, state: state, logger: logger, unnumber: unnumber}
+func NewKeeper(y *memory.Memory, log *entries.Log, cs *clouds.Clouds, logger *slog.Logger, unnumber func(forget func())) *Keeper {
+	return &Keeper{Rows: memory.Rows{Memory: y}, log: log, clouds: cs, logger: logger, unnumber: unnumber}
 }
 
 // Open reads how far the index has come. Of one that knows nothing nobody can say what clouds owe that owe anything, unless
@@ -37,7 +36,7 @@ func (y *Keeper) Open(readOnly bool) error {
 	if err != nil || known || readOnly {
 		return err
 	}
-	return y.compareOwing()
+	return y.clouds.Lose()
 }
 
 // AtPath is what is known of a path from the root, as far as that can be read. Of
@@ -67,25 +66,15 @@ func (y *Keeper) CatchUp() {
 	}
 }
 
-// compareOwing has the clouds that owe anything compared whole.
-func (y *Keeper) compareOwing() error {
-	for id, owes := range y.state.Behind() {
-		if err := y.state.MarkBehind(id, owes.Reason); err != nil {
-			return fmt.Errorf("cannot record that a cloud is to be compared whole: %w", err)
-		}
-	}
-	return nil
-}
-
 // Transact makes a transaction of the index, behind which the log is not needed
 // below an entry, and reports whether it is made. Where it fails nothing is lost:
 // the log keeps its entries, and it is tried again.
 func (y *Keeper) Transact(keep uint64) bool {
-	err := y.Apply(keep)
+	err := y.Apply(keep, y.clouds.Missed())
 	if errors.Is(err, index.ErrLost) {
 		y.logger.Error("what this machine knows is lost, and begins anew", "error", err)
 		if err = y.beginAnew(); err == nil {
-			err = y.Apply(keep)
+			err = y.Apply(keep, true)
 		}
 	}
 	if err == nil {
@@ -100,7 +89,7 @@ func (y *Keeper) Transact(keep uint64) bool {
 
 // beginAnew is for where the index is lost.
 func (y *Keeper) beginAnew() error {
-	if err := y.compareOwing(); err != nil {
+	if err := y.clouds.Lose(); err != nil {
 		return err
 	}
 	y.unnumber(y.Forget)

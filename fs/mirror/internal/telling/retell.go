@@ -216,7 +216,11 @@ func (t *retold) known(s *journal.Slot) (index.Known, error) {
 	case len(s.Was) == 0:
 		return t.before(s) // it was named, and nothing happened there
 	}
-	k, err := t.file(s.Was[len(s.Was)-1], s.Left)
+	was := s.Was[len(s.Was)-1]
+	if was.IsDir() {
+		return index.Known{Kind: index.Gone}, nil
+	}
+	k, err := t.file(was, s.Left)
 	if k.Kind == index.IsFile {
 		k.Kind = index.Gone
 	}

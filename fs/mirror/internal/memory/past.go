@@ -1,0 +1,85 @@
+package memory
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
+)
+
+// Past is what is known of names that are not any more, by their paths from the root.
+type Past struct{ Rows }
+
+// Find returns the place of a path from the root, and what should be there. Where a directory above it is not known, it has no
+// place.
+func (y Past) Find(path string) (p index.Place, k index.Known, err error) {
+	dir := index.Root
+	for {
+		name, rest, more := strings.Cut(path, "/")
+		p = index.Place{Dir: dir, Name: cipher.PlainName(name)}
+		if k, err = y.At(p); err != nil || !more {
+			return p, k, err
+		}
+		if k.Kind != index.IsDir {
+			return index.Place{}, index.Known{}, nil
+		}
+		dir, path = k.Dir, rest
+	}
+}
+
+// Left reports whether a file, at that version, is known to have no business at a path: it was removed there, or the file is
+// known at no lesser version and not to be there.
+func (y Past) Left(path string, f index.File, v cipher.Vector) (bool, error) {
+	at, k, err := y.Find(path)
+	if err != nil {
+		return false, err
+	}
+	if k.Kind == index.Gone && k.File == f && atMost(v, k.Version.Vector) {
+		return true, nil
+	}
+	of, err := y.Of(f)
+	if err != nil || len(v) == 0 || !atMost(v, of.Greatest.Vector) {
+		return false, err
+	}
+	return !slices.Contains(of.Names, at), nil
+}
+
+// Ended returns the greatest version of a file that is known and has no name any more; none of any other.
+func (y Past) Ended(f index.File) (cipher.Vector, error) {
+	of, err := y.Of(f)
+	if err != nil || len(of.Names) > 0 {
+		return nil, err
+	}
+	return of.Greatest.Vector, nil
+}
+
+// LeftDir reports whether a directory, or one above it, is known to have left a path.
+func (y Past) LeftDir(path string) (bool, error) {
+	dir := index.Root
+	for name := range strings.SplitSeq(path, "/") {
+		k, err := y.At(index.Place{Dir: dir, Name: cipher.PlainName(name)})
+		switch {
+		case err != nil:
+			return false, err
+		case k.Kind == index.Gone && k.File == index.File{}:
+			return true, nil
+		case k.Kind != index.IsDir:
+			return false, nil
+		}
+		dir = k.Dir
+	}
+	return false, nil
+}
+
+// Emptied reports whether something is known to have left a path, and nothing to be there.
+func (y Past) Emptied(path string) (bool, error) {
+	_, k, err := y.Find(path)
+	return k.Kind == index.Gone, err
+}
+
+// atMost reports whether a version is not above another one.
+func atMost(v, w cipher.Vector) bool {
+	order := cipher.Compare(v, w)
+	return order == cipher.Less || order == cipher.Equal
+}

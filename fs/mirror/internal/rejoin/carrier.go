@@ -1,0 +1,465 @@
+package rejoin
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// A Carrier makes names of one cloud what the clouds in use have there.
+type Carrier struct {
+	From   []*replica.Cloud // in use, the lead first
+	To     *replica.Cloud
+	Owners bool
+	Clock  func() time.Time
+
+	Moves []Move                     // that To may lack
+	Past  Past                       // what this machine knows of names that are not any more
+	Live  *Tree                      // where files are, as far as that is known; or nil
+	Links func(path string) []string // other names of a file, as far as they are known; or nil
+	Limit int64                      // files with more bytes are not copied, but where they are prepared
+	Calm  func(cloud.Info) bool      // whether a copy that does not verify may be taken for damaged; nil: it may
+
+	Left  []string // names that could not be made so
+	Loose bool     // a file has more names than are known: they may be separate files
+
+	made   map[inode]string // where files with several names are in To
+	prep   map[string]*prepared
+	inside map[string]bool // names that are being made room for
+}
+
+// An inode is a file of a cloud.
+type inode struct {
+	cloud int
+	ino   uint64
+}
+
+// A thing is what one cloud has at a name.
+type thing struct {
+	is      kind
+	cloud   *replica.Cloud
+	dir     string // the backing directory
+	name    cipher.Name
+	path    string // the entry
+	info    cloud.Info
+	head    *cipher.Header // of a file that has one
+	special bool
+}
+
+type kind int
+
+const (
+	nothing kind = iota
+	directory
+	file
+)
+
+func (t *thing) clean() bool { return t.head != nil && t.head.Flags&cipher.Dirty == 0 }
+
+// look is what a cloud has at a plain path.
+func look(c *replica.Cloud, path string) (*thing, error) {
+	t := &thing{cloud: c}
+	if path == "" {
+		info, err := c.Dir.Stat("")
+		t.is, t.info = directory, info
+		return t, err
+	}
+	dir, last := cloud.SplitPath(path)
+	for dir != "" {
+		n, err := c.Keys.EncodeName(cipher.PlainName(first(dir)))
+		if err != nil {
+			return nil, err
+		}
+		t.dir = replica.Join(t.dir, string(n.Entry))
+		dir = rest(dir)
+	}
+	var err error
+	if t.name, err = c.Keys.EncodeName(cipher.PlainName(last)); err != nil {
+		return nil, err
+	}
+	for _, special := range []bool{false, true} {
+		at := replica.Join(t.dir, replica.Entry(t.name, special))
+		info, err := c.Dir.Stat(at)
+		if replica.Missing(err) || err == nil && !info.Regular && (special || !info.Dir) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		t.path, t.info, t.special = at, info, special
+		if t.is = directory; info.Dir {
+			return t, nil
+		}
+		t.is = file
+		t.head, err = c.Header(at)
+		if err != nil && !errors.Is(err, cipher.ErrDamaged) && !errors.Is(err, replica.ErrBlank) && !errors.Is(err, cipher.ErrNewer) {
+			return nil, err
+		}
+		return t, nil
+	}
+	return t, nil
+}
+
+func first(path string) string {
+	for i := range len(path) {
+		if path[i] == '/' {
+			return path[:i]
+		}
+	}
+	return path
+}
+
+func rest(path string) string {
+	if at := first(path); len(at) < len(path) {
+		return path[len(at)+1:]
+	}
+	return ""
+}
+
+// want is what the clouds in use have at a path: of a file the greatest version.
+// A file that was never committed is there without a header.
+func (c *Carrier) want(path string) (*thing, error) {
+	best := &thing{}
+	for _, from := range c.From {
+		t, err := look(from, path)
+		if err != nil {
+			return nil, fmt.Errorf("cloud %s: %w", from.Name, err)
+		}
+		switch {
+		case t.is == nothing:
+		case best.is == nothing, !best.clean() && t.clean() && best.is == t.is:
+			best = t
+		case t.clean() && best.clean() && same(t.head, best.head) && cipher.Compare(t.head.Version, best.head.Version) == cipher.Greater:
+			best = t
+		}
+	}
+	return best, nil
+}
+
+func same(a, b *cipher.Header) bool { return a.FileID == b.FileID && a.Type == b.Type }
+
+// Bring makes one name what it should be; deep, with all that is below it. An
+// error is the cloud's, or that of one in use.
+func (c *Carrier) Bring(path string, deep bool) error {
+	want, err := c.want(path)
+	if err != nil {
+		return err
+	}
+	have, err := c.have(path)
+	if err != nil {
+		return err
+	}
+	switch want.is {
+	case nothing:
+		_, err = c.clear(path, have)
+		return err
+	case directory:
+		return c.bringDir(path, want, have, deep)
+	}
+	return c.bringFile(path, want, have)
+}
+
+func (c *Carrier) have(path string) (*thing, error) {
+	t, err := look(c.To, path)
+	if err != nil {
+		return nil, fmt.Errorf("cloud %s: %w", c.To.Name, err)
+	}
+	return t, nil
+}
+
+func (c *Carrier) leave(path string) { c.Left = append(c.Left, path) }
+
+// bringDir makes a directory like that of the clouds in use.
+func (c *Carrier) bringDir(path string, want, have *thing, deep bool) error {
+	if have.is == directory && deep { // it may be the one that was here before
+		if moved, err := c.moveAway(path, have); err != nil {
+			return err
+		} else if moved {
+			have.is = nothing
+		}
+	}
+	if have.is == file {
+		if gone, err := c.clear(path, have); err != nil || !gone {
+			return err
+		}
+	}
+	if have.is != directory {
+		if ok, err := c.above(path); err != nil || !ok {
+			return err
+		}
+		moved, err := c.moveHere(path, have)
+		if err != nil {
+			return err
+		}
+		if err := c.To.PutSidecar(have.dir, have.name); err != nil {
+			return err
+		}
+		if !moved {
+			if err := c.To.Dir.Mkdir(replica.Join(have.dir, string(have.name.Entry)), want.info.Mode|0o700); err != nil {
+				return err
+			}
+		}
+	}
+	at := replica.Join(have.dir, string(have.name.Entry))
+	if path == "" {
+		at = ""
+	}
+	if deep {
+		if err := c.bringAll(path, want, at); err != nil {
+			return err
+		}
+	}
+	return c.show(at, want.info)
+}
+
+// show gives a directory the owner, mode and mtime that it has elsewhere.
+func (c *Carrier) show(at string, want cloud.Info) error {
+	have, err := c.To.Dir.Stat(at)
+	if err != nil {
+		return err
+	}
+	if c.Owners && (have.UID != want.UID || have.GID != want.GID) {
+		if err := c.To.Dir.Chown(at, int(want.UID), int(want.GID)); err != nil {
+			return err
+		}
+	}
+	if have.Mode != want.Mode {
+		if err := c.To.Dir.Chmod(at, want.Mode); err != nil {
+			return err
+		}
+	}
+	if have.Mtime.Equal(want.Mtime) {
+		return nil
+	}
+	return c.To.Dir.Chtimes(at, cloud.Times{Mtime: &want.Mtime})
+}
+
+// bringAll brings every name that any of the clouds has in a directory.
+func (c *Carrier) bringAll(path string, want *thing, at string) error {
+	all := map[cipher.PlainName]bool{}
+	list, err := names(c.To, at)
+	if err != nil {
+		return err
+	}
+	for _, n := range list {
+		all[n.name] = true
+	}
+	for _, from := range c.From {
+		t, err := look(from, path)
+		if err != nil || t.is != directory {
+			continue
+		}
+		list, err := names(from, t.path)
+		if err != nil && !replica.Missing(err) {
+			return err
+		}
+		for _, n := range list {
+			all[n.name] = true
+		}
+	}
+	for n := range all {
+		if err := c.Bring(replica.Join(path, string(n)), true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moveHere renames a directory that was moved to where it belongs, if the cloud
+// has it at its old place still.
+func (c *Carrier) moveHere(path string, have *thing) (bool, error) {
+	old := before(c.Moves, path)
+	if old == path || after(c.Moves, old) != path {
+		return false, nil
+	}
+	was, err := c.have(old)
+	if err != nil || was.is != directory {
+		return false, err
+	}
+	if err := c.To.PutSidecar(have.dir, have.name); err != nil {
+		return false, err
+	}
+	if err := c.To.Dir.Rename(was.path, replica.Join(have.dir, string(have.name.Entry))); err != nil {
+		return false, err
+	}
+	return true, c.dropSidecar(was)
+}
+
+// above makes the directories above a name. It reports whether they are there.
+func (c *Carrier) above(path string) (bool, error) {
+	dir, _ := cloud.SplitPath(path)
+	if dir == "" {
+		return true, nil
+	}
+	have, err := c.have(dir)
+	if err != nil || have.is == directory {
+		return err == nil, err
+	}
+	if err := c.Bring(dir, false); err != nil {
+		return false, err
+	}
+	if have, err = c.have(dir); err != nil || have.is == directory {
+		return err == nil, err
+	}
+	c.leave(path)
+	return false, nil
+}
+
+// clear takes away what is not to be at a name. It reports whether it is gone.
+func (c *Carrier) clear(path string, have *thing) (gone bool, err error) {
+	if have.is == nothing {
+		return true, nil
+	}
+	if moved, err := c.moveAway(path, have); moved || err != nil {
+		return moved, err
+	}
+	if have.is == directory {
+		return c.clearDir(path, have)
+	}
+	if ok, err := c.explained(path, have, nil); !ok || err != nil {
+		c.leave(path)
+		return false, err
+	}
+	if err := c.To.Dir.Remove(have.path); err != nil && !replica.Missing(err) {
+		return false, err
+	}
+	return true, c.dropSidecar(have)
+}
+
+// moveAway moves what is known to be elsewhere by now to that place, where the
+// cloud has nothing there yet.
+func (c *Carrier) moveAway(path string, have *thing) (bool, error) {
+	to := after(c.Moves, path)
+	if to == path || c.inside[to] {
+		return false, nil
+	}
+	want, err := c.want(to)
+	if err != nil || want.is != have.is || want.is == file && (!have.clean() || !want.clean() || !equal(have.head, want.head)) {
+		return false, err
+	}
+	there, err := c.have(to)
+	if err != nil || there.is != nothing {
+		return false, err
+	}
+	if c.inside == nil {
+		c.inside = map[string]bool{}
+	}
+	c.inside[to] = true
+	defer delete(c.inside, to)
+	if ok, err := c.above(to); err != nil || !ok {
+		return false, err
+	}
+	if there, err = c.have(to); err != nil || there.is != nothing { // it came with what is above it
+		return false, err
+	}
+	if err := c.To.PutSidecar(there.dir, there.name); err != nil {
+		return false, err
+	}
+	err = c.To.Dir.Rename(have.path, replica.Join(there.dir, replica.Entry(there.name, have.special)))
+	if replica.Missing(err) {
+		return false, nil // it went with what is above it
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, c.dropSidecar(have)
+}
+
+func (c *Carrier) clearDir(path string, have *thing) (bool, error) {
+	list, err := names(c.To, have.path)
+	if err != nil {
+		return replica.Missing(err), ignoreMissing(err)
+	}
+	empty := true
+	for _, n := range list {
+		at := replica.Join(path, string(n.name))
+		t, err := c.have(at)
+		if err != nil {
+			return false, err
+		}
+		gone, err := c.clear(at, t)
+		if err != nil {
+			return false, err
+		}
+		empty = empty && gone
+	}
+	if !empty {
+		return false, nil
+	}
+	entries, err := c.To.Dir.ReadDir(have.path)
+	if err != nil {
+		return replica.Missing(err), ignoreMissing(err)
+	}
+	for _, e := range entries {
+		if !c.To.Litter(have.path, e) {
+			c.leave(path)
+			return false, nil
+		}
+	}
+	for _, e := range entries {
+		if err := c.To.Dir.Remove(replica.Join(have.path, e.Name)); ignoreMissing(err) != nil {
+			return false, err
+		}
+	}
+	if err := c.To.Dir.Rmdir(have.path); ignoreMissing(err) != nil {
+		return false, err
+	}
+	return true, c.dropSidecar(have)
+}
+
+func ignoreMissing(err error) error {
+	if replica.Missing(err) {
+		return nil
+	}
+	return err
+}
+
+// dropSidecar removes the sidecar of a name that has no entry any more.
+func (c *Carrier) dropSidecar(t *thing) error {
+	if t.name.Sidecar == "" {
+		return nil
+	}
+	return ignoreMissing(c.To.Dir.Remove(replica.Join(t.dir, string(t.name.Sidecar))))
+}
+
+// explained reports whether a file of the cloud may be replaced or removed: it is
+// an earlier version of what is wanted, it is known to have lost that name, it
+// is elsewhere by now, or nothing of it was ever whole.
+func (c *Carrier) explained(path string, have, want *thing) (bool, error) {
+	h := have.head
+	switch {
+	case h == nil:
+		return c.Calm == nil || c.Calm(have.info), nil
+	case h.Flags&cipher.Dirty != 0 && len(h.Version) == 0:
+		lost, err := c.Past.Left(path, fileOf(h), nil)
+		ours := lost || want != nil && want.head != nil && same(h, want.head)
+		return ours || c.Calm == nil || c.Calm(have.info), err
+	case want != nil && want.clean() && same(h, want.head) && atMost(h.Version, want.head.Version):
+		return true, nil
+	}
+	if left, err := c.Past.Left(path, fileOf(h), h.Version); left || err != nil {
+		return left, err
+	}
+	if c.Live.elsewhere(path, h) {
+		return true, nil
+	}
+	to := after(c.Moves, path)
+	if to == path {
+		return false, nil
+	}
+	now, err := c.want(to)
+	return err == nil && now.clean() && same(h, now.head) && atMost(h.Version, now.head.Version), err
+}
+
+func atMost(v, w cipher.Vector) bool {
+	order := cipher.Compare(v, w)
+	return order == cipher.Less || order == cipher.Equal
+}
+
+func equal(a, b *cipher.Header) bool {
+	return same(a, b) && a.CommitID == b.CommitID && cipher.Compare(a.Version, b.Version) == cipher.Equal
+}

@@ -1,0 +1,31 @@
+// Package rejoin brings a cloud that missed changes up to date from those that
+// did not, while programs go on, and gives clouds in use what they lack at single
+// names.
+//
+// A [Returner] asks clouds that are out whether they are back. One that is is
+// compared whole and healed (package heal), by what a [Tree] knows: the clouds in
+// use are what should be, and what this machine has removed has ended. Then a
+// [Carrier] brings over, again and again, the names that [Changes] has noted
+// since: it makes a name of the cloud what the clouds in use have there. Only
+// what is explained goes: an earlier version, what was removed, and what is
+// elsewhere by now. Whatever else is found is left, and told.
+//
+// Neither Tree nor Carrier takes a lock, nor knows who works on the clouds
+// meanwhile. Every name that changes while it is carried is carried again, and
+// the last few when nothing can change. Who works on them is the [Host].
+//
+//	returner.go Returner, Host: asking clouds, and whose turn it is
+//	back.go     a cloud that is back: compared, caught up, taken into use
+//	debts.go    names that a cloud in use lacks, or has wrongly
+//	changes.go  Changes: names that change meanwhile, and debts
+//	tree.go     Tree: what should be, as a memory for the comparison
+//	odd.go      what a cloud has that the others do not
+//	carrier.go  Carrier: one name after the other
+//	sweep.go    temporary files and sidecars that are of no use any more
+//	content.go  the content of files: copied, linked, put in place
+//	moves.go    where a name was before it moved, and where it is now
+//
+// # Locks
+//
+//	Changes.mu names that changed, and debts
+package rejoin

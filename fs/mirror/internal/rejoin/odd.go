@@ -1,0 +1,106 @@
+package rejoin
+
+import (
+	"errors"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// An oddity is a name of the cloud that lacks changes at which the clouds in use
+// have nothing, or something else.
+type oddity struct {
+	path  string
+	ended bool // a file that they have nowhere, or a directory that has to go first
+	deep  bool // a directory is wanted in its place
+}
+
+// oddities goes through the cloud that lacks changes. What nobody has removed as
+// far as is known, and is nowhere else, is none.
+func (t *Tree) oddities(plain, backing string) (list []oddity, err error) {
+	all, err := names(t.Owing, backing)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range all {
+		if err := t.Stop(); err != nil {
+			return nil, err
+		}
+		path, at := replica.Join(plain, string(e.name)), replica.Join(backing, e.Name)
+		want, wanted := t.names[path]
+		odd := wanted && (want.Has == judge.Dir) != e.Dir
+		ended := false
+		switch {
+		case !e.Dir && !odd:
+			odd, err = t.oddFile(path, at, want)
+			ended = !wanted && !t.lives(at)
+		case e.Dir && !wanted:
+			if odd, err = t.Past.LeftDir(path); err == nil && !odd {
+				odd, err = t.Past.Emptied(path) // of a file, and it was before that
+				ended = odd
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		if odd {
+			list = append(list, oddity{path, ended, want.Has == judge.Dir})
+		}
+		if e.Dir {
+			below, err := t.oddities(path, at)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, below...)
+		}
+	}
+	return list, nil
+}
+
+// oddFile reports whether a file of the cloud is not what is wanted there, and
+// may have to go.
+func (t *Tree) oddFile(path, at string, want judge.Known) (bool, error) {
+	h, err := t.Owing.Header(at)
+	switch {
+	case errors.Is(err, cipher.ErrDamaged), errors.Is(err, replica.ErrBlank):
+		return t.Past.Emptied(path)
+	case replica.Missing(err), errors.Is(err, cipher.ErrNewer):
+		return false, nil
+	case err != nil:
+		return false, err
+	case h.Flags&cipher.Dirty != 0 && len(h.Version) == 0 && want.Has == "":
+		return t.Past.Emptied(path)
+	case h.Flags&cipher.Dirty != 0 && len(h.Version) == 0:
+		return true, nil
+	case want.Has == judge.File && want.Version.ID == h.FileID && want.Version.Type == h.Type:
+		return false, nil
+	case t.elsewhere(path, h):
+		return true, nil
+	}
+	return t.Past.Left(path, fileOf(h), h.Version)
+}
+
+// lives reports whether the clouds in use have a file of the cloud anywhere.
+func (t *Tree) lives(at string) bool {
+	h, err := t.Owing.Header(at)
+	return err == nil && len(t.live[judge.Identity{ID: h.FileID, Type: h.Type}].Live) > 0
+}
+
+func fileOf(h *cipher.Header) index.File { return index.File{ID: h.FileID, Type: h.Type} }
+
+// left reports whether a directory, or one above it, was removed, and the clouds
+// in use do not have it.
+func (t *Tree) left(path string) (bool, error) {
+	for ; path != ""; path, _ = cloud.SplitPath(path) {
+		if t.names[path].Has == judge.Dir {
+			return false, nil
+		}
+		if left, err := t.Past.LeftDir(path); left || err != nil {
+			return left, err
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,212 @@
+package rejoin
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
+)
+
+const (
+	settleTime = 30 * time.Second // a sync client may still be at it
+	tendEvery  = 500 * time.Millisecond
+)
+
+var (
+	errStopped = fmt.Errorf("%w: a cloud that is returning", clouds.ErrClosed)
+	errBusy    = errors.New("it is in use, or has just changed")
+)
+
+// Host is whoever works on the clouds meanwhile. Paths are plain.
+type Host interface {
+	// Commit brings everything to the clouds in use.
+	Commit() error
+
+	// Freeze waits for nothing: it reports false where a commit is under way, or a
+	// file is just being opened. Else nothing changes before thaw is called.
+	Freeze() (thaw func(), ok bool)
+
+	// Entered says, while all is frozen, that a cloud takes part again. Open files
+	// get their copies there; it returns the names of those that have none.
+	Entered(c *clouds.Cloud) (lacking []string)
+
+	// Alone calls do with no operation on names, and no commit of the file at a path
+	// under way. What it is given gives that file, where it is open, its copy in a
+	// cloud, and reports false where there is none that it could have.
+	Alone(path string, c *clouds.Cloud, do func(join func() (open, joined bool)))
+
+	// IsOpen reports whether the file at a path is open. The caller holds
+	// Mirror.names.
+	IsOpen(path string) bool
+
+	// Links are the other names of a file, as far as they are known.
+	Links(path string) []string
+}
+
+// Config is what a Returner works with.
+type Config struct {
+	Clouds *clouds.Clouds
+	Names  *lock.RWMutex[lock.Names]
+	Host   Host
+	Past   Past
+	Clock  func() time.Time
+	Logger *slog.Logger
+	Owners bool // the process may set owners of backing files
+}
+
+// Returner brings clouds back.
+type Returner struct {
+	Config
+	Changes
+	turn chan struct{} // has one element while somebody tends
+	quit chan struct{}
+	wg   sync.WaitGroup
+	gone map[int]int // by cloud: the removals at its last probe
+}
+
+// New makes a Returner. Clouds in use that owe something are looked over.
+func New(config Config) *Returner {
+	r := &Returner{Config: config, turn: make(chan struct{}, 1), quit: make(chan struct{}), gone: map[int]int{}}
+	r.names, r.debts, r.unseen = map[string]bool{}, map[int]map[string]debt{}, map[int]time.Time{}
+	for _, c := range r.Clouds.Ups() {
+		if c.Owes() && !r.Clouds.Makeshift() {
+			r.lookAt(c.Index, r.Clock())
+		}
+	}
+	return r
+}
+
+// Start begins the work in the background, and Stop ends it wherever it is;
+// either is called once.
+func (r *Returner) Start() {
+	r.wg.Go(func() {
+		for {
+			select {
+			case <-r.quit:
+				return
+			case <-time.After(tendEvery):
+			}
+			if err := r.Tend(); err != nil && !errors.Is(err, clouds.ErrClosed) {
+				r.Logger.Debug("a cloud is not back", "error", err)
+			}
+		}
+	})
+}
+
+// Stop ends the work, in the background or called.
+func (r *Returner) Stop() {
+	close(r.quit)
+	r.wg.Wait()
+	r.turn <- struct{}{} // whoever called Tend has ended
+}
+
+// stopped is an error once Stop was called.
+func (r *Returner) stopped() error {
+	select {
+	case <-r.quit:
+		return errStopped
+	default:
+		return nil
+	}
+}
+
+// Tend does what is due for clouds that lack changes: it asks those that are out
+// whether they are back, brings them up to date, and pays the debts of those
+// that are in use.
+func (r *Returner) Tend() error {
+	r.turn <- struct{}{}
+	defer func() { <-r.turn }()
+	if err := r.stopped(); err != nil || r.Clouds.ReadOnly() {
+		return err
+	}
+	var errs []error
+	for _, c := range r.Clouds.Due(r.Clock()) {
+		again, err := r.Clouds.Probe(c, r.freeable(c.Index))
+		if err == nil {
+			if err = r.bringBack(again); err != nil {
+				r.Logger.Warn("a cloud that answers again could not be brought up to date; it is tried again", "cloud", c.Name, "error", err)
+				err = errors.Join(err, r.Clouds.Fail(again, "bring up to date", err))
+			}
+		}
+		errs = append(errs, err)
+	}
+	for _, c := range r.Clouds.Ups() {
+		if c.Owes() {
+			errs = append(errs, r.payDebts(c))
+		}
+	}
+	errs = append(errs, r.clearPaid())
+	return errors.Join(errs...)
+}
+
+// freeable reports whether something was removed since a cloud was last asked,
+// so that it may have less to hold.
+func (r *Returner) freeable(k int) bool {
+	now := r.removed()
+	more := now > r.gone[k]
+	r.gone[k] = now
+	return more
+}
+
+// Owe records that clouds in use lack what others have at some names. They are
+// given it after the settle time.
+func (r *Returner) Owe(list []*clouds.Cloud, deep bool, paths ...string) error {
+	for _, cl := range list {
+		if err := r.Clouds.Owe(cl, "a copy is missing, or is another one"); err != nil {
+			return err
+		}
+		r.owe(cl.Index, r.Clock().Add(settleTime), deep, paths...)
+	}
+	return nil
+}
+
+// carrier brings names to a cloud.
+func (r *Returner) carrier(c *clouds.Cloud, moves []Move, live *Tree) *Carrier {
+	t := &Carrier{
+		To: c.Cloud, Calm: r.calm, Owners: r.Owners, Clock: r.Clock, Moves: moves, Past: r.Past, Live: live, Links: r.Host.Links, Limit: math.MaxInt64,
+	}
+	for _, cl := range r.Clouds.Ups() {
+		if cl.Index != c.Index {
+			t.From = append(t.From, cl.Cloud)
+		}
+	}
+	return t
+}
+
+// calm reports whether a backing file did not change lately.
+func (r *Returner) calm(info cloud.Info) bool { return r.Clock().Sub(info.Ctime) >= settleTime }
+
+// clearPaid records of clouds in use that they owe nothing any more.
+func (r *Returner) clearPaid() error {
+	ups := r.Clouds.Ups()
+	if r.Clouds.Makeshift() && len(ups) < r.Clouds.N() {
+		return nil
+	}
+	var errs []error
+	for _, c := range ups {
+		if !c.Owes() || !r.settled(c.Index) {
+			continue
+		}
+		if err := errors.Join(c.Dir.Check(), c.Dir.Syncfs()); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		errs = append(errs, r.Clouds.Clear(c))
+	}
+	return errors.Join(errs...)
+}
+
+// unlessItsOwn is an error that tells of a cloud, or of this process, and not of
+// the one name at which it showed.
+func unlessItsOwn(err error) error {
+	if f := clouds.FaultOf(err); f.OfCloud() || f.Ours() {
+		return err
+	}
+	return nil
+}

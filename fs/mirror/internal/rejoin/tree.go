@@ -1,0 +1,280 @@
+package rejoin
+
+import (
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/compare"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/heal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// Past is what this machine knows of names that are not any more. Paths are
+// plain, from the root.
+type Past interface {
+	// Left reports whether a file, at that version, is known to have no business
+	// at a path.
+	Left(path string, f index.File, v cipher.Vector) (bool, error)
+	// Ended returns the greatest version of a file that is known and has no name
+	// any more; none of any other.
+	Ended(f index.File) (cipher.Vector, error)
+	// LeftDir reports whether a directory, or one above it, is known to have left
+	// a path.
+	LeftDir(path string) (bool, error)
+	// Emptied reports whether something is known to have left a path, and nothing
+	// to be there.
+	Emptied(path string) (bool, error)
+}
+
+// A Tree is what the clouds in use hold, as what should be: a memory for the
+// comparison with one that lacks changes. It takes some 300 bytes for each name.
+type Tree struct {
+	Survey
+	names   map[string]judge.Known
+	within  map[string][]cipher.PlainName
+	live    map[judge.Identity]judge.Facts
+	writers map[uint32]bool
+	links   map[inode][]string
+}
+
+// Survey is what a Tree is made from.
+type Survey struct {
+	InUse []*replica.Cloud // in the vault's order
+	Owing *replica.Cloud   // the cloud that lacks changes
+	Past  Past
+	// Blind: the clouds in use lack changes themselves, so that what they hold is
+	// not what should be.
+	Blind bool
+	// Lost: what the cloud has missed is not known any more, so that what it alone
+	// has may have been removed.
+	Lost bool
+	Stop func() error
+}
+
+// Look goes through the clouds in use.
+func Look(s Survey) (*Tree, error) {
+	t := &Tree{
+		Survey: s, names: map[string]judge.Known{}, within: map[string][]cipher.PlainName{},
+		live: map[judge.Identity]judge.Facts{}, writers: map[uint32]bool{}, links: map[inode][]string{},
+	}
+	for _, c := range s.InUse {
+		if err := t.walk(c, "", ""); err != nil {
+			return nil, err
+		}
+	}
+	for i, paths := range t.links {
+		if len(paths) < 2 {
+			delete(t.links, i)
+		}
+	}
+	if s.Blind {
+		clear(t.links)
+		clear(t.names)
+		clear(t.within)
+		clear(t.live)
+	}
+	return t, nil
+}
+
+// Work is a comparison of all clouds, and what it is made with.
+type Work struct {
+	Clouds []*replica.Cloud // by the vault's order; one without a Dir does not answer
+	Back   bool             // the owing cloud is not in use: nothing there is waited for
+	Settle time.Duration
+	Clock  func() time.Time
+	Owners bool
+	Logger *slog.Logger
+	Guard  func(cloud int, path string) (done func(), err error)
+}
+
+// Heal compares all clouds, and heals each by what the tree knows. It tells for
+// each cloud why a step failed there, and at which names of the owing one;
+// names that change meanwhile are left.
+func (t *Tree) Heal(w Work) (errs []error, failed []string, err error) {
+	hasty, behind := make([]bool, len(w.Clouds)), make([]bool, len(w.Clouds))
+	hasty[t.Owing.Index], behind[t.Owing.Index] = w.Back, t.Lost
+	out, err := heal.New(heal.Config{
+		Config: compare.Config{
+			Clouds: w.Clouds, Memory: t, Clock: w.Clock, Settle: w.Settle, Hasty: hasty, Behind: behind, Asked: w.Back, Only: -1, Stop: t.Stop,
+		},
+		Owners: w.Owners, Logger: w.Logger, Guard: w.Guard,
+		Failed: func(s heal.Step, _ error) {
+			if s.Cloud == t.Owing.Index {
+				failed = append(failed, s.Path)
+			}
+		},
+	}).Run()
+	for k, why := range out.Errs {
+		if heal.Changed(why) {
+			out.Errs[k] = nil
+		}
+	}
+	return out.Errs, failed, err
+}
+
+// walk goes through a directory of one cloud.
+func (t *Tree) walk(c *replica.Cloud, plain, backing string) error {
+	list, err := names(c, backing)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if err := t.Stop(); err != nil {
+			return err
+		}
+		path, at := replica.Join(plain, string(e.name)), replica.Join(backing, e.Name)
+		if e.Dir {
+			if _, known := t.names[path]; !known {
+				t.add(plain, e.name, judge.Known{Has: judge.Dir})
+			}
+			if err := t.walk(c, path, at); err != nil {
+				return err
+			}
+			continue
+		}
+		head, err := c.Header(at)
+		if head == nil || head.Flags&cipher.Dirty != 0 {
+			if errors.Is(err, cipher.ErrDamaged) || errors.Is(err, replica.ErrBlank) || replica.Missing(err) || err == nil {
+				continue
+			}
+			return err
+		}
+		i := inode{c.Index, e.Ino}
+		t.links[i] = append(t.links[i], path)
+		t.see(plain, e.name, compare.VersionOf(head))
+	}
+	return nil
+}
+
+func (t *Tree) add(dir string, name cipher.PlainName, k judge.Known) {
+	path := replica.Join(dir, string(name))
+	if _, known := t.names[path]; !known {
+		t.within[dir] = append(t.within[dir], name)
+	}
+	t.names[path] = k
+}
+
+// see notes a version at a name: the greatest of one file, and else the first.
+func (t *Tree) see(dir string, name cipher.PlainName, v judge.Version) {
+	for _, e := range v.Vector {
+		t.writers[e.Writer] = true
+	}
+	path := replica.Join(dir, string(name))
+	had, known := t.names[path]
+	greater := known && had.Version.Identity == v.Identity && cipher.Compare(v.Vector, had.Version.Vector) == cipher.Greater
+	if known && !greater {
+		return
+	}
+	t.add(dir, name, judge.Known{Has: judge.File, Version: v})
+	f := t.live[v.Identity]
+	if !known {
+		f.Live = append(f.Live, judge.Name(path))
+	}
+	if f.Version.ID.IsZero() || cipher.Compare(v.Vector, f.Version.Vector) == cipher.Greater {
+		f.Version = v
+	}
+	t.live[v.Identity] = f
+}
+
+// elsewhere reports whether a file is at another name, at no lesser version.
+func (t *Tree) elsewhere(path string, h *cipher.Header) bool {
+	if t == nil {
+		return false
+	}
+	f := t.live[judge.Identity{ID: h.FileID, Type: h.Type}]
+	return len(f.Live) > 0 && !slices.Contains(f.Live, judge.Name(path)) && atMost(h.Version, f.Version.Vector)
+}
+
+// Links are the files that have several names, each with those.
+func (t *Tree) Links() (list [][]string) {
+	for _, paths := range t.links {
+		list = append(list, paths)
+	}
+	return list
+}
+
+// Dirs are the directories that the clouds in use have, those above others
+// first, and the root before all.
+func (t *Tree) Dirs() []string {
+	list := []string{""}
+	for path, k := range t.names {
+		if k.Has == judge.Dir {
+			list = append(list, path)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// At implements [compare.Memory], as do those that follow.
+func (t *Tree) At(path string) (judge.Known, error) {
+	if k, ok := t.names[path]; ok {
+		return k, nil
+	}
+	return judge.Known{Has: judge.Unknown}, nil
+}
+
+func (t *Tree) Within(dir string) ([]cipher.PlainName, error) { return t.within[dir], nil }
+
+// Of knows of a file that the clouds in use have nowhere when it has ended.
+func (t *Tree) Of(id judge.Identity) (judge.Facts, error) {
+	f := t.live[id]
+	if len(f.Live) > 0 {
+		return f, nil
+	}
+	v, err := t.Past.Ended(index.File{ID: id.ID, Type: id.Type})
+	if len(v) > 0 {
+		f.Ended = []cipher.Vector{v}
+	}
+	return f, err
+}
+
+func (t *Tree) Owes(k int, _ string) (bool, error) { return k == t.Owing.Index, nil }
+
+func (t *Tree) Ended(dir string) ([]cipher.Vector, error) {
+	if t.names[dir].Has == judge.Dir {
+		return nil, nil
+	}
+	left, err := t.Past.LeftDir(dir)
+	if left {
+		return []cipher.Vector{nil}, err
+	}
+	return nil, err
+}
+
+func (t *Tree) Writers() (list []uint32, err error) {
+	for w := range t.writers {
+		list = append(list, w)
+	}
+	return list, nil
+}
+
+// named is an entry that stands for a name.
+type named struct {
+	cloud.Entry
+	name cipher.PlainName
+}
+
+// names lists what in a directory of a cloud stands for a name.
+func names(c *replica.Cloud, backing string) ([]named, error) {
+	entries, err := c.Dir.ReadDir(backing)
+	if err != nil {
+		return nil, err
+	}
+	var list []named
+	for _, e := range entries {
+		d, err := c.Keys.DecodeEntry(cipher.EntryName(e.Name), func(side cipher.EntryName) ([]byte, error) {
+			return c.ReadSidecar(replica.Join(backing, string(side)))
+		})
+		if err == nil && !d.Copy && (!e.Dir || !d.Special) && (e.Dir || e.Regular) {
+			list = append(list, named{e, d.Name})
+		}
+	}
+	return list, nil
+}
