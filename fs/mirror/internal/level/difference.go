@@ -59,7 +59,8 @@ const maxDifferences = 100_000
 // errMass: a user is to see what happened before so much is changed.
 var errMass = errors.New("too many names are in one cloud only: verify, and heal")
 
-var errClash = errors.New("a name is a directory there, or a file, and something else in another cloud")
+// ErrClash is why a cloud owes a name that is a directory in one cloud and a file in another.
+var ErrClash = errors.New("a name is a directory there, or a file, and something else in another cloud")
 
 // folder compares a directory, which either side has, or only one.
 func (d *difference) folder(dir Folder, in [2]bool) error {

@@ -90,7 +90,7 @@ func (l *Leveller) Level() error {
 		}
 	}
 	if d.clash {
-		return l.blame(1, errClash)
+		return l.blame(1, ErrClash)
 	}
 	return nil
 }
