@@ -26,8 +26,11 @@ const (
 func thaw(t *testing.T) (v *vault, manifest map[string]string) {
 	t.Helper()
 	base := t.TempDir()
+	path, err := program()
+	must(t, err)
 	v = &vault{
-		t: t, dir: base + "/vault", pass: base + "/passphrase", root: base + "/mnt", logs: base + "/log",
+		program: path,
+		t:       t, dir: base + "/vault", pass: base + "/passphrase", root: base + "/mnt", logs: base + "/log",
 		clouds: []string{base + "/alpha", base + "/beta"},
 	}
 	must(t, os.Mkdir(v.root, 0o700))
