@@ -25,7 +25,8 @@
 //   - Nothing outside the directory is ever touched, and no symbolic link
 //     inside it is ever followed, whoever planted it and however it races. A
 //     link on the way is ENOTDIR. FIFOs, sockets and devices are never handed
-//     out as a [File].
+//     out as a [File]. A directory inside that somebody else moves away, even
+//     out of it, can still be acted in for a second (parents.go).
 //   - The directory is held open. Renaming or unmounting it, or mounting over
 //     it, does not redirect an operation; [Dir.Check] notices.
 //   - An operation that fails has changed nothing, except that a failed
@@ -37,5 +38,5 @@
 // operation may be done or not, or may yet be.
 //
 // What it never does: create, repair or delete anything by itself; retry;
-// cache; log.
+// remember anything about entries or bytes; log.
 package cloud
