@@ -3,6 +3,7 @@ package level
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -47,6 +48,7 @@ func (s shown) path(side int) string { return replica.Join(s.Paths[side], s.Entr
 type difference struct {
 	*Leveller
 	dirs, files [2][]shown
+	torn        [2][]shown            // files in the middle of a change, of which only names are brought
 	stubs       [2][]shown            // new files that never had a version
 	clash       bool                  // a name is a directory in one cloud and a file in the other
 	links       [2]map[uint64][]shown // all names of those of files that have several, by inode
@@ -103,7 +105,11 @@ func (d *difference) folder(dir Folder, in [2]bool) error {
 			}
 		}
 	}
-	if len(d.dirs[0])+len(d.dirs[1])+len(d.files[0])+len(d.files[1])+len(d.stubs[0])+len(d.stubs[1]) > maxDifferences {
+	many := 0
+	for side := range d.Clouds {
+		many += len(d.dirs[side]) + len(d.files[side]) + len(d.torn[side]) + len(d.stubs[side])
+	}
+	if many > maxDifferences {
 		return errMass
 	}
 	return nil
@@ -217,7 +223,13 @@ func (d *difference) file(side int, s shown, alone bool) {
 			d.stubs[side] = append(d.stubs[side], s)
 		}
 		return
-	case err != nil || h.Flags&cipher.Dirty != 0:
+	case err != nil:
+		return
+	case h.Flags&cipher.Dirty != 0:
+		if alone {
+			s.is = version{judge.Identity{ID: h.FileID, Type: h.Type}, h.CommitID}
+			d.torn[side] = append(d.torn[side], s)
+		}
 		return
 	}
 	k := d.known(s)
@@ -234,7 +246,7 @@ func (d *difference) file(side int, s shown, alone bool) {
 func (d *difference) findLinks() error {
 	for side, files := range d.files {
 		d.links[side] = map[uint64][]shown{}
-		for _, s := range files {
+		for _, s := range slices.Concat(files, d.torn[side]) {
 			info, err := d.Clouds[side].Dir.Stat(s.path(side))
 			if err != nil {
 				return d.blame(side, err)

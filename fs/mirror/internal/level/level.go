@@ -74,6 +74,13 @@ func (l *Leveller) Level() error {
 			}
 		}
 	}
+	for side, torn := range d.torn {
+		for _, s := range torn {
+			if _, err := l.link(side, s, d.links[side][s.Ino]); err != nil {
+				return err
+			}
+		}
+	}
 	for side, stubs := range d.stubs {
 		for _, s := range stubs {
 			if err := l.blame(1-side, l.stub(1-side, s)); err != nil {
@@ -180,20 +187,30 @@ func (l *Leveller) rename(only *[2][]shown) error {
 	return nil
 }
 
-// bring makes in the other cloud what only one has: a link, where the two have
-// another name of the file, or a whole copy.
-func (l *Leveller) bring(side int, s shown, names []shown) error {
-	to, c := 1-side, l.Clouds[1-side]
-	l.found(s)
+// link makes in the other cloud one more name of a file that only one has there,
+// if the two have another name of it.
+func (l *Leveller) link(side int, s shown, names []shown) (done bool, err error) {
+	to := 1 - side
 	for _, o := range names {
 		if o.place == s.place {
 			continue
 		}
 		do := l.step(step.Link, to, l.path(to, o), s)
-		if h, err := c.Header(do.Path); err == nil && h.FileID == s.is.ID {
-			return l.do(to, step.Step{Op: step.Remove, Path: do.To}, do)
+		if h, err := l.Clouds[to].Header(do.Path); err == nil && h.FileID == s.is.ID {
+			l.found(s)
+			return true, l.do(to, step.Step{Op: step.Remove, Path: do.To}, do)
 		}
 	}
+	return false, nil
+}
+
+// bring makes in the other cloud what only one has: a link, or a whole copy.
+func (l *Leveller) bring(side int, s shown, names []shown) error {
+	if done, err := l.link(side, s, names); done || err != nil {
+		return err
+	}
+	to, c := 1-side, l.Clouds[1-side]
+	l.found(s)
 	o, err := l.Clouds[side].Open(s.path(side), false)
 	if err != nil {
 		return l.blame(side, err)
