@@ -1,13 +1,17 @@
-//go:build !long
+//go:build !long && !race
 
 package mirror_test
 
-// How much is tried: with the race detector, all of it in a minute.
+// How much is tried: 5,000 stories in all.
 const (
 	everyNth          = 5 // operation of a fixed story is a crash
+	everyHard         = 1 // all seeds that have failed
 	crashesPerHistory = 6
-	someHistories     = 12
+	someHistories     = 120
 	faultSeeds        = 8 // of each kind
 	attackSeeds       = 12
 	closeRounds       = 20
+	returnSeeds       = 200
+	killedReturns     = 12
+	loadedReturns     = 100
 )

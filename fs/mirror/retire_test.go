@@ -83,30 +83,6 @@ func TestTransactions(t *testing.T) {
 	})
 }
 
-// TestManyRows: 20,000 rows do not wait for the minute.
-func TestManyRows(t *testing.T) {
-	telling(t, 1, func(s *scene) {
-		n, h, err := s.m.Root().Create("file", 0o644, mirror.Owner{})
-		s.must(err)
-		s.must(h.Close())
-		for i := range 10_001 { // two names each
-			s.must(s.m.Root().Rename(name(i), s.m.Root(), name(i+1), mirror.RenameFlags{}))
-		}
-		n.Forget()
-		s.must(s.m.Retire())
-		if len(s.index.should()) > 0 {
-			s.failf("a transaction came early")
-		}
-		for i := 10_001; i < 20_001; i++ {
-			s.must(s.m.Root().Rename(name(i), s.m.Root(), name(i+1), mirror.RenameFlags{}))
-		}
-		s.must(s.m.Retire())
-		if _, ok := s.index.should()[name(20_001)]; !ok || s.entries() != 0 {
-			s.failf("after 20,000 rows the log has %d entries", s.entries())
-		}
-	})
-}
-
 func name(i int) string {
 	if i == 0 {
 		return "file"

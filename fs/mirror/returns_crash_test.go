@@ -139,8 +139,3 @@ type pause struct{}
 
 func (pause) Act()           { time.Sleep(50 * time.Microsecond) }
 func (pause) String() string { return "a pause" }
-
-const (
-	killedReturns = 12
-	loadedReturns = 100
-)

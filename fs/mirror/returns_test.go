@@ -171,8 +171,6 @@ func TestReturns(t *testing.T) {
 	}
 }
 
-const returnSeeds = 200
-
 // TestRemovedWhileOwed removes a file of which a cloud shows something that may
 // still be arriving, and its directory. The cloud keeps both for now, which keeps
 // nobody from anything, and follows later.
