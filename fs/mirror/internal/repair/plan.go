@@ -256,12 +256,27 @@ func (p *planner) spare(thing *journal.Thing) (spare, other *node) {
 	return spare, other
 }
 
-// named reports whether a node is at a place that the log has named for it, or
-// under a temporary name.
+// named reports whether a node is at a place that the log has named for it, or for
+// something else that is there by now, or under a temporary name.
 func (p *planner) named(n *node) bool {
-	return n.temp || slices.ContainsFunc(n.thing.Was, func(s *journal.Slot) bool {
+	return n.temp || p.another(n) || slices.ContainsFunc(n.thing.Was, func(s *journal.Slot) bool {
 		_, entry := p.spell(s, n.thing.Special())
 		return n.entry == entry && (n.parent == p.nodeOf(s.Dir) || p.stood(s.Dir, n.parent))
+	})
+}
+
+// another reports whether a node is at a name that is something else's, be it with
+// the letter w and the node without it: no name has two things.
+func (p *planner) another(n *node) bool {
+	if n.parent == nil || n.parent.thing == nil {
+		return false
+	}
+	return slices.ContainsFunc(n.parent.thing.Slots, func(s *journal.Slot) bool {
+		if s.Now == nil || s.Now == n.thing {
+			return false
+		}
+		_, entry := p.spell(s, n.thing.Special())
+		return n.entry == entry
 	})
 }
 
