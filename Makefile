@@ -12,6 +12,9 @@ RACE     := $(if $(shell command -v gcc),-race)
 # In CI nothing counts that was measured before.
 FRESH    := $(if $(CI),-count=1)
 UNITS    := ./cipher/... ./fs/... ./cmd/...
+# The race detector is slow. Without it there are ten times the stories of package mirror, and whole commands.
+RACED    := ./cipher/... ./fs/... ./cmd/overcast/internal/...
+REST     := ./fs/mirror ./cmd/overcast ./integration/...
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-clean build test test-long lint fuzz bench bench-cipher
@@ -29,12 +32,11 @@ demo-clean: ## unmount the demo and remove it
 build: ## leave the program in bin/overcast
 	$(GO) build -trimpath $(STAMP) -o bin/overcast ./cmd/overcast
 
-# The race detector is slow: with it there are 500 stories of package mirror, and 5,000 without it.
 test: ## run every test, real mounts included
 	@GO='$(GO)' sh integration/needs.sh test
 	$(GO) test $(FRESH) -tags purego ./cipher/...
-	$(GO) test $(FRESH) $(RACE) -timeout 20m $(UNITS)
-	$(GO) test -count=1 -timeout 30m ./fs/mirror ./integration/...
+	$(GO) test $(FRESH) $(RACE) -timeout 20m $(RACED)
+	$(GO) test -count=1 -timeout 30m $(REST)
 
 test-long: ## run the tests that take an hour, too
 	@GO='$(GO)' sh integration/needs.sh test-long
