@@ -6,6 +6,7 @@ import (
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // Sync returns when the file's content and the names that lead to it are
@@ -42,9 +43,11 @@ func (f sealer) sealDurable() (underway bool, err error) {
 	if f.orphan {
 		return false, nil
 	}
+	synced := false
 	switch {
 	case f.o.unsynced() || len(f.Unsynced) > 0 && !f.fewUnsynced():
 		err = f.syncTarget()
+		synced = err == nil
 	case f.fewUnsynced():
 		err = binder(f).bindLocked()
 	}
@@ -53,7 +56,23 @@ func (f sealer) sealDurable() (underway bool, err error) {
 	}
 	underway = f.underway()
 	f.promised = f.promised || underway
+	if synced && !underway && err == nil {
+		err = f.tellFirm()
+	}
 	return underway, err
+}
+
+// tellFirm tells the log that a version of which it has not everything is durable
+// in some cloud: should no cloud have it after a power cut, it was removed, and what
+// told of that was lost.
+func (f sealer) tellFirm() error {
+	path, ok := f.o.Plain()
+	if !ok || f.Recovering {
+		return nil
+	}
+	id := f.Sealed.Head.FileID
+	_, err := f.s.log.Append(&journal.Entry{Op: journal.OpFirm, Path: []byte(path), File: &id, Kind: f.o.Kind()})
+	return err
 }
 
 // syncTarget makes direct writes durable in the first cloud that can, together

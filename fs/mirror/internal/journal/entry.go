@@ -31,6 +31,7 @@ const (
 	OpRmdir                  //
 	OpDirAttr                // attributes of a directory
 	OpRevoke                 // the entry with the number Revokes came to nothing, and does for good; or every change of Ref that is in no version
+	OpFirm                   // the last version of the file at Path is durable in some cloud, with the names that lead there
 )
 
 // Entry is one entry of the redo log: this, as JSON, and raw data behind it.

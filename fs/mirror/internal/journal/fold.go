@@ -69,6 +69,8 @@ func (f *Fold) entry(e *Entry) {
 		}
 	case OpCommit:
 		f.commit(f.refs[e.Ref], e)
+	case OpFirm:
+		f.fileAt(f.slot(e.Path), e).Firm = true
 	case OpSpecial:
 		t := f.create(e)
 		f.commit(t, e)
