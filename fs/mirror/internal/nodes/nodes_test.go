@@ -107,6 +107,9 @@ func TestAdoptFindsTheSameNodeAgain(t *testing.T) {
 			if first != second && (!first.Gone() || second.Ino() == first.Ino()) {
 				t.Errorf("the first has a name: %v; numbers %d and %d", !first.Gone(), first.Ino(), second.Ino())
 			}
+			if first.Forget(); table.Root().Live("x") != second {
+				t.Error("one of two references given back, and the node is gone")
+			}
 		})
 	}
 }
@@ -138,6 +141,9 @@ func TestAdoptFindsLinks(t *testing.T) {
 			if names := len(first.Links()); (names == 2) != tc.same {
 				t.Errorf("%d names", names)
 			}
+			if first.Forget(); first.Gone() == tc.same {
+				t.Error("one reference was given back, and another was left only if it is the same node")
+			}
 		})
 	}
 }
@@ -154,8 +160,9 @@ func TestAdoptLearnsInodes(t *testing.T) {
 		t.Errorf("its inodes are %v after one cloud was forgotten", n.Backing())
 	}
 	place{n}.Replaced(1, 12)
-	if table.Backed(1, 12) != n {
-		t.Error("it is not found by the backing file that replaced its first")
+	place{n}.Replaced(1, 13)
+	if table.Backed(1, 13) != n || table.Backed(1, 12) != nil {
+		t.Error("it is not found by the backing file that replaced its first, and by no other")
 	}
 }
 
