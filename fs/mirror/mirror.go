@@ -113,7 +113,9 @@ func New(cfg Config) (*Mirror, error) {
 		State: m.state, Memory: m.memory, Log: m.log, Names: &m.names, Refuse: m.refuse, Clock: m.clock, FsyncAll: cfg.FsyncAll,
 	})
 	m.belief = belief.New(belief.Config{Clouds: m.clouds, Memory: m.memory.Rows, Debts: m, Logger: m.logger, Clock: m.clock, Kernel: cfg.Kernel, Owners: m.owners})
-	m.nodes = nodes.New(nodes.Config{Clouds: m.clouds.N(), Files: m.files, Draw: m.memory.Number, Host: host{m}})
+	m.nodes = nodes.New(nodes.Config{
+		Clouds: m.clouds.N(), Draw: m.memory.Number, Host: host{m}, Init: func(o *content.Object, at content.Place) { o.Init(m.files, at) },
+	})
 	m.view = view.New(view.Config{
 		Clouds: m.clouds, Nodes: m.nodes, Belief: m.belief, Memory: m.memory.Rows, Debts: m, Layout: m.layout, Renew: m.state.RenewWriter,
 		Logger: m.logger, Owners: m.owners,

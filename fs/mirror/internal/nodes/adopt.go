@@ -44,7 +44,7 @@ func (t *Table) Adopt(l Link, f *Found) *Node {
 		return same
 	}
 	n := &Node{t: t, kind: f.Kind, refs: 1, seen: f.sight()}
-	n.Content.Init(t.Files, place{n})
+	t.Init(&n.Content, place{n})
 	if n.IsDir() {
 		n.children = map[string]*Node{}
 	}

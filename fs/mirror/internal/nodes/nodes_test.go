@@ -2,7 +2,6 @@ package nodes
 
 import (
 	"fmt"
-	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -13,18 +12,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
-	"github.com/overcast-fs/overcast/fs/redo"
 )
-
-// vault is what a store of files asks of a vault; no file is opened here.
-type vault struct {
-	content.State
-	content.Memory
-}
-
-func (vault) Busy() bool { return false }
 
 // numbers draws the numbers of directories, and counts how often it was asked.
 type numbers struct {
@@ -41,19 +29,10 @@ func (d *numbers) draw(parent index.Dir, name cipher.PlainName) index.Dir {
 	return d.of[at]
 }
 
-// newTable is a table over two clouds.
-func newTable(t *testing.T) (*Table, *numbers) {
-	t.Helper()
-	log, err := redo.Open(redo.DirStore(t.TempDir()), &[32]byte{1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { log.Close() })
-	files := content.NewStore(content.Config{
-		Env: &copies.Env{Logger: slog.New(slog.DiscardHandler)}, State: vault{}, Memory: vault{}, Log: entries.New(log), Clock: time.Now,
-	})
+// newTable is a table over two clouds, of files without content.
+func newTable() (*Table, *numbers) {
 	d := &numbers{of: map[index.Place]index.Dir{}}
-	return New(Config{Clouds: 2, Files: files, Draw: d.draw}), d
+	return New(Config{Clouds: 2, Init: func(*content.Object, content.Place) {}, Draw: d.draw}), d
 }
 
 // at is a name, spelt in either cloud with that cloud's letter.
@@ -95,7 +74,7 @@ func TestAdoptFindsTheSameNodeAgain(t *testing.T) {
 		{"a symlink", with(file(1, 11), func(f *Found) { f.Kind = unix.S_IFLNK }), false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			table, _ := newTable(t)
+			table, _ := newTable()
 			first := table.Adopt(at(table.Root(), "x"), file(1, 11))
 			second := table.Adopt(at(table.Root(), "x"), tc.second)
 			if same := first == second; same != tc.same || same == first.Content.Stale() {
@@ -132,7 +111,7 @@ func TestAdoptFindsLinks(t *testing.T) {
 		{"served by nobody", with(file(1, 11), func(f *Found) { f.Best = -1 }), false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			table, _ := newTable(t)
+			table, _ := newTable()
 			first := table.Adopt(at(table.Root(), "x"), file(1, 11))
 			place{first}.Known(&cipher.Header{FileID: id})
 			if link := table.Adopt(at(table.Root(), "y"), tc.link); (link == first) != tc.same {
@@ -149,7 +128,7 @@ func TestAdoptFindsLinks(t *testing.T) {
 }
 
 func TestAdoptLearnsInodes(t *testing.T) {
-	table, _ := newTable(t)
+	table, _ := newTable()
 	n := table.Adopt(at(table.Root(), "x"), file(1, 0))
 	table.Adopt(at(table.Root(), "x"), file(1, 11))
 	if table.Backed(1, 11) != n || !slices.Equal(n.Backing(), []uint64{1, 11}) {
@@ -168,7 +147,7 @@ func TestAdoptLearnsInodes(t *testing.T) {
 
 // TestPaths follows names through what changes them.
 func TestPaths(t *testing.T) {
-	table, _ := newTable(t)
+	table, _ := newTable()
 	root := table.Root()
 	d := table.Adopt(at(root, "d"), dir(2, 12))
 	e := table.Adopt(at(d, "e"), dir(3, 13))
@@ -216,7 +195,7 @@ func TestPaths(t *testing.T) {
 }
 
 func TestNumbersAreAskedForOnce(t *testing.T) {
-	table, drawn := newTable(t)
+	table, drawn := newTable()
 	d := table.Adopt(at(table.Root(), "d"), dir(2, 12))
 	e := table.Adopt(at(d, "e"), dir(3, 13))
 	first := e.Number()
@@ -243,7 +222,7 @@ func TestNumbersAreAskedForOnce(t *testing.T) {
 }
 
 func TestLength(t *testing.T) {
-	table, _ := newTable(t)
+	table, _ := newTable()
 	n := table.Adopt(at(table.Root(), "x"), file(1, 11))
 	info := cloud.Info{Ino: 1, Size: 4096, Mtime: time.Unix(9, 0)}
 	place{n}.Length(0, info, 5)
@@ -267,7 +246,7 @@ func TestLength(t *testing.T) {
 // TestReferences makes a tree, changes it in many ways and gives all references
 // back: nothing stays.
 func TestReferences(t *testing.T) {
-	table, _ := newTable(t)
+	table, _ := newTable()
 	root := table.Root()
 	var held []*Node
 	dirs := []*Node{root}

@@ -33,8 +33,8 @@ type Commit struct {
 
 // Config is what nodes are made of.
 type Config struct {
-	Clouds int // how many there are
-	Files  *content.Store
+	Clouds int                                                     // how many there are
+	Init   func(o *content.Object, at content.Place)               // makes the content of what was found
 	Draw   func(parent index.Dir, name cipher.PlainName) index.Dir // finds a directory's number, or draws one
 	Host   Host
 }
