@@ -36,6 +36,10 @@
 //	fs/mirror/internal/clouds
 //	           which clouds are up, what is done in one after the other, and
 //	           whose an error is
+//	fs/mirror/internal/view
+//	           what programs see of names: lookup, lists, attributes, merged
+//	fs/mirror/internal/nodes
+//	           the files and directories that somebody knows, and where they are
 //	fs/mirror/internal/belief
 //	           which clouds are believed at a name, and what each owes
 //	fs/mirror/internal/listing

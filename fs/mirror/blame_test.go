@@ -71,7 +71,7 @@ func create(m *mirror.Mirror) error {
 	return h.Close()
 }
 
-func forget(n *mirror.Node, err error) error {
+func forget(n mirror.Node, err error) error {
 	if err == nil {
 		n.Forget()
 	}

@@ -362,7 +362,7 @@ func tryRead(m *mirror.Mirror, path string) ([]byte, error) {
 	return readNode(n)
 }
 
-func readNode(n *mirror.Node) ([]byte, error) {
+func readNode(n mirror.Node) ([]byte, error) {
 	h, err := n.Open(mirror.OpenOptions{})
 	if err != nil {
 		return nil, err

@@ -6,67 +6,56 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/view"
 )
 
 // site is where a new entry will be: a name that no cloud has yet.
 type site struct {
-	dir   *Node
-	link  link
+	m     *Mirror
+	link  nodes.Link
 	plain string // path from the root
 	mode  uint32
 	owner Owner
-	shown *found // what clouds show there, though nothing is
+	shown *belief.Answer // what clouds show there, though nothing is
 }
 
 // vacant checks that a name can be made and returns its site. A directory
 // with the setgid bit gives its group to what is made in it. The caller holds
 // Mirror.names for writing.
-func vacant(dir *Node, name string, mode uint32, o Owner) (*site, error) {
-	m := dir.m
-	if !dir.IsDir() {
-		return nil, ErrNotDir
-	}
-	if err := checkName(name); err != nil {
-		return nil, err
-	}
-	plain, ok := dir.plainPath()
-	if !ok {
-		return nil, fs.ErrNotExist
-	}
-	enc, err := m.encode(name)
+func (m *Mirror) vacant(dir Node, name string, mode uint32, o Owner) (*site, error) {
+	l, err := m.link(dir, name)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.waiting.Name(replica.Join(plain, name)); err != nil {
+	plain, ok := l.Path()
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	if err := m.waiting.Name(plain); err != nil {
 		return nil, err
 	}
-	f, err := m.find(dir, name, enc)
+	f, err := m.view.Find(l)
 	switch {
 	case err == nil:
 		return nil, fs.ErrExist
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	a, err := m.dirAttr(dir)
+	a, err := m.view.DirAttr(l.Parent)
 	if err != nil {
 		return nil, err
 	}
 	if a.Mode&unix.S_ISGID != 0 {
 		o.GID = a.GID
 	}
-	return &site{dir: dir, link: link{dir, name, enc}, plain: replica.Join(plain, name), mode: mode & permBits, owner: o, shown: f}, nil
-}
-
-// path is the new entry's path in a cloud.
-func (s *site) path(k int, special bool) string {
-	dir, _ := s.dir.path(k)
-	return replica.Join(dir, replica.Entry(s.link.enc[k], special))
+	return &site{m: m, link: l, plain: plain, mode: mode & view.PermBits, owner: o, shown: f}, nil
 }
 
 // makeRoom prepares a cloud for a new entry: what has ended, and is shown again,
@@ -78,57 +67,56 @@ func (s *site) makeRoom(cl *clouds.Cloud) error {
 		return ErrConflict
 	}
 	if s.shown.Goes(k) {
-		dir, _ := s.dir.path(k)
-		if err := cl.RemoveEntry(dir, s.link.enc[k]); err != nil {
+		dir, _ := s.link.Parent.Path(k)
+		if err := cl.RemoveEntry(dir, s.link.Enc[k]); err != nil {
 			return err
 		}
 	}
-	return putSidecar(cl, s.dir, s.link.enc)
+	return putSidecar(cl, s.link)
 }
 
 // putSidecar writes the sidecar of a long name before its entry.
-func putSidecar(cl *clouds.Cloud, dir *Node, enc []cipher.Name) error {
-	path, _ := dir.path(cl.Index)
-	return cl.PutSidecar(path, enc[cl.Index])
+func putSidecar(cl *clouds.Cloud, l nodes.Link) error {
+	dir, _ := l.Parent.Path(cl.Index)
+	return cl.PutSidecar(dir, l.Enc[cl.Index])
 }
 
 // dropSidecar removes the sidecar of a name that is gone. One that stays is
 // harmless.
-func dropSidecar(cl *clouds.Cloud, dir *Node, enc []cipher.Name) {
-	e := enc[cl.Index]
-	if e.Sidecar == "" {
+func (m *Mirror) dropSidecar(cl *clouds.Cloud, l nodes.Link) {
+	side := l.Enc[cl.Index].Sidecar
+	if side == "" {
 		return
 	}
-	path, ok := dir.path(cl.Index)
+	dir, ok := l.Parent.Path(cl.Index)
 	if !ok {
 		return
 	}
-	if err := cl.Dir.Remove(replica.Join(path, string(e.Sidecar))); err != nil && !replica.Missing(err) {
-		dir.m.logger.Warn("a sidecar stays behind", "cloud", cl.Name, "error", err)
+	if err := cl.Dir.Remove(replica.Join(dir, string(side))); err != nil && !replica.Missing(err) {
+		m.logger.Warn("a sidecar stays behind", "cloud", cl.Name, "error", err)
 	}
 }
 
 // Create makes a regular file and opens it. It fails with fs.ErrExist if the
 // name is taken.
-func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error) {
+func (n Node) Create(name string, mode uint32, o Owner) (Node, *Handle, error) {
 	m := n.m
 	if err := m.enter(); err != nil {
-		return nil, nil, err
+		return Node{}, nil, err
 	}
 	defer m.leave()
 	if err := m.clouds.Admit(); err != nil {
-		return nil, nil, err
+		return Node{}, nil, err
 	}
 	m.names.Lock()
 	defer m.names.Unlock()
-	s, err := vacant(n, name, mode, o)
+	s, err := m.vacant(n, name, mode, o)
 	if err != nil {
-		return nil, nil, err
+		return Node{}, nil, err
 	}
-	child := &Node{m: m, kind: unix.S_IFREG, refs: 2} // the caller's, and the open file's
-	f := child.content.New(m.files, place{child}, s.mode, s.owner)
+	child := m.nodes.NewFile()
+	f := child.Content.New(m.files, child.AsPlace(), s.mode, s.owner)
 	defer f.Begun()
-	child.id = f.ID()
 	e, err := f.NoteCreate(s.plain)
 	made := false
 	if err == nil {
@@ -138,58 +126,57 @@ func (n *Node) Create(name string, mode uint32, o Owner) (*Node, *Handle, error)
 				if err := s.makeRoom(cl); err != nil {
 					return err
 				}
-				return f.Create(cl, s.path(cl.Index, false))
+				return f.Create(cl, s.link.In(cl.Index, false))
 			},
-			Undo: func(cl *clouds.Cloud) error { return f.Uncreate(cl, s.path(cl.Index, false)) },
+			Undo: func(cl *clouds.Cloud) error { return f.Uncreate(cl, s.link.In(cl.Index, false)) },
 			Skip: func(cl *clouds.Cloud, _ error) { f.Lack(cl) },
 		})
 	}
 	if !made {
 		f.Drop()
-		return nil, nil, err
+		return Node{}, nil, err
 	}
 	backing, source := f.Made()
-	m.tree.Lock()
-	m.place(child, s.link, backing, source)
-	m.tree.Unlock()
+	child.Made(s.link, f.ID(), backing, source)
 	sealed := f.Version()
 	s.tell(telling.Known(&sealed.Head))
-	return child, newHandle(child, content.Holder(f)), nil
+	node := Node{m, child}
+	return node, newHandle(node, content.Holder(f)), nil
 }
 
 // Mkdir makes a directory.
-func (n *Node) Mkdir(name string, mode uint32, o Owner) (*Node, error) {
+func (n Node) Mkdir(name string, mode uint32, o Owner) (Node, error) {
 	m := n.m
 	if err := m.enter(); err != nil {
-		return nil, err
+		return Node{}, err
 	}
 	defer m.leave()
 	if err := m.clouds.Admit(); err != nil {
-		return nil, err
+		return Node{}, err
 	}
 	m.names.Lock()
 	defer m.names.Unlock()
-	s, err := vacant(n, name, mode, o)
+	s, err := m.vacant(n, name, mode, o)
 	if err != nil {
-		return nil, err
+		return Node{}, err
 	}
-	if a, err := m.dirAttr(n); err == nil && a.Mode&unix.S_ISGID != 0 {
+	if a, err := m.view.DirAttr(n.live); err == nil && a.Mode&unix.S_ISGID != 0 {
 		s.mode |= unix.S_ISGID
 	}
 	e := &journal.Entry{Op: journal.OpMkdir, Path: []byte(s.plain), Kind: unix.S_IFDIR, Attrs: content.Attrs(s.mode, s.owner, m.clock())}
 	if _, err := m.log.Append(e); err != nil {
-		return nil, err
+		return Node{}, err
 	}
 	made, err := m.operate(e, clouds.Change{
 		What: "mkdir",
 		Do:   func(cl *clouds.Cloud) error { return s.makeDir(cl) },
-		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Rmdir(s.path(cl.Index, false)) },
+		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Rmdir(s.link.In(cl.Index, false)) },
 	})
 	if made {
 		s.tellDir()
 	}
 	if !made || err != nil {
-		return nil, err
+		return Node{}, err
 	}
 	return s.node()
 }
@@ -198,11 +185,11 @@ func (s *site) makeDir(cl *clouds.Cloud) error {
 	if err := s.makeRoom(cl); err != nil {
 		return err
 	}
-	path := s.path(cl.Index, false)
+	path := s.link.In(cl.Index, false)
 	if err := cl.Dir.Mkdir(path, s.mode); err != nil {
 		return err
 	}
-	if s.dir.m.owners {
+	if s.m.owners {
 		if err := cl.Dir.Chown(path, int(s.owner.UID), int(s.owner.GID)); err != nil {
 			return errors.Join(err, cl.Dir.Rmdir(path))
 		}
@@ -211,18 +198,17 @@ func (s *site) makeDir(cl *clouds.Cloud) error {
 }
 
 // node returns the node of the entry, which was just made.
-func (s *site) node() (*Node, error) {
-	m := s.dir.m
-	f, err := m.find(s.dir, s.link.name, s.link.enc)
+func (s *site) node() (Node, error) {
+	child, _, err := s.m.view.Child(s.link)
 	if err != nil {
-		return nil, err
+		return Node{}, err
 	}
-	return m.adopt(s.link, f), nil
+	return Node{s.m, child}, nil
 }
 
 // Link gives a file another name.
-func (n *Node) Link(name string, target *Node) error {
-	m := n.m
+func (n Node) Link(name string, target Node) error {
+	m, old := n.m, target.live
 	if target.IsDir() {
 		return fs.ErrPermission
 	}
@@ -233,24 +219,24 @@ func (n *Node) Link(name string, target *Node) error {
 	if err := m.clouds.Admit(); err != nil {
 		return err
 	}
-	unlock, err := m.lockNodes(target)
+	unlock, err := m.lockNodes(old)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	s, err := vacant(n, name, 0, Owner{})
+	s, err := m.vacant(n, name, 0, Owner{})
 	if err != nil {
 		return err
 	}
-	from, ok := target.plainPath()
+	from, ok := old.Plain()
 	if !ok {
 		return fs.ErrNotExist
 	}
-	id, had, err := m.identify(target)
+	id, had, err := m.view.Identify(old)
 	if err != nil {
 		return err
 	}
-	e := &journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Before: journal.Before{Had: had.Vector}, Kind: target.kind}
+	e := &journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Before: journal.Before{Had: had.Vector}, Kind: old.Kind()}
 	if _, err := m.log.Append(e); err != nil {
 		return err
 	}
@@ -261,17 +247,15 @@ func (n *Node) Link(name string, target *Node) error {
 			if err := s.makeRoom(cl); err != nil {
 				return err
 			}
-			old, _ := target.path(cl.Index)
-			return cl.Dir.Link(old, s.path(cl.Index, target.special()))
+			path, _ := old.Path(cl.Index)
+			return cl.Dir.Link(path, s.link.In(cl.Index, old.Special()))
 		},
-		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.path(cl.Index, target.special())) },
+		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.link.In(cl.Index, old.Special())) },
 	})
 	if made {
-		s.tell(m.knownAs(target, &id, had))
-		m.belief.TouchedAll(telling.File(id, target.kind), since)
-		m.tree.Lock()
-		m.attach(target, s.link)
-		m.tree.Unlock()
+		s.tell(m.view.Known(old, &id, had))
+		m.belief.TouchedAll(telling.File(id, old.Kind()), since)
+		old.Linked(s.link)
 	}
 	return err
 }

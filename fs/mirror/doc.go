@@ -17,28 +17,26 @@
 // # Where things are
 //
 //	mirror.go    Config, New, Close: the parts put together
-//	node.go      files and directories by name, path and inode
-//	place.go     nodes as packages content and recovery know them
-//	find.go      one name or file, and who of the clouds is believed
-//	lookup.go    lookup and attributes
-//	list.go      directories
+//	node.go      Node: files and directories as who uses the mirror has them; lookup
 //	create.go    create, mkdir, link
 //	special.go   symlink, mknod, readlink
 //	remove.go    unlink, rmdir
 //	rename.go    rename, with takeover of the replaced file's identity
 //	exchange.go  rename that exchanges two names
-//	attr.go      what stat shows
 //	setattr.go   chmod, chown, utimens
 //	xattr.go     extended attributes
 //	handle.go    what an opener holds
 //	tell.go      what was done in the clouds is told to what this machine knows
-//	returns.go   the mirror as package rejoin knows it, and what it is told
+//	returns.go   what is told of clouds that lack changes, and tending them
+//	host.go      the mirror as the rooms below know it
 //	errors.go    the errors of the merged view
 //
 // And in rooms of their own, from the top down, each importing only what is below
 // it:
 //
 //	internal/recovery  at mount: what the redo log says is brought to the clouds
+//	internal/view      what programs see of names: lookup, lists, attributes
+//	internal/nodes     the files and directories that somebody knows
 //	internal/belief    which clouds are believed at a name
 //	internal/listing   one directory as all clouds show it
 //	internal/content   one open file: the life of a write
@@ -64,7 +62,6 @@
 //	Mirror.gate     read by every operation; written to close
 //	Mirror.names    written by operations on names, read by everything that
 //	                needs a path to stay what it is
-//	Mirror.tree     the maps of live nodes
 //
 // Package lock has the whole order, with the locks of the rooms, and checks it
 // under the race detector.

@@ -7,6 +7,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/view"
 )
 
 // Errors of the merged view. Together with fs.ErrNotExist, fs.ErrExist and
@@ -15,8 +16,8 @@ import (
 var (
 	ErrNotDir      = errors.New("not a directory")
 	ErrIsDir       = errors.New("is a directory")
-	ErrNotEmpty    = errors.New("directory not empty")
-	ErrNameTooLong = errors.New("name too long")
+	ErrNotEmpty    = view.ErrNotEmpty
+	ErrNameTooLong = view.ErrNameTooLong
 	ErrInvalid     = content.ErrInvalid
 	ErrReadOnly    = clouds.ErrReadOnly
 	ErrNoAttr      = errors.New("no such attribute")

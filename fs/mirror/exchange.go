@@ -7,8 +7,10 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -21,19 +23,19 @@ func (mv *move) exchange() error {
 	if mv.src == mv.dst {
 		return nil
 	}
-	if mv.src.IsDir() && mv.inside(mv.to, mv.src) || mv.dst.IsDir() && mv.inside(mv.from, mv.dst) {
+	if mv.src.IsDir() && mv.to.Parent.Within(mv.src) || mv.dst.IsDir() && mv.from.Parent.Within(mv.dst) {
 		return ErrInvalid
 	}
-	plain, ok := mv.from.plainPath()
-	newPlain, newOK := mv.to.plainPath()
+	plain, ok := mv.from.Path()
+	newPlain, newOK := mv.to.Path()
 	if !ok || !newOK {
 		return fs.ErrNotExist
 	}
-	e := &journal.Entry{Op: journal.OpExchange, Path: []byte(replica.Join(plain, mv.name)), To: []byte(replica.Join(newPlain, mv.newName)), Kind: mv.src.kind, Over: mv.dst.kind}
+	e := &journal.Entry{Op: journal.OpExchange, Path: []byte(plain), To: []byte(newPlain), Kind: mv.src.Kind(), Over: mv.dst.Kind()}
 	one, is := mv.identity(mv.src, mv.srcAt)
 	other, otherIs := mv.identity(mv.dst, mv.dstAt)
 	e.File, e.Handles, e.Other = one.File, one.Handles, other
-	mv.was, mv.dstWas = m.knownAs(mv.src, one.File, is), m.knownAs(mv.dst, other.File, otherIs)
+	mv.was, mv.dstWas = m.view.Known(mv.src, one.File, is), m.view.Known(mv.dst, other.File, otherIs)
 	for range m.clouds.All() {
 		e.Temps = append(e.Temps, string(cipher.NewTempName()))
 	}
@@ -47,9 +49,7 @@ func (mv *move) exchange() error {
 	})
 	if made {
 		mv.tellExchanged()
-		m.tree.Lock()
-		mv.exchangeLinks()
-		m.tree.Unlock()
+		nodes.Exchanged(mv.src, mv.dst, mv.from, mv.to)
 		err = errors.Join(err, m.returns.Owe(mv.halves(m.clouds.Ups()), true, e.Names()...))
 	}
 	return err
@@ -60,36 +60,25 @@ func (mv *move) halves(list []*clouds.Cloud) []*clouds.Cloud {
 	return slices.DeleteFunc(list, func(cl *clouds.Cloud) bool { return mv.srcAt.Serves[cl.Index] == mv.dstAt.Serves[cl.Index] })
 }
 
-// exchangeLinks exchanges the links of the two nodes.
-func (mv *move) exchangeLinks() {
-	m := mv.m
-	m.attach(mv.src, link{mv.to, mv.newName, mv.newEnc})
-	m.attach(mv.dst, link{mv.from, mv.name, mv.enc})
-	m.detach(mv.src, mv.from, mv.name)
-	m.detach(mv.dst, mv.to, mv.newName)
-}
-
 // sides are what an exchange moves in one cloud, each from its first path to
 // its second.
 func (mv *move) sides(k int) (src, dst [2]string) {
-	from, _ := mv.from.path(k)
-	to, _ := mv.to.path(k)
-	a, b := mv.src.special(), mv.dst.special()
-	src = [2]string{replica.Join(from, replica.Entry(mv.enc[k], a)), replica.Join(to, replica.Entry(mv.newEnc[k], a))}
-	dst = [2]string{replica.Join(to, replica.Entry(mv.newEnc[k], b)), replica.Join(from, replica.Entry(mv.enc[k], b))}
+	a, b := mv.src.Special(), mv.dst.Special()
+	src = [2]string{mv.from.In(k, a), mv.to.In(k, a)}
+	dst = [2]string{mv.to.In(k, b), mv.from.In(k, b)}
 	return src, dst
 }
 
 // exchangeIn exchanges in one cloud. One that shows something else at either name
 // goes without.
 func (mv *move) exchangeIn(cl *clouds.Cloud, temp string) error {
-	for _, at := range []*found{mv.srcAt, mv.dstAt} {
+	for _, at := range []*belief.Answer{mv.srcAt, mv.dstAt} {
 		if at.Shown[cl.Index].There && !at.Serves[cl.Index] {
 			return ErrConflict
 		}
 	}
 	src, dst := mv.sides(cl.Index)
-	if err := errors.Join(putSidecar(cl, mv.from, mv.enc), putSidecar(cl, mv.to, mv.newEnc)); err != nil {
+	if err := errors.Join(putSidecar(cl, mv.from), putSidecar(cl, mv.to)); err != nil {
 		return err
 	}
 	return mv.moveSides(cl, temp, [2][2]string{src, dst})
@@ -110,12 +99,12 @@ func (mv *move) moveSides(cl *clouds.Cloud, temp string, sides [2][2]string) err
 	case hasDst && !hasSrc:
 		return cl.Dir.Rename(dst[0], dst[1])
 	}
-	if mv.src.special() == mv.dst.special() {
+	if mv.src.Special() == mv.dst.Special() {
 		err := cl.Dir.Exchange(src[0], dst[0])
 		if !errors.Is(err, cloud.ErrUnsupported) {
 			return err
 		}
 	}
-	to, _ := mv.to.path(cl.Index)
+	to, _ := mv.to.Parent.Path(cl.Index)
 	return cl.ExchangeBy(replica.Join(to, temp), src, dst)
 }

@@ -1,4 +1,4 @@
 package mirror
 
 // Opening reports whether somebody is opening the node.
-func (n *Node) Opening() bool { return n.content.Opening() }
+func (n Node) Opening() bool { return n.live.Content.Opening() }

@@ -10,7 +10,7 @@ import (
 
 // Handle is an open file. It is safe for concurrent use until Close.
 type Handle struct {
-	n      *Node
+	n      Node
 	f      content.Holder
 	closed atomic.Bool
 }
@@ -23,11 +23,11 @@ type OpenOptions struct {
 
 // Open opens a regular file. It fails where no cloud has a version that can be
 // served.
-func (n *Node) Open(o OpenOptions) (*Handle, error) {
+func (n Node) Open(o OpenOptions) (*Handle, error) {
 	if n.IsDir() {
 		return nil, ErrIsDir
 	}
-	if n.special() {
+	if n.live.Special() {
 		return nil, ErrInvalid
 	}
 	if (o.Write || o.Truncate) && n.m.ReadOnly() {
@@ -37,7 +37,7 @@ func (n *Node) Open(o OpenOptions) (*Handle, error) {
 		return nil, err
 	}
 	defer n.m.leave()
-	f, err := n.content.Acquire()
+	f, err := n.live.Content.Acquire()
 	if err != nil {
 		return nil, err
 	}
@@ -51,13 +51,13 @@ func (n *Node) Open(o OpenOptions) (*Handle, error) {
 }
 
 // newHandle makes a handle of a file that is held for it.
-func newHandle(n *Node, f content.Holder) *Handle {
+func newHandle(n Node, f content.Holder) *Handle {
 	f.Opened()
 	return &Handle{n: n, f: f}
 }
 
 // Node is the file's node.
-func (h *Handle) Node() *Node { return h.n }
+func (h *Handle) Node() Node { return h.n }
 
 // ReadAt reads plaintext; fewer bytes than asked for come with io.EOF at the
 // end of the file, or with the reason.

@@ -38,8 +38,8 @@ func brief(c string) string {
 // look reads everything.
 func look(m *mirror.Mirror) map[string]seen {
 	w := map[string]seen{}
-	var visit func(n *mirror.Node, prefix string)
-	visit = func(n *mirror.Node, prefix string) {
+	var visit func(n mirror.Node, prefix string)
+	visit = func(n mirror.Node, prefix string) {
 		list, err := n.ReadDir()
 		if err != nil {
 			w[prefix] = seen{kind: 'd', err: err}
@@ -72,7 +72,7 @@ func look(m *mirror.Mirror) map[string]seen {
 	return w
 }
 
-func lookAt(n *mirror.Node) seen {
+func lookAt(n mirror.Node) seen {
 	a, err := n.Attr()
 	s := seen{kind: 'f', mode: a.Mode & 0o7777, mtime: a.Mtime.Unix(), links: int(a.Nlink), err: err}
 	if n.IsDir() {

@@ -19,9 +19,11 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/recovery"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/rejoin"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/view"
 	"github.com/overcast-fs/overcast/fs/redo"
 )
 
@@ -76,9 +78,8 @@ type Mirror struct {
 	gate    lock.RWMutex[lock.Gate]
 	closed  atomic.Bool
 	names   lock.RWMutex[lock.Names]
-	tree    lock.Mutex[lock.Tree]
-	root    *Node
-	nodes   table
+	nodes   *nodes.Table
+	view    *view.View
 	waiting recovery.Waiting
 	returns *rejoin.Returner
 }
@@ -112,8 +113,13 @@ func New(cfg Config) (*Mirror, error) {
 		State: m.state, Memory: m.memory, Log: m.log, Names: &m.names, Refuse: m.refuse, Clock: m.clock, FsyncAll: cfg.FsyncAll,
 	})
 	m.belief = belief.New(belief.Config{Clouds: m.clouds, Memory: m.memory.Rows, Debts: m, Logger: m.logger, Clock: m.clock, Kernel: cfg.Kernel, Owners: m.owners})
-	m.root = newRoot(m)
-	m.nodes.init(m.root)
+	m.nodes = nodes.New(nodes.Config{
+		Clouds: m.clouds.N(), Draw: m.memory.Number, Host: host{m}, Init: func(o *content.Object, at content.Place) { o.Init(m.files, at) },
+	})
+	m.view = view.New(view.Config{
+		Clouds: m.clouds, Nodes: m.nodes, Belief: m.belief, Memory: m.memory.Rows, Debts: m, Layout: m.layout, Renew: m.state.RenewWriter,
+		Logger: m.logger, Owners: m.owners,
+	})
 	m.returns = rejoin.New(rejoin.Config{
 		Clouds: m.clouds, Names: &m.names, Host: host{m}, Past: memory.Past{Rows: m.memory.Rows}, Clock: m.clock, Logger: m.logger, Owners: m.owners,
 	})
@@ -121,7 +127,7 @@ func New(cfg Config) (*Mirror, error) {
 		return nil, fmt.Errorf("mirror: %w", err)
 	}
 	if err := recovery.Replay(recovery.Config{
-		Clouds: m.clouds, State: m.state, Log: m.log, Memory: m.memory, Files: m.files, Names: walker{m}, Waiting: &m.waiting,
+		Clouds: m.clouds, State: m.state, Log: m.log, Memory: m.memory, Files: m.files, Names: host{m}, Waiting: &m.waiting,
 		Logger: m.logger, Clock: m.clock, Owners: m.owners,
 	}); err != nil {
 		return nil, fmt.Errorf("mirror: replay: %w", err)
@@ -132,9 +138,6 @@ func New(cfg Config) (*Mirror, error) {
 	}
 	return m, nil
 }
-
-// Root returns the root directory. It lives as long as the mirror.
-func (m *Mirror) Root() *Node { return m.root }
 
 // ReadOnly reports whether every change is refused.
 func (m *Mirror) ReadOnly() bool { return m.clouds.ReadOnly() }
@@ -223,14 +226,12 @@ func (m *Mirror) operate(e *journal.Entry, c clouds.Change) (made bool, err erro
 
 // closeFiles closes what openers left open, when the mirror ends.
 func (m *Mirror) closeFiles() {
-	m.tree.Lock()
 	var files []*content.File
-	for _, n := range m.nodes.byIno {
-		if f := n.content.Open(); f != nil {
+	for _, o := range m.nodes.Objects() {
+		if f := o.Open(); f != nil {
 			files = append(files, f)
 		}
 	}
-	m.tree.Unlock()
 	content.CloseAll(files)
 }
 

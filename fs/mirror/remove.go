@@ -3,29 +3,27 @@ package mirror
 import (
 	"errors"
 	"io/fs"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
-	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/listing"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
 // lockNodes locks Mirror.names for writing with no commit of these nodes under
 // way and none of them on its way into fresh backing files.
-func (m *Mirror) lockNodes(nodes ...*Node) (unlock func(), err error) {
+func (m *Mirror) lockNodes(list ...*nodes.Node) (unlock func(), err error) {
 	var objects []*content.Object
-	for _, n := range nodes {
+	for _, n := range list {
 		if n != nil {
-			objects = append(objects, &n.content)
+			objects = append(objects, &n.Content)
 		}
 	}
 	for {
@@ -43,96 +41,44 @@ func (m *Mirror) lockNodes(nodes ...*Node) (unlock func(), err error) {
 	}
 }
 
-// liveChild is findChild that asks no cloud: it returns nil where the name has no
-// live node.
-func (m *Mirror) liveChild(dir *Node, name string) (*Node, error) {
-	m.tree.Lock()
-	defer m.tree.Unlock()
-	n := dir.children[name]
-	if n != nil {
-		n.refs++
-	}
-	return n, nil
-}
+// live is findChild that asks no cloud: it returns nil where the name has no live
+// node.
+func live(l nodes.Link) (*nodes.Node, error) { return l.Parent.Child(l.Name), nil }
 
 // findChild returns the live node of a name, or finds it. It returns nil where
 // the name is not there.
-func (m *Mirror) findChild(dir *Node, name string) (*Node, error) {
-	if n, _ := m.liveChild(dir, name); n != nil {
+func (m *Mirror) findChild(l nodes.Link) (*nodes.Node, error) {
+	if n, _ := live(l); n != nil {
 		return n, nil
 	}
 	m.names.RLock()
 	defer m.names.RUnlock()
-	n, _, err := m.child(dir, name)
+	n, _, err := m.view.Child(l)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	return n, err
 }
 
-// identify returns the file id of a file and the version that is known of it,
-// from memory or from the header that is served. The caller holds Mirror.names.
-func (m *Mirror) identify(n *Node) (cipher.ID, index.Version, error) {
-	if id, seen := n.fileID(); !id.IsZero() {
-		if f := n.content.Open(); f != nil {
-			sealed := f.Version()
-			seen = telling.Version(&sealed.Head)
-		}
-		return id, seen, nil
-	}
-	var last error = ErrNoCloud
-	for _, cl := range m.clouds.Ups() {
-		path, ok := n.path(cl.Index)
-		if !ok {
-			return cipher.ID{}, index.Version{}, ErrStale
-		}
-		h, err := cl.Header(path)
-		if err == nil {
-			return h.FileID, telling.Version(h), nil
-		}
-		last = err
-	}
-	return cipher.ID{}, index.Version{}, last
-}
-
-// identifyAt is identify of what was just found: what is known of it, or what was
-// judged, needs no header.
-func (m *Mirror) identifyAt(n *Node, f *found) (cipher.ID, index.Version, error) {
-	if id, _ := n.fileID(); id.IsZero() && n.content.Open() == nil && f != nil {
-		switch k := f.Row.Known; {
-		case f.Head != nil:
-			return f.Head.FileID, telling.Version(f.Head), nil
-		case k.Kind == index.IsFile:
-			return k.File.ID, k.Version, nil
-		}
-	}
-	return m.identify(n)
-}
-
 // removal is a name on its way out: that of a node which is removed, or replaced
 // by a rename.
 type removal struct {
 	m      *Mirror
-	dir    *Node
-	name   string
-	child  *Node
-	at     *found // what the clouds show there
-	keeps  []int  // clouds that owe something in the directory: it stays there until that is paid
+	link   nodes.Link
+	child  *nodes.Node
+	at     *belief.Answer // what the clouds show there
 	unlock func()
 }
 
 // lockRemoval finds a name and locks Mirror.names for writing with no commit of
 // that node under way, until the removal ends.
-func lockRemoval(dir *Node, name string) (*removal, error) {
-	m := dir.m
-	if !dir.IsDir() {
-		return nil, ErrNotDir
-	}
-	if err := checkName(name); err != nil {
+func (m *Mirror) lockRemoval(dir Node, name string) (*removal, error) {
+	l, err := m.link(dir, name)
+	if err != nil {
 		return nil, err
 	}
 	for {
-		node, err := m.findChild(dir, name)
+		node, err := m.findChild(l)
 		if err == nil && node == nil {
 			err = fs.ErrNotExist
 		}
@@ -144,10 +90,10 @@ func lockRemoval(dir *Node, name string) (*removal, error) {
 			node.Forget()
 			return nil, err
 		}
-		now, f, err := m.child(dir, name)
+		now, f, err := m.view.Child(l)
 		if err == nil && now == node {
 			now.Forget()
-			return &removal{m: m, dir: dir, name: name, child: node, at: f, unlock: unlock}, nil
+			return &removal{m: m, link: l, child: node, at: f, unlock: unlock}, nil
 		}
 		unlock()
 		node.Forget()
@@ -164,12 +110,9 @@ func (r *removal) end() {
 	r.child.Forget()
 }
 
-// link is the name that goes.
-func (r *removal) link() link { return link{parent: r.dir, name: r.name} }
-
 // Unlink removes a file's name. Openers keep the file. Where nothing of the
 // file can be read it works all the same.
-func (n *Node) Unlink(name string) error {
+func (n Node) Unlink(name string) error {
 	m := n.m
 	if err := m.enter(); err != nil {
 		return err
@@ -178,7 +121,7 @@ func (n *Node) Unlink(name string) error {
 	if err := m.clouds.Admit(); err != nil {
 		return err
 	}
-	r, err := lockRemoval(n, name)
+	r, err := m.lockRemoval(n, name)
 	if err != nil {
 		return err
 	}
@@ -187,23 +130,16 @@ func (n *Node) Unlink(name string) error {
 	if child.IsDir() {
 		return ErrIsDir
 	}
-	plain, ok := n.plainPath()
+	plain, ok := r.link.Path()
 	if !ok {
 		return fs.ErrNotExist
 	}
-	id, seen, err := m.identifyAt(child, r.at)
-	if err != nil {
-		id = cipher.ID{}
-	}
-	enc, err := m.encode(name)
-	if err != nil {
-		return err
-	}
-	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(replica.Join(plain, name)), Also: r.also(), File: &id, Before: journal.Before{Seen: seen.Vector}, Kind: child.kind}
+	id, seen := m.view.IdentifyFound(child, r.at)
+	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(plain), Also: r.also(), File: &id, Before: journal.Before{Seen: seen.Vector}, Kind: child.Kind()}
 	// Should the one cloud that an fsync counted on lose the file, and a power cut
 	// take from the log why, nobody would have it.
 	log := m.log.Append
-	if child.content.Sole() {
+	if child.Content.Sole() {
 		log = m.log.AppendDurably
 	}
 	if _, err := log(e); err != nil {
@@ -214,11 +150,10 @@ func (n *Node) Unlink(name string) error {
 		if r.at.Stays(cl.Index) {
 			return ErrConflict
 		}
-		path, _ := n.path(cl.Index)
-		if err := cl.Dir.Remove(replica.Join(path, replica.Entry(enc[cl.Index], child.special()))); err != nil && !replica.Missing(err) {
+		if err := cl.Dir.Remove(r.link.In(cl.Index, child.Special())); err != nil && !replica.Missing(err) {
 			return err
 		}
-		dropSidecar(cl, n, enc)
+		m.dropSidecar(cl, r.link)
 		return nil
 	}})
 	if made {
@@ -228,44 +163,8 @@ func (n *Node) Unlink(name string) error {
 	return err
 }
 
-// findName looks through the lead for names of a file that is open under none
-// that is known: links that this mount never looked up. The caller holds
-// Mirror.names.
-func (m *Mirror) findName(n *Node) {
-	lead := m.clouds.Lead()
-	if lead == nil || n.backing[lead.Index] == 0 {
-		return
-	}
-	var search func(dir *Node)
-	search = func(dir *Node) {
-		path, _ := dir.path(lead.Index)
-		entries, err := lead.Dir.ReadDir(path)
-		if err != nil {
-			m.logger.Warn("a directory cannot be searched", "cloud", lead.Name, "error", err)
-		}
-		for _, e := range entries {
-			if !e.Dir && e.Ino != n.backing[lead.Index] {
-				continue
-			}
-			name, _, ok := listing.Decode(lead.Cloud, path, e)
-			if !ok {
-				continue
-			}
-			child, _, err := m.child(dir, string(name))
-			if err != nil {
-				continue
-			}
-			if child.IsDir() {
-				search(child)
-			}
-			child.Forget()
-		}
-	}
-	search(m.root)
-}
-
 // Rmdir removes an empty directory.
-func (n *Node) Rmdir(name string) error {
+func (n Node) Rmdir(name string) error {
 	m := n.m
 	if err := m.enter(); err != nil {
 		return err
@@ -274,7 +173,7 @@ func (n *Node) Rmdir(name string) error {
 	if err := m.clouds.Admit(); err != nil {
 		return err
 	}
-	r, err := lockRemoval(n, name)
+	r, err := m.lockRemoval(n, name)
 	if err != nil {
 		return err
 	}
@@ -283,36 +182,30 @@ func (n *Node) Rmdir(name string) error {
 	if !child.IsDir() {
 		return ErrNotDir
 	}
-	plain, ok := n.plainPath()
+	plain, ok := r.link.Path()
 	if !ok {
 		return fs.ErrNotExist
 	}
-	litter, err := r.litter()
+	litter, err := m.view.Litter(child)
 	if err != nil {
 		return err
 	}
-	enc, err := m.encode(name)
-	if err != nil {
-		return err
-	}
-	e := &journal.Entry{Op: journal.OpRmdir, Path: []byte(replica.Join(plain, name)), Kind: unix.S_IFDIR, Before: journal.Before{Handles: child.handles()}}
+	e := &journal.Entry{Op: journal.OpRmdir, Path: []byte(plain), Kind: unix.S_IFDIR, Before: journal.Before{Handles: m.view.Handles(child)}}
 	if _, err := m.log.Append(e); err != nil {
 		return err
 	}
 	made, err := m.operate(e, clouds.Change{What: "rmdir", Do: func(cl *clouds.Cloud) error {
-		if slices.Contains(r.keeps, cl.Index) {
+		if litter.Kept(cl) {
 			return ErrConflict
 		}
-		path, _ := child.path(cl.Index)
-		for _, l := range litter[cl.Index] {
-			if err := cl.Dir.Remove(replica.Join(path, l)); err != nil && !replica.Missing(err) {
-				return err
-			}
+		path, _ := child.Path(cl.Index)
+		if err := litter.Remove(cl, path); err != nil {
+			return err
 		}
 		if err := cl.Dir.Rmdir(path); err != nil && !replica.Missing(err) {
 			return err
 		}
-		dropSidecar(cl, n, enc)
+		m.dropSidecar(cl, r.link)
 		return nil
 	}})
 	if made {
@@ -331,134 +224,41 @@ func (r *removal) also() []byte {
 		return nil
 	}
 	path, ok := r.otherPath()
-	if !ok && r.child.content.Logged() {
-		r.m.findName(r.child)
+	if !ok && r.child.Content.Logged() {
+		r.m.view.Search(r.child)
 		path, _ = r.otherPath()
 	}
 	return []byte(path)
 }
 
 func (r *removal) otherPath() (string, bool) {
-	m, n := r.m, r.child
-	m.tree.Lock()
-	i := slices.IndexFunc(n.links, func(l link) bool { return l.parent != r.dir || l.name != r.name })
-	var l link
-	if i >= 0 {
-		l = n.links[i]
+	for _, l := range r.child.Links() {
+		if !l.Same(r.link) {
+			return l.Path()
+		}
 	}
-	m.tree.Unlock()
-	if i < 0 {
-		return "", false
-	}
-	dir, ok := l.parent.plainPath()
-	return replica.Join(dir, l.name), ok
+	return "", false
 }
 
 // unnamed takes the name from the node. An open file without another link goes
 // on without one. The caller holds Mirror.names for writing, and the file's
 // applying lock.
 func (r *removal) unnamed() {
-	m, child := r.m, r.child
 	r.remember()
-	m.tree.Lock()
-	m.detach(child, r.dir, r.name)
-	named := len(child.links) > 0
-	m.tree.Unlock()
-	open := child.content.Open()
+	named := r.child.Unlinked(r.link)
+	open := r.child.Content.Open()
 	if named || open == nil || r.at.Info().Nlink > 1 {
 		return
 	}
 	open.Orphan()
 }
 
-// remember keeps what stat shows of the node, whose last name may be going: some
-// program may have it open without the mirror's knowledge.
+// remember keeps what stat shows of the node, whose last name may be going.
 func (r *removal) remember() {
-	m, n := r.m, r.child
-	a := fromInfo(n.ino, r.at.Info())
-	if !n.IsDir() {
-		a.Mode = n.kind | a.Mode&0o777
-		a.Size, _ = m.layout.PlainSize(a.Size) // of what no file can be, 0
+	last := r.at.Info()
+	if !r.child.IsDir() {
+		last.Size, _ = r.m.layout.PlainSize(last.Size) // of what no file can be, 0
 	}
-	a.Nlink, a.Ctime = 0, m.clock()
-	m.tree.Lock()
-	n.last = a
-	m.tree.Unlock()
-}
-
-// litter lists what may be removed with the directory in each cloud: what verifies
-// as this program's own and is worth nothing any more. Anything else, foreign
-// entries too, makes the directory not empty, and nothing is removed anywhere,
-// unless the cloud is known to owe that name: then it keeps the directory.
-func (r *removal) litter() (map[int][]string, error) {
-	m, dir := r.m, r.child
-	litter := map[int][]string{}
-	var full []string // an entry of each cloud that keeps it
-	err := m.clouds.Reach("readdir", func(cl *clouds.Cloud) error {
-		path, _ := dir.path(cl.Index)
-		entries, err := cl.Dir.ReadDir(path)
-		if replica.Missing(err) {
-			return nil
-		}
-		if slices.ContainsFunc(entries, func(e cloud.Entry) bool { return m.owed(dir, cl, path, e) }) {
-			r.keeps = append(r.keeps, cl.Index)
-			return err
-		}
-		for _, e := range entries {
-			if !cl.Litter(path, e) && !m.outlived(dir, cl, path, e) {
-				full = append(full, cl.Name+"/"+e.Name)
-				break
-			}
-			litter[cl.Index] = append(litter[cl.Index], e.Name)
-		}
-		return err
-	})
-	if err != nil || len(full) == 0 {
-		return litter, err
-	}
-	if l, failed := m.entriesOf(dir); failed == nil && len(l) == 0 {
-		m.logger.Warn("a directory that shows nothing is not removed: there are entries in it that are not this vault's, or not in use", "entries", full)
-	}
-	return nil, ErrNotEmpty
-}
-
-// owed reports whether a cloud owes the name of an entry that is not shown.
-func (m *Mirror) owed(dir *Node, cl *clouds.Cloud, path string, e cloud.Entry) bool {
-	if !cl.Owes() {
-		return false
-	}
-	plain, ok := dir.plainPath()
-	name, _, decoded := listing.Decode(cl.Cloud, path, e)
-	if !ok || !decoded || !m.Owes(cl.Index, replica.Join(plain, string(name))) {
-		return false
-	}
-	enc, err := m.encode(string(name))
-	if err != nil {
-		return false
-	}
-	_, err = m.find(dir, string(name), enc)
-	return errors.Is(err, fs.ErrNotExist)
-}
-
-// outlived reports whether an entry is a copy, by a sync tool, of what has been
-// removed or is known at that version or a greater one; or what was removed here
-// and has come back.
-func (m *Mirror) outlived(dir *Node, cl *clouds.Cloud, path string, e cloud.Entry) bool {
-	if !e.Regular {
-		return false
-	}
-	d, err := cl.DecodeEntry(path, e.Name)
-	if err != nil {
-		return false
-	}
-	if !d.Copy {
-		enc, err := m.encode(string(d.Name))
-		if err != nil {
-			return false
-		}
-		f, err := m.find(dir, string(d.Name), enc)
-		return errors.Is(err, fs.ErrNotExist) && f.Goes(cl.Index)
-	}
-	h, err := cl.Header(replica.Join(path, e.Name))
-	return err == nil && m.belief.Outlived(h)
+	last.Nlink, last.Ctime = 0, r.m.clock()
+	r.child.Remember(last)
 }

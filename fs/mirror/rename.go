@@ -3,18 +3,20 @@ package mirror
 import (
 	"errors"
 	"io/fs"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/view"
 )
 
 // RenameFlags are those of renameat2.
@@ -26,11 +28,9 @@ type RenameFlags struct {
 // move is a rename on its way: what is moved and what is replaced.
 type move struct {
 	m               *Mirror
-	from, to        *Node // directories
-	name, newName   string
-	src, dst        *Node // dst is nil where nothing is replaced
-	srcAt, dstAt    *found
-	enc, newEnc     []cipher.Name
+	from, to        nodes.Link
+	src, dst        *nodes.Node // dst is nil where nothing is replaced
+	srcAt, dstAt    *belief.Answer
 	plain, newPlain string
 	was, dstWas     index.Known // what both ends were
 	takeover        *content.Takeover
@@ -42,7 +42,7 @@ type move struct {
 
 // Rename moves an entry. A regular file that replaces another one takes over
 // its identity, so that other machines see a new version and not a conflict.
-func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) error {
+func (n Node) Rename(name string, to Node, newName string, flags RenameFlags) error {
 	m := n.m
 	if err := m.enter(); err != nil {
 		return err
@@ -51,7 +51,15 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 	if err := m.clouds.Admit(); err != nil {
 		return err
 	}
-	mv := &move{m: m, from: n, to: to, name: name, newName: newName}
+	from, err := m.link(n, name)
+	if err != nil {
+		return err
+	}
+	into, err := m.link(to, newName)
+	if err != nil {
+		return err
+	}
+	mv := &move{m: m, from: from, to: into}
 	defer func() { mv.end() }()
 	if err := mv.lock(flags); err != nil {
 		return err
@@ -65,11 +73,9 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 	if mv.dst == mv.src {
 		return nil
 	}
-	var litter map[int][]string
-	gone := mv.replaced()
+	litter := &view.Litter{}
 	if mv.dst != nil && mv.dst.IsDir() {
-		var err error
-		if litter, err = gone.litter(); err != nil {
+		if litter, err = m.view.Litter(mv.dst); err != nil {
 			return err
 		}
 	}
@@ -77,12 +83,7 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 	if err != nil {
 		return err
 	}
-	c := clouds.Change{What: "rename", Do: func(cl *clouds.Cloud) error {
-		if slices.Contains(gone.keeps, cl.Index) {
-			return ErrConflict
-		}
-		return mv.in(cl, litter[cl.Index])
-	}}
+	c := clouds.Change{What: "rename", Do: func(cl *clouds.Cloud) error { return mv.in(cl, litter) }}
 	if mv.dst == nil { // what a rename has replaced nobody can put back
 		c.Undo = func(cl *clouds.Cloud) error { return mv.back(cl) }
 	}
@@ -100,25 +101,9 @@ func (n *Node) Rename(name string, to *Node, newName string, flags RenameFlags) 
 // under way. A source that will replace a regular file is committed first, and
 // durable in the log or on the lead.
 func (mv *move) lock(flags RenameFlags) error {
-	m := mv.m
-	if !mv.from.IsDir() || !mv.to.IsDir() {
-		return ErrNotDir
-	}
-	for _, name := range []string{mv.name, mv.newName} {
-		if err := checkName(name); err != nil {
-			return err
-		}
-	}
-	var err error
-	if mv.enc, err = m.encode(mv.name); err != nil {
-		return err
-	}
-	if mv.newEnc, err = m.encode(mv.newName); err != nil {
-		return err
-	}
 	// What is replaced is as a rule known already: whoever renames has looked. The clouds are asked before only where that was
 	// wrong, and behind the locks in any case.
-	find := m.liveChild
+	find := live
 	for {
 		again, err := mv.tryLock(flags, find)
 		if err != nil || !again {
@@ -126,19 +111,19 @@ func (mv *move) lock(flags RenameFlags) error {
 		}
 		mv.end()
 		mv.src, mv.dst, mv.unlock, mv.sourceFile = nil, nil, nil, content.Holder{}
-		find = m.findChild
+		find = mv.m.findChild
 	}
 }
 
-func (mv *move) tryLock(flags RenameFlags, find func(*Node, string) (*Node, error)) (again bool, err error) {
+func (mv *move) tryLock(flags RenameFlags, find func(nodes.Link) (*nodes.Node, error)) (again bool, err error) {
 	m := mv.m
-	if mv.src, err = m.findChild(mv.from, mv.name); err != nil {
+	if mv.src, err = m.findChild(mv.from); err != nil {
 		return false, err
 	}
 	if mv.src == nil {
 		return false, fs.ErrNotExist
 	}
-	if mv.dst, err = find(mv.to, mv.newName); err != nil {
+	if mv.dst, err = find(mv.to); err != nil {
 		return false, err
 	}
 	if mv.replaces(flags) {
@@ -149,12 +134,12 @@ func (mv *move) tryLock(flags RenameFlags, find func(*Node, string) (*Node, erro
 	if mv.unlock, err = m.lockNodes(mv.src, mv.dst); err != nil {
 		return false, err
 	}
-	src, srcAt, err := m.child(mv.from, mv.name)
+	src, srcAt, err := m.view.Child(mv.from)
 	if err != nil {
 		return false, err
 	}
 	src.Forget()
-	dst, dstAt, err := m.child(mv.to, mv.newName)
+	dst, dstAt, err := m.view.Child(mv.to)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
@@ -169,18 +154,18 @@ func (mv *move) tryLock(flags RenameFlags, find func(*Node, string) (*Node, erro
 // replaces reports whether a takeover is due.
 func (mv *move) replaces(flags RenameFlags) bool {
 	return mv.dst != nil && mv.dst != mv.src && !flags.Exchange && !flags.NoReplace &&
-		mv.src.kind == unix.S_IFREG && mv.dst.kind == unix.S_IFREG
+		mv.src.Kind() == unix.S_IFREG && mv.dst.Kind() == unix.S_IFREG
 }
 
 // replaced is the removal of what is replaced.
 func (mv *move) replaced() *removal {
-	return &removal{m: mv.m, dir: mv.to, name: mv.newName, child: mv.dst, at: mv.dstAt}
+	return &removal{m: mv.m, link: mv.to, child: mv.dst, at: mv.dstAt}
 }
 
 // prepareSource opens the source and commits it. A source that cannot be read
 // is renamed as it is.
 func (mv *move) prepareSource() error {
-	f, err := mv.src.content.Acquire()
+	f, err := mv.src.Content.Acquire()
 	if err != nil {
 		return nil
 	}
@@ -199,7 +184,7 @@ func (mv *move) end() {
 		}
 		mv.sourceFile.Release()
 	}
-	for _, n := range []*Node{mv.src, mv.dst} {
+	for _, n := range []*nodes.Node{mv.src, mv.dst} {
 		if n != nil {
 			n.Forget()
 		}
@@ -210,16 +195,15 @@ func (mv *move) end() {
 func (mv *move) check(flags RenameFlags) error {
 	m := mv.m
 	var ok, newOK bool
-	mv.plain, ok = mv.from.plainPath()
-	mv.newPlain, newOK = mv.to.plainPath()
+	mv.plain, ok = mv.from.Path()
+	mv.newPlain, newOK = mv.to.Path()
 	if !ok || !newOK {
 		return fs.ErrNotExist
 	}
-	mv.plain, mv.newPlain = replica.Join(mv.plain, mv.name), replica.Join(mv.newPlain, mv.newName)
 	if err := m.waiting.Name(mv.newPlain); err != nil {
 		return err
 	}
-	if mv.src.IsDir() && mv.inside(mv.to, mv.src) {
+	if mv.src.IsDir() && mv.to.Parent.Within(mv.src) {
 		return ErrInvalid
 	}
 	switch {
@@ -231,25 +215,10 @@ func (mv *move) check(flags RenameFlags) error {
 		return ErrNotDir
 	case !mv.src.IsDir() && mv.dst.IsDir():
 		return ErrIsDir
-	case mv.dst.IsDir() && mv.inside(mv.from, mv.dst):
+	case mv.dst.IsDir() && mv.from.Parent.Within(mv.dst):
 		return ErrNotEmpty
 	}
 	return nil
-}
-
-// inside reports whether a directory is another one or lies below it.
-func (mv *move) inside(dir, other *Node) bool {
-	m := mv.m
-	m.tree.Lock()
-	defer m.tree.Unlock()
-	for at := dir; ; at = at.links[0].parent {
-		if at == other {
-			return true
-		}
-		if at == m.root || len(at.links) == 0 {
-			return false
-		}
-	}
 }
 
 // log draws a takeover's version and writes the log's entry. It is durable
@@ -257,13 +226,13 @@ func (mv *move) inside(dir, other *Node) bool {
 // of headers that the takeover touches.
 func (mv *move) log() (e *journal.Entry, err error) {
 	m := mv.m
-	e = &journal.Entry{Op: journal.OpRename, Path: []byte(mv.plain), To: []byte(mv.newPlain), Kind: mv.src.kind}
+	e = &journal.Entry{Op: journal.OpRename, Path: []byte(mv.plain), To: []byte(mv.newPlain), Kind: mv.src.Kind()}
 	if mv.dst != nil {
-		e.Over = mv.dst.kind
+		e.Over = mv.dst.Kind()
 		var seen index.Version
 		e.Other, seen = mv.identity(mv.dst, mv.dstAt)
 		if e.Other.File != nil {
-			mv.dstWas = index.Known{File: telling.File(*e.Other.File, mv.dst.kind), Version: seen}
+			mv.dstWas = index.Known{File: telling.File(*e.Other.File, mv.dst.Kind()), Version: seen}
 		}
 		e.Seen = seen.Vector
 		e.Also = mv.replaced().also()
@@ -271,15 +240,12 @@ func (mv *move) log() (e *journal.Entry, err error) {
 	if mv.src.IsDir() {
 		// The log finds what is in a directory by the moves that it knows, so
 		// that no cloud may see one that a power cut could take from the log.
-		e.Handles, mv.was = mv.src.handles(), m.knownAs(mv.src, nil, index.Version{})
+		e.Handles, mv.was = m.view.Handles(mv.src), m.view.Known(mv.src, nil, index.Version{})
 		_, err = m.log.AppendDurably(e)
 		return e, err
 	}
-	id, had, err := m.identifyAt(mv.src, mv.srcAt)
-	if err != nil {
-		id = cipher.ID{}
-	}
-	e.File, e.Had, mv.was = &id, had.Vector, m.knownAs(mv.src, &id, had)
+	id, had := m.view.IdentifyFound(mv.src, mv.srcAt)
+	e.File, e.Had, mv.was = &id, had.Vector, m.view.Known(mv.src, &id, had)
 	if mv.sourceFile.File != nil && mv.dst != nil && !mv.srcAt.Disputed && !mv.dstAt.Disputed && mv.dstAt.Info().Nlink == 1 && mv.srcAt.Info().Nlink == 1 {
 		if err := mv.planTakeover(e); err != nil {
 			return nil, err
@@ -295,14 +261,11 @@ func (mv *move) log() (e *journal.Entry, err error) {
 
 // identity is how the log tells what changes places or is replaced, with the
 // version that a file had then. The caller holds Mirror.names.
-func (mv *move) identity(n *Node, f *found) (*journal.Identity, index.Version) {
+func (mv *move) identity(n *nodes.Node, f *belief.Answer) (*journal.Identity, index.Version) {
 	if n.IsDir() {
-		return &journal.Identity{Handles: n.handles()}, index.Version{}
+		return &journal.Identity{Handles: mv.m.view.Handles(n)}, index.Version{}
 	}
-	id, seen, err := mv.m.identifyAt(n, f)
-	if err != nil {
-		id = cipher.ID{}
-	}
+	id, seen := mv.m.view.IdentifyFound(n, f)
 	return &journal.Identity{File: &id}, seen
 }
 
@@ -319,12 +282,11 @@ func (mv *move) planTakeover(e *journal.Entry) error {
 // replacedHead is the header of the file that is replaced.
 func (mv *move) replacedHead() (*cipher.Header, error) {
 	m := mv.m
-	if f := mv.dst.content.Open(); f != nil {
+	if f := mv.dst.Content.Open(); f != nil {
 		return f.Replaced()
 	}
 	k := mv.dstAt.Best()
-	dir, _ := mv.to.path(k)
-	h, err := m.clouds.All()[k].Header(replica.Join(dir, replica.Entry(mv.newEnc[k], false)))
+	h, err := m.clouds.All()[k].Header(mv.to.In(k, false))
 	if err == nil && len(h.Version) == 0 {
 		err = ErrArriving
 	}
@@ -332,39 +294,35 @@ func (mv *move) replacedHead() (*cipher.Header, error) {
 }
 
 // in renames in one cloud.
-func (mv *move) in(cl *clouds.Cloud, litter []string) error {
+func (mv *move) in(cl *clouds.Cloud, litter *view.Litter) error {
 	k := cl.Index
-	if mv.srcAt.Stays(k) || mv.dstAt.Stays(k) {
+	if litter.Kept(cl) || mv.srcAt.Stays(k) || mv.dstAt.Stays(k) {
 		return ErrConflict
 	}
-	if err := putSidecar(cl, mv.to, mv.newEnc); err != nil {
+	if err := putSidecar(cl, mv.to); err != nil {
 		return err
 	}
-	from, _ := mv.from.path(k)
-	to, _ := mv.to.path(k)
-	target := replica.Join(to, replica.Entry(mv.newEnc[k], mv.src.special()))
-	for _, l := range litter {
-		if err := cl.Dir.Remove(replica.Join(target, l)); err != nil && !replica.Missing(err) {
-			return err
-		}
+	source, target := mv.from.In(k, mv.src.Special()), mv.to.In(k, mv.src.Special())
+	if err := litter.Remove(cl, target); err != nil {
+		return err
 	}
 	if mv.takeover != nil {
 		if err := mv.takeover.In(cl); err != nil {
 			return errors.Join(err, mv.takeover.BackIn(cl, mv.srcAt.Shown[k].Info))
 		}
 	}
-	if err := cl.Dir.Rename(replica.Join(from, replica.Entry(mv.enc[k], mv.src.special())), target); err != nil {
+	if err := cl.Dir.Rename(source, target); err != nil {
 		if !mv.srcAt.Serves[k] && replica.Missing(err) {
 			return errors.Join(err, mv.removeReplaced(cl))
 		}
 		return errors.Join(err, mv.takeover.BackIn(cl, mv.srcAt.Shown[k].Info))
 	}
-	if mv.dst != nil && mv.dst.special() != mv.src.special() {
-		if err := cl.Dir.Remove(replica.Join(to, replica.Entry(mv.newEnc[k], mv.dst.special()))); err != nil && !replica.Missing(err) {
+	if mv.dst != nil && mv.dst.Special() != mv.src.Special() {
+		if err := cl.Dir.Remove(mv.to.In(k, mv.dst.Special())); err != nil && !replica.Missing(err) {
 			return err
 		}
 	}
-	dropSidecar(cl, mv.from, mv.enc)
+	mv.m.dropSidecar(cl, mv.from)
 	return nil
 }
 
@@ -374,8 +332,7 @@ func (mv *move) removeReplaced(cl *clouds.Cloud) error {
 	if mv.dst == nil || mv.dst.IsDir() {
 		return nil
 	}
-	to, _ := mv.to.path(cl.Index)
-	err := cl.Dir.Remove(replica.Join(to, replica.Entry(mv.newEnc[cl.Index], mv.dst.special())))
+	err := cl.Dir.Remove(mv.to.In(cl.Index, mv.dst.Special()))
 	if replica.Missing(err) {
 		return nil
 	}
@@ -384,14 +341,11 @@ func (mv *move) removeReplaced(cl *clouds.Cloud) error {
 
 // back undoes in where nothing was replaced.
 func (mv *move) back(cl *clouds.Cloud) error {
-	k := cl.Index
-	if err := putSidecar(cl, mv.from, mv.enc); err != nil {
+	if err := putSidecar(cl, mv.from); err != nil {
 		return err
 	}
-	from, _ := mv.from.path(k)
-	to, _ := mv.to.path(k)
-	special := mv.src.special()
-	return cl.Dir.Rename(replica.Join(to, replica.Entry(mv.newEnc[k], special)), replica.Join(from, replica.Entry(mv.enc[k], special)))
+	special := mv.src.Special()
+	return cl.Dir.Rename(mv.to.In(cl.Index, special), mv.from.In(cl.Index, special))
 }
 
 // undoTakeover gives the source an identity of its own again after a rename
@@ -406,7 +360,6 @@ func (mv *move) undoTakeover() {
 
 // done brings the nodes up to date.
 func (mv *move) done() {
-	m := mv.m
 	mv.tell()
 	if mv.takeover != nil {
 		mv.takeover.Done()
@@ -414,8 +367,5 @@ func (mv *move) done() {
 	if mv.dst != nil {
 		mv.replaced().unnamed()
 	}
-	m.tree.Lock()
-	defer m.tree.Unlock()
-	m.attach(mv.src, link{mv.to, mv.newName, mv.newEnc})
-	m.detach(mv.src, mv.from, mv.name)
+	mv.src.Moved(mv.from, mv.to)
 }

@@ -9,11 +9,12 @@ import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 )
 
 // SetAttr changes attributes and returns the new ones. On a file with
 // changes in no version yet it joins them, otherwise it is a commit of its own.
-func (n *Node) SetAttr(s SetAttr) (Attr, error) {
+func (n Node) SetAttr(s SetAttr) (Attr, error) {
 	m := n.m
 	if err := m.enter(); err != nil {
 		return Attr{}, err
@@ -26,32 +27,31 @@ func (n *Node) SetAttr(s SetAttr) (Attr, error) {
 		if s.Size != nil {
 			return Attr{}, ErrIsDir
 		}
-		return setDirAttr(n, s)
+		return m.setDirAttr(n.live, s)
 	}
-	if s.Size != nil && n.special() {
+	if s.Size != nil && n.live.Special() {
 		return Attr{}, ErrInvalid
 	}
-	f, err := n.content.Acquire()
+	f, err := n.live.Content.Acquire()
 	if err != nil {
 		return Attr{}, err
 	}
 	var a Attr
 	if err = f.SetAttr(s); err == nil {
-		a, err = n.fromOpen(f.File)
+		a, err = m.view.OpenAttr(n.live, f.File)
 	}
 	return a, errors.Join(err, f.Leave())
 }
 
-func setDirAttr(n *Node, s SetAttr) (Attr, error) {
-	m := n.m
+func (m *Mirror) setDirAttr(n *nodes.Node, s SetAttr) (Attr, error) {
 	m.names.Lock()
 	defer m.names.Unlock()
-	plain, ok := n.plainPath()
+	plain, ok := n.Plain()
 	if !ok {
 		return Attr{}, ErrStale
 	}
 	if !m.owners && (s.UID != nil || s.GID != nil) {
-		a, err := m.dirAttr(n)
+		a, err := m.view.DirAttr(n)
 		if err != nil {
 			return Attr{}, err
 		}
@@ -68,7 +68,7 @@ func setDirAttr(n *Node, s SetAttr) (Attr, error) {
 	made, err := m.operate(e, clouds.Change{
 		What: "setattr",
 		Do: func(cl *clouds.Cloud) (err error) {
-			path, _ := n.path(cl.Index)
+			path, _ := n.Path(cl.Index)
 			if before[cl.Index], err = cl.Dir.Stat(path); err != nil {
 				return err
 			}
@@ -78,14 +78,14 @@ func setDirAttr(n *Node, s SetAttr) (Attr, error) {
 			return nil
 		},
 		Undo: func(cl *clouds.Cloud) error {
-			path, _ := n.path(cl.Index)
+			path, _ := n.Path(cl.Index)
 			return restoreDirAttr(cl, path, before[cl.Index], m.owners)
 		},
 	})
 	if !made || err != nil {
 		return Attr{}, err
 	}
-	a, err := m.dirAttr(n)
+	a, err := m.view.DirAttr(n)
 	if err == nil {
 		m.tellOwner(n, a)
 	}
@@ -98,7 +98,7 @@ func restoreDirAttr(cl *clouds.Cloud, path string, was cloud.Info, owners bool) 
 }
 
 // Sync makes the directory's entries durable, in the log.
-func (n *Node) Sync() error {
+func (n Node) Sync() error {
 	if n.m.clouds.ReadOnly() {
 		return nil
 	}

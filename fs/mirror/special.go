@@ -10,30 +10,31 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/view"
 )
 
 // Symlink makes a symbolic link.
-func (n *Node) Symlink(name, target string, o Owner) (*Node, error) {
+func (n Node) Symlink(name, target string, o Owner) (Node, error) {
 	if target == "" {
-		return nil, fs.ErrNotExist
+		return Node{}, fs.ErrNotExist
 	}
 	return n.makeSpecial(special{name: name, kind: cipher.TypeSymlink, mode: 0o777, content: []byte(target), owner: o})
 }
 
 // Mknod makes a FIFO, a socket or a device; mode has the S_IFMT bits.
-func (n *Node) Mknod(name string, mode, rdev uint32, o Owner) (*Node, error) {
+func (n Node) Mknod(name string, mode, rdev uint32, o Owner) (Node, error) {
 	if kind := mode & unix.S_IFMT; kind == unix.S_IFREG || kind == 0 {
 		node, h, err := n.Create(name, mode, o)
 		if err != nil {
-			return nil, err
+			return Node{}, err
 		}
 		return node, h.Close()
 	}
 	kind := replica.Type(mode)
 	if !kind.Special() || kind == cipher.TypeSymlink {
-		return nil, ErrInvalid
+		return Node{}, ErrInvalid
 	}
-	sp := special{name: name, kind: kind, mode: mode & permBits, owner: o}
+	sp := special{name: name, kind: kind, mode: mode & view.PermBits, owner: o}
 	if kind == cipher.TypeChar || kind == cipher.TypeBlock {
 		sp.content = cipher.Device{Major: unix.Major(uint64(rdev)), Minor: unix.Minor(uint64(rdev))}.Content()
 	}
@@ -49,28 +50,28 @@ type special struct {
 	owner   Owner
 }
 
-func (n *Node) makeSpecial(sp special) (*Node, error) {
+func (n Node) makeSpecial(sp special) (Node, error) {
 	m := n.m
 	if err := m.enter(); err != nil {
-		return nil, err
+		return Node{}, err
 	}
 	defer m.leave()
 	if err := m.clouds.Admit(); err != nil {
-		return nil, err
+		return Node{}, err
 	}
 	m.names.Lock()
 	defer m.names.Unlock()
-	s, err := vacant(n, sp.name, sp.mode, sp.owner)
+	s, err := m.vacant(n, sp.name, sp.mode, sp.owner)
 	if err != nil {
-		return nil, err
+		return Node{}, err
 	}
 	whole, err := m.files.NewSpecial(sp.kind, s.mode, s.owner, sp.content)
 	if err != nil {
-		return nil, err
+		return Node{}, err
 	}
 	e, err := whole.Note(s.plain)
 	if err != nil {
-		return nil, err
+		return Node{}, err
 	}
 	since := m.belief.Kernel()
 	made, err := m.operate(e, clouds.Change{
@@ -79,32 +80,32 @@ func (n *Node) makeSpecial(sp special) (*Node, error) {
 			if err := s.makeRoom(cl); err != nil {
 				return err
 			}
-			return whole.Make(cl, s.path(cl.Index, true))
+			return whole.Make(cl, s.link.In(cl.Index, true))
 		},
-		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.path(cl.Index, true)) },
+		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.link.In(cl.Index, true)) },
 	})
 	if made {
 		s.tell(telling.Known(whole.Head()))
-		if p, ok := m.placeOf(s.link); ok {
+		if p, ok := s.link.Place(); ok {
 			m.belief.Created(telling.Version(whole.Head()), since, p)
 		}
 	}
 	if !made || err != nil {
-		return nil, err
+		return Node{}, err
 	}
 	return s.node()
 }
 
 // Readlink returns a symbolic link's target.
-func (n *Node) Readlink() (string, error) {
-	if n.kind != unix.S_IFLNK {
+func (n Node) Readlink() (string, error) {
+	if n.Kind() != unix.S_IFLNK {
 		return "", ErrInvalid
 	}
 	if err := n.m.enter(); err != nil {
 		return "", err
 	}
 	defer n.m.leave()
-	f, err := n.content.Acquire()
+	f, err := n.live.Content.Acquire()
 	if err != nil {
 		return "", err
 	}

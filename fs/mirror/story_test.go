@@ -108,7 +108,7 @@ type player struct {
 
 type played struct {
 	h *mirror.Handle
-	n *mirror.Node
+	n mirror.Node
 }
 
 func (p *played) close() error {
@@ -224,7 +224,7 @@ func (p *player) onName(s step) error {
 		return err
 	}
 	defer d.Forget()
-	var n *mirror.Node
+	var n mirror.Node
 	switch s.op {
 	case opCreate:
 		n, h, err := d.Create(name, s.mode, mirror.Owner{})
@@ -249,7 +249,7 @@ func (p *player) onName(s step) error {
 	return err
 }
 
-func (p *player) openAs(s step, d *mirror.Node, name string) error {
+func (p *player) openAs(s step, d mirror.Node, name string) error {
 	n, err := d.Lookup(name)
 	if err != nil {
 		return err

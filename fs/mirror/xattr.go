@@ -2,14 +2,12 @@ package mirror
 
 import (
 	"errors"
-	"io/fs"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -39,7 +37,7 @@ func xattrErr(err error) error {
 }
 
 // Getxattr returns an attribute's value.
-func (n *Node) Getxattr(name string) ([]byte, error) {
+func (n Node) Getxattr(name string) ([]byte, error) {
 	if err := checkXattr(name); err != nil {
 		return nil, err
 	}
@@ -52,7 +50,7 @@ func (n *Node) Getxattr(name string) ([]byte, error) {
 }
 
 // Listxattr returns the names of the attributes.
-func (n *Node) Listxattr() ([]string, error) {
+func (n Node) Listxattr() ([]string, error) {
 	var names []string
 	err := n.onXattrs(func(x replica.Xattrs) (err error) {
 		if names, err = x.List(); errors.Is(err, cloud.ErrUnsupported) {
@@ -64,34 +62,17 @@ func (n *Node) Listxattr() ([]string, error) {
 }
 
 // Setxattr sets an attribute; flags are those of setxattr(2).
-func (n *Node) Setxattr(name string, value []byte, flags int) error {
+func (n Node) Setxattr(name string, value []byte, flags int) error {
 	return n.changeXattr(name, func(x replica.Xattrs) error { return x.Set(name, value, flags) })
 }
 
 // Removexattr removes an attribute.
-func (n *Node) Removexattr(name string) error {
+func (n Node) Removexattr(name string) error {
 	return n.changeXattr(name, func(x replica.Xattrs) error { return x.Remove(name) })
 }
 
-// xattrsOf returns a node's attributes in one cloud: at its path, or of an open
-// file that has none. The caller holds Mirror.names.
-func (n *Node) xattrsOf(cl *clouds.Cloud) (x replica.Xattrs, err error) {
-	if path, ok := n.path(cl.Index); ok {
-		return cl.XattrsAt(path), nil
-	}
-	f := n.content.Open()
-	if f == nil {
-		return x, ErrStale
-	}
-	file := f.Backing(cl.Index)
-	if file == nil {
-		return x, fs.ErrNotExist
-	}
-	return cl.XattrsOf(file), nil
-}
-
 // onXattrs asks the lead.
-func (n *Node) onXattrs(ask func(replica.Xattrs) error) error {
+func (n Node) onXattrs(ask func(replica.Xattrs) error) error {
 	m := n.m
 	if err := m.enter(); err != nil {
 		return err
@@ -102,7 +83,7 @@ func (n *Node) onXattrs(ask func(replica.Xattrs) error) error {
 	var err error = ErrNoCloud
 	for _, cl := range m.clouds.Ups() {
 		var x replica.Xattrs
-		if x, err = n.xattrsOf(cl); err != nil {
+		if x, err = m.view.Xattrs(n.live, cl); err != nil {
 			continue
 		}
 		return xattrErr(ask(x))
@@ -111,7 +92,7 @@ func (n *Node) onXattrs(ask func(replica.Xattrs) error) error {
 }
 
 // changeXattr changes an attribute in every cloud; the lead's answer counts.
-func (n *Node) changeXattr(name string, change func(x replica.Xattrs) error) error {
+func (n Node) changeXattr(name string, change func(x replica.Xattrs) error) error {
 	if err := checkXattr(name); err != nil {
 		return err
 	}
@@ -128,7 +109,7 @@ func (n *Node) changeXattr(name string, change func(x replica.Xattrs) error) err
 	var first error
 	asked := false
 	for _, cl := range m.clouds.Ups() {
-		x, err := n.xattrsOf(cl)
+		x, err := m.view.Xattrs(n.live, cl)
 		if err == nil {
 			err = change(x)
 		}
@@ -140,7 +121,7 @@ func (n *Node) changeXattr(name string, change func(x replica.Xattrs) error) err
 		} else if err != nil {
 			m.logger.Warn("a cloud does not keep an extended attribute", "cloud", cl.Name, "error", err)
 		}
-		if f := n.content.Open(); f != nil {
+		if f := n.live.Content.Open(); f != nil {
 			f.Touched(cl.Index) // it moved ctime
 		}
 	}

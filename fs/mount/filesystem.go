@@ -130,7 +130,7 @@ func (f *filesystem) panicked(reason any, stack []byte) fuse.Status {
 
 // entry answers a request that found or made a node; it takes over the
 // caller's reference.
-func (f *filesystem) entry(m *mirror.Node, a *mirror.Attr, out *fuse.EntryOut) *node {
+func (f *filesystem) entry(m mirror.Node, a *mirror.Attr, out *fuse.EntryOut) *node {
 	n := f.nodes.tell(m)
 	out.NodeId = n.id
 	out.SetEntryTimeout(cached)
@@ -141,7 +141,7 @@ func (f *filesystem) entry(m *mirror.Node, a *mirror.Attr, out *fuse.EntryOut) *
 
 // made answers a request that made a node: entry, with attributes yet to ask
 // for.
-func (f *filesystem) made(op string, parent *node, m *mirror.Node, out *fuse.EntryOut) (*node, fuse.Status) {
+func (f *filesystem) made(op string, parent *node, m mirror.Node, out *fuse.EntryOut) (*node, fuse.Status) {
 	a, err := m.Attr()
 	if err != nil {
 		m.Forget()

@@ -61,17 +61,17 @@ func (f *filesystem) Mknod(_ <-chan struct{}, in *fuse.MknodIn, name string, out
 	return status
 }
 
-func mknod(parent *mirror.Node, in *fuse.MknodIn, name string) (*mirror.Node, error) {
+func mknod(parent mirror.Node, in *fuse.MknodIn, name string) (mirror.Node, error) {
 	if in.Mode&unix.S_IFMT != unix.S_IFREG {
 		return parent.Mknod(name, in.Mode, in.Rdev, owner(&in.InHeader))
 	}
 	child, h, err := parent.Create(name, in.Mode&permBits, owner(&in.InHeader))
 	if err != nil {
-		return nil, err
+		return mirror.Node{}, err
 	}
 	if err := h.Close(); err != nil {
 		child.Forget()
-		return nil, err
+		return mirror.Node{}, err
 	}
 	return child, nil
 }

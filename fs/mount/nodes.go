@@ -12,7 +12,7 @@ import (
 // A node is a file or directory that the kernel was told of. It holds one
 // reference to the mirror's node.
 type node struct {
-	*mirror.Node
+	mirror.Node
 	id      uint64
 	lookups uint64       // how often the kernel was told; guarded by nodes.mu
 	opens   atomic.Int64 // handles
@@ -30,16 +30,16 @@ func (n *node) free() {
 type nodes struct {
 	mu    sync.RWMutex
 	byID  map[uint64]*node
-	of    map[*mirror.Node]*node
+	of    map[mirror.Node]*node
 	last  uint64
 	limit int           // how many there should be at most
 	full  chan struct{} // tells that there are more
 }
 
-func (t *nodes) init(root *mirror.Node) {
+func (t *nodes) init(root mirror.Node) {
 	n := &node{Node: root, id: fuse.FUSE_ROOT_ID, lookups: 1}
 	t.byID = map[uint64]*node{n.id: n}
-	t.of = map[*mirror.Node]*node{root: n}
+	t.of = map[mirror.Node]*node{root: n}
 	t.last = n.id
 	t.limit = maxNodes
 	t.full = make(chan struct{}, 1)
@@ -54,7 +54,7 @@ func (t *nodes) get(id uint64) *node {
 
 // tell notes that the kernel is told of m once more and takes over the caller's
 // reference.
-func (t *nodes) tell(m *mirror.Node) *node {
+func (t *nodes) tell(m mirror.Node) *node {
 	t.mu.Lock()
 	n := t.of[m]
 	known := n != nil
@@ -79,7 +79,7 @@ func (t *nodes) tell(m *mirror.Node) *node {
 }
 
 // known returns the kernel's node for one of the mirror's, nil if there is none.
-func (t *nodes) known(m *mirror.Node) *node {
+func (t *nodes) known(m mirror.Node) *node {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.of[m]
@@ -109,7 +109,7 @@ func (t *nodes) forget(id, lookups uint64) {
 func (t *nodes) drop() {
 	t.mu.Lock()
 	all := t.byID
-	t.byID, t.of = map[uint64]*node{}, map[*mirror.Node]*node{}
+	t.byID, t.of = map[uint64]*node{}, map[mirror.Node]*node{}
 	t.mu.Unlock()
 	for id, n := range all {
 		if id != fuse.FUSE_ROOT_ID {

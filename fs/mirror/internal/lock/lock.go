@@ -12,7 +12,7 @@
 //	                needs a path to stay what it is
 //	File.mu         the state of one open file
 //	Set.trust       what is believed of its copies
-//	Mirror.tree     the maps of live nodes
+//	Table.tree      the maps of live nodes
 //	Committer.mu    which files the log is kept for, and what waits for a round
 //	Log.revoking    operations that failed and are in the log
 //	Changes.mu      what clouds that lack changes will have to be told

@@ -14,7 +14,7 @@ import (
 // plus a goroutine may hold several.
 var order = []string{
 	"Mirror.gate", "Store.rounds", "Store.retiring", "Object.opening", "File.commit+", "Mirror.names", "File.mu", "Set.trust",
-	"Mirror.tree", "Committer.mu", "Log.revoking", "Changes.mu", "Clouds.dropping", "standing.mu",
+	"Table.tree", "Committer.mu", "Log.revoking", "Changes.mu", "Clouds.dropping", "standing.mu",
 }
 
 // A place is a place in order.

@@ -1,0 +1,91 @@
+package view
+
+import (
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
+)
+
+// Identify returns the file id of a file and the version that is known of it,
+// from memory or from the header that is served.
+func (v *View) Identify(n *nodes.Node) (cipher.ID, index.Version, error) {
+	if id, seen := n.ID(); !id.IsZero() {
+		if f := n.Content.Open(); f != nil {
+			sealed := f.Version()
+			seen = telling.Version(&sealed.Head)
+		}
+		return id, seen, nil
+	}
+	var last error = clouds.ErrNoCloud
+	for _, cl := range v.Clouds.Ups() {
+		path, ok := n.Path(cl.Index)
+		if !ok {
+			return cipher.ID{}, index.Version{}, replica.ErrStale
+		}
+		h, err := cl.Header(path)
+		if err == nil {
+			return h.FileID, telling.Version(h), nil
+		}
+		last = err
+	}
+	return cipher.ID{}, index.Version{}, last
+}
+
+// IdentifyFound is Identify of what was just found: what is known of it, or what
+// was judged, needs no header. A file of which nothing can be read has the zero id.
+func (v *View) IdentifyFound(n *nodes.Node, f *belief.Answer) (cipher.ID, index.Version) {
+	if id, _ := n.ID(); id.IsZero() && n.Content.Open() == nil && f != nil {
+		switch k := f.Row.Known; {
+		case f.Head != nil:
+			return f.Head.FileID, telling.Version(f.Head)
+		case k.Kind == index.IsFile:
+			return k.File.ID, k.Version
+		}
+	}
+	id, version, err := v.Identify(n)
+	if err != nil {
+		return cipher.ID{}, index.Version{}
+	}
+	return id, version
+}
+
+// Handles are what finds a directory in each cloud wherever it is; nil where
+// the cloud has no such thing.
+func (v *View) Handles(n *nodes.Node) [][]byte {
+	list := make([][]byte, v.Clouds.N())
+	for _, cl := range v.Clouds.Ups() {
+		path, ok := n.Path(cl.Index)
+		if !ok {
+			continue
+		}
+		if h, err := cl.Dir.Handle(path); err == nil {
+			list[cl.Index] = h
+		}
+	}
+	return list
+}
+
+// Known is what a node is in the index, by what was identified of a file: at the
+// version that is in place; Unknown where nobody can tell. The caller holds
+// File.commit of an open file.
+func (v *View) Known(n *nodes.Node, id *cipher.ID, version index.Version) index.Known {
+	switch {
+	case n.IsDir():
+		if d := n.Number(); d != 0 {
+			return index.Known{Kind: index.IsDir, Dir: d}
+		}
+		return index.Known{}
+	case id == nil || id.IsZero():
+		return index.Known{}
+	}
+	if f := n.Content.Open(); f != nil {
+		if stored := f.Stored(); stored.Committed() {
+			version = telling.Version(&stored.Head)
+		}
+	}
+	return index.Known{Kind: index.IsFile, File: telling.File(*id, n.Kind()), Version: version}
+}

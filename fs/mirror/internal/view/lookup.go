@@ -1,0 +1,118 @@
+package view
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/listing"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// Link is a name in a directory, with its spelling in each cloud. It refuses names
+// that no filesystem has.
+func (v *View) Link(dir *nodes.Node, name string) (nodes.Link, error) {
+	if len(name) > 255 {
+		return nodes.Link{}, ErrNameTooLong
+	}
+	enc := make([]cipher.Name, v.Clouds.N())
+	for k, cl := range v.Clouds.All() {
+		e, err := cl.Keys.EncodeName(cipher.PlainName(name))
+		if err != nil {
+			return nodes.Link{}, content.ErrInvalid
+		}
+		enc[k] = e
+	}
+	return nodes.Link{Parent: dir, Name: name, Enc: enc}, nil
+}
+
+// Child finds a name and returns its node, referenced, with what the clouds show,
+// also where the name is not there.
+func (v *View) Child(l nodes.Link) (*nodes.Node, *belief.Answer, error) {
+	f, err := v.Find(l)
+	if err != nil {
+		return nil, f, err
+	}
+	found := &nodes.Found{Kind: v.kind(l, f), Inodes: f.Inodes(), Best: f.Best(), Info: f.Info()}
+	if f.Head != nil {
+		found.ID = f.Head.FileID
+	}
+	return v.Nodes.Adopt(l, found), f, nil
+}
+
+// kind is that of what was found.
+func (v *View) kind(l nodes.Link, f *belief.Answer) uint32 {
+	switch {
+	case f.Info().Dir:
+		return unix.S_IFDIR
+	case f.Best() < 0 && f.Is == judge.WantFile:
+		return replica.Kind(f.Row.Known.File.Type)
+	case f.Special:
+		return v.specialKind(l, f)
+	}
+	return unix.S_IFREG
+}
+
+// specialKind reads what an entry with the letter w is. One that cannot be
+// read is shown as a socket: it can be neither followed nor opened.
+func (v *View) specialKind(l nodes.Link, f *belief.Answer) uint32 {
+	k := f.Best()
+	if old := l.Parent.Live(l.Name); old != nil && old.Special() && old.Backing()[k] == f.Info().Ino {
+		return old.Kind()
+	}
+	if f.Head != nil {
+		return replica.Kind(f.Head.Type)
+	}
+	h, err := v.Clouds.All()[k].Header(l.In(k, true))
+	if err != nil || !h.Type.Special() {
+		return unix.S_IFSOCK
+	}
+	return replica.Kind(h.Type)
+}
+
+// Search looks through the lead for names of a file that is open under none that
+// is known: links that this mount never looked up.
+func (v *View) Search(n *nodes.Node) {
+	lead := v.Clouds.Lead()
+	if lead == nil || n.Backing()[lead.Index] == 0 {
+		return
+	}
+	var search func(dir *nodes.Node)
+	search = func(dir *nodes.Node) {
+		path, _ := dir.Path(lead.Index)
+		entries, err := lead.Dir.ReadDir(path)
+		if err != nil {
+			v.Logger.Warn("a directory cannot be searched", "cloud", lead.Name, "error", err)
+		}
+		for _, e := range entries {
+			if !e.Dir && e.Ino != n.Backing()[lead.Index] {
+				continue
+			}
+			name, _, ok := listing.Decode(lead.Cloud, path, e)
+			if !ok {
+				continue
+			}
+			child, _, err := v.childOf(dir, string(name))
+			if err != nil {
+				continue
+			}
+			if child.IsDir() {
+				search(child)
+			}
+			child.Forget()
+		}
+	}
+	search(v.Nodes.Root())
+}
+
+// childOf is Child of a name in a directory.
+func (v *View) childOf(dir *nodes.Node, name string) (*nodes.Node, *belief.Answer, error) {
+	l, err := v.Link(dir, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return v.Child(l)
+}
