@@ -32,6 +32,8 @@ var returnAttacks = []finding{
 	{"return: the last copy, renamed here", 2, lastCopyRenamedHere},
 	{"return: what had vanished from every cloud", 2, vanishedThenBack},
 	{"return: what had vanished from every cloud, under another name", 2, vanishedElsewhere},
+	{"return: removed, and a kill", 2, func(s *scene) { removedBeforeKill(s, step{op: opUnlink, path: "f"}) }},
+	{"return: replaced, and a kill", 2, func(s *scene) { removedBeforeKill(s, step{op: opRename, path: "g", to: "f"}) }},
 	{"return: a version that arrives while one is copied", 2, arrivesDuringCopy},
 	{"return: a debt of a cloud that is alone by now", 2, debtAlone},
 	{"return: a directory of another machine below one that was renamed", 2, dirBelowRenamed},
@@ -285,6 +287,27 @@ func vanishedElsewhere(s *scene) {
 	s.backAgain()
 	s.remount()
 	s.kept("content")
+}
+
+// removedBeforeKill kills the process when only the log knows what was removed:
+// it stays so.
+func removedBeforeKill(s *scene, how step) {
+	s.put("f", "content", true)
+	s.put("g", "other", true)
+	s.must(s.m.Sync())
+	s.goes(1)
+	s.steps(how)
+	s.must(s.m.Root().Sync())
+	s.disk.Kill()
+	s.mend()
+	s.mount()
+	s.backAgain()
+	for path, g := range look(s.m) {
+		if g.data == "content" {
+			s.failf("%q is back", path)
+		}
+	}
+	s.honest(0, 1)
 }
 
 // arrivesDuringCopy lets another machine's version arrive at a name while ours
