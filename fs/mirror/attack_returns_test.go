@@ -34,6 +34,7 @@ var returnAttacks = []finding{
 	{"return: what had vanished from every cloud, under another name", 2, vanishedElsewhere},
 	{"return: removed, and a kill", 2, func(s *scene) { removedBeforeKill(s, step{op: opUnlink, path: "f"}) }},
 	{"return: replaced, and a kill", 2, func(s *scene) { removedBeforeKill(s, step{op: opRename, path: "g", to: "f"}) }},
+	{"return: a name was owed, and more", 2, owedThenOut},
 	{"return: a version that arrives while one is copied", 2, arrivesDuringCopy},
 	{"return: a debt of a cloud that is alone by now", 2, debtAlone},
 	{"return: a directory of another machine below one that was renamed", 2, dirBelowRenamed},
@@ -375,3 +376,32 @@ type act func()
 
 func (a act) Act()           { a() }
 func (a act) String() string { return "something else" }
+
+// owedThenOut has a cloud owe a single name, and then go out: the next mount
+// knows that it lacks more.
+func owedThenOut(s *scene) {
+	s.put("f", "first", true)
+	s.put("g", "gone", true)
+	s.put("x", "x", true)
+	s.must(s.m.Sync())
+	s.must(s.them(0).Do(cloudtest.Delete(s.entryAt(0, "x"))))
+	s.steps(step{op: opRename, path: "x", to: "y"})
+	if len(s.state.Owes()) != 1 {
+		s.t.Fatal("nobody owes the name")
+	}
+	s.goes(0)
+	s.put("f", "second", true)
+	s.steps(step{op: opUnlink, path: "g"})
+	s.must(s.m.Sync())
+	if !s.state.Owes()[s.ids[0]].Whole {
+		s.failf("the next mount takes it into use")
+	}
+	s.disk.Kill()
+	s.mend()
+	s.mount()
+	s.holds("f", "second")
+	s.missing("g")
+	s.backAgain()
+	s.missing("g")
+	s.honest(0, 1)
+}
