@@ -112,7 +112,8 @@ func (b *Batch) SetHandle(d Dir, h Handle) {
 	put(&at(&b.dirs, d).handles, h.Cloud, h)
 }
 
-// Accept says that a version of a file was accepted wherever it was seen. What SetName says need not be said again.
+// Accept says that a version of a file was accepted wherever it was seen. What SetName says need not be said again. The zero
+// Version is that of a file that was never committed: it is known from then on.
 func (b *Batch) Accept(f File, v Version) {
 	c := at(&b.files, f)
 	c.accepted = c.accepted.Join(v)

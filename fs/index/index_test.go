@@ -271,7 +271,7 @@ func TestRecordsOfRemovals(t *testing.T) {
 	other := cipher.Vector{{Writer: 6, Counter: 1}}
 	b.apply(func(c *Batch) { c.End(f, vector(4)); c.End(f, vector(3)); c.Move(f, vector(1)) })
 	b.apply(func(c *Batch) { c.End(f, other); c.Move(f, vector(2)) })
-	equal(t, "records", b.id(f), ID{Ended: []cipher.Vector{vector(4), other}, Moved: []cipher.Vector{vector(2)}})
+	equal(t, "records", b.id(f), ID{Met: true, Ended: []cipher.Vector{vector(4), other}, Moved: []cipher.Vector{vector(2)}})
 	b.apply(func(c *Batch) {
 		for w := range uint32(100) {
 			c.End(f, cipher.Vector{{Writer: w + 10, Counter: 1}})
@@ -359,7 +359,7 @@ func TestDirectoriesChangeAndEnd(t *testing.T) {
 		}
 	}
 	equal(t, "a file below", b.known(at1(sub, "f")), Known{})
-	equal(t, "its id", b.id(fileN(1)), ID{Greatest: version(1)})
+	equal(t, "its id", b.id(fileN(1)), ID{Met: true, Greatest: version(1)})
 	b.look(func(v *View) {
 		for s, err := range v.SightingsOf(fileN(9)) {
 			t.Errorf("sighting %v, %v", s, err)

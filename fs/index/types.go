@@ -171,6 +171,7 @@ type Directory struct {
 
 // An ID is what is known of a file, wherever it is.
 type ID struct {
+	Met      bool            // anything is known of it: it has a name here, or had one, with a version or without
 	Greatest Version         // the greatest that was accepted, at any name
 	Names    []Place         // its live names
 	Ended    []cipher.Vector // no version ≤ one of them is to be shown at any name

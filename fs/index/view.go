@@ -133,12 +133,13 @@ func (v *View) Path(d Dir) (path string, ok bool, err error) {
 func (v *View) ID(f File) (id ID, err error) {
 	err = v.read(func() error {
 		key := v.keys.file(f)
-		r, _, err := v.record(&key, f)
+		r, met, err := v.record(&key, f)
 		if err != nil {
 			return err
 		}
 		id = ID{Greatest: r.accepted, Ended: r.ended, Moved: r.moved}
 		id.Names, err = v.links(&key)
+		id.Met = met || len(id.Names) > 0
 		return err
 	})
 	for _, p := range id.Names {

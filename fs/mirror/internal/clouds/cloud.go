@@ -31,6 +31,7 @@ type standing struct {
 	condition Condition
 	reason    string
 	owes      bool  // durably
+	whole     bool  // durably: it was out of use, and is to be compared whole
 	lost      bool  // what it owes is not known any more
 	unmarked  error // why it does not, though it should
 	wait      time.Duration

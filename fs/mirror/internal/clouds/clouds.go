@@ -90,7 +90,7 @@ func New(list []Config, o Options) (*Clouds, error) {
 		c := &Cloud{Cloud: &replica.Cloud{Index: i, Name: cfg.Name, Dir: cfg.Dir, Keys: cfg.Cipher}, ID: cfg.ID}
 		c.standing = &standing{open: cfg.Open, reason: cfg.Reason}
 		o, ok := owes[cfg.ID]
-		c.owes, c.lost = ok, o.Lost
+		c.owes, c.whole, c.lost = ok, o.Whole, o.Lost
 		switch {
 		case cfg.Dir == nil:
 			c.condition = Absent

@@ -60,7 +60,7 @@ func (cs *Clouds) DropAll(what string, lapses []Lapse) error {
 // mark makes it durable that a cloud lacks changes; which, only a comparison of
 // all of it tells. The caller holds Clouds.dropping and standing.mu.
 func (cs *Clouds) mark(c *Cloud) error {
-	if c.owes && c.unmarked == nil || cs.readOnly {
+	if c.whole && c.unmarked == nil || cs.readOnly {
 		return nil
 	}
 	if c.unmarked = cs.state.MarkOwes(c.ID, vault.Owes{Entry: cs.next(), Reason: c.reason, Whole: true}); c.unmarked != nil {
@@ -68,7 +68,7 @@ func (cs *Clouds) mark(c *Cloud) error {
 		cs.logger.Error("it cannot be recorded that a cloud lacks changes; changes are refused", "cloud", c.Name, "error", c.unmarked)
 		return fmt.Errorf("cannot record that cloud %s lacks changes: %w", c.Name, c.unmarked)
 	}
-	c.owes = true
+	c.owes, c.whole = true, true
 	return nil
 }
 
@@ -142,7 +142,7 @@ func (cs *Clouds) Lose() error {
 	}
 	for _, c := range cs.All() {
 		c.mu.Lock()
-		c.lost = c.owes
+		c.whole, c.lost = c.owes, c.owes
 		c.mu.Unlock()
 	}
 	return nil
@@ -164,6 +164,6 @@ func (cs *Clouds) Clear(c *Cloud) error {
 	if err := cs.state.ClearOwes(c.ID); err != nil {
 		return fmt.Errorf("cannot record that cloud %s lacks nothing: %w", c.Name, err)
 	}
-	c.owes, c.lost, c.reason, c.unmarked = false, false, "", nil
+	c.owes, c.whole, c.lost, c.reason, c.unmarked = false, false, false, "", nil
 	return nil
 }

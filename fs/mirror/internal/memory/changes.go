@@ -17,13 +17,14 @@ type changes struct {
 	ended     map[index.File]cipher.Vector
 	places    map[index.File][]index.Place // where names may have it, or may have had it
 	versions  map[index.File]index.Version // committed, wherever the file is
-	left      map[index.File]index.Version // that had a name which they have no more, as far as that is told
+	left      map[index.File]index.Version // that had a name which they have no more, as far as that is told; zero: never committed
 	dropped   map[index.Dir]bool           // directories that stand nowhere any more
 	owners    map[index.Dir]index.Owner
 	committed map[cipher.ID]cipher.Version
 	checked   map[backing]index.Checked // the next mount asks for them
 	named     int                       // names in names
 	stood     int                       // names in copies and not in names: both are in one row
+	drafts    int                       // files in left that had no version when they left their first name
 }
 
 // backing is a backing file that was checked.
@@ -91,16 +92,26 @@ func (c *changes) set(p index.Place, k index.Known) {
 	}
 }
 
-// leave keeps the version of a file that is not at a name any more. There are no more of them than versions.
+// leave keeps the version of a file that is not at a name any more. That it has none is kept, too: a cloud that misses this
+// goes on showing it.
 func (c *changes) leave(k index.Known) {
-	if k.File != (index.File{}) && !k.Version.IsZero() {
-		c.left[k.File] = c.left[k.File].Join(k.Version)
+	if k.File != (index.File{}) {
+		c.leaves(k.File, k.Version)
 	}
+}
+
+// leaves is leave of a file. There are no more of them than versions and drafts.
+func (c *changes) leaves(f index.File, v index.Version) {
+	was, known := c.left[f]
+	if !known && v.IsZero() {
+		c.drafts++
+	}
+	c.left[f] = was.Join(v)
 }
 
 // rows are about how many of the index they make.
 func (c *changes) rows() int {
-	return c.named + c.stood + len(c.owed) + len(c.ended) + len(c.versions) + len(c.owners) + len(c.committed) + len(c.checked)
+	return c.named + c.stood + c.drafts + len(c.owed) + len(c.ended) + len(c.versions) + len(c.owners) + len(c.committed) + len(c.checked)
 }
 
 // drop forgets what was told of the names in a directory, which stands nowhere any more.
@@ -135,7 +146,7 @@ func (c *changes) merge(later *changes) {
 		c.commit(f, v)
 	}
 	for f, v := range later.left {
-		c.left[f] = c.left[f].Join(v)
+		c.leaves(f, v)
 	}
 	for d, names := range later.names {
 		for name, k := range names {

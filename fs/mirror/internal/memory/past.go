@@ -29,7 +29,7 @@ func (y Past) Find(path string) (p index.Place, k index.Known, err error) {
 }
 
 // Left reports whether a file, at that version, is known to have no business at a path: it was removed there, or the file is
-// known at no lesser version and not to be there.
+// known at no lesser version and not to be there. No version is that of a file that was never committed.
 func (y Past) Left(path string, f index.File, v cipher.Vector) (bool, error) {
 	at, k, err := y.Find(path)
 	if err != nil {
@@ -39,19 +39,31 @@ func (y Past) Left(path string, f index.File, v cipher.Vector) (bool, error) {
 		return true, nil
 	}
 	of, err := y.Of(f)
-	if err != nil || len(v) == 0 || !atMost(v, of.Greatest.Vector) {
+	if err != nil || !of.Met || !atMost(v, of.Greatest.Vector) {
 		return false, err
 	}
 	return !slices.Contains(of.Names, at), nil
 }
 
-// Ended returns the greatest version of a file that is known and has no name any more; none of any other.
-func (y Past) Ended(f index.File) (cipher.Vector, error) {
-	of, err := y.Of(f)
-	if err != nil || len(of.Names) > 0 {
-		return nil, err
+// Homes are the paths of a file's live names.
+func (y Past) Homes(f index.File) (paths []string, err error) {
+	places, err := y.Places(f)
+	for _, p := range places {
+		dir, ok, failed := y.Path(p.Dir)
+		if failed != nil {
+			return nil, failed
+		}
+		if ok {
+			paths = append(paths, strings.TrimPrefix(dir+"/"+string(p.Name), "/"))
+		}
 	}
-	return of.Greatest.Vector, nil
+	return paths, err
+}
+
+// Ended are the versions up to which a file is known to have ended. One that has no name may have vanished, which ends nothing.
+func (y Past) Ended(f index.File) ([]cipher.Vector, error) {
+	of, err := y.Of(f)
+	return of.Ended, err
 }
 
 // LeftDir reports whether a directory, or one above it, is known to have left a path.

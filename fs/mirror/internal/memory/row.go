@@ -191,12 +191,16 @@ func (y Rows) Of(f index.File) (id index.ID, err error) {
 	if id.Names, err = y.Places(f); err != nil {
 		return id, err
 	}
+	id.Met = id.Met || len(id.Names) > 0
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	for _, c := range []*changes{y.going, y.told} {
 		if c == nil {
 			continue
 		}
+		_, left := c.left[f]
+		_, committed := c.versions[f]
+		id.Met = id.Met || left || committed
 		id.Greatest = id.Greatest.Join(c.versions[f]).Join(c.left[f])
 		if v := c.ended[f]; v != nil {
 			id.Ended = append(slices.Clip(id.Ended), v)

@@ -12,17 +12,12 @@ import (
 
 // A Carrier makes names of one cloud what the clouds in use have there.
 type Carrier struct {
-	From   []*replica.Cloud // in use, the lead first
+	Wanted
 	To     *replica.Cloud
 	Owners bool
 	Clock  func() time.Time
-
-	Moves []Move                     // that To may lack
-	Past  Past                       // what this machine knows of names that are not any more
-	Live  *Tree                      // where files are, as far as that is known; or nil
-	Links func(path string) []string // other names of a file, as far as they are known; or nil
-	Limit int64                      // files with more bytes are not copied, but where they are prepared
-	Calm  func(cloud.Info) bool      // whether a copy that does not verify may be taken for damaged; nil: it may
+	Links  func(path string) []string // other names of a file, as far as they are known; or nil
+	Limit  int64                      // files with more bytes are not copied, but where they are prepared
 
 	Left  []string // names that could not be made so
 	Loose bool     // a file has more names than are known: they may be separate files
@@ -47,6 +42,7 @@ type thing struct {
 	path    string // the entry
 	info    cloud.Info
 	head    *cipher.Header // of a file that has one
+	why     error          // why a file has none
 	special bool
 }
 
@@ -95,9 +91,9 @@ func look(c *replica.Cloud, path string) (*thing, error) {
 			return t, nil
 		}
 		t.is = file
-		t.head, err = c.Header(at)
-		if err != nil && !errors.Is(err, cipher.ErrDamaged) && !errors.Is(err, replica.ErrBlank) && !errors.Is(err, cipher.ErrNewer) {
-			return nil, err
+		t.head, t.why = c.Header(at)
+		if t.why != nil && !errors.Is(t.why, cipher.ErrDamaged) && !errors.Is(t.why, replica.ErrBlank) && !errors.Is(t.why, cipher.ErrNewer) {
+			return nil, t.why
 		}
 		return t, nil
 	}
@@ -120,28 +116,6 @@ func rest(path string) string {
 	return ""
 }
 
-// want is what the clouds in use have at a path: of a file the greatest version.
-// A file that was never committed is there without a header.
-func (c *Carrier) want(path string) (*thing, error) {
-	best := &thing{}
-	for _, from := range c.From {
-		t, err := look(from, path)
-		if err != nil {
-			return nil, fmt.Errorf("cloud %s: %w", from.Name, err)
-		}
-		switch {
-		case t.is == nothing:
-		case best.is == nothing, !best.clean() && t.clean() && best.is == t.is:
-			best = t
-		case t.clean() && best.clean() && same(t.head, best.head) && cipher.Compare(t.head.Version, best.head.Version) == cipher.Greater:
-			best = t
-		}
-	}
-	return best, nil
-}
-
-func same(a, b *cipher.Header) bool { return a.FileID == b.FileID && a.Type == b.Type }
-
 // Bring makes one name what it should be; deep, with all that is below it. An
 // error is the cloud's, or that of one in use.
 func (c *Carrier) Bring(path string, deep bool) error {
@@ -149,18 +123,18 @@ func (c *Carrier) Bring(path string, deep bool) error {
 	if err != nil {
 		return err
 	}
+	if want.is == file {
+		return c.bringFile(path, want)
+	}
 	have, err := c.have(path)
 	if err != nil {
 		return err
 	}
-	switch want.is {
-	case nothing:
-		_, err = c.clear(path, have)
+	if want.is == nothing {
+		_, err = c.clear(path, have, nil)
 		return err
-	case directory:
-		return c.bringDir(path, want, have, deep)
 	}
-	return c.bringFile(path, want, have)
+	return c.bringDir(path, want, have, deep)
 }
 
 func (c *Carrier) have(path string) (*thing, error) {
@@ -183,7 +157,7 @@ func (c *Carrier) bringDir(path string, want, have *thing, deep bool) error {
 		}
 	}
 	if have.is == file {
-		if gone, err := c.clear(path, have); err != nil || !gone {
+		if gone, err := c.clear(path, have, want); err != nil || !gone {
 			return err
 		}
 	}
@@ -286,7 +260,7 @@ func (c *Carrier) moveHere(path string, have *thing) (bool, error) {
 	if err := c.To.Dir.Rename(was.path, replica.Join(have.dir, string(have.name.Entry))); err != nil {
 		return false, err
 	}
-	return true, c.dropSidecar(was)
+	return true, dropSidecar(c.To, was)
 }
 
 // above makes the directories above a name. It reports whether they are there.
@@ -307,27 +281,6 @@ func (c *Carrier) above(path string) (bool, error) {
 	}
 	c.leave(path)
 	return false, nil
-}
-
-// clear takes away what is not to be at a name. It reports whether it is gone.
-func (c *Carrier) clear(path string, have *thing) (gone bool, err error) {
-	if have.is == nothing {
-		return true, nil
-	}
-	if moved, err := c.moveAway(path, have); moved || err != nil {
-		return moved, err
-	}
-	if have.is == directory {
-		return c.clearDir(path, have)
-	}
-	if ok, err := c.explained(path, have, nil); !ok || err != nil {
-		c.leave(path)
-		return false, err
-	}
-	if err := c.To.Dir.Remove(have.path); err != nil && !replica.Missing(err) {
-		return false, err
-	}
-	return true, c.dropSidecar(have)
 }
 
 // moveAway moves what is known to be elsewhere by now to that place, where the
@@ -366,100 +319,5 @@ func (c *Carrier) moveAway(path string, have *thing) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return true, c.dropSidecar(have)
-}
-
-func (c *Carrier) clearDir(path string, have *thing) (bool, error) {
-	list, err := names(c.To, have.path)
-	if err != nil {
-		return replica.Missing(err), ignoreMissing(err)
-	}
-	empty := true
-	for _, n := range list {
-		at := replica.Join(path, string(n.name))
-		t, err := c.have(at)
-		if err != nil {
-			return false, err
-		}
-		gone, err := c.clear(at, t)
-		if err != nil {
-			return false, err
-		}
-		empty = empty && gone
-	}
-	if !empty {
-		return false, nil
-	}
-	entries, err := c.To.Dir.ReadDir(have.path)
-	if err != nil {
-		return replica.Missing(err), ignoreMissing(err)
-	}
-	for _, e := range entries {
-		if !c.To.Litter(have.path, e) {
-			c.leave(path)
-			return false, nil
-		}
-	}
-	for _, e := range entries {
-		if err := c.To.Dir.Remove(replica.Join(have.path, e.Name)); ignoreMissing(err) != nil {
-			return false, err
-		}
-	}
-	if err := c.To.Dir.Rmdir(have.path); ignoreMissing(err) != nil {
-		return false, err
-	}
-	return true, c.dropSidecar(have)
-}
-
-func ignoreMissing(err error) error {
-	if replica.Missing(err) {
-		return nil
-	}
-	return err
-}
-
-// dropSidecar removes the sidecar of a name that has no entry any more.
-func (c *Carrier) dropSidecar(t *thing) error {
-	if t.name.Sidecar == "" {
-		return nil
-	}
-	return ignoreMissing(c.To.Dir.Remove(replica.Join(t.dir, string(t.name.Sidecar))))
-}
-
-// explained reports whether a file of the cloud may be replaced or removed: it is
-// an earlier version of what is wanted, it is known to have lost that name, it
-// is elsewhere by now, or nothing of it was ever whole.
-func (c *Carrier) explained(path string, have, want *thing) (bool, error) {
-	h := have.head
-	switch {
-	case h == nil:
-		return c.Calm == nil || c.Calm(have.info), nil
-	case h.Flags&cipher.Dirty != 0 && len(h.Version) == 0:
-		lost, err := c.Past.Left(path, fileOf(h), nil)
-		ours := lost || want != nil && want.head != nil && same(h, want.head)
-		return ours || c.Calm == nil || c.Calm(have.info), err
-	case want != nil && want.clean() && same(h, want.head) && atMost(h.Version, want.head.Version):
-		return true, nil
-	}
-	if left, err := c.Past.Left(path, fileOf(h), h.Version); left || err != nil {
-		return left, err
-	}
-	if c.Live.elsewhere(path, h) {
-		return true, nil
-	}
-	to := after(c.Moves, path)
-	if to == path {
-		return false, nil
-	}
-	now, err := c.want(to)
-	return err == nil && now.clean() && same(h, now.head) && atMost(h.Version, now.head.Version), err
-}
-
-func atMost(v, w cipher.Vector) bool {
-	order := cipher.Compare(v, w)
-	return order == cipher.Less || order == cipher.Equal
-}
-
-func equal(a, b *cipher.Header) bool {
-	return same(a, b) && a.CommitID == b.CommitID && cipher.Compare(a.Version, b.Version) == cipher.Equal
+	return true, dropSidecar(c.To, have)
 }

@@ -16,10 +16,17 @@ type prepared struct {
 
 // bringFile makes a file what the clouds in use have. One that was never
 // committed has to wait for that.
-func (c *Carrier) bringFile(path string, want, have *thing) error {
+func (c *Carrier) bringFile(path string, want *thing) error {
 	if !want.clean() {
 		c.leave(path)
 		return nil
+	}
+	if ok, err := c.above(path); err != nil || !ok {
+		return err
+	}
+	have, err := c.have(path)
+	if err != nil {
+		return err
 	}
 	if have.is == file && have.clean() && equal(have.head, want.head) {
 		c.remember(want, have.path)
@@ -27,17 +34,15 @@ func (c *Carrier) bringFile(path string, want, have *thing) error {
 	}
 	switch have.is {
 	case directory:
-		if gone, err := c.clear(path, have); err != nil || !gone {
-			return err
-		}
-	case file:
-		if ok, err := c.explained(path, have, want); !ok || err != nil {
+		if free, err := c.clear(path, have, want); err != nil || !free {
 			c.leave(path)
 			return err
 		}
-	}
-	if ok, err := c.above(path); err != nil || !ok {
-		return err
+	case file:
+		if is, err := c.fateOf(path, have, want); is != goes || err != nil {
+			c.leave(path)
+			return err
+		}
 	}
 	linked, err := c.link(path, want, have)
 	if err == nil && !linked {
@@ -114,7 +119,7 @@ func (c *Carrier) link(path string, want, have *thing) (bool, error) {
 			}
 			return false, err
 		}
-		return true, c.place(temp, want, have)
+		return true, c.place(path, temp, want, have)
 	}
 	return false, nil
 }
@@ -154,7 +159,7 @@ func (c *Carrier) Join(paths []string) error {
 func (c *Carrier) copy(path string, want, have *thing) error {
 	if have.is == file && have.clean() && same(have.head, want.head) && have.info.Nlink > 1 && want.info.Nlink > 1 && want.head.Length <= c.Limit {
 		err := c.rewrite(path, want, have)
-		if errors.Is(err, errNoSource) {
+		if errors.Is(err, errNoSource) || errors.Is(err, errChanged) {
 			c.leave(path)
 			return nil
 		}
@@ -177,7 +182,7 @@ func (c *Carrier) copy(path string, want, have *thing) error {
 		}
 	}
 	delete(c.prep, path)
-	return c.place(p.temp, want, have)
+	return c.place(path, p.temp, want, have)
 }
 
 // Prepare builds the copy that Bring will need, if it needs one.
@@ -216,8 +221,9 @@ func (c *Carrier) Forget() (err error) {
 	return err
 }
 
-// place puts what is under a temporary name where it belongs.
-func (c *Carrier) place(temp string, want, have *thing) error {
+// place puts what is under a temporary name where it belongs, unless something
+// has arrived there since the name was looked at.
+func (c *Carrier) place(path, temp string, want, have *thing) error {
 	if err := c.To.PutSidecar(have.dir, have.name); err != nil {
 		return err
 	}
@@ -227,6 +233,10 @@ func (c *Carrier) place(temp string, want, have *thing) error {
 		}
 	}
 	at := replica.Join(have.dir, replica.Entry(have.name, want.special))
+	if ok, err := untouched(c.To, at, have); !ok || err != nil {
+		c.leave(path)
+		return errors.Join(err, ignoreMissing(c.To.Dir.Remove(temp)))
+	}
 	if err := c.To.Dir.Rename(temp, at); err != nil {
 		return errors.Join(err, ignoreMissing(c.To.Dir.Remove(temp)))
 	}
@@ -237,8 +247,10 @@ func (c *Carrier) place(temp string, want, have *thing) error {
 	return nil
 }
 
-// errNoSource: no copy in use is whole.
-var errNoSource = errors.New("no copy of it is whole")
+var (
+	errNoSource = errors.New("no copy of it is whole")
+	errChanged  = errors.New("it has changed meanwhile")
+)
 
 // build makes a whole copy under a temporary name. It is clean only when all of
 // it has verified.
@@ -318,7 +330,13 @@ func (c *Carrier) rewrite(path string, want, have *thing) error {
 	if err != nil {
 		return err
 	}
-	err = cp.Soil()
+	info, err := cp.File.Stat()
+	if err == nil && (info.Ino != have.info.Ino || !info.Ctime.Equal(have.info.Ctime) || !equal(cp.Head, have.head)) {
+		err = errChanged
+	}
+	if err == nil {
+		err = cp.Soil()
+	}
 	if err == nil {
 		err = cp.File.Truncate(cipher.HeaderSize)
 	}

@@ -23,6 +23,9 @@ func (r *Returner) payDebts(c *clouds.Cloud) error {
 	}
 	t := r.carrier(c, nil, nil)
 	t.Limit = 0
+	if len(t.From) == 0 {
+		return nil // it is all there is, and no other says what should be
+	}
 	var errs []error
 	for _, path := range r.due(c.Index, r.Clock()) {
 		if err := r.stopped(); err != nil {

@@ -21,6 +21,8 @@
 //	tree.go     Tree: what should be, as a memory for the comparison
 //	odd.go      what a cloud has that the others do not
 //	carrier.go  Carrier: one name after the other
+//	clear.go    what is not to be at a name is taken away
+//	wanted.go   Wanted: what should be, and whether what a cloud has instead may go
 //	sweep.go    temporary files and sidecars that are of no use any more
 //	content.go  the content of files: copied, linked, put in place
 //	moves.go    where a name was before it moved, and where it is now

@@ -72,12 +72,12 @@ func (t *Tree) oddFile(path, at string, want judge.Known) (bool, error) {
 	case err != nil:
 		return false, err
 	case h.Flags&cipher.Dirty != 0 && len(h.Version) == 0 && want.Has == "":
-		return t.Past.Emptied(path)
+		return t.Past.Left(path, fileOf(h), nil)
 	case h.Flags&cipher.Dirty != 0 && len(h.Version) == 0:
 		return true, nil
 	case want.Has == judge.File && want.Version.ID == h.FileID && want.Version.Type == h.Type:
 		return false, nil
-	case t.elsewhere(path, h):
+	case len(t.elsewhere(path, h)) > 0:
 		return true, nil
 	}
 	return t.Past.Left(path, fileOf(h), h.Version)

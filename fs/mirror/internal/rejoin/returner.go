@@ -15,6 +15,7 @@ import (
 
 const (
 	settleTime = 30 * time.Second // a sync client may still be at it
+	blankFor   = 10 * time.Minute // what has no header yet may be a file that is on its way
 	tendEvery  = 500 * time.Millisecond
 )
 
@@ -169,7 +170,8 @@ func (r *Returner) Owe(list []*clouds.Cloud, deep bool, paths ...string) error {
 // carrier brings names to a cloud.
 func (r *Returner) carrier(c *clouds.Cloud, moves []Move, live *Tree) *Carrier {
 	t := &Carrier{
-		To: c.Cloud, Calm: r.calm, Owners: r.Owners, Clock: r.Clock, Moves: moves, Past: r.Past, Live: live, Links: r.Host.Links, Limit: math.MaxInt64,
+		Wanted: Wanted{Moves: moves, Past: r.Past, Live: live, Calm: r.calm},
+		To:     c.Cloud, Owners: r.Owners, Clock: r.Clock, Links: r.Host.Links, Limit: math.MaxInt64,
 	}
 	for _, cl := range r.Clouds.Ups() {
 		if cl.Index != c.Index {
@@ -179,8 +181,10 @@ func (r *Returner) carrier(c *clouds.Cloud, moves []Move, live *Tree) *Carrier {
 	return t
 }
 
-// calm reports whether a backing file did not change lately.
-func (r *Returner) calm(info cloud.Info) bool { return r.Clock().Sub(info.Ctime) >= settleTime }
+// calm reports whether a backing file has not changed for some time.
+func (r *Returner) calm(info cloud.Info, for_ time.Duration) bool {
+	return r.Clock().Sub(info.Ctime) >= for_
+}
 
 // clearPaid records of clouds in use that they owe nothing any more.
 func (r *Returner) clearPaid() error {

@@ -28,7 +28,7 @@ func (c *Carrier) Sweep(path string) error {
 			continue
 		}
 		info, err := c.To.Dir.Stat(at)
-		if err == nil && (c.Calm == nil || c.Calm(info)) {
+		if err == nil && c.Calm(info, settleTime) {
 			err = c.To.Dir.Remove(at)
 		}
 		if ignoreMissing(err) != nil {

@@ -19,11 +19,12 @@ import (
 // plain, from the root.
 type Past interface {
 	// Left reports whether a file, at that version, is known to have no business
-	// at a path.
+	// at a path; without a version: one that was never committed.
 	Left(path string, f index.File, v cipher.Vector) (bool, error)
-	// Ended returns the greatest version of a file that is known and has no name
-	// any more; none of any other.
-	Ended(f index.File) (cipher.Vector, error)
+	// Homes are the paths at which a file is known to be.
+	Homes(f index.File) ([]string, error)
+	// Ended are the versions up to which a file is known to have ended.
+	Ended(f index.File) ([]cipher.Vector, error)
 	// LeftDir reports whether a directory, or one above it, is known to have left
 	// a path.
 	LeftDir(path string) (bool, error)
@@ -182,13 +183,20 @@ func (t *Tree) see(dir string, name cipher.PlainName, v judge.Version) {
 	t.live[v.Identity] = f
 }
 
-// elsewhere reports whether a file is at another name, at no lesser version.
-func (t *Tree) elsewhere(path string, h *cipher.Header) bool {
+// elsewhere are the names of a file that is at others than this one, at no lesser
+// version.
+func (t *Tree) elsewhere(path string, h *cipher.Header) (paths []string) {
 	if t == nil {
-		return false
+		return nil
 	}
 	f := t.live[judge.Identity{ID: h.FileID, Type: h.Type}]
-	return len(f.Live) > 0 && !slices.Contains(f.Live, judge.Name(path)) && atMost(h.Version, f.Version.Vector)
+	if slices.Contains(f.Live, judge.Name(path)) || !atMost(h.Version, f.Version.Vector) {
+		return nil
+	}
+	for _, name := range f.Live {
+		paths = append(paths, string(name))
+	}
+	return paths
 }
 
 // Links are the files that have several names, each with those.
@@ -228,10 +236,8 @@ func (t *Tree) Of(id judge.Identity) (judge.Facts, error) {
 	if len(f.Live) > 0 {
 		return f, nil
 	}
-	v, err := t.Past.Ended(index.File{ID: id.ID, Type: id.Type})
-	if len(v) > 0 {
-		f.Ended = []cipher.Vector{v}
-	}
+	var err error
+	f.Ended, err = t.Past.Ended(index.File{ID: id.ID, Type: id.Type})
 	return f, err
 }
 

@@ -167,11 +167,39 @@ func (t *retold) tell() error {
 			all = append(all, telling{index.Place{Dir: t.numbers[dir], Name: cipher.PlainName(s.Name)}, k})
 		}
 	}
+	ended, err := t.ended()
+	if err != nil {
+		return err
+	}
 	for _, one := range all {
 		t.r.Made(one.place, one.known)
 	}
+	for _, k := range ended {
+		if names, err := t.r.Places(k.File); err != nil || len(names) > 0 {
+			continue // it is there, whatever the log says; what cannot be read stays unknown
+		}
+		t.r.End(k.File, k.Version)
+	}
 	t.owners()
 	return nil
+}
+
+// ended are the files whose last name the log has removed, as far as it knows of
+// their names, and those that took over the id of another one.
+func (t *retold) ended() (list []index.Known, err error) {
+	for _, thing := range t.fold.Things {
+		for _, id := range thing.IDs {
+			if id == thing.ID() && !thing.Gone() {
+				continue
+			}
+			k, err := t.file(thing, id)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, k)
+		}
+	}
+	return list, nil
 }
 
 // number is that of a directory: by where it was found first, or a new one.
