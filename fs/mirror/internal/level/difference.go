@@ -97,7 +97,7 @@ func (d *difference) folder(dir Folder, in [2]bool) error {
 				err = d.folder(d.inside(s), [2]bool{side == 0, side == 1})
 			case s.Dir && o.Dir && side == 0:
 				err = d.folder(d.inside(s), in)
-			case s.Dir && !o.Dir:
+			case s.Dir != o.Dir:
 				d.clash = true
 			}
 			if err != nil {
@@ -124,25 +124,32 @@ func byName(list []shown) map[string]shown {
 }
 
 // unhide writes the sidecar again of a long name that one cloud has without it, and
-// that the other shows. It returns nil where there is nothing.
+// that the other shows, be it as something else. It returns nil where there is
+// nothing.
 func (d *difference) unhide(side int, s shown) (*shown, error) {
 	name := d.name(side, s)
 	if name.Sidecar == "" {
 		return nil, nil
 	}
-	info, err := d.Clouds[side].Dir.Stat(d.path(side, s))
-	if err != nil {
-		if replica.Missing(err) {
-			err = nil
+	for _, special := range []bool{s.special, !s.special} {
+		s.special = special
+		info, err := d.Clouds[side].Dir.Stat(d.path(side, s))
+		switch {
+		case replica.Missing(err):
+			continue
+		case err != nil:
+			return nil, err
+		case info.Dir && special:
+			continue // no directory is spelled like that
 		}
-		return nil, err
+		if err := d.Clouds[side].PutSidecar(s.Paths[side], name); err != nil {
+			return nil, err
+		}
+		d.found(s)
+		s.Entry = cloud.Entry{Name: replica.Entry(name, special), Dir: info.Dir, Regular: info.Regular, Ino: info.Ino}
+		return &s, nil
 	}
-	if err := d.Clouds[side].PutSidecar(s.Paths[side], name); err != nil {
-		return nil, err
-	}
-	d.found(s)
-	s.Entry = cloud.Entry{Name: replica.Entry(name, s.special), Dir: info.Dir, Regular: info.Regular, Ino: info.Ino}
-	return &s, nil
+	return nil, nil
 }
 
 // lists is what each cloud shows in a directory; nothing where one of them keeps

@@ -59,6 +59,9 @@ func (r *Replay) yield() {
 			}
 			from, ok := s.Path()
 			path, found := r.trees.moved(thing)
+			if !found {
+				path, found = r.trees.elsewhere(thing, s)
+			}
 			if ok && found && r.Fold.Yield(s, path) {
 				r.Logger.Info("a file goes on under a name that the log does not tell", "thing", thing.Key)
 				r.out.Found = append(r.out.Found, from, path)
@@ -70,13 +73,27 @@ func (r *Replay) yield() {
 // taken reports whether some cloud has another file at a slot, and none its own.
 func (all trees) taken(s *journal.Slot) (taken bool) {
 	for _, t := range all {
-		n := (&planner{tree: t}).nodeAt(s)
-		if n != nil && n.thing == s.Now {
+		p := &planner{tree: t}
+		if n := p.nodeAt(s); n != nil && n.thing == s.Now {
 			return false
 		}
-		taken = taken || n != nil && !n.dir && n.thing == nil && n.head != nil && len(n.head.Version) > 0
+		for _, special := range []bool{false, true} {
+			n := p.at(s, special)
+			taken = taken || n != nil && n.stranger()
+		}
 	}
 	return taken
+}
+
+// elsewhere is the plaintext path of another place of a file, at which the log has
+// it.
+func (all trees) elsewhere(thing *journal.Thing, but *journal.Slot) (path string, found bool) {
+	for _, s := range thing.Now {
+		if path, ok := s.Path(); ok && s != but && !all.taken(s) {
+			return path, true
+		}
+	}
+	return "", false
 }
 
 // leave gives up directories that are nowhere, and in which nothing is to be any

@@ -116,7 +116,7 @@ func (t *tree) visit(n *node, things []*journal.Thing) error {
 			if err != nil {
 				return err
 			}
-			for _, special := range spellings(s) {
+			for _, special := range t.spellings(s) {
 				child, err := t.look(n, replica.Entry(name, special))
 				if err != nil {
 					return err
@@ -144,10 +144,11 @@ func (t *tree) visit(n *node, things []*journal.Thing) error {
 	return nil
 }
 
-// spellings tells whether a slot's entry may carry the letter w, or not.
-func spellings(s *journal.Slot) []bool {
+// spellings tells whether a slot's entry may carry the letter w, or not. Of what a
+// power cut took from the log nothing tells that.
+func (t *tree) spellings(s *journal.Slot) []bool {
 	list := []bool{false}
-	if slices.ContainsFunc(s.Was, (*journal.Thing).Special) {
+	if !t.sameBoot || slices.ContainsFunc(s.Was, (*journal.Thing).Special) {
 		list = append(list, true)
 	}
 	return list

@@ -48,11 +48,19 @@ func (p *planner) nodeOf(thing *journal.Thing) *node {
 
 // nodeAt is what is at a slot of its thing.
 func (p *planner) nodeAt(s *journal.Slot) *node {
-	parent := p.nodeOf(s.Dir)
-	if parent == nil || s.Now == nil {
+	if s.Now == nil {
 		return nil
 	}
-	_, entry := p.spell(s, s.Now.Special())
+	return p.at(s, s.Now.Special())
+}
+
+// at is what is at a slot, with the letter w or without.
+func (p *planner) at(s *journal.Slot, special bool) *node {
+	parent := p.nodeOf(s.Dir)
+	if parent == nil {
+		return nil
+	}
+	_, entry := p.spell(s, special)
 	return parent.children[entry]
 }
 
@@ -195,6 +203,7 @@ func (p *planner) placeFile(thing *journal.Thing) {
 			continue
 		}
 		name, entry := p.spell(slot, thing.Special())
+		p.otherwise(slot, parent)
 		n := parent.children[entry]
 		if n != nil && n.thing == nil && n.blank && !n.shared && thing.Made && p.oursWithout(slot) && len(p.of[thing]) == 0 {
 			p.is(n, thing)
@@ -207,6 +216,31 @@ func (p *planner) placeFile(thing *journal.Thing) {
 		}
 		p.fill(thing, slot, parent, name, entry)
 	}
+}
+
+// otherwise deals with a file of which the log does not tell, at a name that is
+// another one's: the one with the letter w, and the other without. The end of the
+// log that told of it is lost. It goes on under a name of its own, since a name with
+// two things shows only one.
+func (p *planner) otherwise(slot *journal.Slot, parent *node) {
+	_, entry := p.spell(slot, !slot.Now.Special())
+	n := parent.children[entry]
+	if n == nil || !n.stranger() || n.head.Flags&cipher.Dirty != 0 {
+		return
+	}
+	plain := cipher.ConflictName(cipher.PlainName(slot.Name), n.head.MtimeSec, n.head.CommitID)
+	name, entry := p.spell(&journal.Slot{Name: string(plain)}, !slot.Now.Special())
+	if entry == "" || parent.children[entry] != nil {
+		return
+	}
+	from := n.path()
+	p.put(n, parent, entry)
+	p.do(step.Step{Op: step.Move, Path: from, To: n.path(), Dir: parent.path(), Name: name})
+}
+
+// stranger reports whether a node is a file with a version of which the log does not tell.
+func (n *node) stranger() bool {
+	return !n.dir && n.thing == nil && n.head != nil && len(n.head.Version) > 0
 }
 
 // fill puts a file at a slot that does not have it: moved from where it is not
@@ -396,7 +430,7 @@ func (p *planner) removeBlanks() {
 			if parent == nil || !p.oursWithout(s) {
 				continue
 			}
-			for _, special := range spellings(s) {
+			for _, special := range p.spellings(s) {
 				_, entry := p.spell(s, special)
 				if s.Now != nil && s.Now.Special() == special {
 					continue
