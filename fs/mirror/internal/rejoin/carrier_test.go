@@ -1,11 +1,15 @@
 package rejoin
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
 // during lets somebody act before the first operation of a kind in the cloud
@@ -204,4 +208,39 @@ type arriving struct {
 func (a arriving) Ended(f index.File) ([]cipher.Vector, error) {
 	a.arrive()
 	return a.past.Ended(f)
+}
+
+// TestSweep: temporary files and sidecars go when they are old, and a sidecar
+// only where nothing needs it.
+func TestSweep(t *testing.T) {
+	long := strings.Repeat("long", 50)
+	for _, old := range []bool{false, true} {
+		b := newBox(t, 2)
+		b.Calm = func(_ cloud.Info, least time.Duration) bool { return old || least < blankFor }
+		for _, name := range []string{long, long + "2"} {
+			n, err := b.clouds[1].Keys.EncodeName(cipher.PlainName(name))
+			must(t, err)
+			must(t, b.clouds[1].PutSidecar("", n))
+		}
+		b.put(1, long, head(f, 1))
+		temp := string(cipher.NewTempName())
+		for _, name := range []string{temp, ".~lock.tmp"} {
+			file, err := b.clouds[1].Dir.Create(name, 0o600)
+			must(t, err)
+			must(t, file.Close())
+		}
+		must(t, b.Sweep(""))
+		entries, err := b.clouds[1].Dir.ReadDir("")
+		must(t, err)
+		want := 5
+		if old {
+			want = 3 // the entry, its sidecar, and what is foreign
+		}
+		if len(entries) != want {
+			t.Errorf("old: %v; there are %v", old, entries)
+		}
+		if _, err := b.clouds[1].Dir.Stat(temp); old != replica.Missing(err) {
+			t.Errorf("old: %v; the temporary file: %v", old, err)
+		}
+	}
 }
