@@ -21,6 +21,7 @@ func pastBench(t *testing.T) *bench {
 	b.Removed(at(index.Root, "draft"), fileN(3), index.Version{})
 	b.MadeDir(at(index.Root, "draft"), index.Owner{})
 	b.Made(at(index.Root, "open"), isFile(4, 0))
+	b.beside().End(fileN(6), index.Version{})
 	b.Made(at(index.Root, "vanished"), index.Known{Kind: index.Vanished, File: fileN(5), Version: version(2)})
 	b.MadeDir(at(index.Root, "old"), index.Owner{})
 	b.RemovedDir(at(index.Root, "old"))
@@ -58,6 +59,7 @@ func TestLeft(t *testing.T) {
 			{"draft", 3, version(1).Vector, false},
 			{"open", 4, nil, false},
 			{"elsewhere", 4, nil, true},
+			{"anywhere", 6, nil, true},
 			{"f", 9, nil, false},
 			{"f", 9, version(1).Vector, false},
 		} {
