@@ -291,6 +291,19 @@ func TestRecordsOfRemovals(t *testing.T) {
 	})
 }
 
+// TestMet: a file that was never committed is known, too, without a name and where
+// it has one.
+func TestMet(t *testing.T) {
+	b := newBench(t)
+	b.apply(func(c *Batch) {
+		c.Accept(fileN(1), Version{})
+		c.SetName(at1(Root, "x"), Known{Kind: IsFile, File: fileN(2)})
+	})
+	equal(t, "without a name", b.id(fileN(1)), ID{Met: true})
+	equal(t, "with one", b.id(fileN(2)), ID{Met: true, Names: []Place{at1(Root, "x")}})
+	equal(t, "never seen", b.id(fileN(3)), ID{})
+}
+
 func TestDirectories(t *testing.T) {
 	b := newBench(t)
 	a, sub := NewDir(), NewDir()

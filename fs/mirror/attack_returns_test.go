@@ -4,6 +4,7 @@ import (
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"syscall"
 	"testing"
@@ -35,6 +36,7 @@ var returnAttacks = []finding{
 	{"return: removed, and a kill", 2, func(s *scene) { removedBeforeKill(s, step{op: opUnlink, path: "f"}) }},
 	{"return: replaced, and a kill", 2, func(s *scene) { removedBeforeKill(s, step{op: opRename, path: "g", to: "f"}) }},
 	{"return: a name was owed, and more", 2, owedThenOut},
+	{"return: a version that arrives in place", 2, arrivesInPlace},
 	{"return: a version that arrives while one is copied", 2, arrivesDuringCopy},
 	{"return: a debt of a cloud that is alone by now", 2, debtAlone},
 	{"return: a directory of another machine below one that was renamed", 2, dirBelowRenamed},
@@ -308,6 +310,29 @@ func removedBeforeKill(s *scene, how step) {
 			s.failf("%q is back", path)
 		}
 	}
+	s.honest(0, 1)
+}
+
+// arrivesInPlace has a sync client in the middle of writing another machine's
+// version into the file when the cloud comes back.
+func arrivesInPlace(s *scene) {
+	s.disk.SetClock(s.clock.peek)
+	s.put("f", "first", true)
+	s.must(s.m.Sync())
+	theirs := s.theirs(8, func(other *scene) { other.put("f", "theirs", true) })
+	content := s.backing(theirs, 1, "f")
+	s.away(1, func() {})
+	s.clock.pass(time.Minute)
+	s.must(s.them(1).Do(cloudtest.Rewrite(s.entryAt(1, "f"), nil)))
+	client, err := s.disk.Dir(cloudName(1)).Open(s.entryAt(1, "f"), true)
+	s.must(err)
+	s.must(s.m.Tend())
+	s.stays(1, "f", nil)
+	_, err = client.WriteAt(content, 0)
+	s.must(errors.Join(err, client.Close()))
+	s.backAgain()
+	s.holds("f", "theirs")
+	s.nobodyOwes()
 	s.honest(0, 1)
 }
 

@@ -35,7 +35,11 @@ func (j journey) upTo(b *box) (*player, error) {
 // TestKilledReturns kills the process at operations of a return. The next mount goes on with it.
 func TestKilledReturns(t *testing.T) {
 	killed, failed := 0, 0
-	for seed := uint64(0); seed < killedReturns && failed < 3; seed++ {
+	first, stop := uint64(0), uint64(killedReturns)
+	if *firstStory > 0 {
+		first, stop = *firstStory, *firstStory+*histories
+	}
+	for seed := first; seed < stop && failed < 3; seed++ {
 		j := travels(seed)
 		b := j.box(t)
 		p, err := j.upTo(b)

@@ -24,7 +24,7 @@ type Config struct {
 
 	Clock  func() time.Time // nil is time.Now
 	Settle time.Duration    // what changed since may still be changing
-	Hasty  []bool           // by cloud: what it shows is taken as it is, however young; nil: none is
+	Hasty  []bool           // by cloud: what it shows and verifies is taken as it is, however young; nil: none is
 	Asked  bool             // a user asked for it: a mass of missing names is no reason to wait
 
 	Content bool         // read every record of every copy

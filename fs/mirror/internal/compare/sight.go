@@ -152,7 +152,8 @@ func (c *observer) lookAt(f *folder, r row, e entry) (judge.Claim, Spot, *replic
 		}
 	}
 	if err != nil {
-		claim.Shows, spot.Why = c.unclaimed(err), err
+		// A sync client may be in the middle of it, however much is owed.
+		claim.Shows, spot.Why, claim.Young = c.unclaimed(err), err, c.within(spot.Info.Ctime, c.Settle)
 		if cp != nil {
 			cp.Close()
 		}

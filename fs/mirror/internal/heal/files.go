@@ -399,6 +399,11 @@ func (h *builder) place(b *build) error {
 		if err := b.cloud.CopyXattrs(b.over.Path, b.temp); err != nil {
 			return err
 		}
+		if b.over.Path != entry { // that of another type; the name never has both
+			if err := b.cloud.Dir.Remove(b.over.Path); err != nil {
+				return err
+			}
+		}
 	}
 	if err := b.cloud.Dir.Rename(b.temp, entry); err != nil {
 		return err
@@ -406,9 +411,6 @@ func (h *builder) place(b *build) error {
 	h.did(b.cloud.Index)
 	for _, i := range b.inodes {
 		h.linked[i] = entry
-	}
-	if b.over.Path != "" && !b.isDir && b.over.Path != entry {
-		return b.cloud.Dir.Remove(b.over.Path) // the name's entry of another type
 	}
 	return nil
 }

@@ -103,11 +103,15 @@ func (c *changes) stands(b *index.Batch, v *index.View) error {
 	return nil
 }
 
-// End says that the last name of a file was removed, at that version.
+// End says that the last name of a file was removed, at that version; at none, if it was never committed.
 func (y Rows) End(f index.File, v index.Version) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	if f != (index.File{}) && !v.IsZero() && y.roomy() {
+	switch {
+	case f == (index.File{}) || !y.roomy():
+	case v.IsZero():
+		y.told.leaves(f, v)
+	default:
 		y.told.ended[f] = y.told.ended[f].Max(v.Vector)
 	}
 }

@@ -233,17 +233,20 @@ func (c *Carrier) place(path, temp string, want, have *thing) error {
 		}
 	}
 	at := replica.Join(have.dir, replica.Entry(have.name, want.special))
-	if ok, err := untouched(c.To, at, have); !ok || err != nil {
-		c.leave(path)
-		return errors.Join(err, ignoreMissing(c.To.Dir.Remove(temp)))
+	ok, err := untouched(c.To, at, have)
+	if ok && err == nil && have.is == file && have.path != at {
+		err = ignoreMissing(c.To.Dir.Remove(have.path)) // that of another type; the name never has both
 	}
-	if err := c.To.Dir.Rename(temp, at); err != nil {
+	if !ok {
+		c.leave(path)
+	}
+	if ok && err == nil {
+		err = c.To.Dir.Rename(temp, at)
+	}
+	if !ok || err != nil {
 		return errors.Join(err, ignoreMissing(c.To.Dir.Remove(temp)))
 	}
 	c.remember(want, at)
-	if have.is == file && have.path != at {
-		return ignoreMissing(c.To.Dir.Remove(have.path)) // the name's entry of another type
-	}
 	return nil
 }
 

@@ -7,8 +7,8 @@ import (
 )
 
 // Sweep removes from a directory what was of use to changes that the cloud has
-// missed the end of: temporary files, and sidecars without an entry. What
-// changed lately may be another machine's.
+// missed the end of: temporary files, and sidecars without an entry. One that is
+// not old may be another machine's: its entry comes when all of that has come.
 func (c *Carrier) Sweep(path string) error {
 	have, err := c.have(path)
 	if err != nil || have.is != directory {
@@ -28,7 +28,7 @@ func (c *Carrier) Sweep(path string) error {
 			continue
 		}
 		info, err := c.To.Dir.Stat(at)
-		if err == nil && c.Calm(info, settleTime) {
+		if err == nil && c.Calm(info, blankFor) {
 			err = c.To.Dir.Remove(at)
 		}
 		if ignoreMissing(err) != nil {

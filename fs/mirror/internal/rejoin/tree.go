@@ -95,9 +95,9 @@ type Work struct {
 }
 
 // Heal compares all clouds, and heals each by what the tree knows. It tells for
-// each cloud why a step failed there, and at which names of the owing one;
-// names that change meanwhile are left.
-func (t *Tree) Heal(w Work) (errs []error, failed []string, err error) {
+// each cloud why a step failed there, and which names of the owing one were left,
+// since one failed or something is arriving; names that change meanwhile are left.
+func (t *Tree) Heal(w Work) (errs []error, left []string, err error) {
 	hasty, behind := make([]bool, len(w.Clouds)), make([]bool, len(w.Clouds))
 	hasty[t.Owing.Index], behind[t.Owing.Index] = w.Back, t.Lost
 	out, err := heal.New(heal.Config{
@@ -107,16 +107,21 @@ func (t *Tree) Heal(w Work) (errs []error, failed []string, err error) {
 		Owners: w.Owners, Logger: w.Logger, Guard: w.Guard,
 		Failed: func(s heal.Step, _ error) {
 			if s.Cloud == t.Owing.Index {
-				failed = append(failed, s.Path)
+				left = append(left, s.Path)
 			}
 		},
 	}).Run()
+	for _, f := range out.Left {
+		if _, wanted := t.names[f.Path]; wanted && f.Cloud == t.Owing.Index && f.Kind == compare.Arriving {
+			left = append(left, f.Path)
+		}
+	}
 	for k, why := range out.Errs {
 		if heal.Changed(why) {
 			out.Errs[k] = nil
 		}
 	}
-	return out.Errs, failed, err
+	return out.Errs, left, err
 }
 
 // walk goes through a directory of one cloud.

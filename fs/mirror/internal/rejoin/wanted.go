@@ -68,10 +68,10 @@ func (w *Wanted) fateOf(path string, have, want *thing) (fate, error) {
 		return w.fateOfHeadless(path, have, want)
 	case h.Flags&cipher.Dirty != 0 && len(h.Version) == 0:
 		left, err := w.Past.Left(path, fileOf(h), nil)
-		if left || want != nil && want.head != nil && same(h, want.head) {
-			return goes, err
+		if err != nil || !left && (want == nil || want.head == nil || !same(h, want.head)) {
+			return stays, err
 		}
-		return stays, err
+		return goes, nil
 	case want != nil && want.clean() && same(h, want.head) && atMost(h.Version, want.head.Version):
 		return goes, nil
 	}

@@ -1,0 +1,100 @@
+package memory
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
+)
+
+// pastBench is a memory of things that are, were, and have gone.
+func pastBench(t *testing.T) *bench {
+	b := newBench(t)
+	d := b.Number(index.Root, "d")
+	b.Made(at(index.Root, "f"), isFile(1, 3))
+	b.Made(at(d, "link"), isFile(1, 3))
+	b.Made(at(index.Root, "removed"), isFile(2, 5))
+	b.Removed(at(index.Root, "removed"), fileN(2), version(5))
+	b.beside().End(fileN(2), version(5))
+	b.Made(at(index.Root, "draft"), isFile(3, 0))
+	b.Removed(at(index.Root, "draft"), fileN(3), index.Version{})
+	b.MadeDir(at(index.Root, "draft"), index.Owner{})
+	b.Made(at(index.Root, "open"), isFile(4, 0))
+	b.beside().End(fileN(6), index.Version{})
+	b.Made(at(index.Root, "vanished"), index.Known{Kind: index.Vanished, File: fileN(5), Version: version(2)})
+	b.MadeDir(at(index.Root, "old"), index.Owner{})
+	b.RemovedDir(at(index.Root, "old"))
+	return b
+}
+
+// eachPast asks before a transaction, and what the index alone has after it.
+func eachPast(t *testing.T, ask func(y Past)) {
+	b := pastBench(t)
+	for range 2 {
+		ask(Past{b.beside()})
+		must(t, b.commit())
+		b.open()
+	}
+}
+
+// TestLeft: which versions have no business at a path.
+func TestLeft(t *testing.T) {
+	eachPast(t, func(y Past) {
+		for _, c := range []struct {
+			path string
+			file int
+			v    cipher.Vector
+			left bool
+		}{
+			{"f", 1, version(3).Vector, false},
+			{"g", 1, version(3).Vector, true},
+			{"g", 1, version(4).Vector, false},
+			{"d/link", 1, version(3).Vector, false},
+			{"g", 1, nil, true},
+			{"f", 1, nil, false},
+			{"removed", 2, version(5).Vector, true},
+			{"removed", 2, version(6).Vector, false},
+			{"draft", 3, nil, true},
+			{"draft", 3, version(1).Vector, false},
+			{"open", 4, nil, false},
+			{"elsewhere", 4, nil, true},
+			{"anywhere", 6, nil, true},
+			{"f", 9, nil, false},
+			{"f", 9, version(1).Vector, false},
+		} {
+			left, err := y.Left(c.path, fileN(c.file), c.v)
+			must(t, err)
+			if left != c.left {
+				t.Errorf("file %d at %v has left %q: %v", c.file, c.v, c.path, left)
+			}
+		}
+	})
+}
+
+// TestPast: where files are, which have ended, and which names are empty.
+func TestPast(t *testing.T) {
+	eachPast(t, func(y Past) {
+		for n, want := range map[int][]string{1: {"d/link", "f"}, 2: nil, 3: nil, 4: {"open"}, 5: nil} {
+			homes, err := y.Homes(fileN(n))
+			must(t, err)
+			if slices.Sort(homes); !slices.Equal(homes, want) {
+				t.Errorf("file %d is at %q, want %q", n, homes, want)
+			}
+			ended, err := y.Ended(fileN(n))
+			must(t, err)
+			if (len(ended) > 0) != (n == 2) {
+				t.Errorf("file %d has ended at %v", n, ended)
+			}
+		}
+		for path, want := range map[string][2]bool{"old": {true, true}, "old/x": {true, false}, "removed": {false, true}, "d": {}, "draft": {}, "vanished": {}, "nothing": {}} {
+			left, err := y.LeftDir(path)
+			must(t, err)
+			emptied, err := y.Emptied(path)
+			must(t, err)
+			if got := [2]bool{left, emptied}; got != want {
+				t.Errorf("%q: a directory has left, and it was emptied: %v, want %v", path, got, want)
+			}
+		}
+	})
+}
