@@ -225,12 +225,17 @@ func (r *replayer) each(do func(at int, e *journal.Entry) error) error {
 // taken out; what one misses is that one name's matter. It returns the paths at
 // which something is by now of which the log does not tell.
 func (r *replayer) repair() (found []string, err error) {
-	ups := make([]*replica.Cloud, r.Clouds.N())
-	for _, cl := range r.Clouds.Ups() {
-		ups[cl.Index] = cl.Cloud
+	ups, behind := make([]*replica.Cloud, r.Clouds.N()), make([]*replica.Cloud, r.Clouds.N())
+	for _, cl := range r.Clouds.All() {
+		switch {
+		case cl.Up():
+			ups[cl.Index] = cl.Cloud
+		case !cl.Mute():
+			behind[cl.Index] = cl.Cloud
+		}
 	}
 	work := repair.Replay{
-		Clouds: ups, Fold: r.fold, Log: r.each, SameBoot: r.State.SameBoot(), Known: r.Memory.AtPath, Owners: r.Owners, Clock: r.Clock, Logger: r.Logger,
+		Clouds: ups, Behind: behind, Fold: r.fold, Log: r.each, SameBoot: r.State.SameBoot(), Known: r.Memory.AtPath, Owners: r.Owners, Clock: r.Clock, Logger: r.Logger,
 	}
 	out := work.Run()
 	if out.Keep {
@@ -254,9 +259,7 @@ func (r *replayer) repair() (found []string, err error) {
 		if err == nil {
 			continue
 		}
-		if done == 0 || len(out.Waiting) > 0 {
-			// All fail alike, and none is to blame; or what the others lack may be in
-			// the one that fails.
+		if done == 0 { // all fail alike, and none is to blame
 			return nil, fmt.Errorf("cloud %s: %w", cl.Name, err)
 		}
 		if err := r.Clouds.Drop(cl, "replay", err); err != nil {

@@ -71,7 +71,7 @@ func (t *Tree) oddFile(path, at string, want judge.Known) (bool, error) {
 		return false, nil
 	case err != nil:
 		return false, err
-	case h.Flags&cipher.Dirty != 0 && len(h.Version) == 0 && want.Has == "":
+	case h.Flags&cipher.Dirty != 0 && len(h.Version) == 0 && want.Has == "" && t.blind[path].Has != judge.File:
 		return t.Past.Left(path, fileOf(h), nil)
 	case h.Flags&cipher.Dirty != 0 && len(h.Version) == 0:
 		return true, nil

@@ -38,6 +38,7 @@ type Past interface {
 type Tree struct {
 	Survey
 	names   map[string]judge.Known
+	blind   map[string]judge.Known // what would be in names, were it what should be
 	within  map[string][]cipher.PlainName
 	live    map[judge.Identity]judge.Facts
 	writers map[uint32]bool
@@ -61,7 +62,7 @@ type Survey struct {
 // Look goes through the clouds in use.
 func Look(s Survey) (*Tree, error) {
 	t := &Tree{
-		Survey: s, names: map[string]judge.Known{}, within: map[string][]cipher.PlainName{},
+		Survey: s, names: map[string]judge.Known{}, blind: map[string]judge.Known{}, within: map[string][]cipher.PlainName{},
 		live: map[judge.Identity]judge.Facts{}, writers: map[uint32]bool{}, links: map[inode][]string{},
 	}
 	for _, c := range s.InUse {
@@ -76,7 +77,7 @@ func Look(s Survey) (*Tree, error) {
 	}
 	if s.Blind {
 		clear(t.links)
-		clear(t.names)
+		t.names, t.blind = t.blind, t.names
 		clear(t.within)
 		clear(t.live)
 	}
