@@ -148,6 +148,51 @@ var stays = []stay{
 		s.mend()
 		return "d/f"
 	}},
+	{"back while mounted", 2, func(s *scene, _ *rand.Rand) string {
+		s.mount(0)
+		s.tend()
+		s.unmount()
+		return "d/f"
+	}},
+	{"moved, and back while mounted", 2, func(s *scene, _ *rand.Rand) string {
+		s.mount(0)
+		s.clock.pass(time.Minute)
+		s.steps(step{op: opMkdir, path: "e", mode: 0o755}, step{op: opRename, path: "d", to: "e/d"})
+		s.steps(step{op: opRename, path: "e/d/f", to: "e/g"})
+		s.tend()
+		s.unmount()
+		return "e/g"
+	}},
+	{"removed, and back while mounted", 2, func(s *scene, _ *rand.Rand) string {
+		s.mount(0)
+		s.clock.pass(time.Minute)
+		s.steps(step{op: opUnlink, path: "d/f"})
+		s.put("d/f", "another", true)
+		s.steps(step{op: opUnlink, path: "d/f"})
+		s.tend()
+		s.unmount()
+		return ""
+	}},
+	{"moved, and then alone", 2, func(s *scene, _ *rand.Rand) string {
+		s.without(func() {
+			s.clock.pass(time.Minute)
+			s.steps(step{op: opMkdir, path: "e", mode: 0o755}, step{op: opRename, path: "d", to: "e/d"})
+			s.steps(step{op: opRename, path: "e/d/f", to: "e/g"})
+		}, 0)
+		s.without(nil, 1)
+		s.without(nil, 0)
+		return "e/g"
+	}},
+	{"moved, killed, and moved again", 2, func(s *scene, _ *rand.Rand) string {
+		s.mount(0)
+		s.clock.pass(time.Minute)
+		s.steps(step{op: opMkdir, path: "e", mode: 0o755}, step{op: opRename, path: "d", to: "e/d"}, step{op: opSyncDir})
+		s.crash(0)
+		s.clock.pass(time.Minute)
+		s.steps(step{op: opRename, path: "e/d/f", to: "e/g"})
+		s.unmount()
+		return "e/g"
+	}},
 }
 
 // TestKept lets one cloud alone have what the log builds on, and be away: the
@@ -177,6 +222,44 @@ func TestKept(t *testing.T) {
 }
 
 const keptCuts = 2
+
+// TestKeptInALongLog changes so much while a cloud is away, on which a file waits,
+// that the log would grow past every bound. It does not, the file is there once
+// the cloud is back, and so it is where that happens later on.
+func TestKeptInALongLog(t *testing.T) {
+	const chunk, bound = 8 << 20, 170 << 20
+	before, after := text(40000, 1), text(5<<18, 2)
+	err := tellScene(t, 2, layout{reuse: true}, func(s *scene) {
+		s.steps(step{op: opMkdir, path: "d", mode: 0o755})
+		s.put("other", text(chunk, 3), true)
+		s.must(s.m.Sync())
+		onlies[1].make(s, before, after)
+		s.disk.Kill()
+		s.keptCut(1)
+		s.mount(0)
+		s.clock.pass(time.Minute)
+		s.steps(step{op: opRename, path: "d", to: "e"})
+		first, longest := s.log.Mark(), int64(0)
+		for i := range 22 {
+			s.must(s.patch("other", text(chunk, i), 0))
+			s.must(s.m.Sync())
+			longest = max(longest, s.log.Size())
+		}
+		if longest < bound/2 || longest > bound || s.log.Mark() == first {
+			s.failf("the log had up to %d bytes, and is kept from %d on", longest, s.log.Mark())
+		}
+		c := &scene{box: s.clone()}
+		s.tend()
+		s.holds("e/f", after)
+		s.unmount()
+		s.endsWith("e/f", after)
+		c.disk.Kill()
+		c.endsWith("e/f", after)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
 
 // keptCut takes the power from all clouds but the first.
 func (s *scene) keptCut(seed uint64) {

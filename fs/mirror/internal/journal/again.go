@@ -43,7 +43,7 @@ func (t *Thing) placed(entries []*Entry, ref uint64, paths []string) []*Entry {
 	for _, e := range entries {
 		if e != nil && e.Op == OpSpecial && t.Backings[0].Is(e) {
 			special := *e
-			first, special.Path = &special, first.Path
+			first, special.Path, special.Ref = &special, first.Path, ref
 		}
 	}
 	list := []*Entry{first}

@@ -352,7 +352,7 @@ func (f *Fold) commit(t *Thing, e *Entry) {
 		return
 	}
 	b := f.backing(t, e.Salts)
-	if b.Has(e.Commit.Head.Commit) {
+	if id := e.Commit.Head.Commit; !id.IsZero() && b.Has(id) {
 		return // it is said again
 	}
 	f.identify(t, &e.Commit.Head.File)

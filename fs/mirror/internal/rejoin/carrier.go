@@ -294,6 +294,19 @@ func (c *Carrier) moveAway(path string, have *thing) (bool, error) {
 	if err != nil || want.is != have.is || want.is == file && (!have.clean() || !want.clean() || !equal(have.head, want.head)) {
 		return false, err
 	}
+	return c.move(have, to)
+}
+
+// Move moves a file of the cloud, where nothing is at its new name.
+func (c *Carrier) Move(path, to string) (bool, error) {
+	have, err := c.have(path)
+	if err != nil || have.is != file {
+		return false, err
+	}
+	return c.move(have, to)
+}
+
+func (c *Carrier) move(have *thing, to string) (bool, error) {
 	there, err := c.have(to)
 	if err != nil || there.is != nothing {
 		return false, err

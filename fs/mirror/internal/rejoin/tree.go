@@ -184,6 +184,21 @@ func (t *Tree) see(dir string, name cipher.PlainName, v judge.Version) {
 	t.live[v.Identity] = f
 }
 
+// home is where a file of the cloud that lacks changes is known to be, which the
+// clouds in use have nowhere: it is what should be there.
+func (t *Tree) home(h *cipher.Header) (path string, err error) {
+	lives, err := t.Past.Homes(fileOf(h))
+	if err != nil || t.Blind || len(lives) == 0 {
+		return "", err
+	}
+	if _, taken := t.names[lives[0]]; taken {
+		return "", nil
+	}
+	dir, name := cloud.SplitPath(lives[0])
+	t.see(dir, cipher.PlainName(name), compare.VersionOf(h))
+	return lives[0], nil
+}
+
 // elsewhere are the names of a file that is at others than this one, at no lesser
 // version.
 func (t *Tree) elsewhere(path string, h *cipher.Header) (paths []string) {

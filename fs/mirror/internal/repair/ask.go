@@ -7,11 +7,14 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
+// asker asks clouds that lack changes.
+type asker struct{ *Replay }
+
 // ask finishes what no cloud in use can have in those that are there and lack
 // changes: what a version needs beside the log can be in one of them alone. Of
 // such a cloud nothing but that file's own backing file is touched; the others
 // get the version from there.
-func (r *Replay) ask() {
+func (r asker) ask() {
 	things := r.unfinished()
 	if len(things) == 0 {
 		return
@@ -35,7 +38,7 @@ func (r *Replay) ask() {
 
 // askOne looks for the backing files of some things in one cloud, wherever they
 // are, and finishes them there.
-func (r *Replay) askOne(k int, things []*journal.Thing) (err error) {
+func (r asker) askOne(k int, things []*journal.Thing) (err error) {
 	t, err := observe(r.Behind[k], r.Fold, false)
 	if err != nil {
 		return err
@@ -56,7 +59,7 @@ func (r *Replay) askOne(k int, things []*journal.Thing) (err error) {
 		}
 		list, _ = jobs()
 	}
-	if err := r.records(t, list); err != nil {
+	if err := t.records(r.Replay, list); err != nil {
 		return err
 	}
 	r.tasks[k] = list
@@ -99,20 +102,10 @@ func (t *tree) searchBackings(dir *node) error {
 	return nil
 }
 
-// away reports whether some cloud can be asked for nothing.
-func (r *Replay) away() bool {
-	for k := range r.Clouds {
-		if r.trees[k] == nil && r.behind[k] == nil {
-			return true
-		}
-	}
-	return false
-}
-
-// sources are the clouds that a version can come from.
-func (r *Replay) sources() trees {
-	all := slices.Clone(r.trees)
-	for k, t := range r.behind {
+// and are these clouds with those of others.
+func (all trees) and(others trees) trees {
+	all = slices.Clone(all)
+	for k, t := range others {
 		if t != nil {
 			all[k] = t
 		}

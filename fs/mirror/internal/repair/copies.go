@@ -142,10 +142,10 @@ func (r *Replay) replace(p *planner, j *job) error {
 	if errors.Is(j.err, errNewer) || errors.Is(j.err, errOther) {
 		return j.err
 	}
-	if _, n := r.sources().source(j.t.Index, j.thing); n == nil || cipher.Compare(n.head.Version, j.head.Version) == cipher.Less {
+	if _, n := r.trees.and(r.behind).source(j.t.Index, j.thing); n == nil || cipher.Compare(n.head.Version, j.head.Version) == cipher.Less {
 		return errLacking
 	}
-	if err := r.copyTo(p, j.thing, j.thing.Now[0], r.sources()); err != nil {
+	if err := r.copyTo(p, j.thing, j.thing.Now[0], r.trees.and(r.behind)); err != nil {
 		return err
 	}
 	j.node = p.nodeAt(j.thing.Now[0])

@@ -42,7 +42,7 @@ type Replay struct {
 type Outcome struct {
 	Errors  []error          // why the cloud took no further part; nil where it did
 	Missing []int            // names and files that it does not have as they are to be
-	Keep    bool             // the log is still needed: it has what no cloud could be given
+	Kept    []*journal.Thing // of which the log is still needed: it has a version that no cloud could be given
 	Waiting []*journal.Thing // of those, what no other version is of use instead
 	Found   []string         // plaintext paths at which something was moved, or had been, that the log does not tell
 }
@@ -59,7 +59,7 @@ func (r *Replay) Run() Outcome {
 	r.exchange()
 	r.stage(r.places)
 	r.stage(r.content)
-	r.ask()
+	asker{r}.ask()
 	for r.giveUp() {
 		r.stage(r.content)
 	}
@@ -67,8 +67,8 @@ func (r *Replay) Run() Outcome {
 	r.stage(r.copies)
 	r.stage(r.removals)
 	r.together()
-	for _, thing := range r.unfinished() {
-		r.out.Keep = true
+	r.out.Kept = r.unfinished()
+	for _, thing := range r.out.Kept {
 		if !r.outOfTurn(thing) {
 			r.out.Waiting = append(r.out.Waiting, thing)
 		}
@@ -81,7 +81,7 @@ func (r *Replay) Run() Outcome {
 // because what belongs to it is in a cloud that is away.
 func (r *Replay) unfinished() (list []*journal.Thing) {
 	finished, failed := map[*journal.Thing]bool{}, map[*journal.Thing]bool{}
-	away := r.away()
+	away := slices.Contains(r.trees.and(r.behind), nil)
 	for k, jobs := range r.tasks {
 		for _, j := range jobs {
 			switch {
@@ -164,7 +164,7 @@ func (r *Replay) giveUp() (found bool) {
 		if thing.Gone() || b == nil || b.Temps == nil {
 			continue
 		}
-		tried, done := false, r.away()
+		tried, done := false, slices.Contains(r.trees.and(r.behind), nil)
 		for _, jobs := range r.tasks {
 			for _, j := range jobs {
 				tried = tried || j.backing == b
@@ -236,7 +236,7 @@ func (r *Replay) content(k int) error {
 		return err
 	}
 	r.tasks[k] = r.jobs(r.trees[k])
-	if err := r.records(r.trees[k], r.tasks[k]); err != nil {
+	if err := r.trees[k].records(r, r.tasks[k]); err != nil {
 		return err
 	}
 	for _, j := range r.tasks[k] {
@@ -254,7 +254,7 @@ func (r *Replay) content(k int) error {
 }
 
 // records finishes backing files where they are.
-func (r *Replay) records(t *tree, jobs []*job) error {
+func (t *tree) records(r *Replay, jobs []*job) error {
 	bySalt := map[string]*job{}
 	for _, j := range jobs {
 		if j.err == nil {
