@@ -42,6 +42,16 @@ func (m host) Committed(n *nodes.Node, c nodes.Commit) error {
 
 func (m host) Commit() error { return m.files.Commit() }
 
+func (m host) Finish(c *clouds.Cloud) error {
+	m.names.Lock()
+	defer m.names.Unlock()
+	done, err := m.waiting.Finish(c)
+	if done {
+		m.belief.Renew()
+	}
+	return err
+}
+
 func (m host) Freeze() (thaw func(), ok bool) {
 	held := content.Hold(m.nodes.Objects())
 	if !held.TryLock() {

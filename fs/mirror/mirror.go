@@ -221,6 +221,7 @@ func (m *Mirror) operate(e *journal.Entry, c clouds.Change) (made bool, err erro
 	if !made {
 		return made, errors.Join(err, m.log.Revoke(e.Seq))
 	}
+	m.waiting.Ends(e)
 	return made, errors.Join(err, m.returns.Owe(strays, e.Kind == unix.S_IFDIR, e.Names()...))
 }
 

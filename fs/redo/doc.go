@@ -5,6 +5,7 @@
 //	sync.go    Log.Sync
 //	doubt.go   what follows on a sync that failed
 //	replay.go  what earlier runs left: the rule of continuity, Entries, Losses
+//	read.go    Log.ReadFrom
 //	format.go  segments and entries as bytes
 //	store.go   Store, where segments lie, and the one that is a directory
 //

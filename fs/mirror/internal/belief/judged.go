@@ -119,6 +119,9 @@ func (b *Belief) answer(q *Question, row index.Row, c *compare.Case) *Answer {
 		}
 	}
 	a.Lost = a.Is == judge.WantUnreadable || a.Is == judge.WantFile && len(served) == 0
+	for k, s := range c.Sights {
+		a.Untouched[k] = a.Untouched[k] && !(a.Lost && unfinished(row.Known, s))
+	}
 	if a.leftOver(v) {
 		a.Is, a.Lost = judge.WantNothing, false
 	}
@@ -172,6 +175,17 @@ func ended(known index.Known, s *compare.Sight) bool {
 	order := cipher.Compare(s.Version.Vector, known.Version.Vector)
 	return known.Kind == index.Gone && s.Shows == judge.ShowsFile && s.Version.ID == known.File.ID && s.Version.Type == known.File.Type &&
 		(order == cipher.Less || order == cipher.Equal)
+}
+
+// unfinished reports whether what a cloud shows is half a version of the file that
+// is known, or of one that never had any: whoever may remove the file may remove
+// that.
+func unfinished(known index.Known, s *compare.Sight) bool {
+	if s.Head == nil || s.Head.Flags&cipher.Dirty == 0 {
+		return false
+	}
+	ours := known.Kind == index.IsFile && s.Head.FileID == known.File.ID && s.Head.Type == known.File.Type
+	return ours || len(s.Head.Version) == 0
 }
 
 // learn tells the memory what is known from now on.

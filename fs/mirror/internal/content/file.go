@@ -122,7 +122,7 @@ func (f *File) Append(e *journal.Entry, data ...[]byte) error {
 	}
 	e.Ref = f.ref
 	if e.Ref == 0 {
-		e.Ref = f.s.refs.Add(1)
+		e.Ref = f.s.NewRef()
 	}
 	seq, err := f.s.commits.Track(f, e, data)
 	if err != nil {

@@ -132,6 +132,15 @@ func Random16() (b [16]byte) {
 // Used says that a reference names a file in the log already.
 func (s *Store) Used(ref uint64) { s.refs.Store(max(s.refs.Load(), ref)) }
 
+// NewRef is a reference that names no file in the log yet.
+func (s *Store) NewRef() uint64 { return s.refs.Add(1) }
+
+// Carry keeps in the log what it has said again at its end, whenever that is long.
+func (s *Store) Carry(again func() (from uint64, err error)) error { return s.commits.Carry(again) }
+
+// LetGo ends Carry.
+func (s *Store) LetGo() { s.commits.LetGo() }
+
 // Pin keeps the log from an entry on, for what a replay could not finish.
 func (s *Store) Pin(seq uint64) { s.commits.Pin(seq) }
 

@@ -282,6 +282,13 @@ func (f *Fold) create(e *Entry) *Thing {
 	if e.Op == OpCreate {
 		kind = unix.S_IFREG
 	}
+	if t := f.saidAgain(s, e); t != nil {
+		f.backing(t, e.Salts)
+		if e.Ref != 0 {
+			f.refs[e.Ref] = t
+		}
+		return t
+	}
 	f.vacate(s)
 	t := f.newThing(kind, true)
 	t.setAttrs(e.Attrs)
@@ -344,8 +351,12 @@ func (f *Fold) commit(t *Thing, e *Entry) {
 	if t == nil || e.Commit == nil {
 		return
 	}
+	b := f.backing(t, e.Salts)
+	if id := e.Commit.Head.Commit; !id.IsZero() && b.Has(id) {
+		return // it is said again
+	}
 	f.identify(t, &e.Commit.Head.File)
-	f.backing(t, e.Salts).commit(f.at, e.Commit)
+	b.commit(f.at, e.Commit)
 	t.Firm = t.Firm || e.Commit.Firm
 }
 

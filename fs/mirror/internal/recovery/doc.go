@@ -4,7 +4,8 @@
 //
 //	replay.go   Replay: the order of all that
 //	recover.go  changes without a version, after a kill of the process
-//	waiting.go  what the log keeps for the next mount, and nobody may change
+//	waiting.go  what the log keeps, and nobody may change
+//	kept.go     files that wait for a cloud that is away: said again at the log's end, and finished when it is back
 //
 // It promises that a mount which is killed anywhere leaves the next one to do the same; that the log keeps what no cloud could
 // be given; and that a file which cannot be finished keeps nobody from the others.

@@ -3,6 +3,7 @@ package recovery
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -114,6 +115,10 @@ func (r *replayer) finish() error {
 			return err
 		}
 	}
+	if err := r.Waiting.carry(&r.Config); err != nil {
+		r.Logger.Error("what no cloud could be given cannot be said again at the end of the redo log, which is kept as it is", "error", err)
+		r.keep()
+	}
 	if err := r.Files.Sync(); err != nil {
 		return err
 	}
@@ -221,47 +226,57 @@ func (r *replayer) each(do func(at int, e *journal.Entry) error) error {
 	})
 }
 
+// ups are the clouds that are up, by their Index.
+func (cfg *Config) ups() []*replica.Cloud {
+	list := make([]*replica.Cloud, cfg.Clouds.N())
+	for _, cl := range cfg.Clouds.Ups() {
+		list[cl.Index] = cl.Cloud
+	}
+	return list
+}
+
 // repair makes the clouds that are up what the log says. A cloud that failed is
 // taken out; what one misses is that one name's matter. It returns the paths at
 // which something is by now of which the log does not tell.
 func (r *replayer) repair() (found []string, err error) {
-	ups := make([]*replica.Cloud, r.Clouds.N())
-	for _, cl := range r.Clouds.Ups() {
-		ups[cl.Index] = cl.Cloud
+	behind := make([]*replica.Cloud, r.Clouds.N())
+	for _, cl := range r.Clouds.All() {
+		if !cl.Mute() && !cl.Up() {
+			behind[cl.Index] = cl.Cloud
+		}
 	}
 	work := repair.Replay{
-		Clouds: ups, Fold: r.fold, Log: r.each, SameBoot: r.State.SameBoot(), Known: r.Memory.AtPath, Owners: r.Owners, Clock: r.Clock, Logger: r.Logger,
+		Clouds: r.ups(), Behind: behind, Fold: r.fold, Log: r.each, SameBoot: r.State.SameBoot(), Known: r.Memory.AtPath, Owners: r.Owners, Clock: r.Clock, Logger: r.Logger,
 	}
 	out := work.Run()
-	if out.Keep {
-		r.Logger.Error("a file cannot be finished in any cloud: the redo log keeps it for the next mount")
-		r.keep()
+	for _, thing := range out.Kept {
+		r.Waiting.keep(thing, r.entries, slices.Contains(out.Waiting, thing))
 	}
-	for _, thing := range out.Waiting {
-		r.Waiting.add(thing)
-	}
+	return out.Found, r.blame(&out)
+}
+
+// blame takes out the clouds that failed, unless all did.
+func (cfg *Config) blame(out *repair.Outcome) error {
 	done := 0
-	for _, cl := range r.Clouds.Ups() {
+	for _, cl := range cfg.Clouds.Ups() {
 		err := out.Errors[cl.Index]
 		if err == nil {
 			done++
 		} else if clouds.FaultOf(err).Ours() {
-			return nil, err
+			return err
 		}
 	}
-	for _, cl := range r.Clouds.Ups() {
+	for _, cl := range cfg.Clouds.Ups() {
 		err := out.Errors[cl.Index]
 		if err == nil {
 			continue
 		}
-		if done == 0 || len(out.Waiting) > 0 {
-			// All fail alike, and none is to blame; or what the others lack may be in
-			// the one that fails.
-			return nil, fmt.Errorf("cloud %s: %w", cl.Name, err)
+		if done == 0 { // all fail alike, and none is to blame
+			return fmt.Errorf("cloud %s: %w", cl.Name, err)
 		}
-		if err := r.Clouds.Drop(cl, "replay", err); err != nil {
-			return nil, err
+		if err := cfg.Clouds.Drop(cl, "replay", err); err != nil {
+			return err
 		}
 	}
-	return out.Found, nil
+	return nil
 }

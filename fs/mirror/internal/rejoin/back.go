@@ -12,6 +12,7 @@ import (
 // How a cloud that missed changes comes back, while programs go on:
 //
 //	probe     it answers, its marker is right, it has room
+//	finish    what the log keeps since this cloud alone has the rest of it
 //	compare   all of it with the clouds in use; it is healed from them. Nothing is done at a name that changes meanwhile
 //	catch up  those names are brought over, again and again, until they are few
 //	enter     the last few with no operation and no commit under way; then it gets every change
@@ -33,6 +34,9 @@ const (
 func (r *Returner) bringBack(c *clouds.Cloud) error {
 	r.Logger.Info("a cloud is back, and is brought up to date", "cloud", c.Name)
 	if err := r.Clouds.MarkOut(); err != nil {
+		return err
+	}
+	if err := r.Host.Finish(c); err != nil {
 		return err
 	}
 	r.forgive(c.Index)
@@ -103,6 +107,15 @@ func (r *Returner) lookOver(c *clouds.Cloud) (*Tree, map[string]bool, error) {
 	t := r.carrier(c, nil, tree)
 	names := map[string]bool{}
 	for _, o := range odd {
+		if o.home != "" {
+			moved, err := r.bringHome(t, c, o)
+			if err != nil {
+				return nil, nil, err
+			}
+			if !moved {
+				continue // nobody else has it
+			}
+		}
 		names[o.path] = o.deep
 		if !o.ended {
 			continue
@@ -163,6 +176,17 @@ func (r *Returner) bringUnless(t *Carrier, c *clouds.Cloud, path string) error {
 	}
 	defer done()
 	return unlessItsOwn(t.Bring(path, false))
+}
+
+// bringHome moves a file that only the cloud has to where it is to be.
+func (r *Returner) bringHome(t *Carrier, c *clouds.Cloud, o oddity) (moved bool, err error) {
+	done, err := r.guard(c.Index, o.path)
+	if err != nil {
+		return false, nil
+	}
+	defer done()
+	moved, err = t.Move(o.path, o.home)
+	return moved, unlessItsOwn(err)
 }
 
 // bringSome brings names for an instant, at least one, and tells how many. What

@@ -16,7 +16,7 @@ type Carrier struct {
 	To     *replica.Cloud
 	Owners bool
 	Clock  func() time.Time
-	Links  func(path string) []string // other names of a file, as far as they are known; or nil
+	Links  func(path string) []string // other names of a file, as far as they are known
 	Limit  int64                      // files with more bytes are not copied, but where they are prepared
 
 	Left  []string // names that could not be made so
@@ -292,6 +292,15 @@ func (c *Carrier) moveAway(path string, have *thing) (bool, error) {
 	}
 	want, err := c.want(to)
 	if err != nil || want.is != have.is || want.is == file && (!have.clean() || !want.clean() || !equal(have.head, want.head)) {
+		return false, err
+	}
+	return c.Move(path, to)
+}
+
+// Move moves what the cloud has at a name, where nothing is at the new one.
+func (c *Carrier) Move(path, to string) (bool, error) {
+	have, err := c.have(path)
+	if err != nil || have.is == nothing {
 		return false, err
 	}
 	there, err := c.have(to)

@@ -60,21 +60,13 @@ func (c *Carrier) joinLinks(path string, want *thing) error {
 		return nil
 	}
 	names := []string{path}
-	for _, o := range c.others(path) {
+	for _, o := range c.Links(path) {
 		if t, err := look(want.cloud, o); err == nil && t.is == file && t.info.Ino == want.info.Ino {
 			names = append(names, o)
 		}
 	}
 	c.Loose = c.Loose || uint64(len(names)) < want.info.Nlink
 	return c.Join(names)
-}
-
-// others are the other names of a file that are known.
-func (c *Carrier) others(path string) []string {
-	if c.Links == nil {
-		return nil
-	}
-	return c.Links(path)
 }
 
 // remember notes where a file with several names is in the cloud.
@@ -94,7 +86,7 @@ func (c *Carrier) link(path string, want, have *thing) (bool, error) {
 	if at, ok := c.made[inode{want.cloud.Index, want.info.Ino}]; ok {
 		list = append(list, at)
 	}
-	others := append([]string{before(c.Moves, path)}, c.others(path)...)
+	others := append([]string{before(c.Moves, path)}, c.Links(path)...)
 	for _, o := range others {
 		if o == path {
 			continue

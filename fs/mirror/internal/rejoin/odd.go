@@ -14,8 +14,9 @@ import (
 // have nothing, or something else.
 type oddity struct {
 	path  string
-	ended bool // a file that they have nowhere, or a directory that has to go first
-	deep  bool // a directory is wanted in its place
+	ended bool   // a file that they have nowhere, or a directory that has to go first
+	deep  bool   // a directory is wanted in its place
+	home  string // of a file that they have nowhere: where it is to be
 }
 
 // oddities goes through the cloud that lacks changes. What nobody has removed as
@@ -32,11 +33,11 @@ func (t *Tree) oddities(plain, backing string) (list []oddity, err error) {
 		path, at := replica.Join(plain, string(e.name)), replica.Join(backing, e.Name)
 		want, wanted := t.names[path]
 		odd := wanted && (want.Has == judge.Dir) != e.Dir
-		ended := false
+		ended, home := false, ""
 		switch {
 		case !e.Dir && !odd:
-			odd, err = t.oddFile(path, at, want)
-			ended = !wanted && !t.lives(at)
+			odd, home, err = t.oddFile(path, at, want)
+			ended = !wanted && !t.livesAt(at)
 		case e.Dir && !wanted:
 			if odd, err = t.Past.LeftDir(path); err == nil && !odd {
 				odd, err = t.Past.Emptied(path) // of a file, and it was before that
@@ -47,7 +48,7 @@ func (t *Tree) oddities(plain, backing string) (list []oddity, err error) {
 			return nil, err
 		}
 		if odd {
-			list = append(list, oddity{path, ended, want.Has == judge.Dir})
+			list = append(list, oddity{path, ended, want.Has == judge.Dir, home})
 		}
 		if e.Dir {
 			below, err := t.oddities(path, at)
@@ -61,32 +62,42 @@ func (t *Tree) oddities(plain, backing string) (list []oddity, err error) {
 }
 
 // oddFile reports whether a file of the cloud is not what is wanted there, and
-// may have to go.
-func (t *Tree) oddFile(path, at string, want judge.Known) (bool, error) {
+// may have to go; and to where, if nobody else has it.
+func (t *Tree) oddFile(path, at string, want judge.Known) (odd bool, home string, err error) {
 	h, err := t.Owing.Header(at)
 	switch {
 	case errors.Is(err, cipher.ErrDamaged), errors.Is(err, replica.ErrBlank):
-		return t.Past.Emptied(path)
+		odd, err = t.Past.Emptied(path)
+		return odd, "", err
 	case replica.Missing(err), errors.Is(err, cipher.ErrNewer):
-		return false, nil
+		return false, "", nil
 	case err != nil:
-		return false, err
-	case h.Flags&cipher.Dirty != 0 && len(h.Version) == 0 && want.Has == "":
-		return t.Past.Left(path, fileOf(h), nil)
+		return false, "", err
+	case h.Flags&cipher.Dirty != 0 && len(h.Version) == 0 && want.Has == "" && t.blind[path].Has != judge.File:
+		odd, err = t.Past.Left(path, fileOf(h), nil)
+		return odd, "", err
 	case h.Flags&cipher.Dirty != 0 && len(h.Version) == 0:
-		return true, nil
+		return true, "", nil
 	case want.Has == judge.File && want.Version.ID == h.FileID && want.Version.Type == h.Type:
-		return false, nil
+		return false, "", nil
 	case len(t.elsewhere(path, h)) > 0:
-		return true, nil
+		return true, "", nil
 	}
-	return t.Past.Left(path, fileOf(h), h.Version)
+	if odd, err = t.Past.Left(path, fileOf(h), h.Version); odd && err == nil && !t.lives(h) {
+		home, err = t.home(h)
+	}
+	return odd, home, err
 }
 
-// lives reports whether the clouds in use have a file of the cloud anywhere.
-func (t *Tree) lives(at string) bool {
+// livesAt reports whether the clouds in use have a file of the cloud anywhere, or
+// are to have it.
+func (t *Tree) livesAt(at string) bool {
 	h, err := t.Owing.Header(at)
-	return err == nil && len(t.live[judge.Identity{ID: h.FileID, Type: h.Type}].Live) > 0
+	return err == nil && t.lives(h)
+}
+
+func (t *Tree) lives(h *cipher.Header) bool {
+	return len(t.live[judge.Identity{ID: h.FileID, Type: h.Type}].Live) > 0
 }
 
 func fileOf(h *cipher.Header) index.File { return index.File{ID: h.FileID, Type: h.Type} }

@@ -29,6 +29,9 @@ type Host interface {
 	// Commit brings everything to the clouds in use.
 	Commit() error
 
+	// Finish gives them what is nowhere else than in a cloud that is back.
+	Finish(c *clouds.Cloud) error
+
 	// Freeze waits for nothing: it reports false where a commit is under way, or a
 	// file is just being opened. Else nothing changes before thaw is called.
 	Freeze() (thaw func(), ok bool)

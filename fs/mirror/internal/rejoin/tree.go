@@ -38,6 +38,7 @@ type Past interface {
 type Tree struct {
 	Survey
 	names   map[string]judge.Known
+	blind   map[string]judge.Known // what would be in names, were it what should be
 	within  map[string][]cipher.PlainName
 	live    map[judge.Identity]judge.Facts
 	writers map[uint32]bool
@@ -61,7 +62,7 @@ type Survey struct {
 // Look goes through the clouds in use.
 func Look(s Survey) (*Tree, error) {
 	t := &Tree{
-		Survey: s, names: map[string]judge.Known{}, within: map[string][]cipher.PlainName{},
+		Survey: s, names: map[string]judge.Known{}, blind: map[string]judge.Known{}, within: map[string][]cipher.PlainName{},
 		live: map[judge.Identity]judge.Facts{}, writers: map[uint32]bool{}, links: map[inode][]string{},
 	}
 	for _, c := range s.InUse {
@@ -76,7 +77,7 @@ func Look(s Survey) (*Tree, error) {
 	}
 	if s.Blind {
 		clear(t.links)
-		clear(t.names)
+		t.names, t.blind = t.blind, t.names
 		clear(t.within)
 		clear(t.live)
 	}
@@ -186,6 +187,21 @@ func (t *Tree) see(dir string, name cipher.PlainName, v judge.Version) {
 		f.Version = v
 	}
 	t.live[v.Identity] = f
+}
+
+// home is where a file of the cloud that lacks changes is known to be, which the
+// clouds in use have nowhere: it is what should be there.
+func (t *Tree) home(h *cipher.Header) (path string, err error) {
+	lives, err := t.Past.Homes(fileOf(h))
+	if err != nil || t.Blind || len(lives) == 0 {
+		return "", err
+	}
+	if _, taken := t.names[lives[0]]; taken {
+		return "", nil
+	}
+	dir, name := cloud.SplitPath(lives[0])
+	t.see(dir, cipher.PlainName(name), compare.VersionOf(h))
+	return lives[0], nil
 }
 
 // elsewhere are the names of a file that is at others than this one, at no lesser

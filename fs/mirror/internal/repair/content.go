@@ -137,7 +137,7 @@ func (j *job) begin(r *Replay) error {
 		return errNewer
 	case c.Head.Flags&cipher.Dirty != 0:
 		j.writes = true
-	case r.SameBoot:
+	case j.t.sameBoot:
 		j.done = true // written by the mirror, and nothing is lost since
 		return j.show(c, r)
 	default:
@@ -354,7 +354,7 @@ func (j *job) soil(c *replica.Copy) error {
 
 // fetch takes the records that cannot be right from other clouds.
 func (j *job) fetch(c *replica.Copy, r *Replay, bad []int64) error {
-	return r.trees.others(j, func(o *replica.Copy) error {
+	return r.trees.and(r.behind).others(j, func(o *replica.Copy) error {
 		for _, i := range bad {
 			_, id, state := o.One(i, j.head.Length)
 			if state != cipher.RecordOK || !j.head.Version.Covers(id) {
@@ -376,7 +376,7 @@ func (j *job) fetch(c *replica.Copy, r *Replay, bad []int64) error {
 
 // copyAll makes the records the same as those of a cloud where they are whole.
 func (j *job) copyAll(c *replica.Copy, r *Replay, _ []int64) error {
-	return r.trees.others(j, func(o *replica.Copy) error {
+	return r.trees.and(r.behind).others(j, func(o *replica.Copy) error {
 		acc, bad, err := o.Check(&j.head)
 		if err != nil || len(bad) > 0 || acc != j.accIn(o, len(r.Clouds)) {
 			return nil

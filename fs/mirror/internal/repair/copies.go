@@ -72,7 +72,7 @@ func (r *Replay) supply(p *planner, s *journal.Slot) error {
 		p.steps = nil
 		return r.steps(p.Index, steps)
 	}
-	return r.copyTo(p, thing, s)
+	return r.copyTo(p, thing, s, r.trees)
 }
 
 // outdone reports whether another cloud has a greater version than the log's.
@@ -142,10 +142,10 @@ func (r *Replay) replace(p *planner, j *job) error {
 	if errors.Is(j.err, errNewer) || errors.Is(j.err, errOther) {
 		return j.err
 	}
-	if _, n := r.trees.source(j.t.Index, j.thing); n == nil || cipher.Compare(n.head.Version, j.head.Version) == cipher.Less {
+	if _, n := r.trees.and(r.behind).source(j.t.Index, j.thing); n == nil || cipher.Compare(n.head.Version, j.head.Version) == cipher.Less {
 		return errLacking
 	}
-	if err := r.copyTo(p, j.thing, j.thing.Now[0]); err != nil {
+	if err := r.copyTo(p, j.thing, j.thing.Now[0], r.trees.and(r.behind)); err != nil {
 		return err
 	}
 	j.node = p.nodeAt(j.thing.Now[0])
@@ -172,8 +172,8 @@ func (all trees) source(k int, thing *journal.Thing) (best *tree, at *node) {
 
 // copyTo copies a file from another cloud to a slot, beside and then over what
 // is there.
-func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot) error {
-	from, n := r.trees.source(p.Index, thing)
+func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot, others trees) error {
+	from, n := others.source(p.Index, thing)
 	if n == nil {
 		return errLacking
 	}

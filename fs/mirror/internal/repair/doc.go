@@ -28,6 +28,7 @@
 //	content.go  one file's last version on its way to one cloud
 //	inplace.go  a finished backing file takes the place of the one before it
 //	settle.go   another version, or another file, in the place of what the log has
+//	ask.go      what is nowhere but in clouds that lack changes
 //	copies.go   whole copies from other clouds
 //	tidy.go     what is not to be there goes; sidecars, attributes
 //	together.go which clouds package level brings together

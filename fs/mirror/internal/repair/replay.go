@@ -21,6 +21,7 @@ import (
 // started again.
 type Replay struct {
 	Clouds   []*replica.Cloud // by the vault's order; nil for one that takes no part
+	Behind   []*replica.Cloud // likewise: those that take none, since they lack changes, but are there; nil: none
 	Fold     *journal.Fold
 	Log      func(do func(at int, e *journal.Entry) error) error // every entry that was folded, with its data
 	SameBoot bool                                                // nothing that was written is lost
@@ -30,6 +31,7 @@ type Replay struct {
 	Logger   *slog.Logger
 
 	trees  trees
+	behind trees // those that were asked for what no other can have
 	plans  []*planner
 	tasks  [][]*job // by cloud
 	unmade []bool   // by cloud: it had no room for something
@@ -40,7 +42,7 @@ type Replay struct {
 type Outcome struct {
 	Errors  []error          // why the cloud took no further part; nil where it did
 	Missing []int            // names and files that it does not have as they are to be
-	Keep    bool             // the log is still needed: it has what no cloud could be given
+	Kept    []*journal.Thing // of which the log is still needed: it has a version that no cloud could be given
 	Waiting []*journal.Thing // of those, what no other version is of use instead
 	Found   []string         // plaintext paths at which something was moved, or had been, that the log does not tell
 }
@@ -50,13 +52,14 @@ type Outcome struct {
 func (r *Replay) Run() Outcome {
 	n := len(r.Clouds)
 	r.trees, r.plans, r.tasks = make(trees, n), make([]*planner, n), make([][]*job, n)
-	r.unmade = make([]bool, n)
+	r.unmade, r.behind = make([]bool, n), make(trees, n)
 	r.out = Outcome{Errors: make([]error, n), Missing: make([]int, n)}
 	r.stage(r.look)
 	r.follow()
 	r.exchange()
 	r.stage(r.places)
 	r.stage(r.content)
+	asker{r}.ask()
 	for r.giveUp() {
 		r.stage(r.content)
 	}
@@ -64,8 +67,8 @@ func (r *Replay) Run() Outcome {
 	r.stage(r.copies)
 	r.stage(r.removals)
 	r.together()
-	for _, thing := range r.unfinished() {
-		r.out.Keep = true
+	r.out.Kept = r.unfinished()
+	for _, thing := range r.out.Kept {
 		if !r.outOfTurn(thing) {
 			r.out.Waiting = append(r.out.Waiting, thing)
 		}
@@ -78,10 +81,12 @@ func (r *Replay) Run() Outcome {
 // because what belongs to it is in a cloud that is away.
 func (r *Replay) unfinished() (list []*journal.Thing) {
 	finished, failed := map[*journal.Thing]bool{}, map[*journal.Thing]bool{}
-	away := slices.Contains(r.trees, nil)
+	away := slices.Contains(r.trees.and(r.behind), nil)
 	for k, jobs := range r.tasks {
 		for _, j := range jobs {
 			switch {
+			case r.Clouds[k] == nil: // nobody is served from there
+				failed[j.thing] = failed[j.thing] || passing(j.err)
 			case j.done && j.err == nil && r.out.Errors[k] == nil:
 				finished[j.thing] = true
 			case j.err != nil && (away || !errors.Is(j.err, cipher.ErrDamaged)):
@@ -108,9 +113,9 @@ func (r *Replay) outOfTurn(thing *journal.Thing) bool {
 			return true
 		}
 	}
-	for _, jobs := range r.tasks {
+	for k, jobs := range r.tasks {
 		for _, j := range jobs {
-			if j.thing == thing && (errors.Is(j.err, errOther) || errors.Is(j.err, errNewer) || errors.Is(j.err, errOlder)) {
+			if r.Clouds[k] != nil && j.thing == thing && (errors.Is(j.err, errOther) || errors.Is(j.err, errNewer) || errors.Is(j.err, errOlder)) {
 				return true
 			}
 		}
@@ -159,7 +164,7 @@ func (r *Replay) giveUp() (found bool) {
 		if thing.Gone() || b == nil || b.Temps == nil {
 			continue
 		}
-		tried, done := false, slices.Contains(r.trees, nil)
+		tried, done := false, slices.Contains(r.trees.and(r.behind), nil)
 		for _, jobs := range r.tasks {
 			for _, j := range jobs {
 				tried = tried || j.backing == b
@@ -227,33 +232,14 @@ func (r *Replay) cannotMake(k int, s step.Step) {
 // content finishes the files of which the log holds a version in one cloud:
 // records first, for all of them, and clean headers after a sync.
 func (r *Replay) content(k int) error {
-	t := r.trees[k]
-	bySalt := map[string]*job{}
-	writes := false
 	if err := r.restoreTemps(k); err != nil {
 		return err
 	}
-	r.tasks[k] = r.jobs(t)
-	for _, j := range r.tasks[k] {
-		if j.err == nil {
-			j.err = j.begin(r)
-		}
-		if j.err == nil && j.writes {
-			bySalt[string(j.backing.Salt(k))], writes = j, true
-		}
-	}
-	if writes {
-		if err := r.write(k, bySalt); err != nil {
-			return err
-		}
-		if err := t.Dir.Syncfs(); err != nil {
-			return err
-		}
+	r.tasks[k] = r.jobs(r.trees[k])
+	if err := r.trees[k].records(r, r.tasks[k]); err != nil {
+		return err
 	}
 	for _, j := range r.tasks[k] {
-		if j.err == nil && !j.done {
-			j.err = j.finish(r)
-		}
 		if j.err == nil {
 			j.err = j.putInPlace(r)
 		}
@@ -262,6 +248,30 @@ func (r *Replay) content(k int) error {
 		}
 		if passing(j.err) && !r.alone(k) {
 			return j.err // the cloud's: the others have the file
+		}
+	}
+	return nil
+}
+
+// records finishes backing files where they are.
+func (t *tree) records(r *Replay, jobs []*job) error {
+	bySalt := map[string]*job{}
+	for _, j := range jobs {
+		if j.err == nil {
+			j.err = j.begin(r)
+		}
+		if j.err == nil && j.writes {
+			bySalt[string(j.backing.Salt(t.Index))] = j
+		}
+	}
+	if len(bySalt) > 0 {
+		if err := errors.Join(r.write(t.Index, bySalt), t.Dir.Syncfs()); err != nil {
+			return err
+		}
+	}
+	for _, j := range jobs {
+		if j.err == nil && !j.done {
+			j.err = j.finish(r)
 		}
 	}
 	return nil

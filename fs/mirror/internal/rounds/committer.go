@@ -13,7 +13,7 @@ import (
 const (
 	syncEvery = 5 * time.Second // the log, and the clouds so that it can retire
 	gather    = 100 * time.Millisecond
-	maxKept   = 128 << 20 // bytes of the log that is kept for what a replay could not finish
+	maxKept   = 128 << 20 // bytes that the log grows by while it is kept for what a replay could not finish
 )
 
 // File is an open file with something on its way.
@@ -45,6 +45,9 @@ type Committer[F File] struct {
 	bound map[F]uint64 // files that the log must be kept for, and from which entry on
 	queue map[F]bool   // closed or fsynced; the queue holds them
 	pin   uint64       // the log is kept from here on for what a replay could not finish; 0 for nothing
+	kept  uint64       // and from here on for what can be said again at its end; 0 for nothing
+	again func() (from uint64, err error)
+	limit int64 // bytes of the log from which on that is said again
 
 	kick chan struct{}
 	quit chan struct{}
@@ -220,11 +223,51 @@ func (c *Committer[F]) Collect(wanted func(F) bool) []F {
 // called before anything else is under way.
 func (c *Committer[F]) Pin(seq uint64) { c.pin = seq }
 
+// Carry keeps what it has said again at the end of the log, from the entry on that
+// it returns, 0 for nothing; and has that done again whenever the log has grown
+// too long since.
+func (c *Committer[F]) Carry(again func() (from uint64, err error)) error {
+	before := c.Log.Size()
+	from, err := again()
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kept, c.again, c.limit = from, again, maxKept+2*(c.Log.Size()-before)
+	return nil
+}
+
+// LetGo ends Carry.
+func (c *Committer[F]) LetGo() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kept = 0
+}
+
+// carries is what is to be said again by now; nil for nothing.
+func (c *Committer[F]) carries() func() (uint64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.kept == 0 || c.Log.Size() <= c.limit {
+		return nil
+	}
+	return c.again
+}
+
 // Kept is the first entry that must stay in the log when all below low is in
 // the clouds.
 func (c *Committer[F]) Kept(low uint64) uint64 {
+	if again := c.carries(); again != nil {
+		if err := c.Carry(again); err != nil {
+			c.Logger.Error("what the log keeps cannot be said again at its end; it grows", "error", err)
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.kept > 0 {
+		low = min(low, c.kept)
+	}
 	if c.pin > 0 && c.Log.Size() > maxKept {
 		c.pin = 0
 		c.Logger.Error("the redo log has grown too long to be kept for a file that could not be finished")

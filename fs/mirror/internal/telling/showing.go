@@ -98,21 +98,23 @@ func (s *showing) only() index.Known {
 }
 
 // shownAs is what is known of a name where the log says k: that, as far as some
-// cloud shows it, or none can, since the log alone has it. Where the clouds show
-// something else, and all the same, it is that; and Unknown where nobody can
+// cloud shows it, or none can, since the log alone has it, or one that is not
+// asked. Where the clouds show something else, and all the same, it is that; and Unknown where nobody can
 // tell.
 func (r *replayed) shownAs(path string, k index.Known) index.Known {
 	if k.Kind == index.Unknown || r.Waits(path, k) {
 		return k
 	}
 	var s showing
-	for _, cl := range r.Clouds.Ups() {
+	ups := r.Clouds.Ups()
+	for _, cl := range ups {
 		if s.ask(cl, path); k.Kind == index.IsFile && s.has(k) {
 			return k // one that shows it is enough
 		}
 	}
 	switch {
 	case !s.asked,
+		s.nothing() && len(ups) < r.Clouds.N(),
 		k.Kind == index.IsDir && s.dir,
 		k.Kind == index.Gone && s.nothing():
 		return k
