@@ -10,7 +10,9 @@ import (
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/helper"
 )
 
-// runHelper is this program under a name of mount(8)'s or umount(8)'s, whose exit codes it gives.
+const standardPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// runHelper is this program under the name that mount(8) looks for, whose exit codes it gives.
 func runHelper(ctx context.Context, argv []string) int {
 	err := help(ctx, argv)
 	if errors.Is(err, helper.ErrUsage) {
@@ -37,6 +39,11 @@ func help(ctx context.Context, argv []string) error {
 	}
 	if call.Fake {
 		return nil
+	}
+	if os.Getenv("PATH") == "" { // mount(8) takes it away; a command for the passphrase, and fusermount3, are looked for in it
+		if err := os.Setenv("PATH", standardPath); err != nil {
+			return err
+		}
 	}
 	root := newRootCmd()
 	root.SetArgs(call.Args)

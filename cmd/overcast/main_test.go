@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"overcast": main, helper.Mount: main, helper.Unmount: main})
+	testscript.Main(m, map[string]func(){"overcast": main, helper.Name: main})
 }
 
 func TestScripts(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package helper is what mount(8) and umount(8) run for a filesystem of the type fuse.overcast: this program, under the name
-// of a link to it. It translates their words into those of the commands mount and unmount, and the exit codes back.
+// Package helper is what mount(8) runs for a filesystem of the type fuse.overcast: this program, under the name of a link to
+// it. It translates the words of mount(8) into those of the command mount, and the exit codes back.
 package helper
 
 import (
@@ -15,11 +15,8 @@ import (
 	"github.com/overcast-fs/overcast/fs/mount"
 )
 
-// The names that mount(8) and umount(8) look for in /sbin.
-const (
-	Mount   = "mount.fuse.overcast"
-	Unmount = "umount.fuse.overcast"
-)
+// Name is what mount(8) looks for in /sbin. There is none for umount(8), which looks in few cases for one of this type.
+const Name = "mount.fuse.overcast"
 
 // Exit codes of mount(8).
 const (
@@ -30,7 +27,7 @@ const (
 // ErrUsage means that words were handed over that say nothing to this filesystem.
 var ErrUsage = errors.New("mount")
 
-// A Call is what mount(8) or umount(8) wants to be done.
+// A Call is what mount(8) wants to be done.
 type Call struct {
 	Args      []string // of the program overcast
 	Fake      bool     // all but the mount itself
@@ -41,9 +38,7 @@ type Call struct {
 }
 
 // IsName reports whether a program was called as a helper.
-func IsName(arg0 string) bool {
-	return slices.Contains([]string{Mount, Unmount}, filepath.Base(arg0))
-}
+func IsName(arg0 string) bool { return filepath.Base(arg0) == Name }
 
 // ExitCode is what mount(8) calls an exit code of this program; usage is that of wrong usage.
 func ExitCode(code, usage int) int {
@@ -56,67 +51,33 @@ func ExitCode(code, usage int) int {
 	return exitFailed
 }
 
-// words are what the command line of a helper can hold.
-type words struct {
-	sloppy, fake, verbose, lazy, force bool
-	options                            []string
-	namespace                          string
-}
-
-// Parse reads the command line of a helper, its name included: SOURCE DIR [-sfnv] [-N NS] [-o OPTIONS] [-t TYPE] for
-// mount, DIR [-flnrv] [-N NS] [-t TYPE] for unmount. The error wraps [ErrUsage].
+// Parse reads the command line of a helper, its name included: VAULT DIR [-sfnv] [-N NAMESPACE] [-o OPTIONS] [-t TYPE]. The
+// error wraps [ErrUsage].
 func Parse(argv []string) (*Call, error) {
-	var w words
-	name := filepath.Base(argv[0])
-	flags := pflag.NewFlagSet(name, pflag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.BoolVarP(&w.verbose, "verbose", "v", false, "")
-	flags.StringVarP(&w.namespace, "namespace", "N", "", "")
-	flags.BoolP("no-mtab", "n", false, "")
-	flags.StringP("types", "t", "", "")
-	if name == Unmount {
-		flags.BoolVarP(&w.lazy, "lazy", "l", false, "")
-		flags.BoolVarP(&w.force, "force", "f", false, "")
-		flags.BoolP("read-only", "r", false, "")
-	} else {
-		flags.BoolVarP(&w.sloppy, "sloppy", "s", false, "")
-		flags.BoolVarP(&w.fake, "fake", "f", false, "")
-		flags.StringArrayVarP(&w.options, "options", "o", nil, "")
-	}
-	if err := flags.Parse(argv[1:]); err != nil {
+	c := &Call{Args: []string{"mount"}}
+	words := pflag.NewFlagSet(Name, pflag.ContinueOnError)
+	words.SetOutput(io.Discard)
+	words.BoolVarP(&c.Fake, "fake", "f", false, "")
+	words.BoolVarP(&c.Verbose, "verbose", "v", false, "")
+	words.StringVarP(&c.Namespace, "namespace", "N", "", "")
+	sloppy := words.BoolP("sloppy", "s", false, "")
+	options := words.StringArrayP("options", "o", nil, "")
+	words.BoolP("no-mtab", "n", false, "") // there is no such table any more
+	words.StringP("types", "t", "", "")    // there is one
+	if err := words.Parse(argv[1:]); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
-	if name == Unmount {
-		return w.unmount(flags.Args())
+	if words.NArg() != 2 {
+		return nil, fmt.Errorf("%w: usage: %s VAULT DIR [-sfnv] [-N NAMESPACE] [-o OPTIONS] [-t TYPE]", ErrUsage, Name)
 	}
-	return w.mount(flags.Args())
-}
-
-func (w *words) unmount(args []string) (*Call, error) {
-	if len(args) != 1 {
-		return nil, fmt.Errorf("%w: usage: %s DIR [-flnrv] [-N NAMESPACE] [-t TYPE]", ErrUsage, Unmount)
-	}
-	c := &Call{Args: []string{"unmount"}, Verbose: w.verbose, Namespace: w.namespace}
-	if w.lazy || w.force {
-		c.Args = append(c.Args, "--lazy")
-	}
-	c.Args = append(c.Args, "--", args[0])
-	return c, nil
-}
-
-func (w *words) mount(args []string) (*Call, error) {
-	if len(args) != 2 {
-		return nil, fmt.Errorf("%w: usage: %s VAULT DIR [-sfnv] [-N NAMESPACE] [-o OPTIONS] [-t TYPE]", ErrUsage, Mount)
-	}
-	c := &Call{Args: []string{"mount"}, Fake: w.fake, Verbose: w.verbose, Namespace: w.namespace}
-	for _, list := range w.options {
+	for _, list := range *options {
 		for _, word := range split(list) {
-			if err := c.option(word, w.sloppy); err != nil {
+			if err := c.option(word, *sloppy); err != nil {
 				return nil, err
 			}
 		}
 	}
-	c.Args = append(c.Args, "--", args[0], args[1])
+	c.Args = append(c.Args, "--", words.Arg(0), words.Arg(1))
 	return c, nil
 }
 
