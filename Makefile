@@ -16,8 +16,21 @@ UNITS    := ./cipher/... ./fs/... ./cmd/...
 RACED    := ./cipher/... ./fs/... ./cmd/overcast/internal/...
 REST     := ./fs/mirror ./cmd/overcast ./integration/...
 
+# Where things are installed. DESTDIR is a tree to put them into, as packagers do. mount(8) finds its helpers only in /sbin, and
+# a user cannot write there.
+PREFIX    ?= /usr/local
+SBIN      ?= $(if $(or $(DESTDIR),$(filter 0,$(shell id -u))),/sbin)
+BIN       := $(PREFIX)/bin
+MAN       := $(PREFIX)/share/man/man1
+BASH      := $(PREFIX)/share/bash-completion/completions
+ZSH       := $(PREFIX)/share/zsh/site-functions
+FISH      := $(PREFIX)/share/fish/vendor_completions.d
+SYSTEMD   := $(PREFIX)/$(if $(filter $(HOME)/%,$(PREFIX)),share,lib)/systemd/user
+INSTALLED := $(BIN)/overcast $(addprefix $(MAN)/,$(notdir $(wildcard docs/man/*.1))) \
+	$(BASH)/overcast $(ZSH)/_overcast $(FISH)/overcast.fish $(SYSTEMD)/overcast@.service $(if $(SBIN),$(SBIN)/mount.fuse.overcast)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean build test test-long lint fuzz bench bench-cipher
+.PHONY: help demo demo-clean build install uninstall test test-long lint fuzz bench bench-cipher
 
 help: ## say what there is
 	@echo 'usage: make TARGET'
@@ -31,6 +44,21 @@ demo-clean: ## unmount the demo and remove it
 
 build: ## leave the program in bin/overcast
 	$(GO) build -trimpath $(STAMP) -o bin/overcast ./cmd/overcast
+
+install: ## install what was built, below PREFIX (/usr/local)
+	@test -x bin/overcast || { echo 'make build comes first'; exit 1; }
+	install -d $(addprefix $(DESTDIR),$(sort $(dir $(INSTALLED))))
+	install -m 755 bin/overcast $(DESTDIR)$(BIN)/overcast
+	install -m 644 docs/man/*.1 $(DESTDIR)$(MAN)
+	umask 022 && bin/overcast completion bash >$(DESTDIR)$(BASH)/overcast
+	umask 022 && bin/overcast completion zsh >$(DESTDIR)$(ZSH)/_overcast
+	umask 022 && bin/overcast completion fish >$(DESTDIR)$(FISH)/overcast.fish
+	umask 022 && sed 's|@BIN@|$(BIN)|' docs/overcast@.service >$(DESTDIR)$(SYSTEMD)/overcast@.service
+	$(if $(SBIN),ln -sf $(BIN)/overcast $(DESTDIR)$(SBIN)/mount.fuse.overcast,@echo '$(BIN) is ready; for fstab root has to install')
+
+uninstall: ## remove what install put there
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+	$(if $(DESTDIR),cd $(DESTDIR) && rmdir -p --ignore-fail-on-non-empty $(patsubst /%,%,$(sort $(dir $(INSTALLED)))) 2>/dev/null || true)
 
 test: ## run every test, real mounts included
 	@GO='$(GO)' sh integration/needs.sh test

@@ -20,6 +20,7 @@ attr                   getfattr --version
 acl                    getfacl --version
 fio                    fio --version
 vim-tiny               vi --version
+man-db                 man --version
 tar                    tar --version
 make                   make --version
 gcc                    gcc --version

@@ -34,6 +34,7 @@ var parts = []struct {
 	{"fs/exchange", 6, []string{"fs/tree", "fs/mirror", "fs/durable", "cipher"}},
 	{"fs", 0, nil}, // the map: no code
 	{"cmd/overcast/internal/daemon", 6, []string{"fs/volume", "fs/vault", "cipher"}},
+	{"cmd/overcast/internal/helper", 6, []string{"fs/mount"}},
 	{"cmd/overcast/internal/machine", 6, nil},
 	{"cmd/overcast/internal/secret", 6, nil},
 	{"cmd/overcast/internal/output", 6, []string{"fs/tree"}},
@@ -46,7 +47,7 @@ var parts = []struct {
 	}},
 	{"cmd", 9, []string{
 		"cmd/overcast/internal/cli", "cmd/overcast/internal/life",
-		"cmd/overcast/internal/daemon", "cmd/overcast/internal/machine", "cmd/overcast/internal/secret", "cmd/overcast/internal/output", "cmd/overcast/internal/listing",
+		"cmd/overcast/internal/daemon", "cmd/overcast/internal/helper", "cmd/overcast/internal/machine", "cmd/overcast/internal/secret", "cmd/overcast/internal/output", "cmd/overcast/internal/listing",
 		"fs/volume", "fs/tree", "fs/exchange", "fs/mount", "fs/vault", "cipher",
 	}},
 	{"integration", 10, []string{"cmd", "fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/vault", "cipher"}},

@@ -11,14 +11,23 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/helper"
 )
 
 func main() {
 	keepMemoryPrivate()
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-	err := newRootCmd().ExecuteContext(ctx)
+	code := run(ctx)
 	stop()
-	os.Exit(cli.Report(os.Stderr, err))
+	os.Exit(code)
+}
+
+// run returns the exit code.
+func run(ctx context.Context) int {
+	if helper.IsName(os.Args[0]) {
+		return runHelper(ctx, os.Args)
+	}
+	return cli.Report(os.Stderr, newRootCmd().ExecuteContext(ctx))
 }
 
 // keepMemoryPrivate keeps keys and passphrases out of core dumps, and this process from being looked into by others of its

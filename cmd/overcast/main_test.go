@@ -13,12 +13,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/helper"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/machine"
 	"github.com/overcast-fs/overcast/fs/mount"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"overcast": main})
+	testscript.Main(m, map[string]func(){"overcast": main, helper.Name: main})
 }
 
 func TestScripts(t *testing.T) {

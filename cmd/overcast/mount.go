@@ -22,7 +22,20 @@ The mount then goes on in the background and logs to state/log in the vault;
 unmount, or SIGTERM, ends it with everything committed.
 
 A cloud whose directory is missing is warned about and left out: the others
-serve. Its directory is not created.`
+serve. Its directory is not created.
+
+In the foreground a service manager is told when the mount can be used, and
+when it ends, as sd_notify(3) has it.
+
+As mount.fuse.overcast in /sbin, where make install puts a link, the program is
+what mount(8) runs for a line of fstab of the type fuse.overcast:
+
+  /home/u/vault  /home/u/Private  fuse.overcast  noauto,user,passfile=/home/u/.pw  0 0
+
+Its options are those of -o, and passfile=FILE, passcommand=CMD, identity=FILE,
+idle=TIME, fsync=WHEN, from=CLOUD, and setuid=USER, with which root lets USER
+serve the mount. A value with commas stands between double quotes, and a space
+is \040 in fstab.`
 
 type mountFlags struct {
 	foreground bool

@@ -43,8 +43,19 @@ func (f *mountFlags) runForeground(cmd *cobra.Command, v *vault.Vault, mountpoin
 	logger := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
 	o := f.serveOptions(v, mountpoint, logger)
 	o.Warn = func(string) {} // the log says it
-	o.Ready = func(sum vault.Summary) error { return f.printMounted(cmd, v, sum) }
+	o.Ready = func(sum vault.Summary) error {
+		tell(logger, daemon.NotifyReady(sum.Mountpoint))
+		return f.printMounted(cmd, v, sum)
+	}
+	o.Ending = func() { tell(logger, daemon.NotifyStopping()) }
 	return volume.Serve(cmd.Context(), v, keys, o)
+}
+
+// tell logs that the service manager could not be told something. The mount goes on: nobody else waits for that.
+func tell(logger *slog.Logger, err error) {
+	if err != nil {
+		logger.Warn(err.Error())
+	}
 }
 
 // childFlag tells the program that it is the background process of a mount.

@@ -67,8 +67,26 @@ var mountFlags = map[string]struct{ set, clear uintptr }{
 	"dirsync":    {set: unix.MS_DIRSYNC},
 }
 
-// ignored are options that a line of fstab may hold and that mean nothing here.
-var ignored = []string{"defaults", "auto", "noauto", "user", "nouser", "users", "nofail", "_netdev", "rw", "default_permissions"}
+// ignored are options that a line of fstab may hold and that mean nothing here: they are for who mounts, or about times that
+// the mirror keeps as it does.
+var ignored = []string{
+	"defaults", "auto", "noauto", "user", "nouser", "users", "owner", "group", "nofail", "_netdev", "rw", "default_permissions",
+	"relatime", "norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime", "diratime", "loud", "silent",
+}
+
+// ignoredValues are such options with a value.
+var ignoredValues = []string{"user=", "comment=", "helper=", "uhelper=", "x-", "X-"}
+
+// Known reports whether a word is an option that is accepted.
+func Known(word string) bool {
+	_, err := Options{Extra: []string{word}}.normal()
+	return err == nil
+}
+
+func isIgnored(word string) bool {
+	return word == "" || slices.Contains(ignored, word) ||
+		slices.ContainsFunc(ignoredValues, func(p string) bool { return strings.HasPrefix(word, p) })
+}
 
 // normal applies the extra options: afterwards Extra holds, one by one, those
 // that are passed on as they are.
@@ -80,7 +98,7 @@ func (o Options) normal() (Options, error) {
 			name, value, _ := strings.Cut(word, "=")
 			_, flag := mountFlags[word]
 			switch {
-			case word == "" || slices.Contains(ignored, word) || strings.HasPrefix(word, "x-"):
+			case isIgnored(word):
 			case word == "ro":
 				o.ReadOnly = true
 			case word == "allow_other":

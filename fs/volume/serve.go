@@ -29,6 +29,7 @@ type ServeOptions struct {
 	Warn    func(line string)         // tells the user who waits for the mount
 	Mounted func()                    // called once, when the kernel has the mount
 	Ready   func(vault.Summary) error // called once, when the mount can be used; its error ends the mount
+	Ending  func()                    // called once, when the mount is gone, or to go, and what is left is to commit; may be nil
 }
 
 // A server is a vault that is mounted, from the lock to the last commit.
@@ -95,6 +96,7 @@ func (s *server) serve(ctx context.Context, mounted *mount.Server) error {
 	for {
 		select {
 		case err := <-done:
+			s.ending()
 			return err
 		case <-tick.C:
 			if err := s.refresh(); err != nil {
@@ -102,8 +104,15 @@ func (s *server) serve(ctx context.Context, mounted *mount.Server) error {
 			}
 		case <-ctx.Done():
 			s.logger.Info("asked to end")
+			s.ending()
 			return s.unmount(mounted, done)
 		}
+	}
+}
+
+func (s *server) ending() {
+	if s.options.Ending != nil {
+		s.options.Ending()
 	}
 }
 

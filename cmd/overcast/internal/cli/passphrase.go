@@ -46,7 +46,8 @@ func (p *Passphrase) Read(cmd *cobra.Command, prompt string, twice bool) ([]byte
 		return nil, err
 	}
 	if len(pass) == 0 {
-		return nil, Failf(ExitPassphrase, "passphrase: it is empty")
+		return nil, Failf(ExitPassphrase, "passphrase: it is empty").
+			Advise("--passfile FILE or --passcommand CMD tells it; -o passfile=FILE or passcommand=CMD in fstab")
 	}
 	return pass, nil
 }

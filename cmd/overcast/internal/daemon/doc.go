@@ -5,6 +5,7 @@
 //	child.go   the process itself: what it inherits, and what it reports
 //	keys.go    the vault's keys on their way through a pipe
 //	log.go     the log file, to which it also turns its standard error
+//	notify.go  what the service manager is told that started the process, if one did
 //	process.go what a process does for itself that serves a mount
 //
 // The passphrase, and what it takes to make a key of it, never come near a
