@@ -115,7 +115,9 @@ var rooms = []struct {
 }{
 	{"fs/mirror", []string{"recovery", "belief", "judge", "listing", "content", "rejoin", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "lock"}},
 	{"fs/mirror/internal/recovery", []string{"content", "repair", "telling", "clouds", "replica", "entries", "journal"}},
-	{"fs/mirror/internal/content", []string{"rounds", "draft", "copies", "clouds", "replica", "entries", "layer", "journal", "lock"}},
+	{"fs/mirror/internal/content", []string{"rounds", "rival", "special", "draft", "copies", "clouds", "replica", "entries", "layer", "journal", "lock"}},
+	{"fs/mirror/internal/special", []string{"draft", "clouds", "replica", "entries", "journal"}},
+	{"fs/mirror/internal/rival", []string{"replica"}},
 	{"fs/mirror/internal/rounds", []string{"entries", "journal", "lock"}},
 	{"fs/mirror/internal/draft", []string{"copies", "clouds", "replica", "layer", "journal"}},
 	{"fs/mirror/internal/copies", []string{"clouds", "replica", "layer", "journal", "lock"}},
