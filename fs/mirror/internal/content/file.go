@@ -112,6 +112,7 @@ func (f *File) letGo() {
 		return
 	}
 	f.ref = 0
+	f.Charge(-f.Layers.LetGo())
 	f.s.commits.Untrack(f)
 }
 

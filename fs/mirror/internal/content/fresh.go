@@ -118,8 +118,8 @@ func (e editor) switchTo(fresh []*copies.Copy, dir Dir) {
 			break
 		}
 	}
-	e.Charge(-e.Layers.Draft.Memory())
-	e.Layers.Draft, e.Layers.Direct, e.Unsynced = layer.New(), nil, nil
+	e.Charge(-e.Layers.Memory())
+	e.Layers, e.Unsynced = layer.NewStack(), nil
 	e.beside, e.Length, e.Covered, e.Flags = dir, 0, 0, 0
 	e.Accs = make([]cipher.Acc, len(e.Copies.List))
 	e.Copies.Stored, e.Copies.Changing = journal.Sealed{}, true

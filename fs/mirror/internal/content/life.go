@@ -118,8 +118,8 @@ func (c *Commit) done(made bool) {
 
 func (c *Commit) stored() {
 	f := c.f
-	f.Charge(-c.layer.Memory())
-	*c.layer, f.Copies.Stored = layer.New(), c.to
+	f.Charge(-f.Layers.Store(f.Env.Layout.Records(c.to.Head.Length)))
+	f.Copies.Stored = c.to
 	f.promised = f.promised && f.underway()
 	floor := f.Copies.Floor()
 	f.Covered = max(floor, f.Env.Layout.Records(f.Sealed.Head.Length))

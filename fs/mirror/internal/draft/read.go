@@ -123,7 +123,8 @@ func (d *Draft) Records(do func(*replica.Run) error) error {
 func (d *Draft) UnsyncedChunks() (chunks []journal.Chunk, data [][]byte, err error) {
 	for _, s := range d.Unsynced {
 		for i := s.Lo; i < s.Hi; i++ {
-			if _, where := d.Find(i); where != layer.OnClouds {
+			c, where := d.Find(i)
+			if kept := c != nil && c == d.Layers.Kept.Chunks[i]; where != layer.OnClouds && !kept {
 				continue
 			}
 			plain := make([]byte, d.ChunkLen(i))
