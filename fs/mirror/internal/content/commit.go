@@ -65,8 +65,10 @@ func (f sealer) sealForClouds() error {
 	f.lock()
 	if (f.promised || f.Copies.Stored.Committed()) && f.unsealed() && len(f.Unsynced) > 0 {
 		f.unlock()
-		_, err := f.sealDurable()
-		return err
+		if _, err := f.sealDurable(); clouds.FaultOf(err) != clouds.Strayed {
+			return err // else not even its directory is there, and the commit sees to it
+		}
+		f.lock()
 	}
 	defer f.unlock()
 	return f.sealAndLog(false)
