@@ -19,6 +19,10 @@
 //	           one open file over all clouds: the life of a write
 //	fs/mirror/internal/rounds
 //	           when commits happen, and from where on the log is kept
+//	fs/mirror/internal/rival
+//	           two versions of an open file, of which both are kept
+//	fs/mirror/internal/special
+//	           symlinks, FIFOs, sockets and devices that are being made
 //	fs/mirror/internal/draft
 //	           a file as programs see it now, over layers of changes
 //	fs/mirror/internal/copies

@@ -42,6 +42,8 @@
 //	internal/content   one open file: the life of a write
 //	internal/rounds    when commits happen, and from where on the log is kept
 //	internal/rejoin    clouds that missed changes are brought up to date
+//	internal/rival     two versions of an open file, and both are kept
+//	internal/special   symlinks and devices that are being made
 //	internal/draft     a file as programs see it now
 //	internal/copies    the copies of a file, reading them, what is believed of each
 //	internal/repair    what the log says should be, against what each cloud shows

@@ -125,12 +125,6 @@ var hardSeeds = map[string][]uint64{
 
 // knownLosses are the tests that fail today. Nothing may be added.
 var knownLosses = []string{
-	"A3 entry replaced under an open file",
-	"A3 entry deleted under an open file",
-	"A4 entry rewritten under an open file",
-	"A4 another version before a truncation",
-	"A5 two mounts of one vault",
-
 	"B5 an old record in place",
 	"B11 rolled back while the other is away",
 	"B12 two stale clouds of three",
@@ -144,7 +138,6 @@ var knownLosses = []string{
 	"faults: a cloud lacks features",
 	"faults: no cloud has these features",
 
-	"foreign: rewritten with garbage",
 	"foreign: rewritten with what it was",
 	"foreign: rewritten in pieces",
 	"foreign: swapped with another",

@@ -65,7 +65,7 @@ func (n Node) makeSpecial(sp special) (Node, error) {
 	if err != nil {
 		return Node{}, err
 	}
-	whole, err := m.files.NewSpecial(sp.kind, s.mode, s.owner, sp.content)
+	whole, err := m.files.NewSpecial(cipher.Header{Type: sp.kind, Mode: s.mode, UID: s.owner.UID, GID: s.owner.GID}, sp.content)
 	if err != nil {
 		return Node{}, err
 	}

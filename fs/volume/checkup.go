@@ -73,7 +73,7 @@ func examine(v *vault.Vault, keys *vault.Keys, o CheckupOptions, do func(*Volume
 		return nil, &Error{What: "cloud " + o.Cloud, Dir: v.Dir, Err: ErrNoSuchCloud}
 	}
 	id := keys.VaultID
-	clouds, err := openClouds(v, keys)
+	clouds, err := openClouds(v, keys, nil)
 	if err != nil {
 		keys.Wipe()
 		return nil, err

@@ -56,10 +56,11 @@ func cloudError(v *vault.Vault, c vault.Cloud, err error) error {
 	return &Error{What: "cloud " + c.Name, Dir: v.Dir, Err: err}
 }
 
-// openClouds opens the directory of every cloud. One that is missing or holds no
-// valid marker is absent, with the reason; were folders swapped, using either
-// would spoil it.
-func openClouds(v *vault.Vault, keys *vault.Keys) (clouds []mirror.CloudConfig, err error) {
+// openClouds opens the directory of every cloud, and locks those that are local
+// and are to be changed: without locks none is. One that is missing or holds no
+// valid marker is absent, with the reason; were folders swapped, or is one in use
+// elsewhere, using either would spoil it.
+func openClouds(v *vault.Vault, keys *vault.Keys, locks *cloudLocks) (clouds []mirror.CloudConfig, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, closeClouds(clouds))
@@ -71,13 +72,13 @@ func openClouds(v *vault.Vault, keys *vault.Keys) (clouds []mirror.CloudConfig, 
 			return clouds, cloudError(v, c, err)
 		}
 		config := mirror.CloudConfig{Name: c.Name, ID: c.ID, Cipher: k}
-		config.Open = func() (cloud.Dir, error) { return openCloud(v, c, k) }
+		config.Open = func() (cloud.Dir, error) { return openCloud(v, c, k, locks) }
 		config.Dir, err = config.Open()
 		if err != nil {
 			config.Dir, config.Reason = nil, err.Error()
 		}
 		clouds = append(clouds, config)
-		if errors.Is(err, vault.ErrWrongCloud) {
+		if errors.Is(err, vault.ErrWrongCloud) || errors.Is(err, ErrCloudInUse) {
 			return clouds, cloudError(v, c, err)
 		}
 	}
@@ -116,7 +117,7 @@ func closeClouds(clouds []mirror.CloudConfig) error {
 
 // openCloud opens one directory and checks its marker under the cloud's key,
 // again whenever it did not answer for a while and is opened anew.
-func openCloud(v *vault.Vault, c vault.Cloud, key *cipher.Cloud) (cloud.Dir, error) {
+func openCloud(v *vault.Vault, c vault.Cloud, key *cipher.Cloud, locks *cloudLocks) (cloud.Dir, error) {
 	if c.Dir == "" {
 		return nil, v.CheckMarker(c.Dir, c.ID, key)
 	}
@@ -125,7 +126,13 @@ func openCloud(v *vault.Vault, c vault.Cloud, key *cipher.Cloud) (cloud.Dir, err
 		if err != nil {
 			return nil, err
 		}
-		if err := v.CheckMarker(c.Dir, c.ID, key); err != nil {
+		err = v.CheckMarker(c.Dir, c.ID, key)
+		if err == nil && locks != nil {
+			if sf, failed := dir.Statfs(); failed == nil && !sf.Remote {
+				err = locks.take(c)
+			}
+		}
+		if err != nil {
 			return nil, errors.Join(err, dir.Close())
 		}
 		return dir, nil
@@ -148,7 +155,7 @@ type Copy struct {
 
 // OpenCopies opens them. The keys stay the caller's.
 func OpenCopies(v *vault.Vault, keys *vault.Keys) (*Copies, error) {
-	opened, err := openClouds(v, keys)
+	opened, err := openClouds(v, keys, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@
 //
 //	volume.go   Open and Close: the parts put together
 //	clouds.go   the directories of the clouds, and each cloud by itself
+//	lock.go     the locks on the directories of the clouds
 //	probe.go    what the filesystems of the clouds can do; making a vault over those that can do enough
 //	serve.go    a volume that is mounted, from the lock to the last commit
 //	find.go     a vault by its directory; where it is mounted, and by whom

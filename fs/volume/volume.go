@@ -32,7 +32,8 @@ type Options struct {
 type Volume struct {
 	vault  *vault.Vault
 	lock   *vault.Lock
-	from   string // Options.From
+	clouds cloudLocks // of a volume that changes something
+	from   string     // Options.From
 	state  *vault.State
 	mirror *mirror.Mirror
 	healed []cipher.ID // clouds that lack nothing any more, which the mirror does not know
@@ -66,7 +67,11 @@ func (vol *Volume) open(keys *vault.Keys, o Options) (err error) {
 // openMirror opens the clouds, then the index and the redo log, then the mirror
 // over them, which replays the log. It is the mirror that closes them.
 func (vol *Volume) openMirror(keys *vault.Keys, o Options) (*mirror.Mirror, error) {
-	clouds, err := openClouds(vol.vault, keys)
+	locks := &vol.clouds
+	if o.ReadOnly || o.From != "" {
+		locks = nil
+	}
+	clouds, err := openClouds(vol.vault, keys, locks)
 	if err != nil {
 		return nil, err
 	}
@@ -176,6 +181,7 @@ func (vol *Volume) Close() error {
 	if vol.state != nil {
 		errs = append(errs, vol.state.Close())
 	}
+	errs = append(errs, vol.clouds.release())
 	if vol.lock != nil {
 		errs = append(errs, vol.lock.Release())
 	}

@@ -203,6 +203,9 @@ func (f *Foreign) copy(src cloud.Dir, from, to string) error {
 }
 
 func (f *Foreign) copyDir(src cloud.Dir, from, to string, info cloud.Info) error {
+	if src == f.dir && strings.HasPrefix(to, from+"/") {
+		return fmt.Errorf("copy %s: into itself", from) // it would have no end
+	}
 	if here, err := f.dir.Stat(to); err == nil && !here.Dir {
 		if err := f.remove(to); err != nil {
 			return err

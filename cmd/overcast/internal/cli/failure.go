@@ -113,6 +113,8 @@ func vaultFailure(err error) *Failure {
 		return f.Advise("overcast status %s tells about each", QuoteName(bad.Dir))
 	case errors.Is(err, vault.ErrWrongCloud):
 		return f.Advise("put each folder back, or correct the directories in %s", QuoteName(filepath.Join(bad.Dir, "vault.toml")))
+	case errors.Is(err, volume.ErrCloudInUse):
+		return f.Advise("unmount it there, or wait until that process has ended; one vault directory for each machine")
 	case errors.Is(err, vault.ErrSetting):
 		return f.Advise("correct it in %s", QuoteName(filepath.Join(bad.Dir, "vault.toml")))
 	case errors.Is(err, vault.ErrIsCloud):

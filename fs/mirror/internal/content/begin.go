@@ -26,7 +26,11 @@ func (f *File) begin() (editor, error) {
 	}
 	for {
 		f.lock()
-		if f.ref != 0 || f.orphan {
+		switch {
+		case f.forsaken:
+			f.unlock()
+			return editor{}, ErrStale
+		case f.ref != 0 || f.orphan:
 			return editor{f}, nil
 		}
 		f.unlock()
@@ -123,8 +127,9 @@ func (f binder) requireCopies() error {
 	return err
 }
 
-// trim cuts what is left over beyond the committed length. Direct writes are
-// there only while they are recovered, and are none of that.
+// trim cuts what is left over beyond the committed length, of copies that nobody
+// else has written to. Direct writes are there only while they are recovered, and
+// are none of that.
 func (f binder) trim() error {
 	if !f.Copies.Stored.Committed() || f.replacing() || len(f.Layers.Direct) > 0 {
 		return nil
@@ -134,7 +139,14 @@ func (f binder) trim() error {
 		return err
 	}
 	return f.Copies.Each("truncate", func(c *copies.Copy) error {
+		info, err := c.File.Stat()
+		if err == nil {
+			err = c.Untouched(info)
+		}
+		if err != nil || info.Size <= size {
+			return err
+		}
 		f.Copies.Touched(c, 0, 0)
-		return c.Cut(size)
+		return c.File.Truncate(size)
 	})
 }

@@ -65,8 +65,10 @@ func (f sealer) sealForClouds() error {
 	f.lock()
 	if (f.promised || f.Copies.Stored.Committed()) && f.unsealed() && len(f.Unsynced) > 0 {
 		f.unlock()
-		_, err := f.sealDurable()
-		return err
+		if _, err := f.sealDurable(); clouds.FaultOf(err) != clouds.Strayed {
+			return err // else not even its directory is there, and the commit sees to it
+		}
+		f.lock()
 	}
 	defer f.unlock()
 	return f.sealAndLog(false)
@@ -91,35 +93,13 @@ func (c *Commit) appendEntry() error {
 		v.Chunks = append(v.Chunks, e)
 	}
 	if c.unsynced {
-		more, err := c.unsyncedChunks(v)
+		chunks, more, err := f.UnsyncedChunks()
 		if err != nil {
 			return err
 		}
-		data = append(data, more...)
+		v.Chunks, data = append(v.Chunks, chunks...), append(data, more...)
 	}
 	return f.Append(&journal.Entry{Op: journal.OpCommit, Salts: f.Copies.Salts(), Commit: v}, data...)
-}
-
-// unsyncedChunks adds to a version's entry the direct writes that no cloud has
-// synced, as they are.
-func (c *Commit) unsyncedChunks(v *journal.Commit) ([][]byte, error) {
-	f := c.f
-	var data [][]byte
-	for _, s := range f.Unsynced {
-		for i := s.Lo; i < s.Hi; i++ {
-			if _, where := f.Find(i); where != layer.OnClouds {
-				continue
-			}
-			plain := make([]byte, f.ChunkLen(i))
-			r := replica.NewRun(i, 1, plain)
-			if err := f.Fetch(r); err != nil {
-				return nil, err
-			}
-			v.Chunks = append(v.Chunks, journal.Chunk{Index: i, N: len(plain), ID: slices.Clone(r.IDs[0][:])})
-			data = append(data, plain)
-		}
-	}
-	return data, nil
 }
 
 // applyTo brings versions to one cloud: at once, or, where that fails, each by
@@ -175,30 +155,19 @@ func (s *Store) applySteps(cl *clouds.Cloud, commits []*Commit) error {
 	return nil
 }
 
-// inPlace reports whether the path still names the file that is open here.
+// inPlace looks whether the path still names the file that is open here, as this
+// mount left it, or what a fresh backing file is to replace.
 func (c *Commit) inPlace(cp *copies.Copy) error {
-	if c.replaces {
-		return nil
-	}
 	c.f.s.names.RLock()
 	defer c.f.s.names.RUnlock()
 	path, ok := c.f.o.Path(cp.On.Index)
 	if !ok {
 		return nil
 	}
-	there, err := cp.On.Dir.Stat(path)
-	if err != nil {
-		return err
+	if c.replaces {
+		return cp.Replaces(path, &c.to.Head)
 	}
-	if cp.Shown.Ino == 0 { // opened again by a replay
-		if cp.Shown, err = cp.File.Stat(); err != nil {
-			return err
-		}
-	}
-	if cp.Shown.Ino != there.Ino {
-		return fmt.Errorf("%w while it was open", ErrStale)
-	}
-	return nil
+	return cp.Stands(path)
 }
 
 // shown is what the copies show, by cloud, right after the commit.
@@ -213,7 +182,7 @@ func (c *Commit) shown() []*cloud.Info {
 			info, err = cp.File.Stat()
 		}
 		if err == nil {
-			list[k] = &info
+			list[k], cp.Shown = &info, info
 		}
 	}
 	return list

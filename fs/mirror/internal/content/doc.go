@@ -74,10 +74,10 @@
 //	fresh.go     refiller: fresh backing files, for what is truncated to nothing
 //	attr.go      chmod, chown, utimens
 //	new.go       Making: files that are being made
-//	special.go   Special: symlinks, FIFOs, sockets and devices that are being made
 //	takeover.go  going on under the id of a file that was replaced
 //	life.go      the six stages
 //	commit.go    sealer, Commit: what the log is told, and the steps in one cloud
+//	contend.go   what becomes of a version where somebody else's is in its place
 //	sync.go      fsync and close
 //	store.go     Store: all open files; rounds of commits (package rounds tells when)
 //	held.go      locking files against commits, for operations on names

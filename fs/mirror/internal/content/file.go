@@ -38,6 +38,7 @@ type progress struct {
 	promised bool   // an fsync counts on a sealed version that no cloud has
 	beside   Dir    // the copies are fresh backing files in there, not in place yet; nil where they are not
 	orphan   bool   // no name is left
+	forsaken bool   // an orphan whose content is under another name: nothing is written to it any more
 	ref      uint64 // names the file in the log; 0 is unbound
 }
 
@@ -111,6 +112,7 @@ func (f *File) letGo() {
 		return
 	}
 	f.ref = 0
+	f.Charge(-f.Layers.LetGo())
 	f.s.commits.Untrack(f)
 }
 

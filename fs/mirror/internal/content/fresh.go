@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/overcast-fs/overcast/cipher"
-	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
@@ -75,7 +74,7 @@ func (f refiller) makeFresh(dir Dir) ([]*copies.Copy, error) {
 		salt := Random16()
 		e.Salts[k], e.Temps[k] = salt[:], string(cipher.NewTempName())
 		fresh[k] = copies.New(c.On, salt)
-		fresh[k].Beside = e.Temps[k]
+		fresh[k].Beside, fresh[k].Over = e.Temps[k], c.Shown
 		on = append(on, c.On)
 	}
 	if err := f.Append(e); err != nil {
@@ -87,7 +86,7 @@ func (f refiller) makeFresh(dir Dir) ([]*copies.Copy, error) {
 		Do: func(cl *clouds.Cloud) error {
 			c := fresh[cl.Index]
 			path, _ := dir.Path(cl.Index)
-			return keepTimes(cl.Dir, path, func() error {
+			return cl.KeepTimes(path, func() error {
 				return c.Make(replica.Join(path, c.Beside), cipher.BackingMode(f.Mode, false), f.Sealed.Head.FileID)
 			})
 		},
@@ -119,27 +118,12 @@ func (e editor) switchTo(fresh []*copies.Copy, dir Dir) {
 			break
 		}
 	}
-	e.Charge(-e.Layers.Draft.Memory())
-	e.Layers.Draft, e.Layers.Direct, e.Unsynced = layer.New(), nil, nil
+	e.Charge(-e.Layers.Memory())
+	e.Layers, e.Unsynced = layer.NewStack(), nil
 	e.beside, e.Length, e.Covered, e.Flags = dir, 0, 0, 0
 	e.Accs = make([]cipher.Acc, len(e.Copies.List))
 	e.Copies.Stored, e.Copies.Changing = journal.Sealed{}, true
 	e.Modified()
-}
-
-// keepTimes does something in a directory of which programs must not see
-// that the directory changed, as far as the cloud lets it: what was done is
-// done. The caller holds Mirror.names.
-func keepTimes(dir cloud.Dir, path string, do func() error) error {
-	before, err := dir.Stat(path)
-	if err != nil {
-		return err
-	}
-	if err := do(); err != nil {
-		return err
-	}
-	_ = dir.Chtimes(path, cloud.Times{Mtime: &before.Mtime})
-	return nil
 }
 
 // putInPlace renames a fresh backing file over the one that it replaces.
@@ -155,7 +139,7 @@ func (f refiller) putInPlace(c *copies.Copy) error {
 	if !ok {
 		return fmt.Errorf("put in place: %w", ErrStale)
 	}
-	err := keepTimes(c.On.Dir, dir, func() error { return c.On.Dir.Rename(replica.Join(dir, c.Beside), path) })
+	err := c.On.KeepTimes(dir, func() error { return c.On.Dir.Rename(replica.Join(dir, c.Beside), path) })
 	if err != nil {
 		return err
 	}

@@ -83,10 +83,21 @@ func (s *Store) apply(commits []*Commit) error {
 	}
 	var errs []error
 	for _, c := range commits {
+		beaten := false
+		if c.refused(tried) {
+			var err error
+			beaten, err = c.contend(tried)
+			errs = append(errs, err)
+		}
 		made, err := c.conclude(tried)
-		c.done(made)
-		if made {
+		switch {
+		case made && beaten:
+			c.f.forsake()
+		case made:
+			c.done(true)
 			err = errors.Join(err, c.f.o.Committed(&c.to.Head, c.shown(), c.lacking))
+		default:
+			c.done(false)
 		}
 		errs = append(errs, err)
 	}
@@ -100,11 +111,15 @@ func (c *Commit) done(made bool) {
 	f.lock()
 	defer f.unlock()
 	f.Copies.Targets()
-	if !made {
-		return
+	if made {
+		c.stored()
 	}
-	f.Charge(-c.layer.Memory())
-	*c.layer, f.Copies.Stored = layer.New(), c.to
+}
+
+func (c *Commit) stored() {
+	f := c.f
+	f.Charge(-f.Layers.Store(f.Env.Layout.Records(c.to.Head.Length)))
+	f.Copies.Stored = c.to
 	f.promised = f.promised && f.underway()
 	floor := f.Copies.Floor()
 	f.Covered = max(floor, f.Env.Layout.Records(f.Sealed.Head.Length))

@@ -14,6 +14,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/rounds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/special"
 )
 
 const (
@@ -92,7 +93,7 @@ type Store struct {
 // NewStore makes a store without files.
 func NewStore(cfg Config) *Store {
 	s := &Store{state: cfg.State, memory: cfg.Memory, log: cfg.Log, names: cfg.Names, refuse: cfg.Refuse, fsyncAll: cfg.FsyncAll}
-	s.Env.Env, s.Clock, s.Reserve, s.Env.Draw = cfg.Env, cfg.Clock, s.state.Reserve, s.Draw
+	s.Env.Env, s.Clock, s.Reserve, s.Writer = cfg.Env, cfg.Clock, s.state.Reserve, s.state.Writer
 	s.commits = rounds.New(rounds.Config[*File]{
 		Log: s.log, Clock: s.Clock, Logger: s.Logger, Due: s.due, Round: s.round, Retire: s.Retire, Busy: s.memory.Busy,
 	})
@@ -106,21 +107,9 @@ func (s *Store) Start() { s.commits.Start() }
 // Stop ends the work in the background.
 func (s *Store) Stop() { s.commits.Stop() }
 
-// Draw draws n write ids whose counters exceed above, and returns the last
-// counter.
-func (s *Store) Draw(n int, above uint64) ([]cipher.WriteID, uint64, error) {
-	first, err := s.state.Reserve(n, above)
-	if err != nil {
-		return nil, 0, err
-	}
-	random := make([]byte, 6*n)
-	rand.Read(random)
-	ids := make([]cipher.WriteID, n)
-	writer := s.state.Writer()
-	for i := range ids {
-		ids[i] = cipher.NewWriteID(writer, first+uint64(i), [6]byte(random[6*i:]))
-	}
-	return ids, first + uint64(n) - 1, nil
+// NewSpecial begins what is no regular file, with that type, mode and owner.
+func (s *Store) NewSpecial(like cipher.Header, content []byte) (*special.Special, error) {
+	return special.New(&s.Env, s.log, like, content)
 }
 
 // Random16 draws an id or a salt.

@@ -20,11 +20,13 @@ type Copy struct {
 	Err        error // why it does not serve; nil when it is at the file's version
 	Unwritable error // why it cannot be written; nil when it can
 
-	// Shown is what it showed when it was opened, made or put in place.
+	// Shown is what it showed when it was opened, made, put in place, or committed.
 	Shown cloud.Info
 
-	// Beside is the entry of a fresh backing file that is not in place yet.
+	// Beside is the entry of a fresh backing file that is not in place yet, and Over
+	// is what the one showed that it is to replace.
 	Beside string
+	Over   cloud.Info
 
 	// Made is what it showed when this mount made it; nil from its first commit
 	// on.

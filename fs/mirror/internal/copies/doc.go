@@ -21,6 +21,7 @@
 //	read.go   reading a run of records from whichever copy has them
 //	trust.go  belief: marks, what another copy confirms
 //	acc.go    the verdict: acc over all records, at once or as reads come along
+//	look.go   whether somebody else changed one, before a commit does
 //	rejoin.go a copy of a cloud that has come back
 //	layer.go  bringing a layer of changes to one copy
 //	errors.go why none of them serves

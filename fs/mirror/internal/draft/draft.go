@@ -17,6 +17,7 @@
 package draft
 
 import (
+	"crypto/rand"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -41,11 +42,28 @@ type Env struct {
 	// Reserve draws the first of n counters above one.
 	Reserve func(n int, above uint64) (first uint64, err error)
 
-	// Draw draws n write ids whose counters exceed one, and returns the last.
-	Draw func(n int, above uint64) ([]cipher.WriteID, uint64, error)
+	// Writer is who draws them.
+	Writer func() uint32
 
 	// Memory is the bytes of changes that no cloud has yet, over all files.
 	Memory atomic.Int64
+}
+
+// Draw draws n write ids whose counters exceed above, and returns the last
+// counter.
+func (e *Env) Draw(n int, above uint64) ([]cipher.WriteID, uint64, error) {
+	first, err := e.Reserve(n, above)
+	if err != nil {
+		return nil, 0, err
+	}
+	random := make([]byte, 6*n)
+	rand.Read(random)
+	ids := make([]cipher.WriteID, n)
+	writer := e.Writer()
+	for i := range ids {
+		ids[i] = cipher.NewWriteID(writer, first+uint64(i), [6]byte(random[6*i:]))
+	}
+	return ids, first + uint64(n) - 1, nil
 }
 
 // Log is the redo log as one file has it.

@@ -2,7 +2,6 @@ package draft_test
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -67,15 +66,7 @@ func newDraft(t *testing.T, n int) (*draft.Draft, *quiet) {
 	}
 	env := &draft.Env{
 		Env: &copies.Env{Clouds: all, Layout: cipher.Layout{ChunkLog2: 12}, Logger: logger}, Clock: time.Now, Reserve: reserve,
-		Draw: func(n int, above uint64) (ids []cipher.WriteID, last uint64, err error) {
-			next, err := reserve(n, above)
-			for i := range n {
-				var random [6]byte
-				rand.Read(random[:])
-				ids = append(ids, cipher.NewWriteID(7, next+uint64(i), random))
-			}
-			return ids, counter, err
-		},
+		Writer: func() uint32 { return 7 },
 	}
 	d := &draft.Draft{Env: env, Log: q, Layers: layer.NewStack(), Accs: make([]cipher.Acc, n)}
 	d.Copies.Env, d.Copies.Owner = env.Env, q

@@ -2,9 +2,11 @@ package draft
 
 import (
 	"io"
+	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
@@ -81,6 +83,60 @@ func (d *Draft) readSome(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	return copy(p, buf[within:]), nil
+}
+
+// Records calls do for all records of a file that is sealed as it is now, but for
+// holes.
+func (d *Draft) Records(do func(*replica.Run) error) error {
+	size := d.Env.Layout.ChunkSize()
+	plain := d.Env.Buffer(maxRun)
+	defer d.Env.Recycle(plain)
+	for i := int64(0); i*size < d.Length; {
+		stop := i
+		for stop*size < d.Length && (stop-i)*size < maxRun {
+			if _, where := d.Find(stop); where != layer.OnClouds {
+				break
+			}
+			stop++
+		}
+		r := replica.NewRun(i, int(max(stop-i, 1)), plain[:min(max(stop, i+1)*size, d.Length)-i*size])
+		if stop > i {
+			if err := d.Fetch(r); err != nil {
+				return err
+			}
+		} else if c, where := d.Find(i); where == layer.InLayer && c.Data != nil {
+			c.Read(r.Plain, 0)
+			r.IDs[0], r.States[0] = c.ID, cipher.RecordOK
+		} else {
+			r.States[0] = cipher.RecordHole
+		}
+		if err := do(r); err != nil {
+			return err
+		}
+		i = r.Stop()
+	}
+	return nil
+}
+
+// UnsyncedChunks are the direct writes that no cloud has synced, and their
+// plaintext.
+func (d *Draft) UnsyncedChunks() (chunks []journal.Chunk, data [][]byte, err error) {
+	for _, s := range d.Unsynced {
+		for i := s.Lo; i < s.Hi; i++ {
+			c, where := d.Find(i)
+			if kept := c != nil && c == d.Layers.Kept.Chunks[i]; where != layer.OnClouds && !kept {
+				continue
+			}
+			plain := make([]byte, d.ChunkLen(i))
+			r := replica.NewRun(i, 1, plain)
+			if err := d.Fetch(r); err != nil {
+				return nil, nil, err
+			}
+			chunks = append(chunks, journal.Chunk{Index: i, N: len(plain), ID: slices.Clone(r.IDs[0][:])})
+			data = append(data, plain)
+		}
+	}
+	return chunks, data, nil
 }
 
 // SeekData finds the next data or hole at or after off; the end of the file is a

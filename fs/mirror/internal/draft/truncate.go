@@ -14,6 +14,7 @@ import (
 // or zeros. Space cannot be promised.
 func (d *Draft) Allocate(mode uint32, off, n int64) error {
 	end := off + n
+	d.keep()
 	zero := mode&(unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_ZERO_RANGE) != 0
 	if stop := min(end, d.Length); zero && stop > off {
 		if err := d.Zero(off, stop); err != nil {
@@ -33,6 +34,9 @@ func (d *Draft) Allocate(mode uint32, off, n int64) error {
 
 // resize sets the length.
 func (d *Draft) Resize(to int64) error {
+	if to > 0 {
+		d.keep()
+	}
 	var err error
 	switch {
 	case to == d.Length:

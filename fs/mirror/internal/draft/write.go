@@ -16,6 +16,9 @@ import (
 // there, and else in the layer of the draft and in the log.
 func (d *Draft) Write(p []byte, off int64) error {
 	size := d.Env.Layout.ChunkSize()
+	if off > 0 || int64(len(p)) < d.Length {
+		d.keep()
+	}
 	if off > d.Length {
 		if err := d.Grow(off, true); err != nil {
 			return err
@@ -43,6 +46,36 @@ func (d *Draft) Write(p []byte, off int64) error {
 	}
 	d.Changed()
 	return nil
+}
+
+// maxKept is the length up to which what the clouds have of a file is kept while
+// a part of it is changed.
+const maxKept = 64 << 10
+
+// keep takes the clouds' version of a short file into memory before its first
+// change. Where a sync client then writes another version into every backing file,
+// in place, ours is whole nevertheless.
+func (d *Draft) keep() {
+	size, floor := d.Env.Layout.ChunkSize(), d.Copies.Floor()
+	l := &d.Layers
+	if d.Recovering || floor == 0 || floor*size > maxKept || !l.Kept.Empty() || !l.Draft.Empty() || !l.Idle() {
+		return
+	}
+	plain := make([]byte, d.Copies.Stored.Head.Length)
+	r := replica.NewRun(0, int(floor), plain)
+	if d.Fetch(r) != nil {
+		return // what is changed may be readable all the same
+	}
+	for i, state := range r.States {
+		c := &layer.Chunk{ID: r.IDs[i]}
+		if state == cipher.RecordOK {
+			lo := int64(i) * size
+			hi := min(lo+size, int64(len(plain)))
+			c.Data = plain[lo:hi:hi]
+		}
+		l.Kept.Chunks[int64(i)] = c
+	}
+	d.Charge(l.Kept.Memory())
 }
 
 // modified moves the times and starts the clock of the next commit.

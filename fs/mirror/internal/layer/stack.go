@@ -4,16 +4,18 @@ import "github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 
 // Stack is all changes of one file that the clouds do not have, the latest
 // first. A chunk's content is in the first layer that has it, else in the
-// clouds.
+// clouds. What the clouds have may be kept, too, while it is being changed, since
+// somebody else may overwrite it there.
 type Stack struct {
 	Draft    Layer         // in no version yet
 	Sealed   Layer         // in a version that the log holds
 	Applying Layer         // in a version that is being written to the clouds
+	Kept     Layer         // of the clouds' version, whole chunks and holes
 	Direct   journal.Spans // chunks in no version of the clouds whose records were written straight to them
 }
 
 // NewStack is a stack without changes.
-func NewStack() Stack { return Stack{Draft: New(), Sealed: New(), Applying: New()} }
+func NewStack() Stack { return Stack{Draft: New(), Sealed: New(), Applying: New(), Kept: New()} }
 
 // Where says where a chunk's content is.
 type Where int
@@ -45,6 +47,9 @@ func (s *Stack) Find(i, floor int64) (*Chunk, Where) {
 	if i >= floor {
 		return nil, InHole
 	}
+	if c, ok := s.Kept.Chunks[i]; ok {
+		return c, InLayer
+	}
 	return nil, OnClouds
 }
 
@@ -57,5 +62,25 @@ func (s *Stack) Cut() bool {
 // below the draft.
 func (s *Stack) Idle() bool { return s.Sealed.Empty() && s.Applying.Empty() }
 
+// Store is told that the clouds have the version that was being applied, with so
+// many records. It returns the memory that nothing holds any more.
+func (s *Stack) Store(records int64) (freed int64) {
+	if s.Kept.Empty() {
+		freed, s.Applying = s.Applying.Memory(), New()
+		return freed
+	}
+	freed = s.Kept.Merge(&s.Applying, records)
+	s.Kept.Cut = Uncut
+	return freed
+}
+
+// LetGo forgets what is kept of the clouds' version, and returns the memory.
+func (s *Stack) LetGo() (freed int64) {
+	freed, s.Kept = s.Kept.Memory(), New()
+	return freed
+}
+
 // Memory is the bytes that the layers hold.
-func (s *Stack) Memory() int64 { return s.Draft.Memory() + s.Sealed.Memory() + s.Applying.Memory() }
+func (s *Stack) Memory() int64 {
+	return s.Draft.Memory() + s.Sealed.Memory() + s.Applying.Memory() + s.Kept.Memory()
+}

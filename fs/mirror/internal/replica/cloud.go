@@ -153,16 +153,21 @@ func (c *Cloud) Litter(dir string, e cloud.Entry) bool {
 // CopyXattrs gives a backing file the extended attributes of another one, as
 // far as the filesystem has any.
 func (c *Cloud) CopyXattrs(from, to string) error {
-	return c.eachXattr(from, func(name string, value []byte) error { return c.Dir.Setxattr(to, name, value, 0) })
+	return eachXattr(at{c.Dir, from}, func(name string, value []byte) error { return c.Dir.Setxattr(to, name, value, 0) })
 }
 
 // TakeXattrs is CopyXattrs into a file that is open.
-func (c *Copy) TakeXattrs(from string) error {
-	return c.Cloud.eachXattr(from, func(name string, value []byte) error { return c.File.Setxattr(name, value, 0) })
+func (c *Copy) TakeXattrs(from string) error { return c.takeXattrs(at{c.Cloud.Dir, from}) }
+
+// TakeXattrsOf is TakeXattrs from another open file of the same cloud.
+func (c *Copy) TakeXattrsOf(from cloud.File) error { return c.takeXattrs(from) }
+
+func (c *Copy) takeXattrs(from xattrs) error {
+	return eachXattr(from, func(name string, value []byte) error { return c.File.Setxattr(name, value, 0) })
 }
 
-func (c *Cloud) eachXattr(path string, do func(name string, value []byte) error) error {
-	names, err := c.Dir.Listxattr(path)
+func eachXattr(from xattrs, do func(name string, value []byte) error) error {
+	names, err := from.Listxattr()
 	if err != nil {
 		return nil
 	}
@@ -170,7 +175,7 @@ func (c *Cloud) eachXattr(path string, do func(name string, value []byte) error)
 		if !cipher.IsXattr(name) {
 			continue
 		}
-		value, err := c.Dir.Getxattr(path, name)
+		value, err := from.Getxattr(name)
 		if err != nil {
 			return err
 		}
@@ -178,6 +183,20 @@ func (c *Cloud) eachXattr(path string, do func(name string, value []byte) error)
 			return err
 		}
 	}
+	return nil
+}
+
+// KeepTimes does something in a directory of which programs must not see that it
+// changed, as far as the cloud lets it: what was done is done.
+func (c *Cloud) KeepTimes(dir string, do func() error) error {
+	before, err := c.Dir.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	_ = c.Dir.Chtimes(dir, cloud.Times{Mtime: &before.Mtime})
 	return nil
 }
 

@@ -1,0 +1,67 @@
+package copies
+
+import (
+	"fmt"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// Stands looks whether the copy is what its path names, as this mount left it.
+func (c *Copy) Stands(path string) error {
+	there, err := c.On.Dir.Stat(path)
+	if err != nil {
+		return err
+	}
+	if c.Shown.Ino == 0 { // opened again by a replay
+		if c.Shown, err = c.File.Stat(); err != nil {
+			return err
+		}
+	}
+	if there.Ino != c.Shown.Ino {
+		return fmt.Errorf("%w while it was open", replica.ErrStale)
+	}
+	return c.Untouched(there)
+}
+
+// Untouched looks whether the copy, whose backing file shows that now, still has
+// the header that it had here. Of one that was never committed nobody else has a
+// version.
+func (c *Copy) Untouched(now cloud.Info) error {
+	if now.Ctime.Equal(c.Shown.Ctime) || len(c.Head.Version) == 0 {
+		return nil
+	}
+	h, keys, err := c.On.ReadHeader(c.File)
+	if err != nil {
+		return fmt.Errorf("rewritten while it was open: %w", err)
+	}
+	keys.Wipe()
+	if h.CommitID != c.Head.CommitID || h.FileID != c.Head.FileID || h.Flags&cipher.Dirty != c.Head.Flags&cipher.Dirty ||
+		cipher.Compare(h.Version, c.Head.Version) != cipher.Equal {
+		return fmt.Errorf("%w while it was open", replica.ErrArriving)
+	}
+	return nil
+}
+
+// Replaces looks whether a fresh backing file may take the place of what its
+// path names: what stood there when it was begun, an earlier version, or nothing.
+func (c *Copy) Replaces(path string, as *cipher.Header) error {
+	there, err := c.On.Dir.Stat(path)
+	switch {
+	case replica.Missing(err):
+		return nil
+	case err != nil:
+		return err
+	case there.Ino == c.Over.Ino && there.Ctime.Equal(c.Over.Ctime):
+		return nil
+	}
+	h, err := c.On.Header(path)
+	if err != nil {
+		return fmt.Errorf("rewritten while it was open: %w", err)
+	}
+	if h.FileID != as.FileID || h.Type != as.Type || h.Flags&cipher.Dirty != 0 || cipher.Compare(h.Version, as.Version) != cipher.Less {
+		return fmt.Errorf("%w while it was open", replica.ErrConflict)
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package rival
+
+import (
+	"errors"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// Settle keeps all versions in every cloud: ours at its name where keep says so,
+// else under one of its own. It returns for each cloud that was looked at, in that
+// order, why something is not there.
+func (c *Contest) Settle(o *Ours, keep bool) []error {
+	errs := make([]error, len(c.sights))
+	for i, s := range c.sights {
+		if keep {
+			errs[i] = c.asideAll(s, o)
+		} else {
+			errs[i] = s.keep(o, &o.Head, o.build)
+		}
+	}
+	for i, s := range c.sights {
+		if errs[i] == nil && keep {
+			errs[i] = s.place(o)
+		}
+	}
+	return errs
+}
+
+// asideAll puts the rivals aside in one cloud.
+func (c *Contest) asideAll(s *sight, o *Ours) error {
+	if s.why != nil {
+		return s.why
+	}
+	for _, r := range c.rivals {
+		err := s.keep(o, &r.head, func(temp string, to *replica.Cloud, as func(*cipher.Header)) error {
+			from, err := r.at.Open(r.at.path, false)
+			if err != nil {
+				return err
+			}
+			defer from.Close()
+			if from.Head.CommitID != r.head.CommitID {
+				return replica.ErrStale
+			}
+			_, err = to.Whole(temp, from, as, o.Owners, o.Clock())
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keep puts a version aside in one cloud: under the name and the id that follow
+// from its header. One that is there already is not made again.
+func (s *sight) keep(o *Ours, h *cipher.Header, build func(temp string, to *replica.Cloud, as func(*cipher.Header)) error) error {
+	dir, name := cloud.SplitPath(o.Plain)
+	n, err := s.Keys.EncodeName(cipher.ConflictName(cipher.PlainName(name), h.MtimeSec, h.CommitID))
+	if err != nil {
+		return err
+	}
+	in, err := s.ensure(dir)
+	if err != nil {
+		return err
+	}
+	at := replica.Join(in, string(n.For(h.Type)))
+	there, err := s.Header(at)
+	if err == nil && there.CommitID == h.CommitID && there.Flags&cipher.Dirty == 0 {
+		return nil
+	}
+	if !replica.Missing(err) {
+		return errors.Join(replica.ErrConflict, err)
+	}
+	aside := func(h *cipher.Header) { h.FileID = cipher.ConflictID(h.FileID, h.CommitID) }
+	return s.put(in, n, at, func(temp string) error { return build(temp, s.Cloud, aside) })
+}
+
+// place puts ours at its name in one cloud, if what is there is what was looked
+// at.
+func (s *sight) place(o *Ours) error {
+	dir, name := cloud.SplitPath(o.Plain)
+	n, err := s.Keys.EncodeName(cipher.PlainName(name))
+	if err != nil {
+		return err
+	}
+	in, err := s.ensure(dir)
+	if err != nil {
+		return err
+	}
+	return s.put(in, n, s.path, func(temp string) error {
+		if err := o.build(temp, s.Cloud, replica.AsItIs); err != nil {
+			return err
+		}
+		now, err := s.Dir.Stat(s.path)
+		if replica.Missing(err) {
+			return nil
+		}
+		if err == nil && (now.Ino != s.is.Ino || !now.Ctime.Equal(s.is.Ctime)) {
+			err = replica.ErrStale
+		}
+		return err
+	})
+}
+
+// put has a whole copy built beside a place, and gives it that.
+func (s *sight) put(dir string, n cipher.Name, at string, build func(temp string) error) error {
+	return s.KeepTimes(dir, func() error {
+		temp := replica.Join(dir, string(cipher.NewTempName()))
+		err := build(temp)
+		if err == nil {
+			err = s.PutSidecar(dir, n)
+		}
+		if err == nil {
+			err = s.Dir.Rename(temp, at)
+		}
+		if err == nil {
+			return nil
+		}
+		if gone := s.Dir.Remove(temp); !replica.Missing(gone) {
+			err = errors.Join(err, gone)
+		}
+		return err
+	})
+}
+
+// build writes our version whole under a temporary name.
+func (o *Ours) build(temp string, to *replica.Cloud, as func(*cipher.Header)) error {
+	head := o.Head
+	as(&head)
+	c, err := to.Build(temp, head)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.Fit(head.Length); err != nil {
+		return err
+	}
+	if err := o.Records(c.WriteRun); err != nil {
+		return err
+	}
+	if err := o.Xattrs(to.Index, c); err != nil {
+		return err
+	}
+	_, err = c.Clean(head, o.Owners, o.Clock())
+	return err
+}
+
+// ensure makes the directory at a plain path, and those above it, where a sync
+// client has taken it away with the file.
+func (s *sight) ensure(plain string) (backing string, err error) {
+	if plain == "" {
+		return "", nil
+	}
+	above, name := cloud.SplitPath(plain)
+	if above, err = s.ensure(above); err != nil {
+		return "", err
+	}
+	n, err := s.Keys.EncodeName(cipher.PlainName(name))
+	if err != nil {
+		return "", err
+	}
+	backing = replica.Join(above, string(n.Entry))
+	if _, err = s.Dir.Stat(backing); !replica.Missing(err) {
+		return backing, err
+	}
+	if err := s.PutSidecar(above, n); err != nil {
+		return "", err
+	}
+	return backing, s.Dir.Mkdir(backing, 0o700)
+}
