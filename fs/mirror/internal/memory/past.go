@@ -29,7 +29,8 @@ func (y Past) Find(path string) (p index.Place, k index.Known, err error) {
 }
 
 // Left reports whether a file, at that version, is known to have no business at a path: it was removed there, or the file is
-// known at no lesser version and not to be there. No version is that of a file that was never committed.
+// known at no lesser version, or to have ended at one, and not to be there. No version is that of a file that was never
+// committed.
 func (y Past) Left(path string, f index.File, v cipher.Vector) (bool, error) {
 	at, k, err := y.Find(path)
 	if err != nil {
@@ -39,7 +40,8 @@ func (y Past) Left(path string, f index.File, v cipher.Vector) (bool, error) {
 		return true, nil
 	}
 	of, err := y.Of(f)
-	if err != nil || !of.Met || !atMost(v, of.Greatest.Vector) {
+	met := of.Met && atMost(v, of.Greatest.Vector) || slices.ContainsFunc(of.Ended, func(end cipher.Vector) bool { return atMost(v, end) })
+	if err != nil || !met {
 		return false, err
 	}
 	return !slices.Contains(of.Names, at), nil

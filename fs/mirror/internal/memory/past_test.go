@@ -22,6 +22,7 @@ func pastBench(t *testing.T) *bench {
 	b.MadeDir(at(index.Root, "draft"), index.Owner{})
 	b.Made(at(index.Root, "open"), isFile(4, 0))
 	b.beside().End(fileN(6), index.Version{})
+	b.beside().End(fileN(7), version(4))
 	b.Made(at(index.Root, "vanished"), index.Known{Kind: index.Vanished, File: fileN(5), Version: version(2)})
 	b.MadeDir(at(index.Root, "old"), index.Owner{})
 	b.RemovedDir(at(index.Root, "old"))
@@ -60,6 +61,8 @@ func TestLeft(t *testing.T) {
 			{"open", 4, nil, false},
 			{"elsewhere", 4, nil, true},
 			{"anywhere", 6, nil, true},
+			{"anywhere", 7, version(4).Vector, true},
+			{"anywhere", 7, version(5).Vector, false},
 			{"f", 9, nil, false},
 			{"f", 9, version(1).Vector, false},
 		} {
