@@ -42,7 +42,7 @@ func newBox(t testing.TB, n int) *box {
 	to.Dir = b.to
 	b.Carrier = &Carrier{
 		Wanted: Wanted{From: b.clouds[:n-1], Past: b.past, Calm: func(cloud.Info, time.Duration) bool { return true }},
-		To:     &to, Clock: time.Now, Limit: math.MaxInt64,
+		To:     &to, Clock: time.Now, Limit: math.MaxInt64, Links: func(string) []string { return nil },
 	}
 	return b
 }

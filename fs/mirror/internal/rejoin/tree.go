@@ -128,6 +128,9 @@ func (t *Tree) Heal(w Work) (errs []error, left []string, err error) {
 // walk goes through a directory of one cloud.
 func (t *Tree) walk(c *replica.Cloud, plain, backing string) error {
 	list, err := names(c, backing)
+	if replica.Missing(err) && backing != "" {
+		return c.Dir.Check() // it was removed meanwhile, and is brought over with what changed
+	}
 	if err != nil {
 		return err
 	}
