@@ -154,6 +154,50 @@ var stays = []stay{
 		s.unmount()
 		return "d/f"
 	}},
+	{"killed while it comes back", 2, func(s *scene, rng *rand.Rand) string {
+		for range 4 {
+			s.mount(0)
+			s.clock.pass(time.Minute)
+			s.disk.CrashAfter(s.disk.Ops() + rng.IntN(40))
+			_ = s.m.Tend()
+			s.disk.Kill()
+		}
+		return "d/f"
+	}},
+	{"the others fail while it comes back", 2, func(s *scene, rng *rand.Rand) string {
+		s.mount(0)
+		s.inject(1, cloudtest.Rule{Op: "change", From: 1 + rng.IntN(10), Err: syscall.EIO})
+		s.clock.pass(time.Minute)
+		_ = s.m.Tend()
+		s.mend()
+		s.tend()
+		s.unmount()
+		return "d/f"
+	}},
+	{"no room in the others", 2, func(s *scene, _ *rand.Rand) string {
+		s.mount(0)
+		s.inject(1, cloudtest.Rule{Op: "change", Err: syscall.ENOSPC})
+		s.clock.pass(time.Minute)
+		_ = s.m.Tend()
+		_ = s.m.Close()
+		s.disk.Kill()
+		_, _ = s.open()
+		s.disk.Kill()
+		s.mend()
+		return "d/f"
+	}},
+	{"no room in the others for a while", 2, func(s *scene, _ *rand.Rand) string {
+		s.mount(0)
+		s.inject(1, cloudtest.Rule{Op: "change", Err: syscall.ENOSPC})
+		for range 3 {
+			s.clock.pass(time.Minute)
+			_ = s.m.Tend()
+		}
+		s.mend()
+		s.tend()
+		s.unmount()
+		return "d/f"
+	}},
 	{"moved, and back while mounted", 2, func(s *scene, _ *rand.Rand) string {
 		s.mount(0)
 		s.clock.pass(time.Minute)
@@ -222,6 +266,40 @@ func TestKept(t *testing.T) {
 }
 
 const keptCuts = 2
+
+// TestKeptBesideAnother lets another machine change the file, in what the other
+// cloud has of it, while the cloud is away that has this machine's version: both
+// contents are there in the end.
+func TestKeptBesideAnother(t *testing.T) {
+	before, after := text(40000, 1), text(5<<18, 2)
+	for _, mounted := range []bool{false, true} {
+		err := tellScene(t, 2, layout{reuse: true}, func(s *scene) {
+			s.steps(step{op: opMkdir, path: "d", mode: 0o755})
+			onlies[1].make(s, before, after)
+			s.disk.Kill()
+			s.keptCut(1)
+			other := &scene{box: s.machine(9)}
+			other.mount(0)
+			other.put("d/f", "theirs", true)
+			other.unmount()
+			s.clock.pass(time.Minute)
+			if mounted {
+				s.mount(0)
+			} else {
+				s.mount()
+			}
+			for range 4 {
+				s.tend()
+			}
+			s.kept(after, "theirs")
+			s.remount()
+			s.kept(after, "theirs")
+		})
+		if err != nil {
+			t.Errorf("back while mounted: %v: %v", mounted, err)
+		}
+	}
+}
 
 // TestKeptInALongLog changes so much while a cloud is away, on which a file waits,
 // that the log would grow past every bound. It does not, the file is there once

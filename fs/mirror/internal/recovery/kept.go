@@ -193,7 +193,7 @@ func (w *Waiting) Finish(c *clouds.Cloud) (done bool, err error) {
 	}
 	done = len(still) < len(w.kept)
 	w.now(still)
-	return done, nil
+	return done, out.Errors[c.Index]
 }
 
 // fold is what is kept, each file under its place in the list for a reference, and

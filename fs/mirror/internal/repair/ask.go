@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -26,13 +27,29 @@ func (r asker) ask() {
 		}
 		if err := r.askOne(k, things); err != nil {
 			r.Logger.Warn("a cloud that lacks changes cannot be asked for what the log builds on", "cloud", c.Name, "error", err)
-			r.behind[k] = nil
+			r.behind[k], r.out.Errors[k] = nil, err
 			continue
 		}
 		asked = true
 	}
 	if asked {
 		r.stage(r.content)
+	}
+}
+
+// errOnly says that a cloud has what no other could be given.
+var errOnly = errors.New("it alone has what the redo log builds on, and no other cloud could be given that")
+
+// guard says of clouds that lack changes and have the rest of something, or may
+// have it, that they have to stay as they are: what they show of it is no version
+// yet, and nothing that is compared.
+func (r asker) guard(waiting []*journal.Thing) {
+	for k := range r.behind {
+		for _, j := range r.tasks[k] {
+			if r.Clouds[k] == nil && r.out.Errors[k] == nil && slices.Contains(waiting, j.thing) && (j.err == nil || passing(j.err)) {
+				r.out.Errors[k] = errors.Join(errOnly, j.err)
+			}
+		}
 	}
 }
 

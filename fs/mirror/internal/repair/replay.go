@@ -40,7 +40,7 @@ type Replay struct {
 
 // Outcome says of each cloud what could not be done.
 type Outcome struct {
-	Errors  []error          // why the cloud took no further part; nil where it did
+	Errors  []error          // why the cloud took no further part, or, of one that lacks changes, why it has to stay as it is
 	Missing []int            // names and files that it does not have as they are to be
 	Kept    []*journal.Thing // of which the log is still needed: it has a version that no cloud could be given
 	Waiting []*journal.Thing // of those, what no other version is of use instead
@@ -73,6 +73,7 @@ func (r *Replay) Run() Outcome {
 			r.out.Waiting = append(r.out.Waiting, thing)
 		}
 	}
+	asker{r}.guard(r.out.Waiting)
 	return r.out
 }
 

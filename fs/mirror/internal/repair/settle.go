@@ -68,6 +68,11 @@ func (d *dispute) gather() bool {
 		d.at, d.claims = append(d.at, n), append(d.claims, c)
 		other = other || c.Shows == judge.ShowsFile && !c.Dirty && d.foreign(c.Version)
 	}
+	for _, t := range d.r.behind {
+		if t != nil && d.made == nil {
+			d.find(t)
+		}
+	}
 	d.claims = append(d.claims, judge.Claim{Shows: judge.ShowsFile, Version: d.mine})
 	return other && (d.made != nil || b.Holds(d.r.trees.layout()))
 }
