@@ -9,6 +9,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/draft"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -93,7 +94,7 @@ func (c *Commit) appendEntry() error {
 		v.Chunks = append(v.Chunks, e)
 	}
 	if c.unsynced {
-		chunks, more, err := f.UnsyncedChunks()
+		chunks, more, err := draft.UnsyncedChunks(&f.Draft)
 		if err != nil {
 			return err
 		}

@@ -90,14 +90,10 @@ func (s *Store) apply(commits []*Commit) error {
 			errs = append(errs, err)
 		}
 		made, err := c.conclude(tried)
-		switch {
-		case made && beaten:
-			c.f.forsake()
-		case made:
-			c.done(true)
+		if beaten && made {
+			c.forsake()
+		} else if c.done(made); made {
 			err = errors.Join(err, c.f.o.Committed(&c.to.Head, c.shown(), c.lacking))
-		default:
-			c.done(false)
 		}
 		errs = append(errs, err)
 	}
