@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
 )
@@ -93,7 +94,7 @@ func (s *Store) apply(commits []*Commit) error {
 		if beaten && made {
 			c.forsake()
 		} else if c.done(made); made {
-			err = errors.Join(err, c.f.o.Committed(&c.to.Head, c.shown(), c.lacking))
+			err = errors.Join(err, c.f.o.Committed(&c.to.Head, copies.ShowNow(&c.f.Copies, c.results, c.replaces), c.lacking))
 		}
 		errs = append(errs, err)
 	}
