@@ -117,7 +117,7 @@ var rooms = []struct {
 	{"fs/mirror", []string{"recovery", "view", "nodes", "belief", "content", "rejoin", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "lock"}},
 	{"fs/mirror/internal/view", []string{"nodes", "belief", "judge", "listing", "content", "copies", "clouds", "replica", "telling", "memory"}},
 	{"fs/mirror/internal/nodes", []string{"content", "copies", "clouds", "replica", "telling", "lock"}},
-	{"fs/mirror/internal/recovery", []string{"content", "repair", "telling", "clouds", "replica", "entries", "journal"}},
+	{"fs/mirror/internal/recovery", []string{"content", "copies", "repair", "telling", "clouds", "replica", "entries", "journal"}},
 	{"fs/mirror/internal/content", []string{"rounds", "rival", "special", "draft", "copies", "clouds", "replica", "entries", "layer", "journal", "lock"}},
 	{"fs/mirror/internal/special", []string{"draft", "clouds", "replica", "entries", "journal"}},
 	{"fs/mirror/internal/rival", []string{"replica"}},

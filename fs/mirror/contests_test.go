@@ -149,3 +149,53 @@ func (c *contest) settled(s *scene, ours string) {
 		s.failf("d/f is %v", g)
 	}
 }
+
+// TestKilledContests kills the process at each operation of the commit that finds another version in every cloud. Theirs is
+// there afterwards, and ours, which is whole in the clouds or in the log.
+func TestKilledContests(t *testing.T) {
+	killed := 0
+	for _, later := range []bool{false, true} {
+		err := tellScene(t, 2, layout{reuse: true}, func(s *scene) {
+			s.put("f", chunks("abcd"), true)
+			s.remount()
+			theirs := s.theirs(8, func(o *scene) {
+				o.put("f", "theirs", true)
+				o.steps(step{op: opUtimens, path: "f", n: map[bool]int64{true: 4_000_000_000, false: 1_500_000_000}[later]})
+			})
+			h := s.handle("f")
+			s.must(h.Truncate(0))
+			_, err := h.WriteAt([]byte(chunks("new")), 0)
+			s.must(err)
+			s.deliver(theirs, "f")
+			s.must(h.Sync())
+			var left []*box
+			for op := range 120 {
+				s.disk.SnapshotAfter(s.disk.Ops()+op, op%3, func(d *cloudtest.Disk) { left = append(left, s.on(d)) })
+			}
+			s.must(errors.Join(s.m.Commit(), h.Close()))
+			for i, b := range left {
+				b.disk.Kill()
+				c := &scene{box: b}
+				for range 2 {
+					c.mount()
+					func() {
+						defer func() {
+							if r := recover(); r != nil {
+								s.failf("killed at %d of %d: %v\n%s", i, len(left), r, b.said)
+							}
+						}()
+						c.kept("theirs", chunks("new"))
+					}()
+					c.unmount()
+				}
+				killed++
+			}
+		})
+		if err != nil {
+			t.Errorf("theirs later %v: %v", later, err)
+		}
+	}
+	if killed < 40 {
+		t.Errorf("killed %d times only", killed)
+	}
+}

@@ -34,6 +34,7 @@ type Config struct {
 	Clock  func() time.Time
 	Kernel func() time.Time // the clock that the clouds' ctimes are from
 	Owners bool             // backing files have their file's owner
+	Writer func() uint32    // who makes the next version
 }
 
 // Belief says which clouds are believed. It is safe for concurrent use.

@@ -2,6 +2,7 @@ package belief
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -125,7 +126,29 @@ func (b *Belief) answer(q *Question, row index.Row, c *compare.Case) *Answer {
 	if a.leftOver(v) {
 		a.Is, a.Lost = judge.WantNothing, false
 	}
+	a.Renew = a.Renew || b.blind(a, c)
 	return a
+}
+
+// blind reports whether a change of what is served, by this writer, would look
+// like one that follows another version, too, which it has not seen: where two
+// clouds have versions that do not follow one another, one of them may be our own.
+func (b *Belief) blind(a *Answer, c *compare.Case) bool {
+	if a.Is != judge.WantFile || a.Head == nil {
+		return false
+	}
+	atMost := func(v, w cipher.Vector) bool {
+		order := cipher.Compare(v, w)
+		return order == cipher.Less || order == cipher.Equal
+	}
+	next := a.Head.Version.With(b.Writer(), math.MaxUint64)
+	for _, s := range c.Sights {
+		v := &s.Version
+		if s.Shows == judge.ShowsFile && v.ID == a.Head.FileID && v.Type == a.Head.Type && !atMost(v.Vector, a.Head.Version) && atMost(v.Vector, next) {
+			return true
+		}
+	}
+	return false
 }
 
 // leftOver reports whether all that is here of a file is older than what is at

@@ -274,3 +274,12 @@ func (cs *Clouds) Close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Replicas are clouds without how they stand.
+func Replicas(list []*Cloud) []*replica.Cloud {
+	all := make([]*replica.Cloud, len(list))
+	for i, c := range list {
+		all[i] = c.Cloud
+	}
+	return all
+}

@@ -6,9 +6,9 @@ import (
 	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
-	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/draft"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -93,7 +93,7 @@ func (c *Commit) appendEntry() error {
 		v.Chunks = append(v.Chunks, e)
 	}
 	if c.unsynced {
-		chunks, more, err := f.UnsyncedChunks()
+		chunks, more, err := draft.UnsyncedChunks(&f.Draft)
 		if err != nil {
 			return err
 		}
@@ -168,24 +168,6 @@ func (c *Commit) inPlace(cp *copies.Copy) error {
 		return cp.Replaces(path, &c.to.Head)
 	}
 	return cp.Stands(path)
-}
-
-// shown is what the copies show, by cloud, right after the commit.
-func (c *Commit) shown() []*cloud.Info {
-	list := make([]*cloud.Info, len(c.results))
-	for k, cp := range c.f.Copies.List {
-		if c.results[k] != nil || !cp.Serves() {
-			continue
-		}
-		info, err := cp.Shown, error(nil)
-		if !c.replaces { // else nothing was changed since it was put in place
-			info, err = cp.File.Stat()
-		}
-		if err == nil {
-			list[k], cp.Shown = &info, info
-		}
-	}
-	return list
 }
 
 // overwrites reports whether the version changes records that the stored one

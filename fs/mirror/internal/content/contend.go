@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/draft"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/rival"
@@ -13,12 +14,7 @@ import (
 // refused reports whether each cloud has something else in the place of the file,
 // so that none was changed.
 func (c *Commit) refused(tried []*clouds.Cloud) bool {
-	for _, cl := range tried {
-		if cl.Fault(c.results[cl.Index]) != clouds.Strayed {
-			return false
-		}
-	}
-	return len(tried) > 0
+	return len(tried) > 0 && !slices.ContainsFunc(tried, func(cl *clouds.Cloud) bool { return cl.Fault(c.results[cl.Index]) != clouds.Strayed })
 }
 
 // contend keeps the version that every cloud refused, and what they have in its
@@ -39,24 +35,25 @@ func (c *Commit) contend(tried []*clouds.Cloud) (beaten bool, err error) {
 	if err := (sealer{f}).sealAndLog(false); err != nil {
 		return false, err
 	}
-	list := make([]*replica.Cloud, len(tried))
-	for i, cl := range tried {
-		list[i] = cl.Cloud
+	records := func(do func(*replica.Run) error) error { return draft.Records(&f.Draft, do) }
+	ours := &rival.Ours{Head: f.Sealed.Head, Plain: plain, Records: records, Xattrs: c.giveXattrs, Owners: f.Env.Owners, Clock: f.Env.Clock}
+	contest := rival.Look(clouds.Replicas(tried), f.o.Path, &ours.Head)
+	wins := contest.Wins(&ours.Head)
+	f.Env.Logger.Warn("a file was changed behind the mount while it was open; both versions are kept", "file", f.o.Ino(), "ours keeps the name", wins)
+	errs := contest.Aside(ours, wins)
+	if wins && !slices.Contains(errs, nil) { // theirs may be damaged
+		wins, errs = false, contest.Aside(ours, false)
 	}
-	contest := rival.Look(list, f.o.Path, &f.Sealed.Head)
-	wins := contest.Wins(&f.Sealed.Head)
-	if seen, any := contest.Seen(&f.Sealed.Head); wins && any {
+	if seen := contest.Seen(&ours.Head); wins && len(seen) > 0 {
 		f.Sealed.Head.Version, f.Attrs = f.Sealed.Head.Version.Max(seen), true
 		if err := (sealer{f}).sealAndLog(false); err != nil {
 			return false, err
 		}
 	}
 	f.Charge(-f.Layers.Applying.Merge(&f.Layers.Sealed, layer.Uncut))
-	c.to = f.Sealed
-	f.Env.Logger.Warn("a file was changed behind the mount while it was open; both versions are kept", "file", f.o.Ino(), "ours keeps the name", wins)
-	errs := contest.Settle(&rival.Ours{
-		Head: c.to.Head, Plain: plain, Records: f.Records, Xattrs: f.giveXattrs, Owners: f.Env.Owners, Clock: f.Env.Clock,
-	}, wins)
+	if c.to, ours.Head = f.Sealed, f.Sealed.Head; wins {
+		contest.Place(ours, errs)
+	}
 	for i, cl := range tried {
 		c.results[cl.Index] = errs[i]
 	}
@@ -68,15 +65,16 @@ func (c *Commit) contend(tried []*clouds.Cloud) (beaten bool, err error) {
 
 // giveXattrs gives a copy the extended attributes that the file has in its cloud.
 // Those of one that is being replaced are at its place.
-func (f *File) giveXattrs(k int, to *replica.Copy) error {
-	c := f.Copies.List[k]
-	if path, ok := f.o.Path(k); f.replacing() && ok {
+func (c *Commit) giveXattrs(k int, to *replica.Copy) error {
+	f := c.f
+	path, ok := f.o.Path(k)
+	switch cp := f.Copies.List[k]; {
+	case f.replacing() && ok:
 		return to.TakeXattrs(path)
+	case cp != nil && cp.File != nil:
+		return to.TakeXattrsOf(cp.File)
 	}
-	if c == nil || c.File == nil {
-		return nil
-	}
-	return to.TakeXattrsOf(c.File)
+	return nil
 }
 
 // settled goes on in the copies that are in place by now, if there is one.
@@ -91,7 +89,7 @@ func (c *Commit) settled(tried []*clouds.Cloud) {
 		if old != nil && old.Err == nil {
 			old.Err = replica.ErrOlder
 		}
-		if cl := f.Env.Clouds.All()[k]; slices.Contains(tried, cl) && c.results[k] == nil && !f.join(cl) {
+		if cl := f.Env.Clouds.All()[k]; slices.Contains(tried, cl) && c.results[k] == nil && !join(f, cl) {
 			c.results[k] = replica.ErrStale
 		}
 	}
@@ -100,7 +98,8 @@ func (c *Commit) settled(tried []*clouds.Cloud) {
 
 // forsake gives up a file whose version was kept under another name, since its
 // own has another one's content. Whoever has it open is told so when it is used.
-func (f *File) forsake() {
+func (c *Commit) forsake() {
+	f := c.f
 	f.s.names.RLock()
 	defer f.s.names.RUnlock()
 	f.lock()
@@ -108,9 +107,9 @@ func (f *File) forsake() {
 	refiller{f}.discard()
 	f.Charge(-f.Layers.Memory())
 	f.Layers, f.Unsynced, f.beside = layer.NewStack(), nil, nil
-	for _, c := range f.Copies.List {
-		if c != nil {
-			c.Err = ErrStale
+	for _, cp := range f.Copies.List {
+		if cp != nil {
+			cp.Err = ErrStale
 		}
 	}
 	f.Copies.Changing, f.promised, f.Since = false, false, time.Time{}

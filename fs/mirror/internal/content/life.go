@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
 )
@@ -90,14 +91,10 @@ func (s *Store) apply(commits []*Commit) error {
 			errs = append(errs, err)
 		}
 		made, err := c.conclude(tried)
-		switch {
-		case made && beaten:
-			c.f.forsake()
-		case made:
-			c.done(true)
-			err = errors.Join(err, c.f.o.Committed(&c.to.Head, c.shown(), c.lacking))
-		default:
-			c.done(false)
+		if beaten && made {
+			c.forsake()
+		} else if c.done(made); made {
+			err = errors.Join(err, c.f.o.Committed(&c.to.Head, copies.ShowNow(&c.f.Copies, c.results, c.replaces), c.lacking))
 		}
 		errs = append(errs, err)
 	}

@@ -2,14 +2,12 @@ package content
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
@@ -88,7 +86,7 @@ func (r *Recovery) Redo(e *journal.Entry) {
 		if err == nil {
 			return
 		}
-		if r.waits = NoAnswer(err); r.waits {
+		if r.waits = copies.NoAnswer(err); r.waits {
 			r.Env.Logger.Error("the recovery of a file has to wait for the next mount", "file", r.Ino(), "entry", e.Seq, "operation", e.Op, "error", err)
 			return
 		}
@@ -106,15 +104,6 @@ func (r *Recovery) Waits() bool {
 		r.s.commits.Untrack(r.File)
 	}
 	return r.waits
-}
-
-// NoAnswer reports an error that says nothing of what is there, of any cloud.
-func NoAnswer(err error) bool {
-	var all *copies.UnreadableError
-	if errors.As(err, &all) {
-		return slices.ContainsFunc(all.Clouds, func(c copies.CloudError) bool { return NoAnswer(c.Err) })
-	}
-	return clouds.FaultOf(err) != clouds.Strayed
 }
 
 // leaveOut clears the clouds of what a change left there that is not done

@@ -48,12 +48,12 @@ func (f *File) Rejoin(cl *clouds.Cloud) bool {
 		copies.Drop(&f.Copies, k)
 		return false
 	}
-	return f.join(cl)
+	return join(f, cl)
 }
 
 // join goes on in the copy that a cloud has in place, if that is at the stored
 // version. The caller holds Mirror.names and File.mu.
-func (f *File) join(cl *clouds.Cloud) bool {
+func join(f *File, cl *clouds.Cloud) bool {
 	k := cl.Index
 	path, ok := f.o.Path(k)
 	c := f.Env.Load(cl, path, ok, f.o.Kind())

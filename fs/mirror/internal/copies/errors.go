@@ -3,6 +3,7 @@ package copies
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
@@ -76,4 +77,13 @@ func (s *Set) Starved() error {
 		}
 	}
 	return nil
+}
+
+// NoAnswer reports an error that says nothing of what is there, of any cloud.
+func NoAnswer(err error) bool {
+	var all *UnreadableError
+	if errors.As(err, &all) {
+		return slices.ContainsFunc(all.Clouds, func(c CloudError) bool { return NoAnswer(c.Err) })
+	}
+	return clouds.FaultOf(err) != clouds.Strayed
 }

@@ -65,3 +65,22 @@ func (c *Copy) Replaces(path string, as *cipher.Header) error {
 	}
 	return nil
 }
+
+// ShowNow is what the copies show, by cloud, right after a commit that had these
+// results. With placed nothing was changed since they were put in place.
+func ShowNow(s *Set, results []error, placed bool) []*cloud.Info {
+	list := make([]*cloud.Info, len(results))
+	for k, c := range s.List {
+		if results[k] != nil || !c.Serves() {
+			continue
+		}
+		info, err := c.Shown, error(nil)
+		if !placed {
+			info, err = c.File.Stat()
+		}
+		if err == nil {
+			list[k], c.Shown = &info, info
+		}
+	}
+	return list
+}

@@ -87,7 +87,7 @@ func (d *Draft) readSome(p []byte, off int64) (int, error) {
 
 // Records calls do for all records of a file that is sealed as it is now, but for
 // holes.
-func (d *Draft) Records(do func(*replica.Run) error) error {
+func Records(d *Draft, do func(*replica.Run) error) error {
 	size := d.Env.Layout.ChunkSize()
 	plain := d.Env.Buffer(maxRun)
 	defer d.Env.Recycle(plain)
@@ -120,7 +120,7 @@ func (d *Draft) Records(do func(*replica.Run) error) error {
 
 // UnsyncedChunks are the direct writes that no cloud has synced, and their
 // plaintext.
-func (d *Draft) UnsyncedChunks() (chunks []journal.Chunk, data [][]byte, err error) {
+func UnsyncedChunks(d *Draft) (chunks []journal.Chunk, data [][]byte, err error) {
 	for _, s := range d.Unsynced {
 		for i := s.Lo; i < s.Hi; i++ {
 			c, where := d.Find(i)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
@@ -102,7 +103,7 @@ func (r *replayer) cannot(thing *journal.Thing, err error) {
 		return
 	}
 	r.Logger.Error("a file cannot be recovered", "error", err)
-	if content.NoAnswer(err) || errors.Is(err, content.ErrStale) {
+	if copies.NoAnswer(err) || errors.Is(err, content.ErrStale) {
 		r.wait(thing)
 	}
 }

@@ -122,13 +122,13 @@ func later(ours, theirs *cipher.Header) bool {
 	return cipher.Settle([]*cipher.Header{&a, &b}).Winner == 0
 }
 
-// Seen is the maximum of the vectors of all rivals that are versions of our file,
-// and any says whether there are some: ours follows them once they are put aside.
-func (c *Contest) Seen(ours *cipher.Header) (v cipher.Vector, any bool) {
+// Seen is the maximum of the vectors of all rivals that are versions of our file:
+// ours follows them once they are put aside.
+func (c *Contest) Seen(ours *cipher.Header) (v cipher.Vector) {
 	for _, r := range c.rivals {
 		if r.head.FileID == ours.FileID {
-			v, any = v.Max(r.head.Version), true
+			v = v.Max(r.head.Version)
 		}
 	}
-	return v, any
+	return v
 }

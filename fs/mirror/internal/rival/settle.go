@@ -8,24 +8,33 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
-// Settle keeps all versions in every cloud: ours at its name where keep says so,
-// else under one of its own. It returns for each cloud that was looked at, in that
-// order, why something is not there.
-func (c *Contest) Settle(o *Ours, keep bool) []error {
+// Aside keeps, in every cloud, who does not keep the name: theirs where ours does,
+// else ours. It returns for each cloud that was looked at, in that order, why they
+// are not durable there.
+func (c *Contest) Aside(o *Ours, keeps bool) []error {
 	errs := make([]error, len(c.sights))
 	for i, s := range c.sights {
-		if keep {
+		if keeps {
 			errs[i] = c.asideAll(s, o)
 		} else {
 			errs[i] = s.keep(o, &o.Head, o.build)
 		}
-	}
-	for i, s := range c.sights {
-		if errs[i] == nil && keep {
-			errs[i] = s.place(o)
+		if errs[i] == nil {
+			errs[i] = s.Dir.Syncfs()
 		}
 	}
 	return errs
+}
+
+// Place puts ours at its name in every cloud where theirs is kept, and adds to the
+// errors of Aside. By then ours may follow theirs, and nothing else shows that
+// there ever was another version.
+func (c *Contest) Place(o *Ours, errs []error) {
+	for i, s := range c.sights {
+		if errs[i] == nil {
+			errs[i] = s.place(o)
+		}
+	}
 }
 
 // asideAll puts the rivals aside in one cloud.
