@@ -15,7 +15,8 @@ damaged in one comes from the others, record by record; what is left over goes
 when everything else is in its place; both sides of a conflict are kept. It can
 be ended at any moment and started again. --dry-run only tells what would be
 done. Exit code 40 tells that something is left, 42 that no cloud has what is
-missing. The vault must not be mounted.`
+missing. While the vault is mounted its process does it, programs go on, and no
+passphrase is needed.`
 
 func newHealCmd() *cobra.Command {
 	var f checkupFlags
@@ -40,24 +41,16 @@ func newHealCmd() *cobra.Command {
 
 // plan tells what healing would do.
 func (f *checkupFlags) plan(cmd *cobra.Command, dir string) error {
-	v, keys, err := f.unlock(cmd, dir)
-	if err != nil {
-		return err
-	}
 	o := f.options(cmd, nil)
-	bar := output.NewProgress(cmd.ErrOrStderr(), -1)
-	o.Read = bar.Add
 	if !f.asJSON {
 		o.Plan = func(cloud, step string) {
 			if cloud == "" {
 				cloud = "all clouds"
 			}
-			bar.Clear()
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", cloud, output.Printable(step))
 		}
 	}
-	report, err := volume.Verify(cmd.Context(), v, keys, o)
-	bar.Clear()
+	report, err := f.examine(cmd, dir, checkup{alone: volume.Verify, served: volume.VerifyServed}, o)
 	if err == nil && f.asJSON {
 		err = cli.PrintJSON(cmd, report)
 	}
@@ -65,15 +58,7 @@ func (f *checkupFlags) plan(cmd *cobra.Command, dir string) error {
 }
 
 func (f *checkupFlags) heal(cmd *cobra.Command, dir string) error {
-	v, keys, err := f.unlock(cmd, dir)
-	if err != nil {
-		return err
-	}
-	o := f.options(cmd, nil)
-	bar := output.NewProgress(cmd.ErrOrStderr(), -1)
-	o.Read = bar.Add
-	report, err := volume.Heal(cmd.Context(), v, keys, o)
-	bar.Clear()
+	report, err := f.examine(cmd, dir, checkup{alone: volume.Heal, served: volume.HealServed}, f.options(cmd, nil))
 	if err != nil {
 		return err
 	}

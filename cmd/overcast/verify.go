@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"strings"
@@ -18,7 +19,8 @@ const verifyLong = `Read everything in every cloud of a vault, compare the cloud
 and tell what is wrong where: damaged, truncated, swapped, planted,
 resurrected, rolled back, stale, missing, disputed, in conflict. It repairs
 nothing. With PATHs only what is there, and below, is read. Exit code 26 tells
-that something was found. The vault must not be mounted.`
+that something was found. While the vault is mounted its process does it, and
+no passphrase is needed.`
 
 // checkupFlags are what verify and heal have in common.
 type checkupFlags struct {
@@ -48,15 +50,7 @@ func newVerifyCmd() *cobra.Command {
 }
 
 func (f *checkupFlags) verify(cmd *cobra.Command, dir string, paths []string) error {
-	v, keys, err := f.unlock(cmd, dir)
-	if err != nil {
-		return err
-	}
-	o := f.options(cmd, paths)
-	bar := output.NewProgress(cmd.ErrOrStderr(), -1)
-	o.Read = bar.Add
-	report, err := volume.Verify(cmd.Context(), v, keys, o)
-	bar.Clear()
+	report, err := f.examine(cmd, dir, checkup{alone: volume.Verify, served: volume.VerifyServed}, f.options(cmd, paths))
 	if err != nil {
 		return err
 	}
@@ -69,19 +63,52 @@ func (f *checkupFlags) verify(cmd *cobra.Command, dir string, paths []string) er
 	return nil
 }
 
-// unlock gets the keys of a vault that is not in use. What keeps it from being
-// checked is told before a passphrase is asked for.
-func (f *checkupFlags) unlock(cmd *cobra.Command, dir string) (*vault.Vault, *vault.Keys, error) {
-	daemon.LimitMemory()
+// A checkup is a way to look at a vault or to heal it: of one that nobody uses, and through the process of its mount.
+type checkup struct {
+	alone  func(context.Context, *vault.Vault, *vault.Keys, volume.CheckupOptions) (*volume.Report, error)
+	served func(context.Context, *vault.Vault, volume.CheckupOptions) (*volume.Report, error)
+}
+
+// examine does it, with a bar of progress. What keeps a vault that is not mounted from being used is told before a passphrase
+// is asked for.
+func (f *checkupFlags) examine(cmd *cobra.Command, dir string, do checkup, o volume.CheckupOptions) (*volume.Report, error) {
 	v, err := cli.LoadVault(dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if err := cli.CheckUsable(v); err != nil {
-		return nil, nil, err
+	served, err := volume.Served(v)
+	if err != nil {
+		return nil, err
 	}
-	keys, err := cli.Unlock(cmd, v, &f.pass)
-	return v, keys, err
+	var keys *vault.Keys
+	if !served {
+		daemon.LimitMemory()
+		if err := cli.CheckUsable(v); err != nil {
+			return nil, err
+		}
+		if keys, err = cli.Unlock(cmd, v, &f.pass); err != nil {
+			return nil, err
+		}
+	}
+	bar := output.NewProgress(cmd.ErrOrStderr(), -1)
+	defer bar.Clear()
+	o.Read = bar.Add
+	if plan := o.Plan; plan != nil {
+		o.Plan = func(cloud, step string) {
+			bar.Clear()
+			plan(cloud, step)
+		}
+	}
+	var report *volume.Report
+	if served {
+		report, err = do.served(cmd.Context(), v, o)
+	} else {
+		report, err = do.alone(cmd.Context(), v, keys, o)
+	}
+	if cmd.Context().Err() != nil {
+		err = cli.ErrInterrupted
+	}
+	return report, err
 }
 
 func (f *checkupFlags) options(cmd *cobra.Command, paths []string) volume.CheckupOptions {

@@ -30,6 +30,7 @@ type dir struct {
 
 	remote  bool    // somebody else keeps it, and nothing in it is kept open
 	parents parents // directories in it that are open
+	quiet   int     // O_NOATIME where listing is to move no access time
 	own     int     // O_NOATIME where what this process makes is certainly its own, so that it may ask for it
 
 	lasting int // the mount that it is on, if file handles last there; -1 else
@@ -43,7 +44,13 @@ type dir struct {
 // OpenDir opens the directory at path, which may be reached through symbolic
 // links. The marker is not looked for; see [Dir.Check]. Whatever keeps the
 // directory from being opened comes wrapped beside [ErrAbsent].
-func OpenDir(path string) (Dir, error) {
+func OpenDir(path string) (Dir, error) { return openDir(path, 0) }
+
+// OpenQuiet is OpenDir for who only looks: not even access times of directories
+// move, where those are this user's.
+func OpenQuiet(path string) (Dir, error) { return openDir(path, unix.O_NOATIME) }
+
+func openDir(path string, quiet int) (Dir, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open cloud directory: %w", err)
@@ -55,7 +62,7 @@ func OpenDir(path string) (Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAbsent, err)
 	}
-	d := &dir{path: path, root: root}
+	d := &dir{path: path, root: root, quiet: quiet}
 	if err := d.hold(); err != nil {
 		root.Close()
 		return nil, fmt.Errorf("%w: %w", ErrAbsent, err)

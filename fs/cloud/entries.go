@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"encoding/binary"
+	"errors"
 	"strings"
 	"time"
 
@@ -115,8 +116,15 @@ func infoOf(st *unix.Stat_t) Info {
 }
 
 func (d *dir) ReadDir(path string) ([]Entry, error) {
-	var entries []Entry
-	err := d.opened("readdir", path, unix.O_RDONLY|unix.O_DIRECTORY, func(fd int) error {
+	entries, err := d.list(path, d.quiet)
+	if d.quiet != 0 && errors.Is(err, unix.EPERM) { // not the owner
+		return d.list(path, 0)
+	}
+	return entries, err
+}
+
+func (d *dir) list(path string, flags int) (entries []Entry, err error) {
+	err = d.opened("readdir", path, unix.O_RDONLY|unix.O_DIRECTORY|flags, func(fd int) error {
 		entries = nil
 		buf := make([]byte, 32<<10)
 		for {

@@ -29,6 +29,7 @@
 //	tell.go      what was done in the clouds is told to what this machine knows
 //	returns.go   what is told of clouds that lack changes, and tending them
 //	host.go      the mirror as the rooms below know it
+//	beside.go    what is looked at, and healed, while the mirror works
 //	errors.go    the errors of the merged view
 //
 // And in rooms of their own, from the top down, each importing only what is below

@@ -11,6 +11,7 @@
 //	state/index         what this machine knows (package index)
 //	state/boot          the boot in which the state was last used, or that it was left clean
 //	state/redo/         the segments of the redo log
+//	state/control       the socket of the mount (package volume)
 //	state/summary.json  a plain summary for status, without names of files
 //	state/log           the log of the last mount
 //

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"os"
 	"slices"
 
-	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror"
 	"github.com/overcast-fs/overcast/fs/mirror/checkup"
 	"github.com/overcast-fs/overcast/fs/vault"
@@ -36,67 +35,139 @@ var ErrNoSuchCloud = errors.New("the vault has no such cloud")
 // what an earlier mount has left unfinished. It wipes the keys. The error is one
 // of [Open], or of the reading.
 func Verify(ctx context.Context, v *vault.Vault, keys *vault.Keys, o CheckupOptions) (*Report, error) {
-	return examine(v, keys, o, func(_ *Volume, c checkup.Config) (*Report, error) {
-		return checkup.Verify(ctx, c)
-	})
+	return examine(v, keys, o, func(vol *Volume) (*Report, error) { return vol.verify(ctx, o) })
 }
 
 // Heal makes every cloud of a vault that nobody uses what it should be. A cloud
 // that lacked changes and is right by then is used again. It wipes the keys. The
 // error is one of [Open], or of the healing.
 func Heal(ctx context.Context, v *vault.Vault, keys *vault.Keys, o CheckupOptions) (*Report, error) {
-	return examine(v, keys, o, func(vol *Volume, c checkup.Config) (*Report, error) {
-		report, err := checkup.Heal(ctx, c)
-		if err != nil || len(o.Paths) > 0 {
-			return report, err
-		}
-		for _, cloud := range c.Clouds {
-			_, behind := c.Behind[cloud.ID]
-			if cloud.Dir == nil || !behind || !report.Right(cloud.Name) || o.Cloud != "" && o.Cloud != cloud.Name {
-				continue
-			}
-			vol.healed = append(vol.healed, cloud.ID)
-			if err := vol.state.ClearOwes(cloud.ID); err != nil {
-				return report, err
-			}
-			report.Forgive(cloud.Name)
-		}
-		return report, nil
-	})
+	return examine(v, keys, o, func(vol *Volume) (*Report, error) { return vol.heal(ctx, o) })
 }
 
-// examine opens a vault, whose log is replayed by that, and its clouds once more
-// for the checkup, beside a mirror that nobody uses.
-func examine(v *vault.Vault, keys *vault.Keys, o CheckupOptions, do func(*Volume, checkup.Config) (*Report, error)) (*Report, error) {
-	if o.Cloud != "" && !slices.ContainsFunc(v.Clouds, func(c vault.Cloud) bool { return c.Name == o.Cloud }) {
-		keys.Wipe()
-		return nil, &Error{What: "cloud " + o.Cloud, Dir: v.Dir, Err: ErrNoSuchCloud}
-	}
-	id := keys.VaultID
-	clouds, err := openClouds(v, keys, nil)
-	if err != nil {
+// examine opens a vault, whose log is replayed by that.
+func examine(v *vault.Vault, keys *vault.Keys, o CheckupOptions, do func(*Volume) (*Report, error)) (*Report, error) {
+	if err := CheckCloud(v, o.Cloud); err != nil {
 		keys.Wipe()
 		return nil, err
 	}
 	vol, err := Open(v, keys, Options{Logger: o.Logger, Quiet: true})
 	if err != nil {
-		return nil, errors.Join(err, closeClouds(clouds))
+		return nil, err
 	}
-	report, err := do(vol, vol.checkup(id, clouds, o))
-	return report, errors.Join(err, closeClouds(clouds), vol.Close())
+	report, err := do(vol)
+	return report, errors.Join(err, vol.Close())
 }
 
-func (vol *Volume) checkup(id cipher.ID, clouds []mirror.CloudConfig, o CheckupOptions) checkup.Config {
-	behind := map[cipher.ID]string{}
-	for id, b := range maps.All(vol.state.Owes()) {
-		behind[id] = b.Reason
+// CheckCloud refuses the name of a cloud that a vault does not have; "" is all of
+// them.
+func CheckCloud(v *vault.Vault, name string) error {
+	if name != "" && !slices.ContainsFunc(v.Clouds, func(c vault.Cloud) bool { return c.Name == name }) {
+		return &Error{What: "cloud " + name, Dir: v.Dir, Err: ErrNoSuchCloud}
 	}
+	return nil
+}
+
+// verify reads all clouds, beside a mirror that may be in use.
+func (vol *Volume) verify(ctx context.Context, o CheckupOptions) (*Report, error) {
+	c := vol.checkup(o)
+	report, err := checkup.Verify(ctx, c)
+	return report, errors.Join(err, closeBeside(c.Clouds))
+}
+
+// heal heals all clouds, beside a mirror that may be in use. Clouds that answer
+// again are brought up to date first.
+func (vol *Volume) heal(ctx context.Context, o CheckupOptions) (*Report, error) {
+	if vol.served {
+		vol.tend(o.Logger)
+	}
+	c := vol.checkup(o)
+	report, err := checkup.Heal(ctx, c)
+	if err = errors.Join(err, closeBeside(c.Clouds)); err != nil {
+		return report, err
+	}
+	if vol.served {
+		vol.tend(o.Logger)
+		for i, s := range vol.mirror.Status().Clouds {
+			if _, owed := c.Owes[vol.vault.Clouds[i].ID]; owed && !s.Owes {
+				report.Forgive(s.Name)
+			}
+		}
+		return report, nil
+	}
+	return report, vol.settle(c, report)
+}
+
+// tend does at once what there is to do for clouds that lack changes.
+func (vol *Volume) tend(logger *slog.Logger) {
+	vol.mirror.Beside().Hurry()
+	if err := vol.mirror.Tend(); err != nil && logger != nil {
+		logger.Warn("not every cloud that lacks changes has them", "error", err)
+	}
+}
+
+// settle records of clouds that owed changes, and have all of them, that they owe
+// nothing any more.
+func (vol *Volume) settle(c checkup.Config, report *Report) error {
+	if len(c.Under) > 0 {
+		return nil
+	}
+	for _, is := range c.Clouds {
+		_, owed := c.Owes[is.ID]
+		if is.Dir == nil || !owed || !report.Right(is.Name) || c.Only != "" && c.Only != is.Name {
+			continue
+		}
+		vol.healed = append(vol.healed, is.ID)
+		if err := vol.state.ClearOwes(is.ID); err != nil {
+			return err
+		}
+		report.Forgive(is.Name)
+	}
+	return nil
+}
+
+func (vol *Volume) checkup(o CheckupOptions) checkup.Config {
+	clouds, out := vol.openBeside()
 	return checkup.Config{
-		Clouds: clouds, Behind: behind, Vault: id, Owners: os.Geteuid() == 0, Only: o.Cloud, Under: o.Paths,
-		Read: o.Read, Plan: o.Plan, Logger: o.Logger,
+		Clouds: clouds, Out: out, Owes: vol.state.Owes(), Vault: vol.vault.ID, Owners: os.Geteuid() == 0, Mirror: vol.mirror, Served: vol.served,
+		Only: o.Cloud, Under: o.Paths, Read: o.Read, Plan: o.Plan, Logger: o.Logger,
 		Draw: func(n int, above uint64) (writer uint32, first uint64, err error) {
 			first, err = vol.state.Reserve(n, above)
 			return vol.state.Writer(), first, err
 		},
 	}
+}
+
+// openBeside opens clouds once more, so that what becomes of the mirror's opening
+// is nobody else's matter: those that are there, and of a vault that is served
+// those that are in use.
+func (vol *Volume) openBeside() (clouds []mirror.CloudConfig, out []mirror.CloudStatus) {
+	used, out := vol.mirror.Beside().InUse(), vol.mirror.Status().Clouds
+	for i, c := range vol.opened {
+		there := c.Dir != nil
+		if vol.served {
+			there = used[i]
+		}
+		c.Dir = nil
+		if there {
+			var err error
+			if c.Dir, err = openCloud(vol.vault, vol.vault.Clouds[i], c.Cipher, nil, cloud.OpenQuiet); err != nil {
+				c.Dir = nil
+				out[i].State, out[i].Reason = checkup.StateSuspended, err.Error()
+			}
+		}
+		clouds = append(clouds, c)
+	}
+	return clouds, out
+}
+
+// closeBeside closes what openBeside has opened; the keys are the mirror's.
+func closeBeside(clouds []mirror.CloudConfig) error {
+	var errs []error
+	for _, c := range clouds {
+		if c.Dir != nil {
+			errs = append(errs, c.Dir.Close())
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -72,7 +72,7 @@ func openClouds(v *vault.Vault, keys *vault.Keys, locks *cloudLocks) (clouds []m
 			return clouds, cloudError(v, c, err)
 		}
 		config := mirror.CloudConfig{Name: c.Name, ID: c.ID, Cipher: k}
-		config.Open = func() (cloud.Dir, error) { return openCloud(v, c, k, locks) }
+		config.Open = func() (cloud.Dir, error) { return openCloud(v, c, k, locks, cloud.OpenDir) }
 		config.Dir, err = config.Open()
 		if err != nil {
 			config.Dir, config.Reason = nil, err.Error()
@@ -117,12 +117,12 @@ func closeClouds(clouds []mirror.CloudConfig) error {
 
 // openCloud opens one directory and checks its marker under the cloud's key,
 // again whenever it did not answer for a while and is opened anew.
-func openCloud(v *vault.Vault, c vault.Cloud, key *cipher.Cloud, locks *cloudLocks) (cloud.Dir, error) {
+func openCloud(v *vault.Vault, c vault.Cloud, key *cipher.Cloud, locks *cloudLocks, open func(path string) (cloud.Dir, error)) (cloud.Dir, error) {
 	if c.Dir == "" {
 		return nil, v.CheckMarker(c.Dir, c.ID, key)
 	}
 	return cloud.Bounded(func() (cloud.Dir, error) {
-		dir, err := cloud.OpenDir(c.Dir)
+		dir, err := open(c.Dir)
 		if err != nil {
 			return nil, err
 		}

@@ -11,8 +11,12 @@
 //	unmount.go  from the other side: the end of a mount that another process serves
 //	status.go   what can be told of a vault without its passphrase
 //	where.go    where each cloud has a path, and which path a backing file has
-//	checkup.go  verifying and healing all clouds of a vault that nobody uses
+//	checkup.go  verifying and healing all clouds, beside a mirror
+//	control.go  what the process of a mount does for who asks it
+//	ask.go      asking that process
 //	errors.go   why a vault cannot be used
+//
+// In a room of its own: internal/control, the socket of the mount.
 //
 // It promises that whatever Open took is given back by Close, or by Open itself
 // when it fails; and that a mount has committed everything when the vault's lock

@@ -10,6 +10,7 @@ import (
 
 	"github.com/overcast-fs/overcast/fs/mount"
 	"github.com/overcast-fs/overcast/fs/vault"
+	"github.com/overcast-fs/overcast/fs/volume/internal/control"
 )
 
 const (
@@ -50,6 +51,7 @@ func Serve(ctx context.Context, v *vault.Vault, keys *vault.Keys, o ServeOptions
 	if err != nil {
 		return err
 	}
+	vol.served = true
 	s := &server{Volume: vol, options: o, logger: o.Logger, started: time.Now().UTC().Truncate(time.Second)}
 	err = ctx.Err()
 	if err == nil {
@@ -76,14 +78,20 @@ func (s *server) mount(ctx context.Context) error {
 	}
 	s.options.Mounted()
 	s.device = mounted.Device()
+	listening, err := control.Listen(ctx, s.vault.ControlPath(), s.answer)
+	if err != nil {
+		return errors.Join(err, mounted.Unmount(), mounted.Wait())
+	}
 	err = s.refresh()
 	if err == nil {
 		err = s.options.Ready(s.last)
 	}
-	if err != nil {
-		return errors.Join(err, mounted.Unmount(), mounted.Wait())
+	if err == nil {
+		err = s.serve(ctx, mounted)
+	} else {
+		err = errors.Join(err, mounted.Unmount(), mounted.Wait())
 	}
-	return s.serve(ctx, mounted)
+	return errors.Join(err, listening.Close())
 }
 
 // serve waits for the end of the mount: somebody unmounts it, it is idle for too

@@ -36,7 +36,9 @@ type Volume struct {
 	from   string     // Options.From
 	state  *vault.State
 	mirror *mirror.Mirror
-	healed []cipher.ID // clouds that lack nothing any more, which the mirror does not know
+	opened []mirror.CloudConfig // the clouds, as they were; the mirror closes them
+	served bool                 // programs use the mirror
+	healed []cipher.ID          // clouds that lack nothing any more, which the mirror does not know
 }
 
 // Open opens the state and every cloud that is there, and replays the redo log.
@@ -104,6 +106,7 @@ func (vol *Volume) openMirror(keys *vault.Keys, o Options) (*mirror.Mirror, erro
 	if err != nil {
 		return nil, errors.Join(err, known.close(), closeClouds(clouds))
 	}
+	vol.opened = clouds
 	return m, nil
 }
 

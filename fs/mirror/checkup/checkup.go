@@ -11,6 +11,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/compare"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/heal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/vault"
 )
 
 // Settle is how long a backing file has to have been left alone before it is
@@ -19,11 +20,15 @@ const Settle = 30 * time.Second
 
 // Config says what is checked.
 type Config struct {
-	Clouds []mirror.CloudConfig // in the vault's order; without a Dir: absent
-	Behind map[cipher.ID]string // clouds that lack changes, and why
+	Clouds []mirror.CloudConfig // in the vault's order; without a Dir: out of use
+	Out    []mirror.CloudStatus // by cloud: how one without a Dir is; nil: absent
+	Owes   map[cipher.ID]vault.Owes
 	Vault  cipher.ID
 	Owners bool // the process may set owners of backing files
 	Draw   func(n int, above uint64) (writer uint32, first uint64, err error)
+
+	Mirror *mirror.Mirror // that is open over the clouds, for what this machine knows; nil: it knows nothing
+	Served bool           // programs use it meanwhile
 
 	Only  string   // the one cloud that is judged, and healed; "" is all
 	Under []string // plain paths, without a leading slash; none is everything
@@ -36,18 +41,26 @@ type Config struct {
 }
 
 // compare is the configuration of a comparison that reads everything.
-func (c *Config) compare(ctx context.Context) compare.Config {
+func (c *Config) compare(stop func() error) compare.Config {
 	out := compare.Config{
-		Memory: compare.Nothing{}, Settle: Settle, Clock: c.Clock, Asked: true, Content: true, Under: c.Under, Read: c.Read,
-		Only: slices.IndexFunc(c.Clouds, func(m mirror.CloudConfig) bool { return m.Name == c.Only }), Stop: ctx.Err,
+		Settle: Settle, Clock: c.Clock, Asked: true, Content: true, Under: c.Under, Read: c.Read,
+		Only: slices.IndexFunc(c.Clouds, func(m mirror.CloudConfig) bool { return m.Name == c.Only }), Stop: stop,
 	}
 	if c.Clock == nil {
 		out.Clock = time.Now
 	}
+	var owing []bool
 	for i, m := range c.Clouds {
-		_, behind := c.Behind[m.ID]
+		o, owes := c.Owes[m.ID]
 		out.Clouds = append(out.Clouds, &replica.Cloud{Index: i, Name: m.Name, Dir: m.Dir, Keys: m.Cipher})
-		out.Behind = append(out.Behind, behind)
+		owing = append(owing, owes)
+		out.Behind = append(out.Behind, owes && (o.Lost || c.Mirror == nil))
+	}
+	if c.Mirror != nil {
+		out.Memory = c.Mirror.Beside().Memory(owing)
+	}
+	if c.Served {
+		out.Still = c.Mirror.Beside()
 	}
 	return out
 }
@@ -55,14 +68,17 @@ func (c *Config) compare(ctx context.Context) compare.Config {
 // report begins a report with the states of the clouds.
 func (c *Config) report() *Report {
 	r := &Report{OK: true, Findings: []Finding{}}
-	for _, m := range c.Clouds {
+	for i, m := range c.Clouds {
 		s := Summary{Name: m.Name, State: StateOK}
-		if why, behind := c.Behind[m.ID]; behind {
-			s.State, s.Reason = StateOwes, why
+		if o, owes := c.Owes[m.ID]; owes {
+			s.State, s.Reason = StateOwes, o.Reason
 			r.OK = false
 		}
 		if m.Dir == nil {
 			s.State, s.Reason = StateAbsent, m.Reason
+			if c.Out != nil {
+				s.State, s.Reason = c.Out[i].State, c.Out[i].Reason
+			}
 			r.OK, r.Short = false, true
 		}
 		r.Clouds = append(r.Clouds, s)
@@ -78,7 +94,7 @@ const maxAgain = 10_000
 // settle.
 func Verify(ctx context.Context, c Config) (*Report, error) {
 	r := c.report()
-	config := c.compare(ctx)
+	config := c.compare(ctx.Err)
 	p := &pass{report: r, plan: c.Plan, waits: true}
 	if err := p.run(config); err != nil {
 		return nil, err
@@ -160,47 +176,4 @@ func (c *Config) sleep(ctx context.Context) error {
 	case <-time.After(Settle):
 		return nil
 	}
-}
-
-// Heal makes every cloud what it should be, and reports what is left.
-func Heal(ctx context.Context, c Config) (*Report, error) {
-	r := c.report()
-	config := heal.Config{
-		Config: c.compare(ctx), Vault: c.Vault, Owners: c.Owners, Alone: true, Draw: c.Draw, Logger: c.Logger,
-	}
-	h := heal.New(config)
-	out, err := h.Run()
-	if err == nil && arriving(out.Left) {
-		if err = c.sleep(ctx); err == nil {
-			steps := out.Steps
-			h = heal.New(config)
-			out, err = h.Run()
-			out.Steps += steps
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	r.Steps, r.Lost = out.Steps, len(out.Lost)
-	byPath := map[string][]compare.Finding{}
-	for _, f := range out.Left {
-		byPath[f.Path] = append(byPath[f.Path], f)
-	}
-	for _, list := range byPath {
-		r.add(list)
-	}
-	for _, f := range h.Comparison().Strange() {
-		r.find(f, false)
-	}
-	for i, s := range h.Comparison().Stats() {
-		r.Clouds[i].Files, r.Clouds[i].Bytes, r.Clouds[i].Foreign = s.Files, s.Bytes, s.Foreign
-	}
-	for i, err := range out.Errs {
-		if err != nil {
-			r.Short = true
-			r.Clouds[i].State, r.Clouds[i].Reason = StateSuspended, err.Error()
-		}
-	}
-	r.sort()
-	return r, nil
 }

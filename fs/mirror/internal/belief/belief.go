@@ -60,15 +60,23 @@ func New(c Config) *Belief {
 // Renew looks at the clouds as they are opened now, and forgets what was found of
 // those before. Nobody asks anything meanwhile.
 func (b *Belief) Renew() {
-	known := Known{Memory: b.Memory, Debts: b.Debts}
 	var all []*replica.Cloud
 	for _, cl := range b.Clouds.All() {
-		all, known.Clouds = append(all, cl.Cloud), append(known.Clouds, cl.ID)
+		all = append(all, cl.Cloud)
 	}
-	b.looker = compare.NewLooker(compare.Config{Clouds: all, Memory: known, Clock: b.Clock, Settle: settle, Only: -1})
+	b.looker = compare.NewLooker(compare.Config{Clouds: all, Memory: b.Known(), Clock: b.Clock, Settle: settle, Only: -1})
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.answers, b.touches = map[index.Place]*answered{}, map[index.Place][]touch{}
+}
+
+// Known is what the memory knows.
+func (b *Belief) Known() Known {
+	known := Known{Memory: b.Memory, Debts: b.Debts}
+	for _, cl := range b.Clouds.All() {
+		known.Clouds = append(known.Clouds, cl.ID)
+	}
+	return known
 }
 
 // Ask answers a question.

@@ -40,6 +40,15 @@ func (cs *Clouds) Due(now time.Time) (list []*Cloud) {
 	return list
 }
 
+// Hurry has every cloud that is out asked at once.
+func Hurry(cs *Clouds) {
+	for _, c := range cs.All() {
+		c.mu.Lock()
+		c.due = time.Time{}
+		c.mu.Unlock()
+	}
+}
+
 // Probe asks a cloud that is out whether it answers, and has room for changes.
 // One that does is opened anew, and is returning: who gets it brings it up to
 // date, and ends that with [Clouds.Enter] or [Clouds.Fail]. A cloud with freeable

@@ -49,14 +49,14 @@ func (c *Comparison) judge(do func(*Case) error) error {
 	w := &walk{
 		c: c,
 		file: func(f *folder, r row) (bool, error) {
-			k, err := c.decide(f, r, false)
+			k, err := careful{c}.decide(f, r, false)
 			if err != nil {
 				return false, err
 			}
 			return emit(k)
 		},
 		dir: func(f *folder, r row) (bool, error) {
-			k, err := c.decide(f, r, true)
+			k, err := careful{c}.decide(f, r, true)
 			if err != nil || k.Verdict.Want.Is == judge.WantDir {
 				return true, err
 			}
@@ -67,7 +67,7 @@ func (c *Comparison) judge(do func(*Case) error) error {
 			if !c.survey.isMarked(f.child(r.name)) {
 				return true, nil
 			}
-			k, err := c.decide(f, r, full)
+			k, err := careful{c}.decide(f, r, full)
 			if err != nil {
 				return false, err
 			}
@@ -100,11 +100,11 @@ func (c *Comparison) One(path string) (*Case, error) {
 	c.survey.mu.Lock()
 	c.survey.unsound[c.survey.place(path)] = struct{}{}
 	c.survey.mu.Unlock()
-	return c.decide(f, r, r.anyDir())
+	return careful{c}.decide(f, r, r.anyDir())
 }
 
-// decide looks at a name in every cloud, and judges.
-func (c *Comparison) decide(f *folder, r row, full bool) (*Case, error) {
+// weigh looks at a name in every cloud, and judges.
+func (c *Comparison) weigh(f *folder, r row, full bool) (*Case, error) {
 	k := &Case{Path: f.child(r.name), Name: r.name}
 	var err error
 	if k.Known, err = c.Memory.At(k.Path); err != nil {
@@ -139,11 +139,6 @@ func (c *Comparison) decide(f *folder, r row, full bool) (*Case, error) {
 	if c.onlyBehind(k) {
 		k.disbelieve()
 	}
-	if c.Content && k.Verdict.Want.Is == judge.WantFile && c.survey.isUnsound(k.Path) {
-		if err := c.content(k); err != nil {
-			return nil, err
-		}
-	}
 	for i := range k.Sights {
 		spare, err := c.spare(k, i)
 		if err != nil {
@@ -151,7 +146,6 @@ func (c *Comparison) decide(f *folder, r row, full bool) (*Case, error) {
 		}
 		k.Spare = append(k.Spare, spare)
 	}
-	k.find(c)
 	return k, nil
 }
 
@@ -255,14 +249,8 @@ func (c *observer) evidence(k *Case, elsewhere func(judge.Identity, judge.Facts)
 	return seen, ids, nil
 }
 
-// content holds the copies of what is wanted against each other.
-func (c *Comparison) content(k *Case) error {
-	var copies []*replica.Copy
-	defer func() {
-		for _, cp := range copies {
-			cp.Close()
-		}
-	}()
+// sources opens the copies of what is wanted.
+func (c *Comparison) sources(k *Case) (copies []*replica.Copy) {
 	want := k.Verdict.Want.Version
 	for i, s := range k.Sights {
 		for n, spot := range append([]Spot{s.Spot}, s.Others...) {
@@ -281,16 +269,7 @@ func (c *Comparison) content(k *Case) error {
 			copies, k.Members = append(copies, cp), append(k.Members, Member{i, spot.Path, own})
 		}
 	}
-	if len(copies) == 0 {
-		return nil
-	}
-	content, err := c.Check(copies)
-	if err != nil || content.Sound() {
-		k.Members = nil
-		return err
-	}
-	k.Content = content
-	return nil
+	return copies
 }
 
 // Elsewhere lists the plain paths at which a cloud shows a version, besides

@@ -3,6 +3,7 @@ package compare
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +28,7 @@ type Config struct {
 	Hasty  []bool           // by cloud: what it shows and verifies is taken as it is, however young; nil: none is
 	Asked  bool             // a user asked for it: a mass of missing names is no reason to wait
 
+	Still   Still        // nil: nobody works on the clouds meanwhile
 	Content bool         // read every record of every copy
 	Under   []string     // paths to be judged, with all below them; none: everything
 	Only    int          // the one cloud that names are judged for; -1 is all of them
@@ -64,6 +66,9 @@ func New(config Config) *Comparison {
 	c := &Comparison{observer: observer{Config: config}, stats: make([]Stats, len(config.Clouds))}
 	if c.Memory == nil {
 		c.Memory = Nothing{}
+	}
+	if c.Still == nil {
+		c.Still = idle{}
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now
@@ -140,10 +145,8 @@ func (w *walk) folder(f *folder) (full bool, err error) {
 			return full, err
 		}
 		full = full || wanted
-		if w.c.Stop != nil {
-			if err := w.c.Stop(); err != nil {
-				return full, err
-			}
+		if err := w.c.stopped(); err != nil {
+			return full, err
 		}
 	}
 	return full, nil
@@ -173,6 +176,14 @@ func (w *walk) row(f *folder, r row) (wanted bool, err error) {
 		return full, err
 	}
 	return w.leave(f, r, full)
+}
+
+// stopped is an error once the comparison is to end.
+func (c *Comparison) stopped() error {
+	if c.Stop == nil {
+		return nil
+	}
+	return c.Stop()
 }
 
 // covers reports whether a path is among those to be judged.
@@ -266,6 +277,7 @@ func (c *Comparison) sightAt(f *folder, r row) error {
 // noteStrange counts and reports the entries of a folder that are no names, and
 // clouds in which it cannot be read.
 func (c *Comparison) noteStrange(f *folder) {
+	f.strange = slices.DeleteFunc(f.strange, func(s strange) bool { return errors.Is(s.why, cipher.ErrSidecar) && !careful{c}.lacksItStill(s) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for k, s := range f.in {

@@ -84,7 +84,8 @@ type contest struct {
 }
 
 // Check reads every record of some copies of one commit. Those that cannot be
-// read are bad. It fails only where the copies are not of one commit.
+// read are bad. It fails only where the copies are not of one commit, or where
+// the comparison is to stop.
 func (c *Comparison) Check(copies []*replica.Copy) (*Content, error) {
 	n := len(copies)
 	k := &checker{
@@ -99,6 +100,10 @@ func (c *Comparison) Check(copies []*replica.Copy) (*Content, error) {
 	step := segmentBytes / k.layout.ChunkSize()
 	records := k.layout.Records(k.head.Length)
 	c.pool.each(int((records+step-1)/step), func(i int, s *scratch) {
+		if err := c.stopped(); err != nil {
+			k.merge(&checker{err: err})
+			return
+		}
 		lo := int64(i) * step
 		k.segment(lo, min(lo+step, records), s)
 	})
@@ -163,6 +168,9 @@ func (k *checker) part() *checker {
 func (k *checker) merge(p *checker) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.err = errors.Join(k.err, p.err); p.err != nil {
+		return
+	}
 	for i := range k.copies {
 		k.own[i].XOR(p.own[i])
 		k.agreed[i].XOR(p.agreed[i])
@@ -176,7 +184,6 @@ func (k *checker) merge(p *checker) {
 	if k.tooMany {
 		k.contested = nil
 	}
-	k.err = errors.Join(k.err, p.err)
 }
 
 // run reads the same records of every copy.

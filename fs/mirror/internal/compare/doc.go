@@ -24,6 +24,7 @@
 //	survey.go    what it remembers
 //	removals.go  batches of removals, and what they prove
 //	case.go      Case: one name, its claims and its verdict
+//	still.go     looking while others work on the clouds
 //	content.go   the records of several copies, side by side
 //	name.go      Looker: single names, without a listing
 //	truth.go     which of them are right

@@ -172,21 +172,6 @@ func (l *looking) sights(f *folder, name cipher.PlainName, known judge.Known) ([
 	return sights, nil
 }
 
-// entries are those that stand for a name in a cloud, spelt as they should be.
-func (l *looking) entries(f *folder, name cipher.PlainName, k int) (found []entry) {
-	for _, special := range []bool{false, true} {
-		e := entry{cloud: int16(k), special: special}
-		info, err := l.Clouds[k].Dir.Stat(replica.Join(f.in[k].path, l.spell(name, e)))
-		if err == nil {
-			e.dir, e.regular, e.copied = info.Dir, info.Regular, info.Dir && special
-			found = append(found, e)
-		} else if !replica.Missing(err) {
-			f.in[k].silent, f.in[k].why = true, err
-		}
-	}
-	return found
-}
-
 // elsewhere looks where a file is known to be, besides at a path.
 func (l *looking) elsewhere(path string) func(judge.Identity, judge.Facts) ([]judge.Sighting, error) {
 	return func(id judge.Identity, facts judge.Facts) (seen []judge.Sighting, err error) {

@@ -159,7 +159,11 @@ func (h *builder) flush() error {
 	h.syncBuilds(copies)
 	h.parallel(copies, h.clean)
 	h.syncBuilds(copies)
+	var end error
 	for _, b := range list {
+		if b.err == nil {
+			b.err = end
+		}
 		switch {
 		case b.err != nil:
 		case b.link != nil:
@@ -173,11 +177,11 @@ func (h *builder) flush() error {
 		if err := b.cloud.Dir.Remove(b.temp); err != nil && !replica.Missing(err) {
 			b.err = errors.Join(b.err, err)
 		}
-		if err := h.failed(b.step, b.err); err != nil {
-			return err
+		if end == nil {
+			end = h.failed(b.step, b.err)
 		}
 	}
-	return nil
+	return end
 }
 
 // clean writes the clean header of a copy whose records are durable.
@@ -271,7 +275,7 @@ func (h *builder) copyRecords(b *build, to *replica.Copy) error {
 		return err
 	}
 	if b.bad == nil {
-		if err = b.fill(to, from[:1]); err == nil {
+		if err = h.fill(b, to, from[:1]); err == nil {
 			return nil
 		}
 		if b.bad, err = h.check(from); err != nil {
@@ -281,7 +285,7 @@ func (h *builder) copyRecords(b *build, to *replica.Copy) error {
 	if len(b.bad.Lost) > 0 {
 		return errNoSource
 	}
-	return b.fill(to, from)
+	return h.fill(b, to, from)
 }
 
 // openAll opens the sources. Where it is known what is bad in which, all have
@@ -308,12 +312,17 @@ func (h *builder) openAll(b *build) (list []*replica.Copy, err error) {
 
 // fill copies every record, from the first source that has it right. What comes
 // out has to be what acc says.
-func (b *build) fill(to *replica.Copy, from []*replica.Copy) error {
+func (h *builder) fill(b *build, to *replica.Copy, from []*replica.Copy) error {
 	var acc, own cipher.Acc
 	first := from[0]
 	layout := first.Keys.Layout()
 	records, step := layout.Records(b.head.Length), max(1, int64(1<<20)/layout.ChunkSize())
 	for at := int64(0); at < records; at += step {
+		if h.Stop != nil {
+			if err := h.Stop(); err != nil {
+				return err
+			}
+		}
 		run, err := b.gather(from, at, min(at+step, records))
 		if err != nil {
 			return err

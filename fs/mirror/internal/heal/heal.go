@@ -274,6 +274,12 @@ func (h *site) guard(cloud int, path string) (done func(), err error) {
 // what was compared any more.
 func Changed(err error) bool { return errors.Is(err, errChanged) }
 
+// OfName reports whether a step was not done because of what is at that one name:
+// it tells nothing of the cloud.
+func OfName(err error) bool {
+	return Changed(err) || errors.Is(err, errFull) || errors.Is(err, errNoSource) || errors.Is(err, cipher.ErrDamaged)
+}
+
 // errNoSource: no copy has what is wanted.
 var errNoSource = errors.New("no copy of it is whole")
 

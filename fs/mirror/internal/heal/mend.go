@@ -3,6 +3,7 @@ package heal
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/compare"
@@ -14,12 +15,58 @@ import (
 // worse than before. A record under its old write id and its old key is what it
 // was, to the byte; only the mtime moves, so that sync tools see a change.
 func (h *Healer) mend(k *compare.Case, s Step) error {
-	done, err := h.guard(s.Cloud, s.Path)
+	at := slices.IndexFunc(k.Members, func(m compare.Member) bool { return m.Own && m.Cloud == s.Cloud })
+	m := &mending{h, k, at, k.Sights[s.Cloud].Spot}
+	for n, some := range pieces(k.Content.Bad[at]) {
+		if err := m.mend(some); err != nil {
+			return err
+		}
+		if n == 0 {
+			h.did(s.Cloud)
+		}
+	}
+	return nil
+}
+
+// A mending is one copy that is being mended.
+type mending struct {
+	*Healer
+	k  *compare.Case
+	at int          // among its members
+	is compare.Spot // what is there by now
+}
+
+// mendAtOnce is how many chunks are mended while the file is kept from being
+// committed.
+const mendAtOnce = 1024
+
+// pieces are spans in groups of so many chunks.
+func pieces(spans []compare.Span) (list [][]compare.Span) {
+	var piece []compare.Span
+	room := int64(mendAtOnce)
+	for _, s := range spans {
+		for s.Lo < s.Hi {
+			part := compare.Span{Lo: s.Lo, Hi: min(s.Hi, s.Lo+room)}
+			piece, s.Lo = append(piece, part), part.Hi
+			if room -= part.Hi - part.Lo; room == 0 {
+				list, piece, room = append(list, piece), nil, mendAtOnce
+			}
+		}
+	}
+	if len(piece) > 0 {
+		list = append(list, piece)
+	}
+	return list
+}
+
+// mend mends some chunks, if the copy still is as it was.
+func (h *mending) mend(some []compare.Span) error {
+	k, at := h.k, h.at
+	done, err := h.hold(k.Members[at].Cloud, k.Path)
 	if err != nil {
 		return err
 	}
 	defer done()
-	at := -1
 	from := make([]*replica.Copy, len(k.Members))
 	defer func() {
 		for _, cp := range from {
@@ -29,24 +76,20 @@ func (h *Healer) mend(k *compare.Case, s Step) error {
 		}
 	}()
 	for i, m := range k.Members {
-		mine := m.Own && m.Cloud == s.Cloud
-		cp, err := h.Clouds[m.Cloud].Open(m.Path, mine)
+		cp, err := h.Clouds[m.Cloud].Open(m.Path, i == at)
 		if err != nil {
 			return err
 		}
 		from[i] = cp
-		if mine {
-			at = i
-		}
 		if cp.Head.CommitID != k.Verdict.Want.Version.Commit || cp.Head.Flags&cipher.Dirty != 0 {
 			return errChanged
 		}
 	}
 	to := from[at]
-	if err := h.unchanged(to.Cloud, k.Sights[s.Cloud].Spot, ""); err != nil {
+	if err := h.unchanged(to.Cloud, h.is, ""); err != nil {
 		return err
 	}
-	for _, span := range k.Content.Bad[at] {
+	for _, span := range some {
 		for chunk := span.Lo; chunk < span.Hi; chunk++ {
 			if err := mendOne(k.Content, from, at, chunk); err != nil {
 				return err
@@ -56,8 +99,24 @@ func (h *Healer) mend(k *compare.Case, s Step) error {
 	if err := to.File.Sync(); err != nil {
 		return err
 	}
-	h.did(s.Cloud)
-	return to.Show(to.Head, h.Owners, h.Clock())
+	if err := to.Show(to.Head, h.Owners, h.Clock()); err != nil {
+		return err
+	}
+	h.is.Info, err = to.File.Stat()
+	return err
+}
+
+// hold keeps everybody from the content of a file. Where its commits cannot be
+// held, the name is guarded.
+func (h *site) hold(cloud int, path string) (done func(), err error) {
+	if h.Still != nil {
+		done, held := h.Still.Content(path)
+		if held {
+			return done, nil
+		}
+		done()
+	}
+	return h.guard(cloud, path)
 }
 
 // mendOne writes one record from the first copy that has it right.

@@ -171,6 +171,21 @@ func (c *Changes) due(k int, now time.Time) (paths []string) {
 	return paths
 }
 
+// hurry makes all debts due, and all that is to be looked over.
+func (c *Changes) hurry(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, debts := range c.debts {
+		for path, d := range debts {
+			d.due = now
+			debts[path] = d
+		}
+	}
+	for k := range c.unseen {
+		c.unseen[k] = now
+	}
+}
+
 // paid takes a debt off the list.
 func (c *Changes) paid(k int, path string) (d debt) {
 	c.mu.Lock()

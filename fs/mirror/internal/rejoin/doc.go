@@ -16,6 +16,7 @@
 //
 //	returner.go Returner, Host: asking clouds, and whose turn it is
 //	back.go     a cloud that is back: compared, caught up, taken into use
+//	beside.go   Beside: clouds in use looked at, and healed, whole
 //	debts.go    names that a cloud in use lacks, or has wrongly
 //	changes.go  Changes: names that change meanwhile, and debts
 //	tree.go     Tree: what should be, as a memory for the comparison

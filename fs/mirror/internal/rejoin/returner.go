@@ -51,6 +51,15 @@ type Host interface {
 
 	// Links are the other names of a file, as far as they are known.
 	Links(path string) []string
+
+	// Still has the file at a path whole in every cloud, and no commit of it under
+	// way before done is called. It reports false where there is no file that could
+	// be held; done is to be called all the same.
+	Still(path string) (done func(), held bool)
+
+	// Renewed says that a cloud may have another backing file at a path. The caller
+	// holds Mirror.names.
+	Renewed(k int, path string)
 }
 
 // Config is what a Returner works with.
