@@ -12,7 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/daemon"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/machine"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/fs/vault"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
@@ -59,7 +61,13 @@ func newMountCmd() *cobra.Command {
 		Long:    mountLong,
 		Example: "  overcast mount ~/vault ~/Private\n  overcast mount --passcommand 'secret-tool lookup vault private' ~/vault ~/Private",
 		Args:    cli.ExactArgs("VAULT", "MOUNTPOINT"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := f.run(cmd, args[0], args[1])
+			if err != nil && f.foreground {
+				_ = daemon.NotifyFailed(output.Printable(err.Error())) // the error is told anyway
+			}
+			return err
+		},
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&f.foreground, "foreground", "f", false, "stay in the foreground and log to standard error")

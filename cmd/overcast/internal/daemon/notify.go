@@ -9,6 +9,7 @@ import (
 // What a service manager is told, in the words of sd_notify(3).
 const (
 	notifyReady    = "READY=1\nSTATUS=mounted on %s"
+	notifyFailed   = "STATUS=failed: %s"
 	notifyStopping = "STOPPING=1\nSTATUS=unmounting, until the last change is committed"
 )
 
@@ -17,6 +18,9 @@ func NotifyReady(mountpoint string) error { return notify(fmt.Sprintf(notifyRead
 
 // NotifyStopping tells it that the mount is about to end.
 func NotifyStopping() error { return notify(notifyStopping) }
+
+// NotifyFailed tells it in one line why there is no mount, or no more.
+func NotifyFailed(line string) error { return notify(fmt.Sprintf(notifyFailed, line)) }
 
 // notify sends one datagram to the socket that the environment names: a path, or @ and an abstract name.
 func notify(state string) error {
