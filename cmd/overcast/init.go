@@ -54,10 +54,6 @@ func newInitCmd() *cobra.Command {
 	return cmd
 }
 
-// leastWorkFactor is the least that OWASP's list of scrypt's parameters has: 2^15, and then three times in parallel. Below
-// it the user is warned.
-const leastWorkFactor = 15
-
 // initResult is what init prints as JSON.
 type initResult struct {
 	Vault  string      `json:"vault"`
@@ -76,10 +72,7 @@ func (f *initFlags) run(cmd *cobra.Command, dir string) error {
 	if err != nil {
 		return err
 	}
-	if f.workFactor < leastWorkFactor {
-		cli.Warn(cmd.ErrOrStderr(), "--scrypt-work-factor %d: below %d, a stolen keys.age lets passphrases be tried fast; %d is the default",
-			f.workFactor, leastWorkFactor, vault.DefaultWorkFactor)
-	}
+	cli.WarnWorkFactor(cmd, f.workFactor)
 	if o.Passphrase, err = f.pass.Read(cmd, "New passphrase: ", true); err != nil {
 		return err
 	}

@@ -95,6 +95,9 @@ func Classify(err error) *Failure {
 	return &Failure{Code: ExitFailure, Err: err}
 }
 
+// adviceCloud is for somebody who named a cloud instead of the vault.
+const adviceCloud = "name the vault's own directory, which holds vault.toml and keys.age; overcast join makes one where there is none"
+
 // vaultFailure is nil unless the error is about a vault or its clouds.
 func vaultFailure(err error) *Failure {
 	if locked, ok := errors.AsType[*volume.LockedError](err); ok {
@@ -117,8 +120,10 @@ func vaultFailure(err error) *Failure {
 		return f.Advise("unmount it there, or wait until that process has ended; one vault directory for each machine")
 	case errors.Is(err, vault.ErrSetting):
 		return f.Advise("correct it in %s", QuoteName(filepath.Join(bad.Dir, "vault.toml")))
+	case errors.Is(err, vault.ErrDamaged) && bad.What == "vault":
+		return f.Advise("correct it, or let overcast join make the vault's directory anew, from a copy of its keys.age")
 	case errors.Is(err, vault.ErrIsCloud):
-		return f.Advise("name the vault's own directory, which holds vault.toml and keys.age; overcast join makes one where there is none")
+		return f.Advise(adviceCloud)
 	}
 	return f
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/secret"
 	"github.com/overcast-fs/overcast/fs/tree"
+	"github.com/overcast-fs/overcast/fs/vault"
 )
 
 // Passphrase says where the passphrase comes from. It is never an argument: those are seen by every process.
@@ -99,6 +100,17 @@ func WarnOpenToAll(cmd *cobra.Command, f *os.File) {
 	const others = 0o004
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&others != 0 {
 		Warn(cmd.ErrOrStderr(), "%s can be read by every user of this machine; chmod 600 closes it", QuoteName(f.Name()))
+	}
+}
+
+// leastWorkFactor is the least that OWASP's list of scrypt's parameters has: 2^15, and then three times in parallel.
+const leastWorkFactor = 15
+
+// WarnWorkFactor warns of a passphrase that is easy to try.
+func WarnWorkFactor(cmd *cobra.Command, factor int) {
+	if factor < leastWorkFactor {
+		Warn(cmd.ErrOrStderr(), "--scrypt-work-factor %d: below %d, a stolen keys.age lets passphrases be tried fast; %d is the default",
+			factor, leastWorkFactor, vault.DefaultWorkFactor)
 	}
 }
 

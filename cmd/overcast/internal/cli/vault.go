@@ -21,10 +21,27 @@ func LoadVault(dir string) (*vault.Vault, error) {
 	case errors.Is(err, vault.ErrJoin):
 		return nil, Failf(ExitUnusable, "%w", err).Advise("%s", joinAdvice(dir))
 	case errors.Is(err, fs.ErrNotExist):
+		if cloud := cloudAround(dir); cloud != "" {
+			return nil, Failf(ExitUnusable, "%w: it lies inside of a cloud, %s", err, QuoteName(cloud)).Advise(adviceCloud)
+		}
 		return nil, Failf(ExitUnusable, "%w", err).
 			Advise("overcast init %s --cloud NAME=DIR makes one; overcast join opens one that exists elsewhere", QuoteName(dir))
 	}
 	return v, err
+}
+
+// cloudAround finds the cloud in which a directory lies, "" if there is none.
+func cloudAround(dir string) string {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return ""
+	}
+	for up := filepath.Dir(dir); up != dir; dir, up = up, filepath.Dir(up) {
+		if _, err := volume.Load(up); errors.Is(err, vault.ErrIsCloud) {
+			return up
+		}
+	}
+	return ""
 }
 
 // joinAdvice tells how what is left of a vault becomes one.

@@ -68,6 +68,7 @@ func (f *joinFlags) run(cmd *cobra.Command, dir string, dirs []string) error {
 	defer keys.Wipe()
 	o := vault.JoinOptions{Keys: keys, Dirs: dirs, Copied: f.recovery == "" && outside(f.keys, dir), WorkFactor: f.workFactor, UI: cli.PluginUI(cmd)}
 	if keys.NeedsPassphrase() {
+		cli.WarnWorkFactor(cmd, f.workFactor)
 		if o.Passphrase, err = f.next.Read(cmd, "New passphrase: ", true); err != nil {
 			return err
 		}

@@ -66,6 +66,9 @@ func (f *passwdFlags) run(cmd *cobra.Command, dir string) error {
 	defer func() { clear(pass) }()
 	// The passphrase stays where only recipients change; somebody who came with an identity has told none.
 	changes := pass == nil || !f.aboutRecipients() || f.next.Given()
+	if f.workFactor != 0 {
+		cli.WarnWorkFactor(cmd, f.workFactor)
+	}
 	if changes {
 		clear(pass)
 		if pass, err = f.next.Read(cmd, "New passphrase: ", true); err != nil {
