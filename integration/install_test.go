@@ -57,6 +57,34 @@ func TestInstall(t *testing.T) {
 		t.Errorf("installed: %q\nwant %q", got, want)
 	}
 
+	demandUsable(t, at)
+
+	// What others have put there stays, with its directories; ours go.
+	must(t, os.WriteFile(at("/usr/share/man/man1/other.1"), nil, 0o644))
+	makeIn("uninstall", "PREFIX=/usr")
+	if left := command.run(command{dir: tree}, t, "find", ".", "!", "-path", "./usr/share/man/man1/other.1", "!", "-type", "d"); left != "" {
+		t.Errorf("uninstall left %s", left)
+	}
+	must(t, os.Remove(at("/usr/share/man/man1/other.1")))
+	makeIn("install", "PREFIX=/opt/overcast", "SBIN=/usr/sbin")
+	if _, err := os.Stat(at("/opt/overcast/bin/overcast")); err != nil {
+		t.Error(err)
+	}
+	makeIn("uninstall", "PREFIX=/opt/overcast", "SBIN=/usr/sbin")
+	makeIn("uninstall", "PREFIX=/usr")
+	if left := (command{dir: tree}).run(t, "find", ".", "-mindepth", "1"); left != "" {
+		t.Errorf("uninstall left\n%s", left)
+	}
+
+	must(t, os.Remove(filepath.Join(dir, "bin/overcast")))
+	if r := (command{dir: dir}).try(t, "make", "-s", "install", "DESTDIR="+tree); r.code == 0 || !strings.Contains(r.stdout, "make build comes first") {
+		t.Errorf("nothing was built, and make install says: %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// demandUsable looks at what was installed as its readers do.
+func demandUsable(t *testing.T, at func(name string) string) {
+	t.Helper()
 	if target, err := os.Readlink(at("/sbin/mount.fuse.overcast")); target != "/usr/bin/overcast" {
 		t.Errorf("the helper of mount(8) is a link to %q, %v", target, err)
 	}
@@ -84,27 +112,5 @@ func TestInstall(t *testing.T) {
 	}
 	if said := (command{}).run(t, "bash", "-c", "source "+at("/usr/share/bash-completion/completions/overcast")+" && complete -p overcast"); !strings.Contains(said, "overcast") {
 		t.Errorf("bash completes nothing: %q", said)
-	}
-
-	// What others have put there stays, with its directories; ours go.
-	must(t, os.WriteFile(at("/usr/share/man/man1/other.1"), nil, 0o644))
-	makeIn("uninstall", "PREFIX=/usr")
-	if left := command.run(command{dir: tree}, t, "find", ".", "!", "-path", "./usr/share/man/man1/other.1", "!", "-type", "d"); left != "" {
-		t.Errorf("uninstall left %s", left)
-	}
-	must(t, os.Remove(at("/usr/share/man/man1/other.1")))
-	makeIn("install", "PREFIX=/opt/overcast", "SBIN=/usr/sbin")
-	if _, err := os.Stat(at("/opt/overcast/bin/overcast")); err != nil {
-		t.Error(err)
-	}
-	makeIn("uninstall", "PREFIX=/opt/overcast", "SBIN=/usr/sbin")
-	makeIn("uninstall", "PREFIX=/usr")
-	if left := (command{dir: tree}).run(t, "find", ".", "-mindepth", "1"); left != "" {
-		t.Errorf("uninstall left\n%s", left)
-	}
-
-	must(t, os.Remove(filepath.Join(dir, "bin/overcast")))
-	if r := (command{dir: dir}).try(t, "make", "-s", "install", "DESTDIR="+tree); r.code == 0 || !strings.Contains(r.stdout, "make build comes first") {
-		t.Errorf("nothing was built, and make install says: %d, %s%s", r.code, r.stdout, r.stderr)
 	}
 }

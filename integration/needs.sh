@@ -21,6 +21,7 @@ acl                    getfacl --version
 fio                    fio --version
 vim-tiny               vi --version
 man-db                 man --version
+libglib2.0-bin         gio version
 tar                    tar --version
 make                   make --version
 gcc                    gcc --version

@@ -391,19 +391,26 @@ var (
 	makeCommand = regexp.MustCompile("(?m)(?:`|^\\s+(?:\\$ )?)make ([a-z][a-z-]*)")
 	makeTarget  = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)
 	markdown    = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+	testName    = regexp.MustCompile("\\b(Test[A-Z]\\w*)(?:/(\\w+))?")
 )
 
-// documentationNamesWhatExists: every "make X" is a target, and every relative link a file.
+// documentationNamesWhatExists: every "make X" is a target, every relative link a file, and every test one that is run.
 func documentationNamesWhatExists(t *tree) (findings []string) {
 	makefile, _ := fs.ReadFile(t.files, "Makefile")
 	targets := map[string]bool{}
 	for _, m := range makeTarget.FindAllStringSubmatch(string(makefile), -1) {
 		targets[m[1]] = true
 	}
+	tests := t.tests()
 	readme := false
 	for _, s := range t.all {
 		if path.Ext(s.name) != ".md" {
 			continue
+		}
+		for _, m := range testName.FindAllStringSubmatch(s.text, -1) {
+			if !tests[m[1]] || m[1] == "TestScripts" && m[2] != "" && !tests[m[0]] {
+				findings = append(findings, s.name+": there is no test "+m[0])
+			}
 		}
 		readme = readme || s.name == "README.md"
 		for _, m := range makeCommand.FindAllStringSubmatch(s.text, -1) {
@@ -421,6 +428,23 @@ func documentationNamesWhatExists(t *tree) (findings []string) {
 		findings = append(findings, "there is no README.md")
 	}
 	return findings
+}
+
+// tests are the names of all tests, and of the scripts that one of them runs.
+func (t *tree) tests() map[string]bool {
+	names := map[string]bool{}
+	for _, s := range t.handwritten() {
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && s.isTest() && f.Recv == nil {
+				names[f.Name.Name] = true
+			}
+		}
+	}
+	scripts, _ := fs.Glob(t.files, "cmd/overcast/testdata/script/*.txtar")
+	for _, script := range scripts {
+		names["TestScripts/"+strings.TrimSuffix(path.Base(script), ".txtar")] = true
+	}
+	return names
 }
 
 func topLevel(t *tree) (findings []string) {

@@ -194,6 +194,11 @@ var documentationSamples = []sample{
 		"docs/a.md": text("[up](../README.md) [down](../READYOU.md)\n"),
 	}, []string{"no target fast", "no target slow", "no target it", "docs/c.md", "READYOU.md"}},
 	{one("docs/a.md", "# A\n"), []string{"no README"}},
+	{fstest.MapFS{
+		"README.md":                            text("`TestA/sub`, `TestB`, `TestScripts/a`, `TestScripts/b`\n"),
+		"fs/a_test.go":                         text("package fs\nfunc TestA(t *testing.T) {}\nfunc TestScripts(t *testing.T) {}\n"),
+		"cmd/overcast/testdata/script/a.txtar": text("x\n"),
+	}, []string{"no test TestB", "no test TestScripts/b"}},
 }
 
 var topLevelSamples = []sample{

@@ -32,7 +32,7 @@ when it ends, as sd_notify(3) has it.
 As mount.fuse.overcast in /sbin, where make install puts a link, the program is
 what mount(8) runs for a line of fstab of the type fuse.overcast:
 
-  /srv/vault  /srv/private  fuse.overcast  noauto,user,passfile=/etc/overcast.pw  0 0
+  /srv/vault  /srv/Private  fuse.overcast  nofail,passfile=/etc/vault.pw  0 0
 
 Its options are those of -o, and passfile=FILE, passcommand=CMD, identity=FILE,
 idle=TIME, fsync=WHEN, from=CLOUD, and setuid=USER, with which root lets USER
