@@ -75,6 +75,14 @@ func TestServiceManager(t *testing.T) {
 		m.unmount()
 		manager.demand("STOPPING=1\n")
 
+		m = v.mount("--idle", "200ms")
+		manager.demand("READY=1\n")
+		manager.demand("STOPPING=1\n")
+		m.await()
+		if !m.state.Success() {
+			t.Errorf("an idle mount ended with %v", m.state)
+		}
+
 		v.refused(12, "mount", "--foreground", "--passcommand", "echo wrong", v.dir, v.root)
 		manager.demand("STATUS=failed: " + v.dir + "/keys.age: wrong passphrase\n")
 		manager.demandSilence()

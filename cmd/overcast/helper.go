@@ -10,8 +10,6 @@ import (
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/helper"
 )
 
-const standardPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 // runHelper is this program under the name that mount(8) looks for, whose exit codes it gives.
 func runHelper(ctx context.Context, argv []string) int {
 	err := help(ctx, argv)
@@ -33,17 +31,15 @@ func help(ctx context.Context, argv []string) error {
 		cli.Warn(os.Stderr, "%s", line)
 	}
 	if call.User != "" {
-		if err := call.Become(); err != nil {
-			return err
-		}
+		err = call.Become()
+	} else {
+		err = helper.Environment()
+	}
+	if err != nil {
+		return err
 	}
 	if call.Fake {
 		return nil
-	}
-	if os.Getenv("PATH") == "" { // mount(8) takes it away; a command for the passphrase, and fusermount3, are looked for in it
-		if err := os.Setenv("PATH", standardPath); err != nil {
-			return err
-		}
 	}
 	root := newRootCmd()
 	root.SetArgs(call.Args)

@@ -58,12 +58,35 @@ func (c *Call) Become() error {
 		func() error { return syscall.Setgroups(ids[2:]) },
 		func() error { return syscall.Setgid(ids[1]) },
 		func() error { return syscall.Setuid(ids[0]) },
-		func() error { return os.Setenv("HOME", u.HomeDir) },
-		func() error { return os.Setenv("USER", u.Username) },
-		func() error { return os.Setenv("LOGNAME", u.Username) },
+		func() error { return environment(u) },
 	} {
 		if err := step(); err != nil {
 			return fmt.Errorf("setuid=%s: %w", c.User, err)
+		}
+	}
+	return nil
+}
+
+// Environment gives this process back what mount(8) may have taken away.
+func Environment() error {
+	if os.Getenv("HOME") != "" && os.Getenv("PATH") != "" {
+		return nil
+	}
+	u, err := user.Current()
+	if err != nil {
+		return fmt.Errorf("environment: %w", err)
+	}
+	return environment(u)
+}
+
+// environment is as after a user's login: commands for the passphrase look for their files and for the keyring's bus in it.
+func environment(u *user.User) error {
+	const standardPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	for name, value := range map[string]string{
+		"HOME": u.HomeDir, "USER": u.Username, "LOGNAME": u.Username, "PATH": standardPath, "XDG_RUNTIME_DIR": "/run/user/" + u.Uid,
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("environment: %w", err)
 		}
 	}
 	return nil
