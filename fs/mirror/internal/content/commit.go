@@ -164,7 +164,7 @@ func (c *Commit) inPlace(cp *copies.Copy) error {
 	if !ok {
 		return nil
 	}
-	if c.replaces {
+	if cp.Beside != "" {
 		return cp.Replaces(path, &c.to.Head)
 	}
 	return cp.Stands(path)
