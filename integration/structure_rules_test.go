@@ -391,7 +391,7 @@ var (
 	makeCommand = regexp.MustCompile("(?m)(?:`|^\\s+(?:\\$ )?)make ([a-z][a-z-]*)")
 	makeTarget  = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)
 	markdown    = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
-	testName    = regexp.MustCompile("\\b(Test[A-Z]\\w*)(?:/(\\w+))?")
+	testName    = regexp.MustCompile(`\b(Test[A-Z]\w*)(?:/(\w+))?`)
 )
 
 // documentationNamesWhatExists: every "make X" is a target, every relative link a file, and every test one that is run.
