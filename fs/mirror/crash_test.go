@@ -289,7 +289,7 @@ func (b *box) excuse(k int, got, all map[string]seen) error {
 		served := there && is.err == nil
 		switch {
 		case served && !(has && b.index.rows[path].outdoes(n)):
-		case !served && has && wanted && want.err == nil && want.agrees(n) == nil:
+		case !served && has && wanted && want.err == nil && want.agrees(n) == nil && b.index.rows[path].is(n):
 			return fmt.Errorf("%q is there, and not served: %w", path, is.err)
 		case wanted:
 			got[path] = want
@@ -298,6 +298,11 @@ func (b *box) excuse(k int, got, all map[string]seen) error {
 		}
 	}
 	return nil
+}
+
+// is reports whether a cloud has what is known to be at the name: another file can look just like it.
+func (row indexed) is(n audit.Node) bool {
+	return row.dir == n.Dir && (row.dir || n.Header != nil && n.Header.FileID == row.file)
 }
 
 // outdoes reports whether a cloud has a lesser version of the file.

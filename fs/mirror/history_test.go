@@ -355,10 +355,10 @@ func (h *history) afterCut(got map[string]seen, done int) error {
 	return nil
 }
 
-// aside reports whether a path is that of a conflict copy which keeps, once, what
-// the log durably has at a name where the clouds have another thing by now. That
-// was removed there, and the power cut took from the log what told so: no version
-// and no record proves the end of what was synced (I4).
+// aside reports whether a path is that of a conflict copy which keeps, once, a thing
+// at whose name something else is. One of the two is what the log durably has there,
+// the other what a cloud has: the power cut took from the log what told which was
+// removed, and no version and no record proves the end of either (I4).
 func (h *history) aside(got map[string]seen, path string, span [2]int) bool {
 	last := min(span[1]+1, len(h.steps))
 	is := func(path string, id int) bool {
@@ -369,17 +369,25 @@ func (h *history) aside(got map[string]seen, path string, span [2]int) bool {
 		for name, id := range then {
 			kept := 0
 			for other := range got {
-				if is(other, id) {
+				if is(other, id) && !h.named(other, id, span[0], last) {
 					kept++
 				}
 			}
 			_, taken := got[name]
-			if path == conflictOf(name, path, got[path]) && h.things[id].lastSync(span[1]) >= 0 && taken && kept == 1 && is(path, id) {
+			if path == conflictOf(name, path, got[path]) && taken && kept == 1 && is(path, id) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// named reports whether a thing had a name at any of these steps.
+func (h *history) named(name string, id, from, to int) bool {
+	return slices.ContainsFunc(h.paths[from:to+1], func(then map[string]int) bool {
+		at, there := then[name]
+		return there && at == id
+	})
 }
 
 // conflictOf is the path of a conflict copy of a file, with the commit that another
