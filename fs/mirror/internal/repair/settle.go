@@ -16,7 +16,7 @@ import (
 // name. The log makes a claim like a cloud's.
 func (r *Replay) settle() {
 	for _, thing := range r.Fold.Things {
-		if thing.IsDir() || thing.Gone() || thing.Committed() == nil {
+		if thing.IsDir() || thing.Special() || thing.Gone() || thing.Committed() == nil {
 			continue
 		}
 		d := &dispute{r: r, thing: thing, slot: thing.Now[0]}
