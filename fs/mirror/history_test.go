@@ -374,7 +374,11 @@ func (h *history) aside(got map[string]seen, path string, span [2]int) bool {
 				}
 			}
 			_, taken := got[name]
-			if path == conflictOf(name, path, got[path]) && taken && kept == 1 && is(path, id) {
+			if path != conflictOf(name, path, got[path]) || !taken {
+				continue
+			}
+			frail := got[path].err != nil && h.things[id].lastSync(span[1]) < 0 // it may be unreadable, under any name
+			if frail || kept == 1 && is(path, id) {
 				return true
 			}
 		}

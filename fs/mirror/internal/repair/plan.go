@@ -203,7 +203,6 @@ func (p *planner) placeFile(thing *journal.Thing) {
 			continue
 		}
 		name, entry := p.spell(slot, thing.Special())
-		p.otherwise(slot, parent)
 		n := parent.children[entry]
 		if n != nil && n.thing == nil && n.blank && !n.shared && thing.Made && p.oursWithout(slot) && len(p.of[thing]) == 0 {
 			p.is(n, thing)
@@ -218,24 +217,34 @@ func (p *planner) placeFile(thing *journal.Thing) {
 	}
 }
 
-// otherwise deals with a file of which the log does not tell, at a name that is
-// another one's: the one with the letter w, and the other without. The end of the
-// log that told of it is lost. It goes on under a name of its own, since a name with
-// two things shows only one.
-func (p *planner) otherwise(slot *journal.Slot, parent *node) {
-	_, entry := p.spell(slot, !slot.Now.Special())
-	n := parent.children[entry]
+// putStrangersAside gives names of their own to files of which the log does not
+// tell, at names where it has something else, which is there: the one with the
+// letter w, and the other without. The end of the log that told of them is lost, and
+// a name with two things shows only one.
+func (p *planner) putStrangersAside() {
+	for _, thing := range p.fold.Things {
+		for _, s := range thing.Now {
+			if n := p.nodeAt(s); n != nil && n.thing == thing {
+				p.putAside(s)
+			}
+		}
+	}
+}
+
+func (p *planner) putAside(s *journal.Slot) {
+	special := !s.Now.Special()
+	n := p.at(s, special)
 	if n == nil || !n.stranger() || n.head.Flags&cipher.Dirty != 0 {
 		return
 	}
-	plain := cipher.ConflictName(cipher.PlainName(slot.Name), n.head.MtimeSec, n.head.CommitID)
-	name, entry := p.spell(&journal.Slot{Name: string(plain)}, !slot.Now.Special())
-	if entry == "" || parent.children[entry] != nil {
+	plain := cipher.ConflictName(cipher.PlainName(s.Name), n.head.MtimeSec, n.head.CommitID)
+	name, entry := p.spell(&journal.Slot{Name: string(plain)}, special)
+	if entry == "" || n.parent.children[entry] != nil {
 		return
 	}
 	from := n.path()
-	p.put(n, parent, entry)
-	p.do(step.Step{Op: step.Move, Path: from, To: n.path(), Dir: parent.path(), Name: name})
+	p.put(n, n.parent, entry)
+	p.do(step.Step{Op: step.Move, Path: from, To: n.path(), Dir: n.parent.path(), Name: name})
 }
 
 // stranger reports whether a node is a file with a version of which the log does not tell.
@@ -359,6 +368,7 @@ func planRemovals(t *tree) *planner {
 	}
 	p.removeBlanks()
 	p.endRemoval()
+	p.putStrangersAside()
 	slices.SortStableFunc(dirs, func(a, b *node) int { return b.depth() - a.depth() })
 	for _, n := range dirs {
 		p.do(step.Step{Op: step.Rmdir, Path: n.path(), To: p.successor(n), Thing: n.thing})
