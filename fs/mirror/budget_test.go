@@ -7,7 +7,7 @@ const (
 	everyNth          = 5 // operation of a fixed story is a crash
 	everyHard         = 1 // all seeds that have failed
 	crashesPerHistory = 6
-	someHistories     = 120
+	someHistories     = 140
 	faultSeeds        = 8 // of each kind
 	attackSeeds       = 12
 	closeRounds       = 20
