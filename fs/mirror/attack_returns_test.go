@@ -7,17 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
-	"testing"
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
 	"github.com/overcast-fs/overcast/fs/mirror"
 )
-
-// TestReturnAttacks: what a cloud's return must not do to what others have put
-// there meanwhile, and what it must not leave of our own.
-func TestReturnAttacks(t *testing.T) { runFindings(t, returnAttacks) }
 
 var returnAttacks = []finding{
 	{"return: a new file of another machine, DIRTY", 2, func(s *scene) { arrivingMeanwhile(s, dirty) }},

@@ -5,16 +5,11 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
 	"github.com/overcast-fs/overcast/fs/mirror"
 )
-
-// TestAttacks: what the replay of the redo log must not do to what lies in the
-// clouds, and what it must not cost.
-func TestAttacks(t *testing.T) { runFindings(t, attacks) }
 
 var attacks = slices.Concat(versionAttacks, faultAttacks(), dirAttacks, cloudAttacks, oldAttacks, limitAttacks, conflictAttacks)
 

@@ -1,4 +1,7 @@
-//go:build !race
+//go:build !race || long
+
+// Tests that do one thing after the other, and many: the race detector has nothing to find in them, and takes ten times as
+// long. Other files of which that is true carry the same constraint.
 
 package mirror_test
 
@@ -79,3 +82,11 @@ func TestManyRows(t *testing.T) {
 		}
 	})
 }
+
+// TestAttacks: what the replay of the redo log must not do to what lies in the
+// clouds, and what it must not cost.
+func TestAttacks(t *testing.T) { runFindings(t, attacks) }
+
+// TestReturnAttacks: what a cloud's return must not do to what others have put
+// there meanwhile, and what it must not leave of our own.
+func TestReturnAttacks(t *testing.T) { runFindings(t, returnAttacks) }
