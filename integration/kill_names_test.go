@@ -11,15 +11,10 @@ import (
 // filesystems give the new ones the freed inode numbers. What programs saw is there after the next mount, in every cloud
 // alone.
 func TestKillNamesReused(t *testing.T) {
-	for name, place := range map[string]string{"where temporary files are": "", "in memory": "/dev/shm"} {
+	for name, place := range places {
 		t.Run(name, func(t *testing.T) {
-			if place != "" {
-				dir, err := os.MkdirTemp(place, "overcast-integration-")
-				must(t, err)
-				t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
-				t.Setenv("TMPDIR", dir)
-			}
-			for round := range killRounds/10 + 1 {
+			makeTemporaryIn(t, place)
+			for round := range killRounds {
 				v := newVault(t, 2)
 				m := v.mount()
 				reuseNames(t, v.root, round)

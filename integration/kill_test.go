@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -18,23 +19,67 @@ import (
 // TestKill kills mounts at any moment under programs that write, and while they come up. After the next mount everything
 // that was closed or synced is there, in every cloud alone.
 func TestKill(t *testing.T) {
-	for clouds, share := range map[int]int{1: 5, 2: 2, 3: 4} {
+	kills := 0
+	for name, place := range places {
+		t.Run(name, func(t *testing.T) { kills += killIn(t, place) })
+	}
+	t.Logf("%d kills", kills)
+}
+
+// places are where the vaults of tests may be: filesystems of different kinds.
+var places = map[string]string{"where temporary files are": "", "in memory": "/dev/shm"}
+
+// makeTemporaryIn makes the temporary directories of a test in a place. It is for tests of which parts run beside each other,
+// which may not call Setenv; nothing else runs beside those.
+func makeTemporaryIn(t *testing.T, place string) {
+	t.Helper()
+	_, err := program() // which is built in the temporary directory of all
+	must(t, err)
+	if place == "" {
+		return
+	}
+	dir, err := os.MkdirTemp(place, "overcast-integration-")
+	must(t, err)
+	before, was := os.LookupEnv("TMPDIR")
+	must(t, os.Setenv("TMPDIR", dir))
+	t.Cleanup(func() {
+		must(t, os.Unsetenv("TMPDIR"))
+		if was {
+			must(t, os.Setenv("TMPDIR", before))
+		}
+		must(t, os.RemoveAll(dir))
+	})
+}
+
+// killIn kills mounts of vaults in one place, and counts how often.
+func killIn(t *testing.T, place string) int {
+	makeTemporaryIn(t, place)
+	var kills atomic.Int64
+	t.Run("all", func(t *testing.T) { killAll(t, &kills) })
+	return int(kills.Load())
+}
+
+// killAll does so with one cloud, two and three.
+func killAll(t *testing.T, kills *atomic.Int64) {
+	for clouds := 1; clouds <= 3; clouds++ {
 		t.Run(fmt.Sprintf("%d clouds", clouds), func(t *testing.T) {
 			t.Parallel()
 			v := newVault(t, clouds)
 			h := &killHistory{t: t, random: rand.New(rand.NewPCG(uint64(clouds), 3)), safe: map[string]uint64{}, begun: map[string]uint64{}, partly: map[string]uint64{}}
-			for round := range killRounds/share + 1 {
+			for round := range killRounds {
 				h.round(v, uint64(round)+1)
 				if t.Failed() {
 					t.Fatalf("in round %d", round)
 				}
 			}
+			kills.Add(h.kills)
 		})
 	}
 }
 
 // killHistory is what is known of a vault that is killed again and again.
 type killHistory struct {
+	kills  int64
 	t      *testing.T
 	random *rand.Rand
 	base   uint64
@@ -88,6 +133,7 @@ func (h *killHistory) killUnderWriter(m *mounted, journal string) {
 	after += time.Duration(h.random.Int64N(int64(after)))
 	<-time.After(after)
 	m.kill()
+	h.kills++
 	if err := wait(writer); err != nil {
 		h.t.Errorf("the writer: %v\n%s", err, said.String())
 	}
@@ -98,6 +144,7 @@ func (h *killHistory) killEarly(v *vault) {
 	m, _ := v.start()
 	<-time.After(time.Duration(h.random.Int64N(int64(60 * time.Millisecond))))
 	m.kill()
+	h.kills++
 }
 
 func (h *killHistory) readJournal(path string) {
