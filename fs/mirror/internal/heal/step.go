@@ -47,7 +47,7 @@ func (s Step) Plain(path string) string { return s.text(path) }
 func (s Step) text(at string) string {
 	switch s.Op {
 	case Mend:
-		return fmt.Sprintf("%v %s: %d chunks", s.Op, at, s.Chunks)
+		return fmt.Sprintf("%v %s: %s", s.Op, at, chunks(s.Chunks))
 	case Aside:
 		return fmt.Sprintf("%v %s", s.Op, at)
 	}
@@ -132,4 +132,11 @@ func joined(k *compare.Case) bool {
 func asidePath(k *compare.Case, loser judge.Version) string {
 	name := cipher.ConflictName(k.Name, loser.MtimeSec, loser.Commit)
 	return k.Path[:len(k.Path)-len(k.Name)] + string(name)
+}
+
+func chunks(n int64) string {
+	if n == 1 {
+		return "1 chunk"
+	}
+	return fmt.Sprintf("%d chunks", n)
 }
