@@ -6,7 +6,6 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
 // follow deals with what no cloud has where the log has it, though it was there:
@@ -55,17 +54,13 @@ func (r *Replay) yield() {
 	}
 	for _, thing := range r.Fold.Things {
 		for _, s := range slices.Clone(thing.Now) {
-			blocked := r.trees.blocked(s)
-			if thing.IsDir() || !blocked && !r.trees.taken(s) {
+			if thing.IsDir() || !r.trees.taken(s) {
 				continue
 			}
 			from, ok := s.Path()
 			path, found := r.trees.moved(thing)
 			if !found {
 				path, found = r.trees.elsewhere(thing, s)
-			}
-			if !found && blocked {
-				path, found = conflictPath(thing, s)
 			}
 			if ok && found && r.Fold.Yield(s, path) {
 				r.Logger.Info("a file goes on under a name that the log does not tell", "thing", thing.Key)
@@ -88,27 +83,6 @@ func (all trees) taken(s *journal.Slot) (taken bool) {
 		}
 	}
 	return taken
-}
-
-// blocked reports whether some cloud has a directory at a slot of which the log does
-// not tell. It was made after the file was removed or renamed.
-func (all trees) blocked(s *journal.Slot) bool {
-	return slices.ContainsFunc(all, func(t *tree) bool {
-		n := (&planner{tree: t}).at(s, false)
-		return n != nil && n.dir && n.thing == nil
-	})
-}
-
-// conflictPath is the plaintext path at which a file is kept whose name is a
-// directory's by now.
-func conflictPath(thing *journal.Thing, s *journal.Slot) (path string, ok bool) {
-	b := thing.Committed()
-	dir, ok := s.Dir.Path()
-	if b == nil || !ok {
-		return "", false
-	}
-	head := b.Head()
-	return replica.Join(dir, string(cipher.ConflictName(cipher.PlainName(s.Name), head.Sec, head.Commit))), true
 }
 
 // elsewhere is the plaintext path of another place of a file, at which the log has
