@@ -60,6 +60,7 @@ func (c *Commit) contend(tried []*clouds.Cloud) (beaten bool, err error) {
 	if wins {
 		c.settled(tried)
 	}
+	f.forsaken = !wins && slices.Contains(errs, nil) // nothing is taken that would not be kept
 	return !wins, nil
 }
 
