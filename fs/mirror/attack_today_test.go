@@ -4,6 +4,7 @@ package mirror_test
 
 import (
 	"errors"
+	"fmt"
 	"syscall"
 	"testing"
 	"time"
@@ -73,5 +74,65 @@ func TestWriteWhileBeaten(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// inTheWay is what a sync client puts where a file was, or where its directory was.
+var inTheWay = []struct {
+	name string
+	move func(s *scene, k int)
+}{
+	{"a directory", func(s *scene, k int) {
+		at := s.entryAt(k, "d/f")
+		s.must(errors.Join(s.them(k).Do(cloudtest.Delete(at)), s.disk.Dir(cloudName(k)).Mkdir(at, 0o700)))
+	}},
+	{"a file in the place of the directory", func(s *scene, k int) {
+		at := s.entryAt(k, "d")
+		s.must(errors.Join(s.them(k).Do(cloudtest.Delete(at)), s.them(k).Do(cloudtest.Replace(at, s.backing(s.disk, k, "other")))))
+	}},
+	{"garbage in the place of the directory", func(s *scene, k int) {
+		at := s.entryAt(k, "d")
+		s.must(errors.Join(s.them(k).Do(cloudtest.Delete(at)), s.them(k).Do(cloudtest.Replace(at, random(3000)))))
+	}},
+}
+
+// TestContestsAndDirs lets every cloud have a directory in the place of an open
+// file, or a file in that of its directory: what was fsynced is not lost, and the
+// mirror ends.
+func TestContestsAndDirs(t *testing.T) {
+	for _, way := range inTheWay {
+		for _, change := range contenders {
+			for n := 1; n <= 2; n++ {
+				t.Run(fmt.Sprintf("%s, %s, %d clouds", way.name, change.name, n), func(t *testing.T) {
+					err := tellScene(t, n, layout{reuse: true}, func(s *scene) {
+						s.steps(step{op: opMkdir, path: "d", mode: 0o755})
+						s.put("other", "other", true)
+						s.put("d/f", chunks("abcd"), true)
+						s.remount()
+						h := s.handle("d/f")
+						ours, err := change.change(h, chunks("abcd"))
+						s.must(errors.Join(err, h.Sync()))
+						for k := range s.n {
+							way.move(s, k)
+						}
+						s.must(errors.Join(s.m.Commit(), h.Close()))
+						for range 3 {
+							s.tend()
+							s.remount()
+							found := false
+							for _, g := range look(s.m) {
+								found = found || g.err == nil && g.data == ours
+							}
+							if !found {
+								s.failf("%s is in no file of %v", brief(ours), look(s.m))
+							}
+						}
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -58,14 +60,15 @@ func Look(list []*replica.Cloud, path func(k int) (string, bool), ours *cipher.H
 func (c *Contest) look(s *sight, ours *cipher.Header) error {
 	var err error
 	s.is, err = s.Dir.Stat(s.path)
-	if replica.Missing(err) {
+	switch {
+	case errors.Is(err, unix.ENOTDIR):
+		return errors.Join(replica.ErrConflict, err) // a file is in the place of its directory
+	case replica.Missing(err):
 		s.is = cloud.Info{}
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
-	}
-	if !s.is.Regular {
+	case !s.is.Regular:
 		return replica.ErrConflict
 	}
 	h, err := s.Header(s.path)

@@ -9,7 +9,8 @@
 // cloud, as another file under the name and the id that follow from its own
 // header, and ours takes the name by rename. Else theirs stays as it is, and ours
 // is put aside in the same way. What does not verify may be arriving still: it is
-// not touched, and ours is put aside where no cloud shows anything else.
+// not touched, and ours is put aside where no cloud shows anything else. Where every
+// cloud has a file in the place of the directory, ours goes beside that one.
 //
 // Every copy is built whole under a temporary name, and is durable before it gets
 // its own. So nothing is lost wherever this ends, and a replay of the log that

@@ -2,6 +2,10 @@ package rival
 
 import (
 	"errors"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
@@ -17,7 +21,7 @@ func (c *Contest) Aside(o *Ours, keeps bool) []error {
 		if keeps {
 			errs[i] = c.asideAll(s, o)
 		} else {
-			errs[i] = s.keep(o, &o.Head, o.build)
+			errs[i] = c.keep(s, o, &o.Head, o.build)
 		}
 		if errs[i] == nil {
 			errs[i] = s.Dir.Syncfs()
@@ -43,7 +47,7 @@ func (c *Contest) asideAll(s *sight, o *Ours) error {
 		return s.why
 	}
 	for _, r := range c.rivals {
-		err := s.keep(o, &r.head, func(temp string, to *replica.Cloud, as func(*cipher.Header)) error {
+		err := c.keep(s, o, &r.head, func(temp string, to *replica.Cloud, as func(*cipher.Header)) error {
 			from, err := r.at.Open(r.at.path, false)
 			if err != nil {
 				return err
@@ -64,13 +68,13 @@ func (c *Contest) asideAll(s *sight, o *Ours) error {
 
 // keep puts a version aside in one cloud: under the name and the id that follow
 // from its header. One that is there already is not made again.
-func (s *sight) keep(o *Ours, h *cipher.Header, build func(temp string, to *replica.Cloud, as func(*cipher.Header)) error) error {
-	dir, name := cloud.SplitPath(o.Plain)
+func (c *Contest) keep(s *sight, o *Ours, h *cipher.Header, build func(temp string, to *replica.Cloud, as func(*cipher.Header)) error) error {
+	_, name := cloud.SplitPath(o.Plain)
 	n, err := s.Keys.EncodeName(cipher.ConflictName(cipher.PlainName(name), h.MtimeSec, h.CommitID))
 	if err != nil {
 		return err
 	}
-	in, err := s.ensure(dir)
+	in, err := s.ensure(c.room(o.Plain))
 	if err != nil {
 		return err
 	}
@@ -84,6 +88,30 @@ func (s *sight) keep(o *Ours, h *cipher.Header, build func(temp string, to *repl
 	}
 	aside := func(h *cipher.Header) { h.FileID = cipher.ConflictID(h.FileID, h.CommitID) }
 	return s.put(in, n, at, func(temp string) error { return build(temp, s.Cloud, aside) })
+}
+
+// room is the directory in which a version is put aside: its own, or, where every
+// cloud has something else in the place of that, the next one above it.
+func (c *Contest) room(plain string) string {
+	dir, _ := cloud.SplitPath(plain)
+	for dir != "" && !slices.ContainsFunc(c.sights, func(s *sight) bool { return !s.bars(dir) }) {
+		dir, _ = cloud.SplitPath(dir)
+	}
+	return dir
+}
+
+// bars reports whether the cloud has something else in the place of a directory.
+func (s *sight) bars(dir string) bool {
+	at := ""
+	for part := range strings.SplitSeq(dir, "/") {
+		n, err := s.Keys.EncodeName(cipher.PlainName(part))
+		if err != nil {
+			return false
+		}
+		at = replica.Join(at, string(n.Entry))
+	}
+	info, err := s.Dir.Stat(at)
+	return errors.Is(err, unix.ENOTDIR) || err == nil && !info.Dir
 }
 
 // place puts ours at its name in one cloud, if what is there is what was looked
