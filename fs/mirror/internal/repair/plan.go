@@ -162,9 +162,17 @@ func (p *planner) clear(parent *node, slot *journal.Slot, entry string, over boo
 }
 
 // over reports whether a file's entry is of no use any more: the file is gone, at
-// a version that the log knows.
+// a version that the log knows, or goes on under another name.
 func (p *planner) over(n *node) bool {
-	return n.thing.Gone() && (n.blank || n.thing.Covers(n.head.Version))
+	return n.thing.Gone() && (n.blank || n.thing.Covers(n.head.Version) || p.lives(n))
+}
+
+// lives reports whether a backing file has another name, of which the log does not
+// tell: it can have been written through that one since this one was removed.
+func (p *planner) lives(n *node) bool {
+	return n.shared && slices.ContainsFunc(p.of[n.thing], func(o *node) bool {
+		return o != n && o.shared && o.head != nil && o.head.Salt == n.head.Salt && o.head.CommitID == n.head.CommitID && !p.named(o)
+	})
 }
 
 // oursWithout reports whether a file without a header at a slot can be one that
@@ -394,7 +402,7 @@ func (p *planner) successor(n *node) string {
 // mayGo reports whether an entry where its file is not wanted is of no use: the
 // file is gone, or it is at all of its places, at no lesser version.
 func (p *planner) mayGo(n *node) bool {
-	known := n.blank || n.thing.Covers(n.head.Version)
+	known := n.blank || n.thing.Covers(n.head.Version) || p.lives(n)
 	for _, s := range n.thing.Now {
 		at := p.nodeAt(s)
 		if at == nil || at.thing != n.thing {
