@@ -76,21 +76,34 @@ func (j *job) accOf(v *journal.Commit) (acc cipher.Acc) {
 	return acc
 }
 
+// nodes are those of the file, in place before under temporary names: what is
+// parked can be one more name of what is in place.
+func (j *job) nodes() (list []*node) {
+	for _, temp := range []bool{false, true} {
+		for _, n := range j.t.of[j.thing] {
+			if n.temp == temp {
+				list = append(list, n)
+			}
+		}
+	}
+	return list
+}
+
 // find is the node of the backing file that has the version.
 func (j *job) find() *node {
 	salt := [16]byte(j.backing.Salt(j.t.Index))
-	last := j.backing.Head()
-	for _, n := range j.t.of[j.thing] {
+	last, nodes := j.backing.Head(), j.nodes()
+	for _, n := range nodes {
 		if last != nil && !n.temp && n.head != nil && n.head.Flags&cipher.Dirty == 0 && cipher.Compare(n.head.Version, last.Version) == cipher.Greater {
 			return n // a later version is in place already
 		}
 	}
-	for _, n := range j.t.of[j.thing] {
+	for _, n := range nodes {
 		if n.head != nil && n.head.Salt == salt {
 			return n
 		}
 	}
-	for _, n := range j.t.of[j.thing] {
+	for _, n := range nodes {
 		if n.head == nil || n.head.Flags&cipher.Dirty != 0 {
 			continue
 		}
@@ -102,7 +115,7 @@ func (j *job) find() *node {
 	if j.backing.Temps != nil {
 		entry = j.backing.Temps[j.t.Index]
 	}
-	for _, n := range j.t.of[j.thing] {
+	for _, n := range nodes {
 		if n.blank && (n.entry == entry || entry == "" && !n.temp) {
 			return n
 		}

@@ -149,6 +149,10 @@ var plans = []struct {
 	{name: "a directory with litter", before: "mkdir a", script: "rmdir a", litter: "a", want: "rmdir a"},
 	{name: "a second name", before: "create f", script: "link f g", want: "link f → g"},
 	{name: "a name of two", before: "create f\nlink f g", script: "unlink f", want: "remove f"},
+	{name: "a name of two that is replaced, in backing files that the log has made", before: "create f\ncreate c", script: "save f\nlink f g\nrename c f", reached: 4, want: `
+		move f → .~0000000000010001.tmp
+		move c → f
+		remove .~0000000000010001.tmp`},
 	{name: "a symlink in the place of a file", before: "create f", script: "unlink f\nsymlink f", want: `
 		create f
 		remove f`},
