@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror"
@@ -395,7 +396,8 @@ func (h *history) named(name string, id, from, to int) bool {
 }
 
 // conflictOf is the path of a conflict copy of a file, with the commit that another
-// such path tells.
+// such path tells. The time is that of the header, which one that cannot be read need
+// not show: then that path tells it, too.
 func conflictOf(name, like string, g seen) string {
 	dir, base := "", spell(name)
 	if at := strings.LastIndexByte(base, '/'); at >= 0 {
@@ -405,7 +407,11 @@ func conflictOf(name, like string, g seen) string {
 	if _, err := hex.Decode(commit[:2], []byte(like[max(0, len(like)-5):max(0, len(like)-1)])); err != nil {
 		return ""
 	}
-	return unspell(dir + string(cipher.ConflictName(cipher.PlainName(base), g.mtime, commit)))
+	mtime := g.mtime
+	if date, err := time.Parse("2006-01-02 150405", like[max(0, len(like)-23):max(0, len(like)-6)]); g.err != nil && err == nil {
+		mtime = date.Unix()
+	}
+	return unspell(dir + string(cipher.ConflictName(cipher.PlainName(base), mtime, commit)))
 }
 
 // remains reports whether a thing can be read under a name that it had since what
