@@ -4,6 +4,9 @@ package mirror_test
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,4 +140,49 @@ func (c *crash) nothingParked(absent ...int) error {
 		return c.explain(b.explain("%w", err))
 	}
 	return nil
+}
+
+// TestRotatedBesideAnother has two machines rotate the same files while a power cut takes from the
+// cloud what the log of the one has of it: the name that its oldest file is to have is the other's by
+// then, and its own is in the way. It goes on beside it.
+func TestRotatedBesideAnother(t *testing.T) {
+	tried := 0
+	for seed := range uint64(12) {
+		err := tellScene(t, 1, layout{reuse: true}, func(s *scene) {
+			s.put("log.1", "one", true)
+			s.put("log", "two", true)
+			s.must(s.m.Sync())
+			s.steps(step{op: opRename, path: "log.1", to: "log.2"}, step{op: opRename, path: "log", to: "log.1"}, step{op: opSyncDir})
+			s.disk.Kill()
+			s.disk.PowerCut(rand.New(rand.NewPCG(seed, 1)), cloudName(0))
+			s.state.boot = false
+			other := &scene{box: s.machine(9)}
+			other.mount()
+			if other.exists("log.2")[0] {
+				return // the cloud has it
+			}
+			tried++
+			other.put("log.2", "theirs", true)
+			other.unmount()
+			for range 2 {
+				s.mount()
+				s.kept("one", "two", "theirs")
+				s.holds("log.2", "theirs")
+				s.holds("log.1", "two")
+				s.unmount()
+				s.clock.pass(time.Hour)
+			}
+			tree, err := s.audit(0)
+			s.must(err)
+			if slices.ContainsFunc(tree.Strange, func(at string) bool { return strings.HasPrefix(at, ".~") }) {
+				s.failf("left over: %q", tree.Strange)
+			}
+		})
+		if err != nil {
+			t.Errorf("power cut %d: %v", seed, err)
+		}
+	}
+	if tried == 0 {
+		t.Error("the cloud has always kept the renames")
+	}
 }

@@ -222,3 +222,19 @@ func (v *Commit) EachChunk(data []byte, do func(ch Chunk, plain []byte) error) e
 	}
 	return nil
 }
+
+// EachPart is EachChunk for the content of what is no regular file, which the log
+// holds in one piece.
+func (v *Commit) EachPart(layout cipher.Layout, data []byte, do func(ch Chunk, plain []byte) error) error {
+	size := layout.ChunkSize()
+	for _, ch := range v.Chunks {
+		lo := ch.Index * size
+		if lo < 0 || lo > int64(len(data)) {
+			return fmt.Errorf("redo log: chunk %d has no data", ch.Index)
+		}
+		if err := do(ch, data[lo:min(lo+size, int64(len(data)))]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -213,7 +213,7 @@ func (j *job) write(at int, e *journal.Entry) error {
 	each := e.Commit.EachChunk
 	if e.Op == journal.OpSpecial {
 		each = func(data []byte, do func(journal.Chunk, []byte) error) error {
-			return eachOf(e.Commit, layout, data, do)
+			return e.Commit.EachPart(layout, data, do)
 		}
 	}
 	return each(e.Data, func(ch journal.Chunk, plain []byte) error {
@@ -231,22 +231,6 @@ func (j *job) write(at int, e *journal.Entry) error {
 		copy(id[:], ch.ID)
 		return c.Write(ch.Index, whole, id)
 	})
-}
-
-// eachOf is EachChunk for the content of what is no regular file, which the log
-// holds in one piece.
-func eachOf(v *journal.Commit, layout cipher.Layout, data []byte, do func(journal.Chunk, []byte) error) error {
-	size := layout.ChunkSize()
-	for _, ch := range v.Chunks {
-		lo := ch.Index * size
-		if lo < 0 || lo > int64(len(data)) {
-			return fmt.Errorf("redo log: chunk %d has no data", ch.Index)
-		}
-		if err := do(ch, data[lo:min(lo+size, int64(len(data)))]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // finish verifies what is there, and only then writes the clean header.
@@ -283,33 +267,7 @@ func (j *job) fit(c *replica.Copy, r *Replay) error {
 	if !r.SameBoot || len(j.backing.After) == 0 {
 		return c.Fit(j.head.Length)
 	}
-	layout := c.Keys.Layout()
-	size, err := layout.CipherSize(j.head.Length)
-	if err != nil {
-		return err
-	}
-	info, err := c.File.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size < size {
-		return c.File.Truncate(size)
-	}
-	after := j.backing.After
-	end := after[len(after)-1].Hi
-	for i := layout.Records(j.head.Length); i < end && layout.RecordOffset(i) < info.Size; i++ {
-		if after.Has(i) {
-			continue
-		}
-		n := min(layout.RecordOffset(i+1), info.Size) - layout.RecordOffset(i)
-		if _, err := c.File.WriteAt(make([]byte, n), layout.RecordOffset(i)); err != nil {
-			return err
-		}
-	}
-	if stop := max(size, layout.RecordOffset(end)); info.Size > stop {
-		return c.File.Truncate(stop)
-	}
-	return nil
+	return c.FitBefore(j.head.Length, j.backing.After)
 }
 
 // whole makes the records those of the version, as well as that can be done, and

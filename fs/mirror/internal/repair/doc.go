@@ -25,6 +25,7 @@
 //	follow.go   what was moved or removed without a word of the log
 //	exchange.go which of two directories that were exchanged is which
 //	plan.go     the steps, of package step, that bring names to their places, and those that remove
+//	aside.go    names beside their own, where somebody else has something there
 //	content.go  one file's last version on its way to one cloud
 //	inplace.go  a finished backing file takes the place of the one before it
 //	settle.go   another version, or another file, in the place of what the log has

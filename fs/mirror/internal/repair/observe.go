@@ -66,6 +66,7 @@ type tree struct {
 	handles  bool // the cloud tells handles, and the log has some
 	parked   map[string]*journal.Thing
 	blanks   []*node // files without a header at names that the log does not know
+	asides   []aside // what got another name than its own
 	sameBoot bool    // nothing that was written is lost
 }
 

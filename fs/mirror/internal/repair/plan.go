@@ -225,41 +225,6 @@ func (p *planner) placeFile(thing *journal.Thing) {
 	}
 }
 
-// putStrangersAside gives names of their own to files of which the log does not
-// tell, at names where it has something else, which is there: the one with the
-// letter w, and the other without. The end of the log that told of them is lost, and
-// a name with two things shows only one.
-func (p *planner) putStrangersAside() {
-	for _, thing := range p.fold.Things {
-		for _, s := range thing.Now {
-			if n := p.nodeAt(s); n != nil && n.thing == thing {
-				p.putAside(s)
-			}
-		}
-	}
-}
-
-func (p *planner) putAside(s *journal.Slot) {
-	special := !s.Now.Special()
-	n := p.at(s, special)
-	if n == nil || !n.stranger() || n.head.Flags&cipher.Dirty != 0 {
-		return
-	}
-	plain := cipher.ConflictName(cipher.PlainName(s.Name), n.head.MtimeSec, n.head.CommitID)
-	name, entry := p.spell(&journal.Slot{Name: string(plain)}, special)
-	if entry == "" || n.parent.children[entry] != nil {
-		return
-	}
-	from := n.path()
-	p.put(n, n.parent, entry)
-	p.do(step.Step{Op: step.Move, Path: from, To: n.path(), Dir: n.parent.path(), Name: name})
-}
-
-// stranger reports whether a node is a file with a version of which the log does not tell.
-func (n *node) stranger() bool {
-	return !n.dir && n.thing == nil && n.head != nil && len(n.head.Version) > 0
-}
-
 // fill puts a file at a slot that does not have it: moved from where it is not
 // wanted, linked from where it is, or made.
 func (p *planner) fill(thing *journal.Thing, slot *journal.Slot, parent *node, name cipher.Name, entry string) {
@@ -368,6 +333,7 @@ func planRemovals(t *tree) *planner {
 			case n.dir && thing.Gone():
 				dirs = append(dirs, n)
 			case n.dir || p.waiting(n) || p.wanted(n) || !p.named(n) || !p.mayGo(n):
+				asider{p}.unpark(n)
 			default:
 				p.do(p.removal(n))
 				p.drop(n)
@@ -376,10 +342,14 @@ func planRemovals(t *tree) *planner {
 	}
 	p.removeBlanks()
 	p.endRemoval()
-	p.putStrangersAside()
+	asider{p}.putStrangersAside()
 	slices.SortStableFunc(dirs, func(a, b *node) int { return b.depth() - a.depth() })
 	for _, n := range dirs {
-		p.do(step.Step{Op: step.Rmdir, Path: n.path(), To: p.successor(n), Thing: n.thing})
+		do := step.Step{Op: step.Rmdir, Path: n.path(), To: p.successor(n), Thing: n.thing}
+		if n.temp && do.To == "" {
+			do.Else = asider{p}.beside(n, n.thing.Was[len(n.thing.Was)-1])
+		}
+		p.do(do)
 		p.drop(n)
 	}
 	return p

@@ -66,6 +66,7 @@ func (r *Replay) Run() Outcome {
 	r.settle()
 	r.stage(r.copies)
 	r.stage(r.removals)
+	r.out.Found = append(r.out.Found, r.trees.tellAsides(r.Fold)...)
 	r.together()
 	r.out.Kept = r.unfinished()
 	for _, thing := range r.out.Kept {

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
 // maxRun is how many bytes of plaintext are read at a time.
@@ -251,6 +252,37 @@ func (c *Copy) Fit(length int64) error {
 		return err
 	}
 	return c.File.Truncate(size)
+}
+
+// FitBefore is Fit for a file behind whose length there are records: those of these
+// chunks stay, and between them are holes.
+func (c *Copy) FitBefore(length int64, after journal.Spans) error {
+	layout := c.Keys.Layout()
+	size, err := layout.CipherSize(length)
+	if err != nil {
+		return err
+	}
+	info, err := c.File.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size < size {
+		return c.File.Truncate(size)
+	}
+	end := after[len(after)-1].Hi
+	for i := layout.Records(length); i < end && layout.RecordOffset(i) < info.Size; i++ {
+		if after.Has(i) {
+			continue
+		}
+		n := min(layout.RecordOffset(i+1), info.Size) - layout.RecordOffset(i)
+		if _, err := c.File.WriteAt(make([]byte, n), layout.RecordOffset(i)); err != nil {
+			return err
+		}
+	}
+	if stop := max(size, layout.RecordOffset(end)); info.Size > stop {
+		return c.File.Truncate(stop)
+	}
+	return nil
 }
 
 // Cut removes what the backing file has from off on.

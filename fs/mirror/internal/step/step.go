@@ -41,6 +41,7 @@ type Step struct {
 	Dir      string      // where the new entry is
 	Name     cipher.Name // of the new entry, for its sidecar
 	Thing    *journal.Thing
+	Else     *Step // of Rmdir: what is done where more is in it; nil: nothing
 }
 
 func (s Step) String() string {
@@ -177,6 +178,9 @@ func (d *Doer) rmdir(s Step) error {
 		litter = append(litter, e)
 	}
 	if len(foreign) > 0 && s.To == "" {
+		if s.Else != nil {
+			return d.try(*s.Else)
+		}
 		return nil
 	}
 	if err := d.handOver(s, foreign, litter); err != nil {
