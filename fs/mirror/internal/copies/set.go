@@ -208,15 +208,21 @@ func (s *Set) Each(what string, do func(*Copy) error) error {
 	return err
 }
 
-// Salts are the copies' salts, by cloud.
+// Salts are the copies' salts, by cloud. That of another file, which a cloud has
+// in the place of this one, is none: by it a replay would take that one for this.
 func (s *Set) Salts() [][]byte {
 	list := make([][]byte, len(s.List))
 	for k, c := range s.List {
-		if c != nil && c.Head != nil {
+		if c != nil && c.Head != nil && !s.another(c) {
 			list[k] = slices.Clone(c.Head.Salt[:])
 		}
 	}
 	return list
+}
+
+// another reports whether a copy is another file than the one that is served.
+func (s *Set) another(c *Copy) bool {
+	return c.Err != nil && s.Stored.Committed() && !sameFile(c.Head, &s.Stored.Head)
 }
 
 // Terms adds the terms of the records from first on to the acc of each copy that
