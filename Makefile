@@ -12,9 +12,10 @@ RACE     := $(if $(shell command -v gcc),-race)
 # In CI nothing counts that was measured before.
 FRESH    := $(if $(CI),-count=1)
 UNITS    := ./cipher/... ./fs/... ./cmd/...
-# The race detector is slow. Without it there are ten times the stories of package mirror, and whole commands.
+# The race detector is slow. Without it there are ten times the stories of package mirror, all worlds of package judge, and
+# whole commands.
 RACED    := ./cipher/... ./fs/... ./cmd/overcast/internal/...
-REST     := ./fs/mirror ./cmd/overcast ./integration/...
+REST     := ./fs/mirror ./fs/mirror/internal/judge ./cmd/overcast ./integration/...
 
 # Where things are installed. DESTDIR is a tree to put them into, as packagers do. mount(8) finds its helpers only in /sbin, and
 # a user cannot write there.
@@ -70,6 +71,7 @@ test-long: ## run the tests that take an hour, too
 	@GO='$(GO)' sh integration/needs.sh test-long
 	$(GO) test -count=1 $(RACE) -tags long -timeout 60m -skip '^TestRandomStories$$' $(UNITS)
 	$(GO) test -count=1 -tags long -timeout 120m -run '^TestRandomStories$$' -v ./fs/mirror
+	$(GO) test -count=1 -tags long -timeout 60m ./fs/mirror/internal/judge
 	$(GO) test -count=1 -tags long -timeout 150m ./integration/...
 
 lint: ## gofmt, vet and staticcheck, and build for what is not this machine

@@ -2,7 +2,7 @@
 
 package judge
 
-// With the tag long, every small world is tried.
+// With the tag long, two machines do more.
 const (
 	worldStep = 1
 	liarStep  = 1
