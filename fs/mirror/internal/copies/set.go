@@ -213,7 +213,7 @@ func (s *Set) Each(what string, do func(*Copy) error) error {
 func (s *Set) Salts() [][]byte {
 	list := make([][]byte, len(s.List))
 	for k, c := range s.List {
-		if c != nil && c.Head != nil && !s.another(c) {
+		if c != nil && c.Head != nil && !another(c, &s.Stored) {
 			list[k] = slices.Clone(c.Head.Salt[:])
 		}
 	}
@@ -221,8 +221,8 @@ func (s *Set) Salts() [][]byte {
 }
 
 // another reports whether a copy is another file than the one that is served.
-func (s *Set) another(c *Copy) bool {
-	return c.Err != nil && s.Stored.Committed() && !sameFile(c.Head, &s.Stored.Head)
+func another(c *Copy, served *journal.Sealed) bool {
+	return c.Err != nil && served.Committed() && !sameFile(c.Head, &served.Head)
 }
 
 // Terms adds the terms of the records from first on to the acc of each copy that
