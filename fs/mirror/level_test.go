@@ -102,3 +102,25 @@ func TestCleanEnd(t *testing.T) {
 		})
 	}
 }
+
+// TestBroughtUnderNoID: the temporary name under which a file is brought to a cloud tells
+// nobody its id, which is the same in every cloud and in the header alone.
+func TestBroughtUnderNoID(t *testing.T) {
+	err := tellScene(t, 2, layout{reuse: true}, func(s *scene) {
+		s.must(s.m.Sync())
+		s.put("f", "content", false)
+		s.must(s.disk.Dir(cloudName(0)).Syncfs())
+		s.disk.Kill()
+		s.cuts(differs("f"), func(c *scene) {
+			c.holds("f", "content")
+			tree, err := c.audit(0)
+			c.must(err)
+			if id := tree.Nodes["f"].Header.FileID.String(); strings.Contains(c.disk.Trace(), id[:8]) {
+				c.failf("the id %s is in\n%s", id, c.disk.Trace())
+			}
+		})
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

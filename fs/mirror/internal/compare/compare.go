@@ -48,6 +48,7 @@ type Comparison struct {
 	mu     sync.Mutex // guards what follows
 	stats  []Stats
 	alien  []Finding
+	temps  []temp
 	silent []error // by cloud: why a directory could not be read there
 }
 
@@ -56,7 +57,8 @@ type Stats struct {
 	Files   int64 // that are not directories
 	Bytes   int64 // of backing files
 	Foreign int64
-	Temps   []string // at most maxTemps: temporary files of this program's
+	Temps   []string  // at most maxTemps: temporary files of this program's that are of no use
+	Strays  []Finding // and those that have a version which is nowhere else
 }
 
 const maxTemps = 10_000
@@ -100,13 +102,16 @@ func (c *Comparison) Run(do func(*Case) error) error {
 	if err := c.sight(); err != nil {
 		return err
 	}
+	if err := c.sortTemps(); err != nil {
+		return err
+	}
 	return c.judge(do)
 }
 
 func (c *Comparison) begin() error {
 	c.gone = c.readRemovals()
 	c.survey = newSurvey(len(c.Clouds))
-	c.stats, c.alien, c.silent = make([]Stats, len(c.Clouds)), nil, make([]error, len(c.Clouds))
+	c.stats, c.alien, c.temps, c.silent = make([]Stats, len(c.Clouds)), nil, nil, make([]error, len(c.Clouds))
 	c.noteBatches()
 	writers, err := c.Memory.Writers()
 	for _, w := range writers {
@@ -278,6 +283,7 @@ func (c *Comparison) sightAt(f *folder, r row) error {
 // clouds in which it cannot be read.
 func (c *Comparison) noteStrange(f *folder) {
 	f.strange = slices.DeleteFunc(f.strange, func(s strange) bool { return errors.Is(s.why, cipher.ErrSidecar) && !careful{c}.lacksItStill(s) })
+	c.noteTemps(f)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for k, s := range f.in {
@@ -290,9 +296,6 @@ func (c *Comparison) noteStrange(f *folder) {
 		st := &c.stats[s.cloud]
 		switch {
 		case s.temp:
-			if len(st.Temps) < maxTemps {
-				st.Temps = append(st.Temps, s.path)
-			}
 		case errors.Is(s.why, cipher.ErrSidecar):
 			c.report(Finding{Path: f.plain, Entry: s.path, Cloud: s.cloud, Kind: Damaged, Chunk: NoChunk, Detail: "a long name whose sidecar is missing"})
 		default:

@@ -22,6 +22,7 @@
 //	sight.go     what one cloud shows at a name
 //	first.go     the first pass
 //	survey.go    what it remembers
+//	temps.go     temporary files: what nobody needs, and what is nowhere else
 //	removals.go  batches of removals, and what they prove
 //	case.go      Case: one name, its claims and its verdict
 //	still.go     looking while others work on the clouds

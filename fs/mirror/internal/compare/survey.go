@@ -2,6 +2,7 @@ package compare
 
 import (
 	"hash/maphash"
+	"slices"
 	"strings"
 	"sync"
 
@@ -71,6 +72,13 @@ func (s *survey) judge(path string, ids []judge.Identity) {
 	}
 }
 
+// ask has every place of an id noted.
+func (s *survey) ask(id judge.Identity) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked[s.id(id)] = struct{}{}
+}
+
 // mark puts a path, and the directories above it, among those to be judged.
 func (s *survey) mark(path string) {
 	for {
@@ -124,6 +132,11 @@ func (s *survey) isAsked(id judge.Identity) bool {
 func (s *survey) sight(at judge.Sighting) {
 	id := s.id(at.Version.Identity)
 	s.seen[id] = append(s.seen[id], at)
+}
+
+// sightings are the places where an id is seen that was asked for.
+func (s *survey) sightings(id judge.Identity) []judge.Sighting {
+	return slices.DeleteFunc(slices.Clone(s.seen[s.id(id)]), func(at judge.Sighting) bool { return at.Version.Identity != id })
 }
 
 // count counts a name that a cloud shows, for what is a mass of missing ones.

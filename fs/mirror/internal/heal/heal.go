@@ -329,12 +329,14 @@ func (h *Healer) drain(tasks *[]task) error {
 	return nil
 }
 
-// sweep removes what an earlier healing was building when it ended.
+// sweep removes what an earlier healing was building when it ended, and other
+// temporary files. It tells of those that have what no file has.
 func (h *Healer) sweep() error {
 	if !h.Alone || len(h.Under) > 0 {
 		return nil
 	}
 	for k, stats := range h.c.Stats() {
+		h.out.Left = append(h.out.Left, stats.Strays[:min(len(stats.Strays), max(0, maxLeft-len(h.out.Left)))]...)
 		for _, temp := range slices.Concat(stats.Temps, h.c.Removals().Temps[k]) {
 			dir, name := cloud.SplitPath(temp)
 			if !h.Clouds[k].Litter(dir, cloud.Entry{Name: name, Regular: true}) {

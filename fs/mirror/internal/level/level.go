@@ -1,9 +1,11 @@
 package level
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
-	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -216,7 +218,8 @@ func (l *Leveller) bring(side int, s shown, names []shown) error {
 		return l.blame(side, err)
 	}
 	defer o.Close()
-	do := l.step(step.Move, to, replica.Join(s.Paths[to], fmt.Sprintf(".~%.16s.tmp", o.Head.FileID)), s)
+	sum := sha256.Sum256(slices.Concat(o.Head.FileID[:], o.Head.CommitID[:])) // ids are nobody's to see
+	do := l.step(step.Move, to, replica.Join(s.Paths[to], string(cipher.TempNameOf(binary.BigEndian.Uint64(sum[:])))), s)
 	if err := c.Dir.Remove(do.Path); err != nil && !replica.Missing(err) {
 		return l.blame(to, err)
 	}
