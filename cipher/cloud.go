@@ -3,7 +3,6 @@ package cipher
 import (
 	"crypto/hkdf"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -149,12 +148,6 @@ func (k *fileKeys) wipe() {
 	}
 }
 
-// NewSalt draws the salt of a backing file that is about to be made.
-func NewSalt() (salt [16]byte) {
-	rand.Read(salt[:])
-	return salt
-}
-
 // NewRepairFile derives the keys of a copy that repair writes whole. Its salt is
 //
 //	HKDF-Expand(PRK, "heal" ‖ file_id ‖ commit_id, 16)
@@ -181,7 +174,7 @@ func (c *Cloud) repairSalt(fileID, commitID ID) (salt [16]byte, err error) {
 }
 
 // NewFile derives the keys of a backing file: one that a commit makes, with a
-// salt from [NewSalt] and never from another file, or one that is there.
+// random salt, never that of another file, or one that is there.
 func (c *Cloud) NewFile(t Type, salt [16]byte) (*File, error) {
 	if !t.valid() {
 		return nil, fmt.Errorf("cipher: new file: %w: %v", ErrInvalid, t)

@@ -254,12 +254,6 @@ func TestHasNoHeader(t *testing.T) {
 	}
 }
 
-func TestNewSalt(t *testing.T) {
-	if a, b := NewSalt(), NewSalt(); a == b || a == ([16]byte{}) {
-		t.Errorf("drew %x and %x", a, b)
-	}
-}
-
 func TestNewFileRefuses(t *testing.T) {
 	c := testCloud(t, AES256, MinChunkLog2)
 	for _, bad := range []Type{0, 2, 9, 255} {

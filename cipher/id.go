@@ -18,15 +18,6 @@ func NewID() ID {
 	return id
 }
 
-// ParseID reads the 32 hexadecimal digits that [ID.String] writes.
-func ParseID(s string) (ID, error) {
-	var id ID
-	if err := id.UnmarshalText([]byte(s)); err != nil {
-		return ID{}, err
-	}
-	return id, nil
-}
-
 // IsZero reports whether no ID was set; a random one is never zero.
 func (id ID) IsZero() bool { return id == ID{} }
 
@@ -67,18 +58,6 @@ func NewWriteID(writer uint32, counter uint64, random [6]byte) WriteID {
 	copy(id[4:10], c[2:])
 	copy(id[10:], random[:])
 	return id
-}
-
-// NewWriteIDs draws the ids of n writes in a row, whose counters begin with
-// first.
-func NewWriteIDs(writer uint32, first uint64, n int) []WriteID {
-	random := make([]byte, 6*n)
-	rand.Read(random)
-	ids := make([]WriteID, n)
-	for i := range ids {
-		ids[i] = NewWriteID(writer, first+uint64(i), [6]byte(random[6*i:]))
-	}
-	return ids
 }
 
 // NewWriter draws what names one machine in the versions of one vault. It is

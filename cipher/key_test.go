@@ -76,15 +76,16 @@ func TestIDs(t *testing.T) {
 	if id.IsZero() || id == NewID() || !(ID{}).IsZero() {
 		t.Errorf("drew %v", id)
 	}
-	if back, err := ParseID(id.String()); err != nil || back != id {
-		t.Errorf("ParseID(%v) = %v, %v", id, back, err)
+	var read ID
+	if err := read.UnmarshalText([]byte(id.String())); err != nil || read != id {
+		t.Errorf("%v is read as %v, %v", id, read, err)
 	}
 	if want := "000102030405060708090a0b0c0d0e0f"; (ID{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}).String() != want {
 		t.Error("an id is not its hexadecimal digits")
 	}
 	for _, bad := range []string{"", "00", strings.Repeat("0", 31), strings.Repeat("0", 33), strings.Repeat("g", 32)} {
-		if id, err := ParseID(bad); err == nil || !id.IsZero() {
-			t.Errorf("ParseID(%q) = %v", bad, id)
+		if got := id; got.UnmarshalText([]byte(bad)) == nil || got != id {
+			t.Errorf("%q is read as %v", bad, got)
 		}
 	}
 	var back struct{ ID ID }

@@ -160,21 +160,6 @@ func TestVectorProperties(t *testing.T) {
 	})
 }
 
-func TestNewWriteIDs(t *testing.T) {
-	seen := map[WriteID]bool{}
-	for range 2 {
-		for i, id := range NewWriteIDs(7, MaxCounter-3, 3) {
-			if id.Writer() != 7 || id.Counter() != MaxCounter-3+uint64(i) || seen[id] {
-				t.Errorf("id %d is %v", i, id)
-			}
-			seen[id] = true
-		}
-	}
-	if ids := NewWriteIDs(7, 1, 0); len(ids) != 0 {
-		t.Errorf("none are %v", ids)
-	}
-}
-
 func TestNewWriter(t *testing.T) {
 	a, b := NewWriter(), NewWriter()
 	if a == 0 || b == 0 || a == b {

@@ -51,8 +51,8 @@ func TestLoad(t *testing.T) {
 		t.Errorf("settings %+v, want %+v", v.Settings, want)
 	}
 	id := func(s string) cipher.ID {
-		id, err := cipher.ParseID(s)
-		check(t, err)
+		var id cipher.ID
+		check(t, id.UnmarshalText([]byte(s)))
 		return id
 	}
 	want := []Cloud{
