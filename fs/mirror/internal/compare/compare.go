@@ -112,7 +112,9 @@ func (c *Comparison) begin() error {
 	c.gone = c.readRemovals()
 	c.survey = newSurvey(len(c.Clouds))
 	c.stats, c.alien, c.temps, c.silent = make([]Stats, len(c.Clouds)), nil, nil, make([]error, len(c.Clouds))
-	c.noteBatches()
+	for _, f := range c.gone.wrong(c.Clock()) {
+		c.report(f)
+	}
 	writers, err := c.Memory.Writers()
 	for _, w := range writers {
 		c.survey.writers[w] = struct{}{}

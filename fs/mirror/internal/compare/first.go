@@ -114,7 +114,7 @@ func (c *Comparison) firstFile(f *folder, r row) error {
 
 // even reports whether all clouds show one version that may be what should be
 // there.
-func (c *Comparison) even(sights []*Sight, known judge.Known) bool {
+func (c *observer) even(sights []*Sight, known judge.Known) bool {
 	var first *Sight
 	for _, s := range sights {
 		if s.Shows == judge.ShowsNoAnswer && s.Path == "" {

@@ -192,10 +192,10 @@ func (c *observer) facts(id judge.Identity) (judge.Facts, error) {
 	return f, err
 }
 
-// noteBatches reports what is wrong with the batches of removals.
-func (c *Comparison) noteBatches() {
-	for _, b := range c.gone.Batches {
-		for k := range c.Clouds {
+// wrong is what is wrong with the batches of removals.
+func (g *Removals) wrong(now time.Time) (list []Finding) {
+	for _, b := range g.Batches {
+		for k := range b.In {
 			f := Finding{Path: replica.Join(cipher.GoneName, string(b.Name)), Entry: b.In[k].Path, Cloud: k, Kind: Missing, Chunk: NoChunk, Detail: "a batch of removals"}
 			switch {
 			case b.Whole[k] || b.Silent[k]:
@@ -204,10 +204,11 @@ func (c *Comparison) noteBatches() {
 				f.Kind = Arriving
 			case b.In[k].Path != "":
 				f.Kind = Damaged
-			case c.Clock().Sub(b.Mtime) > cipher.GoneCarried:
+			case now.Sub(b.Mtime) > cipher.GoneCarried:
 				continue // it is brought nowhere any more
 			}
-			c.report(f)
+			list = append(list, f)
 		}
 	}
+	return list
 }
