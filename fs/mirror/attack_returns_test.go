@@ -190,20 +190,26 @@ func openThenDir(s *scene, remount bool) {
 	s.honest(0, 1)
 }
 
-// newerFormat puts a file of a later format where something is removed while the
-// cloud is brought up to date.
-func newerFormat(s *scene) {
-	s.put("f", "first", true)
-	s.must(s.m.Sync())
-	content := s.backing(s.disk, 1, "f")
+// newer is what cloud k has at a path, in a later format.
+func (s *scene) newer(k int, path string) []byte {
+	content := s.backing(s.disk, k, path)
 	content[8] = 2
-	prk, err := hkdf.Extract(sha256.New, s.keys[1][:], []byte("overcast/v1"+string(s.vault[:])+string(s.ids[1][:])))
+	prk, err := hkdf.Extract(sha256.New, s.keys[k][:], []byte("overcast/v1"+string(s.vault[:])+string(s.ids[k][:])))
 	s.must(err)
 	keys, err := hkdf.Expand(sha256.New, prk, "file"+string(content[8:32]), 192)
 	s.must(err)
 	sum := hmac.New(sha256.New, keys[128:160])
 	sum.Write(content[:480])
 	copy(content[480:cipher.HeaderSize], sum.Sum(nil))
+	return content
+}
+
+// newerFormat puts a file of a later format where something is removed while the
+// cloud is brought up to date.
+func newerFormat(s *scene) {
+	s.put("f", "first", true)
+	s.must(s.m.Sync())
+	content := s.newer(1, "f")
 	s.away(1, func() { s.put("g", "content", true) })
 	s.meanwhile(1, func() {
 		s.steps(step{op: opUnlink, path: "f"})

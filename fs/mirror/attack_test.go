@@ -11,7 +11,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror"
 )
 
-var attacks = slices.Concat(versionAttacks, faultAttacks(), dirAttacks, cloudAttacks, oldAttacks, limitAttacks, conflictAttacks, saltAttacks)
+var attacks = slices.Concat(versionAttacks, faultAttacks(), dirAttacks, cloudAttacks, oldAttacks, limitAttacks, conflictAttacks, saltAttacks, sidecarAttacks, arrivingAttacks)
 
 // keeps mounts, wants each of these contents to be in some file and no cloud to
 // be blamed, and unmounts.

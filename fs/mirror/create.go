@@ -11,7 +11,6 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/view"
 )
@@ -84,15 +83,11 @@ func putSidecar(cl *clouds.Cloud, l nodes.Link) error {
 // dropSidecar removes the sidecar of a name that is gone. One that stays is
 // harmless.
 func (m *Mirror) dropSidecar(cl *clouds.Cloud, l nodes.Link) {
-	side := l.Enc[cl.Index].Sidecar
-	if side == "" {
-		return
-	}
 	dir, ok := l.Parent.Path(cl.Index)
 	if !ok {
 		return
 	}
-	if err := cl.Dir.Remove(replica.Join(dir, string(side))); err != nil && !replica.Missing(err) {
+	if err := cl.DropSidecar(dir, l.Enc[cl.Index]); err != nil {
 		m.logger.Warn("a sidecar stays behind", "cloud", cl.Name, "error", err)
 	}
 }

@@ -260,7 +260,7 @@ func (c *Carrier) moveHere(path string, have *thing) (bool, error) {
 	if err := c.To.Dir.Rename(was.path, replica.Join(have.dir, string(have.name.Entry))); err != nil {
 		return false, err
 	}
-	return true, dropSidecar(c.To, was)
+	return true, c.To.DropSidecar(was.dir, was.name)
 }
 
 // above makes the directories above a name. It reports whether they are there.
@@ -328,5 +328,5 @@ func (c *Carrier) Move(path, to string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return true, dropSidecar(c.To, have)
+	return true, c.To.DropSidecar(have.dir, have.name)
 }

@@ -36,7 +36,7 @@ func remove(c *replica.Cloud, have *thing) error {
 	if err := ignoreMissing(c.Dir.Remove(have.path)); err != nil {
 		return err
 	}
-	return dropSidecar(c, have)
+	return c.DropSidecar(have.dir, have.name)
 }
 
 // clearDir takes away a directory. One that is not known to have left may be
@@ -102,7 +102,7 @@ func (c *Carrier) removeDir(path string, have *thing) (bool, error) {
 	if err := c.To.Dir.Rmdir(have.path); ignoreMissing(err) != nil {
 		return false, err
 	}
-	return true, dropSidecar(c.To, have)
+	return true, c.To.DropSidecar(have.dir, have.name)
 }
 
 // unchanged reports whether a file is still the one that was looked at, as it
@@ -125,14 +125,6 @@ func untouched(c *replica.Cloud, at string, have *thing) (bool, error) {
 	}
 	_, err := c.Dir.Stat(at)
 	return replica.Missing(err), ignoreMissing(err)
-}
-
-// dropSidecar removes the sidecar of a name that has no entry any more.
-func dropSidecar(c *replica.Cloud, t *thing) error {
-	if t.name.Sidecar == "" {
-		return nil
-	}
-	return ignoreMissing(c.Dir.Remove(replica.Join(t.dir, string(t.name.Sidecar))))
 }
 
 func ignoreMissing(err error) error {

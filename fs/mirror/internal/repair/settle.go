@@ -77,7 +77,8 @@ func (d *dispute) gather() bool {
 	return other && (d.made != nil || b.Holds(d.r.trees.layout()))
 }
 
-// claim is what one cloud shows at a name.
+// claim is what one cloud shows at a name. What the log does not tell of and is
+// not whole may be arriving just now.
 func claim(n *node) judge.Claim {
 	switch {
 	case n == nil:
@@ -85,9 +86,10 @@ func claim(n *node) judge.Claim {
 	case n.dir:
 		return judge.Claim{Shows: judge.ShowsDir}
 	case n.head == nil || len(n.head.Version) == 0:
-		return judge.Claim{Shows: judge.ShowsBad}
+		return judge.Claim{Shows: judge.ShowsBad, Young: n.thing == nil}
 	}
-	return judge.Claim{Shows: judge.ShowsFile, Version: versionOf(n.head), Dirty: n.head.Flags&cipher.Dirty != 0}
+	dirty := n.head.Flags&cipher.Dirty != 0
+	return judge.Claim{Shows: judge.ShowsFile, Version: versionOf(n.head), Dirty: dirty, Young: dirty && n.thing == nil}
 }
 
 // foreign reports whether a version is one that neither leads to ours nor comes

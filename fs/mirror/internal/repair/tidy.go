@@ -104,7 +104,7 @@ func (t *tidier) sidecars() error {
 			case shown && !t.sameBoot:
 				err = t.PutSidecar(dir.path(), name)
 			case !shown && s.Now == nil:
-				err = t.Dir.Remove(replica.Join(dir.path(), string(name.Sidecar)))
+				err = t.DropSidecar(dir.path(), name)
 			}
 			if err != nil && !replica.Missing(err) {
 				return err

@@ -99,6 +99,24 @@ func (c *Cloud) PutSidecar(dir string, n cipher.Name) error {
 	return f.Truncate(int64(len(n.SidecarData)))
 }
 
+// DropSidecar removes the sidecar of a long name that is gone. It stays where
+// an entry of the name, under either spelling, is somebody else's by now: nothing
+// else tells what that is called.
+func (c *Cloud) DropSidecar(dir string, n cipher.Name) error {
+	if n.Sidecar == "" {
+		return nil
+	}
+	for _, special := range []bool{false, true} {
+		if _, err := c.Dir.Stat(Join(dir, Entry(n, special))); !Missing(err) {
+			return err
+		}
+	}
+	if err := c.Dir.Remove(Join(dir, string(n.Sidecar))); err != nil && !Missing(err) {
+		return fmt.Errorf("sidecar: %w", err)
+	}
+	return nil
+}
+
 // ReadSidecar reads a sidecar, as far as one can go.
 func (c *Cloud) ReadSidecar(path string) ([]byte, error) {
 	f, err := c.Dir.Open(path, false)
