@@ -102,7 +102,7 @@ func (c *Comparison) Run(do func(*Case) error) error {
 	if err := c.sight(); err != nil {
 		return err
 	}
-	if err := c.sortTemps(); err != nil {
+	if err := (sorter{c}).sort(); err != nil {
 		return err
 	}
 	return c.judge(do)
@@ -285,7 +285,7 @@ func (c *Comparison) sightAt(f *folder, r row) error {
 // clouds in which it cannot be read.
 func (c *Comparison) noteStrange(f *folder) {
 	f.strange = slices.DeleteFunc(f.strange, func(s strange) bool { return errors.Is(s.why, cipher.ErrSidecar) && !careful{c}.lacksItStill(s) })
-	c.noteTemps(f)
+	sorter{c}.note(f)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for k, s := range f.in {

@@ -13,9 +13,12 @@ type temp struct {
 	is judge.Version
 }
 
-// noteTemps notes the temporary files of a folder. One that has no version yet is
+// sorter tells temporary files that nobody needs from others.
+type sorter struct{ *Comparison }
+
+// note notes the temporary files of a folder. One that has no version yet is
 // of no use to anybody; of another one it is asked where else that is.
-func (c *Comparison) noteTemps(f *folder) {
+func (c sorter) note(f *folder) {
 	for _, s := range f.strange {
 		if !s.temp {
 			continue
@@ -38,10 +41,10 @@ func (c *Comparison) noteTemps(f *folder) {
 	}
 }
 
-// sortTemps tells, of temporary files that have a version, which of them are of no
+// sort tells, of temporary files that have a version, which of them are of no
 // use since a file has that one, or a greater one, or has ended, and which have what
 // is nowhere else.
-func (c *Comparison) sortTemps() error {
+func (c sorter) sort() error {
 	for _, t := range c.temps {
 		facts, err := c.facts(t.is.Identity)
 		if err != nil {
