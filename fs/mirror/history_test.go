@@ -344,7 +344,7 @@ func (h *history) afterCut(got map[string]seen, done int) error {
 			}
 			return err == nil
 		})
-		if ok || there && h.aside(got, path, [2]int{since, done}) {
+		if ok || there && (h.aside(got, path, [2]int{since, done}) || h.inAside(got, path, [2]int{since, done})) {
 			continue
 		}
 		state := "missing"
@@ -381,6 +381,33 @@ func (h *history) aside(got map[string]seen, path string, span [2]int) bool {
 			frail := got[path].err != nil && h.things[id].lastSync(span[1]) < 0 // it may be unreadable, under any name
 			if frail || kept == 1 && is(path, id) {
 				return true
+			}
+		}
+	}
+	return false
+}
+
+// errTimeless is of a directory, which has no time that all clouds show.
+var errTimeless = errors.New("a directory")
+
+// inAside reports whether a path is that of a directory which was put aside, or of what
+// was in it, because something that is no directory has its name: that is what the log
+// durably has there, and the power cut took what told of the directory.
+func (h *history) inAside(got map[string]seen, path string, span [2]int) bool {
+	last := min(span[1]+1, len(h.steps))
+	for at := len(path); at > 0; at = strings.LastIndexByte(path[:at], '/') {
+		if got[path[:at]].kind != 'd' {
+			continue
+		}
+		for _, then := range h.paths[span[0] : last+1] {
+			for name, id := range then {
+				g, taken := got[name]
+				if h.things[id].kind != 'd' || !taken || g.kind == 'd' || path[:at] != conflictOf(name, path[:at], seen{err: errTimeless}) {
+					continue
+				}
+				if in, was := then[name+path[at:]]; was && h.things[in].afterCut(got[path], span[1], last) == nil {
+					return true
+				}
 			}
 		}
 	}

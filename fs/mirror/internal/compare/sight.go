@@ -37,14 +37,6 @@ type Spot struct {
 	Why  error          // what keeps it from being a claim
 }
 
-// VersionOf is the version that a header tells of.
-func VersionOf(h *cipher.Header) judge.Version {
-	return judge.Version{
-		Identity: judge.Identity{ID: h.FileID, Type: h.Type}, Vector: h.Version,
-		MtimeSec: h.MtimeSec, MtimeNsec: h.MtimeNsec, Commit: h.CommitID,
-	}
-}
-
 var (
 	errLetter = fmt.Errorf("%w: its entry is that of another type", cipher.ErrDamaged)
 	errShape  = fmt.Errorf("%w: neither a file nor a directory", cipher.ErrDamaged)
@@ -146,7 +138,7 @@ func (c *observer) lookAt(f *folder, r row, e entry) (judge.Claim, Spot, *replic
 	}
 	claim := judge.Claim{Shows: judge.ShowsFile, Young: c.young(k, spot.Info.Ctime)}
 	if spot.Head != nil {
-		claim.Version, claim.Dirty = VersionOf(spot.Head), spot.Head.Flags&cipher.Dirty != 0
+		claim.Version, claim.Dirty = judge.VersionOf(spot.Head), spot.Head.Flags&cipher.Dirty != 0
 		if err == nil && (spot.Head.Type.Special() != e.special || spot.Head.Type == cipher.TypeGone) {
 			err = errLetter
 		}

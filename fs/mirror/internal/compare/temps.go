@@ -26,14 +26,14 @@ func (c sorter) note(f *folder) {
 		h, err := c.Clouds[s.cloud].Header(s.path)
 		whole := err == nil && h.Flags&cipher.Dirty == 0 && len(h.Version) > 0
 		if whole {
-			c.survey.ask(VersionOf(h).Identity)
+			c.survey.ask(judge.VersionOf(h).Identity)
 		}
 		c.mu.Lock()
 		switch st := &c.stats[s.cloud]; {
 		case len(st.Temps)+len(c.temps) >= maxTemps:
 		case whole:
 			told := Finding{Path: f.plain, Entry: s.path, Cloud: s.cloud, Kind: Disputed, Chunk: NoChunk, Detail: "a version that no file has, under a temporary name"}
-			c.temps = append(c.temps, temp{told, VersionOf(h)})
+			c.temps = append(c.temps, temp{told, judge.VersionOf(h)})
 		default:
 			st.Temps = append(st.Temps, s.path)
 		}

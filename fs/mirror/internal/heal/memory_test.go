@@ -28,7 +28,7 @@ func (b *box) knowing(k int) *memory {
 			m.at[path] = judge.Known{Has: judge.Dir}
 			continue
 		}
-		v := compare.VersionOf(n.Header)
+		v := judge.VersionOf(n.Header)
 		m.at[path] = judge.Known{Has: judge.File, Version: v}
 		f := m.ids[v.Identity]
 		f.Version, f.Live = v, append(f.Live, judge.Name(path))

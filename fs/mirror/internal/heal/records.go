@@ -63,7 +63,7 @@ func (h *Healer) carry(b *compare.Batch, s Step) error {
 	if err := h.makeGone(s.Cloud); err != nil {
 		return err
 	}
-	v := compare.VersionOf(head)
+	v := judge.VersionOf(head)
 	return h.add(&build{
 		step: s, cloud: c, dir: cipher.GoneName, name: n, temp: replica.Join(cipher.GoneName, tempName(s.Path, v)),
 		from: from, over: b.In[s.Cloud],

@@ -179,16 +179,19 @@ func (f *Fold) Follow(t *Thing, path string) {
 	f.found(t, s)
 }
 
-// Yield gives up a name of a file that goes on at a path, and reports whether the
-// log has nothing else there.
+// Yield gives up a name of a file that goes on at a path, which can lead through a
+// directory of that name. It reports whether the log has nothing else there.
 func (f *Fold) Yield(s *Slot, path string) bool {
-	t, at := s.Now, f.slot([]byte(path))
-	if at.Now != nil && at.Now != t {
-		return false
-	}
+	t := s.Now
 	t.leave(s)
-	if at.Now == nil {
+	at := f.slot([]byte(path))
+	switch at.Now {
+	case t:
+	case nil:
 		f.found(t, at)
+	default:
+		f.found(t, s)
+		return false
 	}
 	return true
 }

@@ -125,3 +125,34 @@ func TestFoldSpecial(t *testing.T) {
 		t.Errorf("it is %+v", thing)
 	}
 }
+
+// TestFoldYield: a file that goes on elsewhere leaves its name, also where the way to it
+// leads through a directory of that name; and stays where the log has something else.
+func TestFoldYield(t *testing.T) {
+	for _, test := range []struct {
+		path  string
+		moved bool
+		after string
+	}{
+		{"g", true, `
+			f -
+			g file* 1
+			h file* 2`},
+		{"f/g", true, `
+			f dir
+			f/g file* 1
+			h file* 2`},
+		{"h", false, `
+			f file* 1
+			h file* 2`},
+	} {
+		f := journal.NewFold(entries(t, `
+			create f ref=1 id=1 salt=1
+			create h ref=2 id=2 salt=2`))
+		thing := f.Ref(1)
+		if moved := f.Yield(thing.Now[0], test.path); moved != test.moved || len(thing.Now) != 1 {
+			t.Errorf("to %s: %v, with %d names", test.path, moved, len(thing.Now))
+		}
+		want(t, f, test.after)
+	}
+}

@@ -74,6 +74,11 @@ func (t *Thing) Special() bool { return t.Kind != unix.S_IFDIR && t.Kind != unix
 // Gone reports whether nothing of it is to be there.
 func (t *Thing) Gone() bool { return t.Key != rootKey && len(t.Now) == 0 }
 
+// Full reports whether something is to be in it, as far as the log tells.
+func (t *Thing) Full() bool {
+	return slices.ContainsFunc(t.Slots, func(s *Slot) bool { return s.Now != nil })
+}
+
 // ID is the id that it has at the end.
 func (t *Thing) ID() cipher.ID {
 	if len(t.IDs) == 0 {

@@ -23,6 +23,11 @@ type Version struct {
 	Commit    cipher.ID
 }
 
+// VersionOf is the version that a header tells of.
+func VersionOf(h *cipher.Header) Version {
+	return Version{Identity{h.FileID, h.Type}, h.Version, h.MtimeSec, h.MtimeNsec, h.CommitID}
+}
+
 // newer orders versions by (mtime, commit id). That decides every conflict, and
 // so it uses nothing that only one machine knows.
 func newer(a, b Version) int {

@@ -48,9 +48,9 @@ func (s shown) path(side int) string { return replica.Join(s.Paths[side], s.Entr
 type difference struct {
 	*Leveller
 	dirs, files [2][]shown
-	torn        [2][]shown            // files in the middle of a change, of which only names are brought
-	stubs       [2][]shown            // new files that never had a version
-	clash       bool                  // a name is a directory in one cloud and a file in the other
+	torn        [2][]shown // files in the middle of a change, of which only names are brought
+	stubs       [2][]shown // new files that never had a version
+	clashes     []clash
 	links       [2]map[uint64][]shown // all names of those of files that have several, by inode
 }
 
@@ -60,9 +60,6 @@ const maxDifferences = 100_000
 
 // errMass: a user is to see what happened before so much is changed.
 var errMass = errors.New("too many names are in one cloud only: verify, and heal")
-
-// ErrClash is why a cloud owes a name that is a directory in one cloud and a file in another.
-var ErrClash = errors.New("a name is a directory there, or a file, and something else in another cloud")
 
 // folder compares a directory, which either side has, or only one.
 func (d *difference) folder(dir Folder, in [2]bool) error {
@@ -89,6 +86,9 @@ func (d *difference) folder(dir Folder, in [2]bool) error {
 	for side, list := range lists {
 		for _, s := range list {
 			o, both := has[1-side][s.name]
+			if both && side == 0 && !o.Dir {
+				d.displaced(s)
+			}
 			switch {
 			case !s.Dir && (!both || !o.Dir && s.special == o.special && d.blank(1-side, o)):
 				d.file(side, s, !both)
@@ -97,8 +97,8 @@ func (d *difference) folder(dir Folder, in [2]bool) error {
 				err = d.folder(d.inside(s), [2]bool{side == 0, side == 1})
 			case s.Dir && o.Dir && side == 0:
 				err = d.folder(d.inside(s), in)
-			case s.Dir != o.Dir:
-				d.clash = true
+			case s.Dir && !o.Dir:
+				d.clashes = append(d.clashes, clash{side, s, o})
 			}
 			if err != nil {
 				return err

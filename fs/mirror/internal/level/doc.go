@@ -5,15 +5,20 @@
 // In the order of an operation the lead comes first, so what both have under
 // different names gets the lead's name. What only one has is brought to the other,
 // and of a file that nobody can read its name. Nothing is removed, and no content
-// that verifies is replaced but by a later version of the file. A name that is a
-// directory in one cloud and a file in the other is left, and owed.
+// that verifies is replaced but by a later version of the file. Of a name that is a
+// directory in one cloud and a file in the other, one gets another name.
+//
+// A file at the name of a directory that this machine knows, and no cloud has, is told,
+// be there two clouds or one.
 //
 // What it costs is a listing of every directory of both clouds, and a header of
 // each file of which this machine knows no version, or of all where a file is in
 // one cloud alone: so it is for power cuts only. Another file at a name that both
 // have is not looked for.
 //
+//	together.go   all clouds, two by two
 //	level.go      Leveller: what is made, renamed and brought
 //	difference.go what only one of the clouds shows
+//	clash.go      names that are a directory in one cloud and a file in the other
 //	back.go       a rename over another file, which only one cloud has seen
 package level

@@ -18,7 +18,8 @@ import (
 
 // Leveller makes the names of two clouds the same.
 type Leveller struct {
-	Clouds [2]*replica.Cloud                        // the lead first
+	Clouds [2]*replica.Cloud                        // the lead first; twice the same where there is no other
+	All    bool                                     // no cloud of the vault is away
 	Steps  func(cloud int, steps []step.Step) error // does steps in one of them, by its index
 	Known  func(path string) index.Known            // what this machine knows of a name; nil: nothing
 	Owners bool                                     // the process may set owners of backing files
@@ -48,11 +49,13 @@ func (l *Leveller) blame(side int, err error) error {
 
 // Level compares all names of the two clouds before anything is changed, since a
 // file can have gone from one directory to another. Then come directories, renames
-// into them, and what is brought. What is a directory in one cloud and a file in the
-// other nobody can decide here: the second cloud owes it.
+// into them, and what is brought.
 func (l *Leveller) Level() error {
-	d := &difference{Leveller: l}
-	if err := d.folder(Folder{}, [2]bool{true, true}); err != nil {
+	if l.Clouds[0] == l.Clouds[1] {
+		return l.alone()
+	}
+	d, err := l.compare()
+	if err != nil {
 		return err
 	}
 	for side, dirs := range d.dirs {
@@ -97,9 +100,6 @@ func (l *Leveller) Level() error {
 				return l.blame(to, err)
 			}
 		}
-	}
-	if d.clash {
-		return l.blame(1, ErrClash)
 	}
 	return nil
 }

@@ -157,7 +157,7 @@ func (t *Tree) walk(c *replica.Cloud, plain, backing string) error {
 		}
 		i := inode{c.Index, e.Ino}
 		t.links[i] = append(t.links[i], path)
-		t.see(plain, e.name, compare.VersionOf(head))
+		t.see(plain, e.name, judge.VersionOf(head))
 	}
 	return nil
 }
@@ -203,7 +203,7 @@ func (t *Tree) home(h *cipher.Header) (path string, err error) {
 		return "", nil
 	}
 	dir, name := cloud.SplitPath(lives[0])
-	t.see(dir, cipher.PlainName(name), compare.VersionOf(h))
+	t.see(dir, cipher.PlainName(name), judge.VersionOf(h))
 	return lives[0], nil
 }
 

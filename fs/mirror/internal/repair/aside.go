@@ -55,7 +55,7 @@ func (p asider) beside(n *node, s *journal.Slot) *step.Step {
 		}
 		return nil
 	}
-	do := step.Step{Op: step.Move, Path: n.path(), To: at, Dir: parent.path(), Name: name}
+	do := step.Step{Op: step.Aside, Path: n.path(), To: at, Dir: parent.path(), Name: name}
 	if path, ok := free.Path(); ok && !n.thing.Gone() {
 		p.put(n, parent, entry)
 		p.asides = append(p.asides, aside{s, path})
@@ -102,39 +102,4 @@ func (all trees) at(s *journal.Slot) bool {
 		n := (&planner{tree: t}).nodeAt(s)
 		return n != nil && n.thing == s.Now
 	})
-}
-
-// putStrangersAside gives names of their own to files of which the log does not
-// tell, at names where it has something else, which is there: the one with the
-// letter w, and the other without. The end of the log that told of them is lost, and
-// a name with two things shows only one.
-func (p asider) putStrangersAside() {
-	for _, thing := range p.fold.Things {
-		for _, s := range thing.Now {
-			if n := p.nodeAt(s); n != nil && n.thing == thing {
-				p.putAside(s)
-			}
-		}
-	}
-}
-
-func (p asider) putAside(s *journal.Slot) {
-	special := !s.Now.Special()
-	n := p.at(s, special)
-	if n == nil || !n.stranger() || n.head.Flags&cipher.Dirty != 0 {
-		return
-	}
-	plain := cipher.ConflictName(cipher.PlainName(s.Name), n.head.MtimeSec, n.head.CommitID)
-	name, entry := p.spell(&journal.Slot{Name: string(plain)}, special)
-	if entry == "" || n.parent.children[entry] != nil {
-		return
-	}
-	from := n.path()
-	p.put(n, n.parent, entry)
-	p.do(step.Step{Op: step.Move, Path: from, To: n.path(), Dir: n.parent.path(), Name: name})
-}
-
-// stranger reports whether a node is a file with a version of which the log does not tell.
-func (n *node) stranger() bool {
-	return !n.dir && n.thing == nil && n.head != nil && len(n.head.Version) > 0
 }

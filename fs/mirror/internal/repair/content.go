@@ -50,7 +50,7 @@ func (r *Replay) jobs(t *tree) []*job {
 			j.prev = &prev.Head
 		}
 		if b.Whole != nil {
-			j.head.Acc = j.accOf(b.Whole)
+			j.head.Acc = t.AccOf(j.head.Type, [16]byte(b.Salt(t.Index)), b.Whole.Chunks)
 		}
 		if j.node = j.find(); j.node == nil {
 			j.err = errLacking
@@ -58,22 +58,6 @@ func (r *Replay) jobs(t *tree) []*job {
 		list = append(list, j)
 	}
 	return list
-}
-
-// accOf is acc over the write ids that an entry has for every record. The
-// entries of what is no regular file hold none.
-func (j *job) accOf(v *journal.Commit) (acc cipher.Acc) {
-	keys, err := j.t.Keys.NewFile(j.head.Type, [16]byte(j.backing.Salt(j.t.Index)))
-	if err != nil {
-		return acc
-	}
-	defer keys.Wipe()
-	for _, ch := range v.Chunks {
-		if len(ch.ID) == len(cipher.WriteID{}) {
-			keys.Terms(&acc, ch.Index, []cipher.WriteID{cipher.WriteID(ch.ID)}, nil)
-		}
-	}
-	return acc
 }
 
 // nodes are those of the file, in place before under temporary names: what is
@@ -225,11 +209,7 @@ func (j *job) write(at int, e *journal.Entry) error {
 				return err
 			}
 		}
-		whole := make([]byte, layout.RecordSize(ch.Index, j.head.Length)-cipher.RecordOverhead)
-		copy(whole, plain)
-		var id cipher.WriteID
-		copy(id[:], ch.ID)
-		return c.Write(ch.Index, whole, id)
+		return c.WriteChunk(ch, plain, j.head.Length)
 	})
 }
 
@@ -359,8 +339,7 @@ func (j *job) copyAll(c *replica.Copy, r *Replay, _ []int64) error {
 // accIn is what acc is to be in another cloud's copy.
 func (j *job) accIn(o *replica.Copy, clouds int) cipher.Acc {
 	if j.backing.Whole != nil {
-		other := job{t: &tree{Cloud: o.Cloud}, backing: j.backing, head: j.head}
-		return other.accOf(j.backing.Whole)
+		return o.Cloud.AccOf(j.head.Type, [16]byte(j.backing.Salt(o.Cloud.Index)), j.backing.Whole.Chunks)
 	}
 	head := j.backing.Head().Sealed(clouds)
 	return head.Accs[o.Cloud.Index]

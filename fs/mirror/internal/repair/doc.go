@@ -26,12 +26,12 @@
 //	exchange.go which of two directories that were exchanged is which
 //	plan.go     the steps, of package step, that bring names to their places, and those that remove
 //	aside.go    names beside their own, where somebody else has something there
+//	strangers.go what is in the way and the log does not tell of, after a power cut
 //	content.go  one file's last version on its way to one cloud
 //	inplace.go  a finished backing file takes the place of the one before it
 //	settle.go   another version, or another file, in the place of what the log has
 //	ask.go      what is nowhere but in clouds that lack changes
 //	copies.go   whole copies from other clouds
 //	tidy.go     what is not to be there goes; sidecars, attributes
-//	together.go which clouds package level brings together
 //	replay.go   Replay: all of it
 package repair

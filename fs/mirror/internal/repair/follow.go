@@ -2,7 +2,6 @@ package repair
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
@@ -45,16 +44,16 @@ func (r *Replay) follow() {
 	}
 }
 
-// yield gives up names at which, after a power cut, some cloud has a file of which
-// the log does not tell, and none the one that it has there, though that one is
-// under another name: the end of the log told of its rename, and is lost.
+// yield gives up names at which, after a power cut, some cloud has something of which
+// the log does not tell, and none what is to be there, though that is under another
+// name, or was never more than a name: the end of the log told of it, and is lost.
 func (r *Replay) yield() {
 	if r.SameBoot {
 		return
 	}
 	for _, thing := range r.Fold.Things {
 		for _, s := range slices.Clone(thing.Now) {
-			if thing.IsDir() || !r.trees.taken(s) {
+			if !r.trees.taken(s) {
 				continue
 			}
 			from, ok := s.Path()
@@ -62,7 +61,12 @@ func (r *Replay) yield() {
 			if !found {
 				path, found = r.trees.elsewhere(thing, s)
 			}
-			if ok && found && r.Fold.Yield(s, path) {
+			switch {
+			case thing.IsDir() && r.trees.seen(thing):
+			case !found && r.trees.bare(thing):
+				r.Logger.Info("the log has nothing but a name, which is something else's", "thing", thing.Key)
+				thing.Vanish()
+			case ok && found && !thing.IsDir() && r.Fold.Yield(s, path):
 				r.Logger.Info("a file goes on under a name that the log does not tell", "thing", thing.Key)
 				r.out.Found = append(r.out.Found, from, path)
 			}
@@ -70,16 +74,27 @@ func (r *Replay) yield() {
 	}
 }
 
-// taken reports whether some cloud has another file at a slot, and none its own.
+// bare reports whether nothing is lost with a thing: a directory in which nothing is
+// to be, or a file that the log made, and of which it has no version, and no cloud.
+func (all trees) bare(thing *journal.Thing) bool {
+	if thing.IsDir() {
+		return !thing.Full()
+	}
+	return thing.Made && thing.Committed() == nil && !slices.ContainsFunc(all, func(t *tree) bool {
+		return slices.ContainsFunc(t.of[thing], (*node).born)
+	})
+}
+
+// taken reports whether some cloud has something else at a slot, and none its own.
 func (all trees) taken(s *journal.Slot) (taken bool) {
 	for _, t := range all {
 		p := &planner{tree: t}
-		if n := p.nodeAt(s); n != nil && n.thing == s.Now {
+		if n := p.nodeAt(s); n != nil && n.thing == s.Now && (n.dir || n.born()) {
 			return false
 		}
 		for _, special := range []bool{false, true} {
 			n := p.at(s, special)
-			taken = taken || n != nil && n.stranger()
+			taken = taken || n != nil && (n.stranger() || n.strangeDir())
 		}
 	}
 	return taken
@@ -100,11 +115,10 @@ func (all trees) elsewhere(thing *journal.Thing, but *journal.Slot) (path string
 // more.
 func (r *Replay) leave(strayed []*journal.Thing) {
 	for _, thing := range slices.Backward(r.Fold.Things) {
-		full := slices.ContainsFunc(thing.Slots, func(s *journal.Slot) bool { return s.Now != nil })
 		empties := slices.ContainsFunc(strayed, func(o *journal.Thing) bool {
 			return slices.ContainsFunc(o.Was, func(s *journal.Slot) bool { return s.Dir == thing })
 		})
-		if thing.IsDir() && !thing.Made && !thing.Gone() && !full && empties && !r.trees.seen(thing) {
+		if thing.IsDir() && !thing.Made && !thing.Gone() && !thing.Full() && empties && !r.trees.seen(thing) {
 			thing.Vanish()
 		}
 	}
@@ -138,20 +152,11 @@ func (all trees) moved(thing *journal.Thing) (path string, found bool) {
 		if t == nil {
 			continue
 		}
-		at := slices.IndexFunc(t.of[thing], func(n *node) bool { return !(&planner{tree: t}).named(n) })
-		if at < 0 {
-			continue
-		}
-		var parts []string
-		for n := t.of[thing][at]; n.parent != nil; n = n.parent {
-			d, ok := t.Decode(n.parent.path(), n.entry)
-			if !ok {
-				return "", false
+		for _, n := range t.of[thing] {
+			if path, ok := t.Plain(n.path()); ok && !(&planner{tree: t}).named(n) {
+				return path, true
 			}
-			parts = append(parts, string(d.Name))
 		}
-		slices.Reverse(parts)
-		return strings.Join(parts, "/"), true
 	}
 	return "", false
 }

@@ -23,13 +23,18 @@ func (j *job) putInPlace(r *Replay) error {
 	if err != nil {
 		return err
 	}
-	if old := parent.children[entry]; old != nil {
-		if old.thing != j.thing {
+	switch old := parent.children[entry]; {
+	case old == nil:
+	case old.thing != j.thing:
+		if old.thing != nil || !(asider{p}).makeWay(old, slot) {
 			return errOther
 		}
-		if !old.yieldsTo(&j.head) {
-			return errNewer
+		if err := r.steps(t.Index, p.steps); err != nil {
+			return err
 		}
+	case !old.yieldsTo(&j.head):
+		return errNewer
+	default:
 		if err := t.CopyXattrs(old.path(), j.path()); err != nil {
 			return err
 		}

@@ -49,6 +49,9 @@ func (n *node) yieldsTo(h *cipher.Header) bool {
 // read it. One that the log does not know is seconds old, or another machine's.
 func (n *node) unborn() bool { return n.head != nil && len(n.head.Version) == 0 }
 
+// born reports whether a node is a file that has a version.
+func (n *node) born() bool { return n.head != nil && len(n.head.Version) > 0 }
+
 func (n *node) depth() int {
 	if n.parent == nil {
 		return 0

@@ -135,7 +135,7 @@ func (p *planner) drop(n *node) {
 }
 
 // clear takes away what stands in the way at an entry. It reports false where
-// that is nothing of which the log tells. With over, a file that is gone is left
+// that is nothing of which the log tells, and has to stay. With over, a file that is gone is left
 // there, to be replaced.
 func (p *planner) clear(parent *node, slot *journal.Slot, entry string, over bool) bool {
 	n := parent.children[entry]
@@ -144,7 +144,7 @@ func (p *planner) clear(parent *node, slot *journal.Slot, entry string, over boo
 		return true
 	case n.thing == nil:
 		if !((n.blank || !p.sameBoot && n.unborn()) && p.oursWithout(slot)) && !(p.ending(slot) && (n.broken || n.head != nil)) {
-			return false
+			return asider{p}.makeWay(n, slot)
 		}
 		p.do(step.Step{Op: step.Remove, Path: n.path()})
 		p.drop(n)

@@ -12,6 +12,7 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/level"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/step"
 )
@@ -133,6 +134,28 @@ func passing(err error) bool {
 		}
 	}
 	return err != nil
+}
+
+// together makes the clouds show the same names after a power cut, which can take
+// from the log what one cloud has kept of an operation and another has lost:
+// nothing but the clouds tells of it then. That one is full is no fault: nobody could
+// make room if it was not used.
+func (r *Replay) together() {
+	if r.SameBoot {
+		return
+	}
+	var up []*replica.Cloud
+	for k, t := range r.trees {
+		if t != nil && r.out.Errors[k] == nil {
+			up = append(up, r.Clouds[k])
+		}
+	}
+	l := level.Leveller{All: !slices.Contains(r.trees, nil), Steps: r.steps, Known: r.Known, Owners: r.Owners, Clock: r.Clock, Logger: r.Logger}
+	found, failed := l.Together(up, func(err error) bool { return !full(err) && passing(err) })
+	r.out.Found = append(r.out.Found, found...)
+	for k, err := range failed {
+		r.out.Errors[k] = err
+	}
 }
 
 // alone reports whether no other cloud takes part any more.

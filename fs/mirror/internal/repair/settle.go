@@ -41,20 +41,12 @@ type dispute struct {
 	in     *tree         // that cloud
 }
 
-// versionOf is what a header tells.
-func versionOf(h *cipher.Header) judge.Version {
-	return judge.Version{
-		Identity: judge.Identity{ID: h.FileID, Type: h.Type}, Vector: h.Version,
-		MtimeSec: h.MtimeSec, MtimeNsec: h.MtimeNsec, Commit: h.CommitID,
-	}
-}
-
 // gather looks what each cloud shows at the name, and reports whether there is
 // anything to settle, and our version is there to be kept.
 func (d *dispute) gather() bool {
 	b := d.thing.Committed()
 	sealed := b.Head().Sealed(len(d.r.Clouds))
-	d.mine = versionOf(&sealed.Head)
+	d.mine = judge.VersionOf(&sealed.Head)
 	d.mine.ID = d.thing.ID()
 	other := false
 	for _, t := range d.r.trees {
@@ -89,7 +81,7 @@ func claim(n *node) judge.Claim {
 		return judge.Claim{Shows: judge.ShowsBad, Young: n.thing == nil}
 	}
 	dirty := n.head.Flags&cipher.Dirty != 0
-	return judge.Claim{Shows: judge.ShowsFile, Version: versionOf(n.head), Dirty: dirty, Young: dirty && n.thing == nil}
+	return judge.Claim{Shows: judge.ShowsFile, Version: judge.VersionOf(n.head), Dirty: dirty, Young: dirty && n.thing == nil}
 }
 
 // foreign reports whether a version is one that neither leads to ours nor comes
@@ -118,7 +110,7 @@ func (d *dispute) settle() error {
 	ids := map[judge.Identity]judge.Facts{}
 	for _, n := range d.at {
 		if n != nil && n.head != nil && n.thing != nil && n.thing.Gone() {
-			ids[versionOf(n.head).Identity] = judge.Facts{Ended: []cipher.Vector{n.thing.Known}}
+			ids[judge.VersionOf(n.head).Identity] = judge.Facts{Ended: []cipher.Vector{n.thing.Known}}
 		}
 	}
 	ids[d.mine.Identity] = judge.Facts{Version: d.mine, Live: []judge.Name{judge.Name(d.slot.Name)}}
@@ -292,11 +284,7 @@ func (d *dispute) fromLog(t *tree, temp string, as func(h *cipher.Header)) (*cip
 			if ch.Index >= layout.Records(head.Length) || !b.Latest(at, ch.Index) {
 				return nil
 			}
-			whole := make([]byte, layout.RecordSize(ch.Index, head.Length)-cipher.RecordOverhead)
-			copy(whole, plain)
-			var id cipher.WriteID
-			copy(id[:], ch.ID)
-			return c.Write(ch.Index, whole, id)
+			return c.WriteChunk(ch, plain, head.Length)
 		})
 	})
 	if err != nil {

@@ -203,6 +203,32 @@ func (c *Copy) Write(i int64, plain []byte, id cipher.WriteID) error {
 	return err
 }
 
+// WriteChunk is Write for a chunk of the log, whose entry ends where the content did:
+// of a file of that length.
+func (c *Copy) WriteChunk(ch journal.Chunk, plain []byte, length int64) error {
+	whole := make([]byte, c.Keys.Layout().RecordSize(ch.Index, length)-cipher.RecordOverhead)
+	copy(whole, plain)
+	var id cipher.WriteID
+	copy(id[:], ch.ID)
+	return c.Write(ch.Index, whole, id)
+}
+
+// AccOf is acc over the write ids that an entry of the log has for every record. The
+// entries of what is no regular file hold none.
+func (c *Cloud) AccOf(kind cipher.Type, salt [16]byte, chunks []journal.Chunk) (acc cipher.Acc) {
+	keys, err := c.Keys.NewFile(kind, salt)
+	if err != nil {
+		return acc
+	}
+	defer keys.Wipe()
+	for _, ch := range chunks {
+		if len(ch.ID) == len(cipher.WriteID{}) {
+			keys.Terms(&acc, ch.Index, []cipher.WriteID{cipher.WriteID(ch.ID)}, nil)
+		}
+	}
+	return acc
+}
+
 // Put seals all records of a run and writes them at once, through raw, which
 // has the size for it.
 func (c *Copy) Put(r *Run, raw []byte) error {

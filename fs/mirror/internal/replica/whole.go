@@ -2,6 +2,7 @@ package replica
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -50,6 +51,19 @@ func (c *Copy) Clean(head cipher.Header, owners bool, now time.Time) (*cipher.He
 		return nil, err
 	}
 	return c.Head, c.Show(nil, owners, now)
+}
+
+// Plain is the plaintext path of a backing path, each element as Decode tells it.
+func (c *Cloud) Plain(path string) (plain string, ok bool) {
+	at := ""
+	for entry := range strings.SplitSeq(path, "/") {
+		d, ok := c.Decode(at, entry)
+		if !ok {
+			return "", false
+		}
+		at, plain = Join(at, entry), Join(plain, string(d.Name))
+	}
+	return plain, true
 }
 
 // Decode tells the plain name of an entry of a directory. A sync tool's copy is

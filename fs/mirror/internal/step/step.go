@@ -24,6 +24,7 @@ type Op uint8
 const (
 	Mkdir  Op = iota + 1 // a directory at Path
 	Move                 // Path to To, over what is there
+	Aside                // Path to To, a name of which nothing else will ever tell
 	Link                 // To is another entry of the file at Path
 	Create               // a file at Path that has no version yet
 	Remove               // a file's entry
@@ -31,7 +32,7 @@ const (
 )
 
 func (o Op) String() string {
-	return [...]string{"?", "mkdir", "move", "link", "create", "remove", "rmdir"}[o]
+	return [...]string{"?", "mkdir", "move", "aside", "link", "create", "remove", "rmdir"}[o]
 }
 
 // Step is one change of one cloud. It names entries, never plaintext.
@@ -95,6 +96,8 @@ func (d *Doer) try(s Step) error {
 		return d.mkdir(s)
 	case Move:
 		return d.Dir.Rename(s.Path, s.To)
+	case Aside:
+		return d.aside(s)
 	case Link:
 		return d.Dir.Link(s.Path, s.To)
 	case Create:
@@ -108,6 +111,17 @@ func (d *Doer) try(s Step) error {
 		return d.rmdir(s)
 	}
 	return fmt.Errorf("no such step: %v", s)
+}
+
+// aside has the sidecar on the disk before the name needs it: neither a log nor
+// another cloud could give it back after a power cut.
+func (d *Doer) aside(s Step) error {
+	if s.Name.Sidecar != "" {
+		if err := d.Dir.Syncfs(); err != nil {
+			return err
+		}
+	}
+	return d.Dir.Rename(s.Path, s.To)
 }
 
 func (d *Doer) mkdir(s Step) error {
