@@ -289,16 +289,19 @@ func (t *tree) findParked() error {
 // one that the log moved away, and that is at none of its later places, is still
 // where it was. Those that are gone come last: they are what nothing else is.
 func (t *tree) match() {
-	for t.matchAll(false) || t.matchAll(true) {
+	for t.matchAll(func(d *journal.Thing) *node { return t.standsAt(d, len(d.Was)-1) }, false) ||
+		t.matchAll(t.stands, false) || t.matchAll(t.stands, true) {
 	}
 }
 
-func (t *tree) matchAll(gone bool) (found bool) {
+// matchAll tells, of all directories that are gone or are not, what a way to find
+// them tells, and reports whether that was any.
+func (t *tree) matchAll(find func(*journal.Thing) *node, gone bool) (found bool) {
 	for _, thing := range t.fold.Things {
 		if !thing.IsDir() || thing.Gone() != gone || len(t.of[thing]) > 0 {
 			continue
 		}
-		if n := t.stands(thing); n != nil {
+		if n := find(thing); n != nil {
 			t.is(n, thing)
 			found = true
 		}
@@ -338,24 +341,36 @@ func (t *tree) stands(thing *journal.Thing) *node {
 	if t.handles && known && thing.Gone() {
 		return nil
 	}
-	for i, s := range slices.Backward(thing.Was) {
+	for i := len(thing.Was) - 1; i >= 0; i-- {
 		if t.handles && !thing.Gone() && i < len(thing.Was)-1 {
 			break
 		}
-		for _, dir := range t.of[s.Dir] {
-			name, err := t.Keys.EncodeName(cipher.PlainName(s.Name))
-			if err != nil {
-				continue
-			}
-			n := dir.children[string(name.Entry)]
-			if n == nil || !n.dir || n.thing != nil {
-				continue
-			}
-			if before := t.notYet(thing, s, n); before != nil {
-				return before
-			}
+		if n := t.standsAt(thing, i); n != nil {
 			return n
 		}
+	}
+	return nil
+}
+
+// standsAt finds a directory by one of its places.
+func (t *tree) standsAt(thing *journal.Thing, i int) *node {
+	if i < 0 {
+		return nil
+	}
+	s := thing.Was[i]
+	name, err := t.Keys.EncodeName(cipher.PlainName(s.Name))
+	if err != nil {
+		return nil
+	}
+	for _, dir := range t.of[s.Dir] {
+		n := dir.children[string(name.Entry)]
+		if n == nil || !n.dir || n.thing != nil {
+			continue
+		}
+		if before := t.notYet(thing, s, n); before != nil {
+			return before
+		}
+		return n
 	}
 	return nil
 }

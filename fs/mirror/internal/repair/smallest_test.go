@@ -204,3 +204,23 @@ func TestBlankLinks(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestPlaceAlone kills the process after the last operation, and in it, where
+// nothing but its place tells what a directory is: no handle does, and no other
+// cloud.
+func TestPlaceAlone(t *testing.T) {
+	for _, test := range []struct{ before, script string }{
+		{"mkdir d\ncreate d/x", "rename d c\nmkdir d\nrename c d/b"},
+		{"mkdir d\ncreate d/x", "rename d c\nmkdir d\nrename c d/d"},
+		{"mkdir d\ncreate d/x\nmkdir e\ncreate e/y", "rename d t\nrename e d\nrename t d/e"},
+		{"mkdir a\ncreate a/f\nmkdir b\ncreate b/g", "rename a t\nrename b a\nrename t b"},
+		{"mkdir a\ncreate a/f", "rename a t\nmkdir a\nrename t a/a\nrename a/a b"},
+	} {
+		ends := scripted(t, []lacks{{handles: true}}, test.before, test.script)
+		for reached := len(ends.log) - 1; reached <= len(ends.log); reached++ {
+			sc := scripted(t, []lacks{{handles: true}}, test.before, test.script)
+			sc.reachTo(0, reached, 0)
+			sc.settles(t, replay{events: sc.log, sameBoot: true})
+		}
+	}
+}
