@@ -46,7 +46,10 @@ func (l *Leveller) alone() error {
 // displaced notes a file that has the name of a directory that this machine knows, and
 // no cloud has: the log told of its end, and is lost.
 func (d *difference) displaced(s shown) {
-	if d.All && !s.Dir && d.known(s).Kind == index.IsDir {
+	if !d.All || s.Dir || d.known(s).Kind != index.IsDir {
+		return
+	}
+	if _, whole := d.versionOf(0, s); whole {
 		d.found(s)
 	}
 }
