@@ -2,6 +2,7 @@ package telling
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -174,8 +175,10 @@ func (t *retold) tell() error {
 	for _, one := range all {
 		t.r.Made(one.place, one.known)
 	}
+	left := t.left()
 	for _, k := range ended {
-		if names, err := t.r.Places(k.File); err != nil || len(names) > 0 {
+		names, err := t.r.Places(k.File)
+		if err != nil || slices.ContainsFunc(names, func(p index.Place) bool { return !left[p.Dir] }) {
 			continue // it is there, whatever the log says; what cannot be read stays unknown
 		}
 		t.r.End(k.File, k.Version)
@@ -200,6 +203,17 @@ func (t *retold) ended() (list []index.Known, err error) {
 		}
 	}
 	return list, nil
+}
+
+// left are the directories that stand nowhere any more: the index has what was in them until it is told that of their names.
+func (t *retold) left() map[index.Dir]bool {
+	left := map[index.Dir]bool{}
+	for _, dir := range t.fold.Things {
+		if dir.IsDir() && dir.Gone() {
+			left[t.numbers[dir]] = true
+		}
+	}
+	return left
 }
 
 // number is that of a directory: by where it was found first, or a new one.
