@@ -3,6 +3,8 @@ package mirror_test
 import (
 	"fmt"
 	"testing"
+
+	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
 )
 
 // A clearance is how the directory build, with build/x, build/sub and build/sub/y in it, goes while a cloud is away.
@@ -39,6 +41,12 @@ var clearances = []clearance{
 		s.rmTree("build")
 		s.put("build", "a file", true)
 	}},
+	{"moved, and made again", func(s *scene) {
+		s.steps(step{op: opRename, path: "build", to: "old"}, step{op: opMkdir, path: "build", mode: 0o755})
+	}},
+	{"changed places with an empty one", func(s *scene) {
+		s.steps(step{op: opMkdir, path: "e", mode: 0o755}, step{op: opExchange, path: "e", to: "build"})
+	}},
 	{"moved, and removed", func(s *scene) {
 		s.steps(step{op: opRename, path: "build", to: "old"})
 		s.rmTree("old")
@@ -72,11 +80,17 @@ var departures = []struct {
 	name string
 	play func(s *scene, away int)
 }{
+	{"still mounted", func(*scene, int) {}},
 	{"unmounted", func(s *scene, _ int) { s.remount() }},
 	{"killed", func(s *scene, _ int) { s.crash() }},
 	{"synced and killed", func(s *scene, _ int) {
 		s.must(s.m.Sync())
 		s.crash()
+	}},
+	{"synced, and the power cut", func(s *scene, away int) {
+		s.must(s.m.Sync())
+		s.cut(uint64(away))
+		s.mount()
 	}},
 	{"killed, and away once more", func(s *scene, away int) {
 		s.crash(away)
@@ -113,6 +127,42 @@ func TestRemovedStaysSo(t *testing.T) {
 						})
 					})
 				}
+			}
+		}
+	}
+}
+
+// TestRemovedBesideEdits: what another machine has put into the directory of a cloud meanwhile is kept, and brought to the others.
+func TestRemovedBesideEdits(t *testing.T) {
+	for _, how := range clearances {
+		for _, end := range departures {
+			for _, n := range []int{2, 3} {
+				t.Run(fmt.Sprintf("%s, %s, %d clouds", how.name, end.name, n), func(t *testing.T) {
+					telling(t, n, func(s *scene) {
+						s.tree()
+						there := []string{"build/x", "build/theirs", "build/sub/theirs", "build/new/theirs"}
+						theirs := s.theirs(8, func(other *scene) {
+							other.steps(step{op: opMkdir, path: "build/new", mode: 0o755})
+							for _, path := range there {
+								other.put(path, "theirs at "+path, true)
+							}
+						})
+						s.remount(1)
+						how.play(s)
+						s.must(s.them(1).Do(cloudtest.Rollback(s.entryAt(1, "build/new"), theirs.Dir(cloudName(1)))))
+						for _, path := range there {
+							s.must(s.them(1).Do(cloudtest.Rollback(s.entryAt(1, path), theirs.Dir(cloudName(1)))))
+						}
+						end.play(s, 1)
+						s.backAgain()
+						s.remount()
+						s.backAgain()
+						for _, path := range there {
+							s.kept("theirs at " + path)
+						}
+						s.everywhere()
+					})
+				})
 			}
 		}
 	}
