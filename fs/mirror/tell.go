@@ -36,6 +36,7 @@ func (r *removal) tell(id cipher.ID, version index.Version, since time.Time) {
 	case !ok:
 	case n.IsDir():
 		m.memory.RemovedDir(p)
+		m.tellCleared(r.link)
 	default:
 		m.memory.Removed(p, f, version)
 		if m.belief.Links(r.at) <= 1 {
@@ -62,6 +63,9 @@ func (mv *move) tell() {
 		m.belief.Touched(&row, move.Is.Version, mv.since, to)
 	}
 	m.memory.Moved(move)
+	if mv.src.IsDir() {
+		m.tellCleared(mv.from)
+	}
 	switch {
 	case mv.takeover != nil:
 		m.memory.End(move.Was.File, move.Was.Version)
@@ -78,6 +82,19 @@ func (mv *move) tellExchanged() {
 	if ok && toOK {
 		m.memory.Made(from, mv.dstWas)
 		m.memory.Made(to, mv.was)
+	}
+	if mv.src.IsDir() {
+		m.tellCleared(mv.from)
+	}
+	if mv.dst.IsDir() {
+		m.tellCleared(mv.to)
+	}
+}
+
+// tellCleared tells that a directory has left a name.
+func (m *Mirror) tellCleared(l nodes.Link) {
+	if path, ok := l.Path(); ok {
+		m.memory.Cleared(path)
 	}
 }
 

@@ -103,11 +103,9 @@ func (k Known) Owes(cloud int, path string) (bool, error) {
 	return err == nil && owes && d.Why != index.Differs, nil
 }
 
-// Ended returns the records of the end of directories at a path.
-func (k Known) Ended(dir string) ([]cipher.Vector, error) {
-	ended, _ := k.Memory.Ended(dir)
-	return ended, nil
-}
+// Ended has no records. Those that the index has are this machine's own, and tell only of a cloud that missed what they are of:
+// elsewhere a directory that is there is one that was made since.
+func (k Known) Ended(string) ([]cipher.Vector, error) { return nil, nil }
 
 // Writers lists every writer that was ever seen.
 func (k Known) Writers() ([]uint32, error) {

@@ -19,6 +19,7 @@ type changes struct {
 	versions  map[index.File]index.Version // committed, wherever the file is
 	left      map[index.File]index.Version // that had a name which they have no more, as far as that is told; zero: never committed
 	dropped   map[index.Dir]bool           // directories that stand nowhere any more
+	cleared   map[string]bool              // paths from the root that directories have left
 	owners    map[index.Dir]index.Owner
 	committed map[cipher.ID]cipher.Version
 	checked   map[backing]index.Checked // the next mount asks for them
@@ -39,7 +40,7 @@ func newChanges() *changes {
 	return &changes{
 		names: map[index.Dir]map[cipher.PlainName]index.Known{}, copies: map[index.Dir]map[cipher.PlainName][]index.Copy{},
 		dirs: map[index.Dir]index.Place{}, owed: map[debtor]index.Debt{}, ended: map[index.File]cipher.Vector{}, places: map[index.File][]index.Place{},
-		versions: map[index.File]index.Version{}, left: map[index.File]index.Version{}, dropped: map[index.Dir]bool{}, owners: map[index.Dir]index.Owner{},
+		versions: map[index.File]index.Version{}, left: map[index.File]index.Version{}, dropped: map[index.Dir]bool{}, cleared: map[string]bool{}, owners: map[index.Dir]index.Owner{},
 		committed: map[cipher.ID]cipher.Version{}, checked: map[backing]index.Checked{},
 	}
 }
@@ -111,7 +112,7 @@ func (c *changes) leaves(f index.File, v index.Version) {
 
 // rows are about how many of the index they make.
 func (c *changes) rows() int {
-	return c.named + c.stood + c.drafts + len(c.owed) + len(c.ended) + len(c.versions) + len(c.owners) + len(c.committed) + len(c.checked)
+	return c.named + c.stood + c.drafts + len(c.cleared) + len(c.owed) + len(c.ended) + len(c.versions) + len(c.owners) + len(c.committed) + len(c.checked)
 }
 
 // drop forgets what was told of the names in a directory, which stands nowhere any more.
@@ -160,6 +161,7 @@ func (c *changes) merge(later *changes) {
 			}
 		}
 	}
+	maps.Copy(c.cleared, later.cleared)
 	maps.Copy(c.owners, later.owners)
 	for f, v := range later.ended {
 		c.ended[f] = c.ended[f].Max(v)
@@ -173,13 +175,20 @@ func (c *changes) merge(later *changes) {
 	maps.Copy(c.checked, later.checked)
 }
 
+// anyVersion is what a record of this machine's own says of a directory: no more than that it has left, so that it yields to
+// every other one. It is the least vector that there is.
+var anyVersion = cipher.Vector{{Writer: 1, Counter: 1}}
+
 // batch makes a transaction of the changes. Names of a committed file that nothing was told of are found in the index. Files
-// that came and went are in it where some cloud may still show them.
+// that came and went are in it where some cloud may still show them, and so are paths that directories have left.
 func (c *changes) batch(v *index.View, missed bool) (*index.Batch, error) {
 	b := &index.Batch{}
 	if missed {
 		for f, left := range c.left {
 			b.Accept(f, left.Join(c.versions[f]))
+		}
+		for path := range c.cleared {
+			b.EndDirectory(path, anyVersion)
 		}
 	}
 	for d, names := range c.names {

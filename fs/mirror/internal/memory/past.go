@@ -86,6 +86,23 @@ func (y Past) LeftDir(path string) (bool, error) {
 	return false, nil
 }
 
+// ClearedDir reports whether a directory of which nothing is known is at a path from which one has left, or below such a path.
+func (y Past) ClearedDir(path string) (bool, error) {
+	if _, k, err := y.Find(path); err != nil || k.Kind != index.Unknown {
+		return false, err
+	}
+	for {
+		if ended, err := y.Rows.Ended(path); err != nil || len(ended) > 0 {
+			return err == nil, err
+		}
+		at := strings.LastIndexByte(path, '/')
+		if at < 0 {
+			return false, nil
+		}
+		path = path[:at]
+	}
+}
+
 // Emptied reports whether something is known to have left a path, and nothing to be there.
 func (y Past) Emptied(path string) (bool, error) {
 	_, k, err := y.Find(path)

@@ -233,6 +233,11 @@ func (y Rows) Ended(path string) (vectors []cipher.Vector, err error) {
 		vectors, err = v.EndedDirectory(path)
 		return err
 	})
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if y.told.cleared[path] || y.going != nil && y.going.cleared[path] {
+		vectors = append(slices.Clip(vectors), anyVersion)
+	}
 	return vectors, err
 }
 

@@ -39,7 +39,7 @@ func (t *Tree) oddities(plain, backing string) (list []oddity, err error) {
 			odd, home, err = t.oddFile(path, at, want)
 			ended = !wanted && !t.livesAt(at)
 		case e.Dir && !wanted:
-			if odd, err = t.Past.LeftDir(path); err == nil && !odd {
+			if odd, err = leftDir(t.Past, path); err == nil && !odd {
 				odd, err = t.Past.Emptied(path) // of a file, and it was before that
 				ended = odd
 			}

@@ -28,6 +28,10 @@ type Past interface {
 	// LeftDir reports whether a directory, or one above it, is known to have left
 	// a path.
 	LeftDir(path string) (bool, error)
+	// ClearedDir reports whether a directory of which nothing is known is at a path
+	// from which one has left, or below such a path: what a cloud has there that
+	// missed it is the earlier one's.
+	ClearedDir(path string) (bool, error)
 	// Emptied reports whether something is known to have left a path, and nothing
 	// to be there.
 	Emptied(path string) (bool, error)
@@ -271,11 +275,20 @@ func (t *Tree) Ended(dir string) ([]cipher.Vector, error) {
 	if t.names[dir].Has == judge.Dir {
 		return nil, nil
 	}
-	left, err := t.Past.LeftDir(dir)
+	left, err := leftDir(t.Past, dir)
 	if left {
 		return []cipher.Vector{nil}, err
 	}
 	return nil, err
+}
+
+// leftDir reports whether a directory that the clouds in use do not have is known to have left a path.
+func leftDir(p Past, path string) (bool, error) {
+	left, err := p.LeftDir(path)
+	if !left && err == nil {
+		left, err = p.ClearedDir(path)
+	}
+	return left, err
 }
 
 func (t *Tree) Writers() (list []uint32, err error) {

@@ -142,7 +142,7 @@ func (w *Wanted) dirLeft(path string) (bool, error) {
 	if after(w.Moves, path) != path {
 		return true, nil
 	}
-	left, err := w.Past.LeftDir(path)
+	left, err := leftDir(w.Past, path)
 	if !left && err == nil {
 		left, err = w.Past.Emptied(path) // of a file, and it was before that
 	}

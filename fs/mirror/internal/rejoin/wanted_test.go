@@ -132,5 +132,6 @@ type unread struct{ err error }
 func (u unread) Left(string, index.File, cipher.Vector) (bool, error) { return true, u.err }
 func (u unread) Ended(index.File) ([]cipher.Vector, error)            { return nil, u.err }
 func (u unread) Homes(index.File) ([]string, error)                   { return nil, u.err }
+func (u unread) ClearedDir(string) (bool, error)                      { return true, u.err }
 func (u unread) LeftDir(string) (bool, error)                         { return true, u.err }
 func (u unread) Emptied(string) (bool, error)                         { return true, u.err }

@@ -2,7 +2,10 @@ package telling
 
 import (
 	"errors"
+	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
@@ -109,7 +112,7 @@ func (r *replayed) names() error {
 			rest = append(rest, e)
 		}
 	}
-	t := &retold{r: r, fold: journal.NewFold(rest), numbers: map[*journal.Thing]index.Dir{}, taken: map[index.Dir]bool{}, lost: map[cipher.ID]bool{}}
+	t := &retold{r: r, entries: rest, fold: journal.NewFold(rest), numbers: map[*journal.Thing]index.Dir{}, taken: map[index.Dir]bool{}, lost: map[cipher.ID]bool{}}
 	for _, thing := range r.Fold.Things {
 		for _, b := range thing.Backings {
 			for _, h := range b.Versions {
@@ -126,7 +129,8 @@ func (r *replayed) names() error {
 // says: each name is told as the clouds show it by now (showing.go).
 type retold struct {
 	r       *replayed
-	fold    *journal.Fold // of what the index does not have
+	entries []*journal.Entry // those that the index does not have
+	fold    *journal.Fold    // of these
 	numbers map[*journal.Thing]index.Dir
 	taken   map[index.Dir]bool
 	lost    map[cipher.ID]bool // versions, by their commit ids, that no cloud can have any more
@@ -174,14 +178,34 @@ func (t *retold) tell() error {
 	for _, one := range all {
 		t.r.Made(one.place, one.known)
 	}
+	left := t.left()
 	for _, k := range ended {
-		if names, err := t.r.Places(k.File); err != nil || len(names) > 0 {
+		names, err := t.r.Places(k.File)
+		if err != nil || slices.ContainsFunc(names, func(p index.Place) bool { return !left[p.Dir] }) {
 			continue // it is there, whatever the log says; what cannot be read stays unknown
 		}
 		t.r.End(k.File, k.Version)
 	}
 	t.owners()
+	t.cleared()
 	return nil
+}
+
+// cleared tells the paths that directories have left, as they were then.
+func (t *retold) cleared() {
+	for _, e := range t.entries {
+		switch isDir := e.Kind == unix.S_IFDIR; {
+		case e.Op == journal.OpRmdir, e.Op == journal.OpRename && isDir:
+			t.r.Cleared(string(e.Path))
+		case e.Op == journal.OpExchange:
+			if isDir {
+				t.r.Cleared(string(e.Path))
+			}
+			if e.Over == unix.S_IFDIR {
+				t.r.Cleared(string(e.To))
+			}
+		}
+	}
 }
 
 // ended are the files whose last name the log has removed, as far as it knows of
@@ -200,6 +224,17 @@ func (t *retold) ended() (list []index.Known, err error) {
 		}
 	}
 	return list, nil
+}
+
+// left are the directories that stand nowhere any more: the index has what was in them until it is told that of their names.
+func (t *retold) left() map[index.Dir]bool {
+	left := map[index.Dir]bool{}
+	for _, dir := range t.fold.Things {
+		if dir.IsDir() && dir.Gone() {
+			left[t.numbers[dir]] = true
+		}
+	}
+	return left
 }
 
 // number is that of a directory: by where it was found first, or a new one.
