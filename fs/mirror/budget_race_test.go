@@ -14,4 +14,5 @@ const (
 	returnSeeds       = 40
 	killedReturns     = 4
 	loadedReturns     = 40
+	epochSeeds        = 4
 )

@@ -14,4 +14,5 @@ const (
 	returnSeeds       = 200
 	killedReturns     = 12
 	loadedReturns     = 100
+	epochSeeds        = 40
 )
