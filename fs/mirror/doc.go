@@ -28,6 +28,7 @@
 //	handle.go    what an opener holds
 //	tell.go      what was done in the clouds is told to what this machine knows
 //	returns.go   what is told of clouds that lack changes, and tending them
+//	status.go    what can be told of the mirror without asking a cloud
 //	host.go      the mirror as the rooms below know it
 //	beside.go    what is looked at, and healed, while the mirror works
 //	errors.go    the errors of the merged view

@@ -236,28 +236,6 @@ func (m *Mirror) closeFiles() {
 	content.CloseAll(files)
 }
 
-// Status is a snapshot of the mirror's clouds.
-type Status struct {
-	Lead     string
-	ReadOnly bool
-	Clouds   []CloudStatus
-}
-
-// CloudStatus is one cloud: "ok", "absent", "suspended", "full" or "owes", and why.
-type CloudStatus = clouds.Status
-
-// Status reports which clouds are in use.
-func (m *Mirror) Status() Status {
-	s := Status{ReadOnly: m.ReadOnly()}
-	if lead := m.clouds.Lead(); lead != nil {
-		s.Lead = lead.Name
-	}
-	for _, cl := range m.clouds.All() {
-		s.Clouds = append(s.Clouds, cl.Status())
-	}
-	return s
-}
-
 // Statfs returns the space that a program may count on.
 func (m *Mirror) Statfs() (cloud.Statfs, error) {
 	if err := m.enter(); err != nil {
