@@ -29,7 +29,7 @@ var parts = []struct {
 	{"fs/vault", 2, []string{"fs/durable", "cipher"}},
 	{"fs/mirror", 3, []string{"fs/cloud", "fs/redo", "fs/index", "fs/vault", "cipher"}},
 	{"fs/mount", 4, []string{"fs/mirror", "fs/cloud", "cipher"}},
-	{"fs/volume", 5, []string{"fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/index", "fs/vault", "cipher"}},
+	{"fs/volume", 5, []string{"fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/index", "fs/vault", "fs/durable", "cipher"}},
 	{"fs/tree", 5, []string{"fs/mirror"}},
 	{"fs/exchange", 6, []string{"fs/tree", "fs/mirror", "fs/durable", "cipher"}},
 	{"fs", 0, nil}, // the map: no code
@@ -42,11 +42,12 @@ var parts = []struct {
 	{"cmd/overcast/internal/cli", 7, []string{
 		"cmd/overcast/internal/machine", "cmd/overcast/internal/secret", "cmd/overcast/internal/output", "fs/volume", "fs/tree", "fs/mount", "fs/vault",
 	}},
+	{"cmd/overcast/internal/standing", 8, []string{"cmd/overcast/internal/cli", "cmd/overcast/internal/output", "fs/volume", "fs/vault"}},
 	{"cmd/overcast/internal/life", 8, []string{
 		"cmd/overcast/internal/cli", "cmd/overcast/internal/secret", "cmd/overcast/internal/output", "fs/volume", "fs/vault", "fs/durable", "cipher",
 	}},
 	{"cmd", 9, []string{
-		"cmd/overcast/internal/cli", "cmd/overcast/internal/life",
+		"cmd/overcast/internal/cli", "cmd/overcast/internal/life", "cmd/overcast/internal/standing",
 		"cmd/overcast/internal/daemon", "cmd/overcast/internal/helper", "cmd/overcast/internal/machine", "cmd/overcast/internal/secret", "cmd/overcast/internal/output", "cmd/overcast/internal/listing",
 		"fs/volume", "fs/tree", "fs/exchange", "fs/mount", "fs/vault", "cipher",
 	}},

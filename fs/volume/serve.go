@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/overcast-fs/overcast/fs/mount"
@@ -14,8 +15,10 @@ import (
 )
 
 const (
-	// refreshInterval is how old the summary for status may be.
-	refreshInterval = time.Second
+	// refreshInterval is how old the summary for status may be, and progressInterval
+	// what it says of how far clouds are.
+	refreshInterval  = time.Second
+	progressInterval = 10 * time.Second
 
 	// lazyGrace is how long programs that still use a filesystem that was
 	// unmounted under them are served.
@@ -40,7 +43,9 @@ type server struct {
 	logger  *slog.Logger
 	started time.Time
 	device  uint64
-	last    vault.Summary // as it was written
+
+	last     vault.Summary // as it was written
+	resolved time.Time     // when it was last looked what has become of conflicts
 }
 
 // Serve opens a vault, mounts it, serves until the mount is gone or ctx is done,
@@ -139,16 +144,44 @@ func (s *server) unmount(mounted *mount.Server, done <-chan error) error {
 	}
 }
 
-// refresh writes the summary for status if something in it has changed.
-func (s *server) refresh() error {
+// now is the summary of this moment.
+func (s *server) now() vault.Summary {
 	sum := s.summary()
 	sum.PID, sum.Mountpoint, sum.Device, sum.Started = os.Getpid(), s.options.Mount.Mountpoint, s.device, s.started
-	if reflect.DeepEqual(sum, s.last) {
-		return nil
+	sum.Written = time.Now().UTC().Truncate(time.Second)
+	return sum
+}
+
+// refresh writes the summary for status, and the notes, if something in them has
+// changed.
+func (s *server) refresh() error {
+	resolve := time.Since(s.resolved) >= progressInterval
+	if s.note(resolve); resolve {
+		s.resolved = time.Now()
+	}
+	saved := s.book.Save()
+	sum := s.now()
+	late := sum.Written.Sub(s.last.Written) >= progressInterval
+	if sameSummary(sum, s.last, late) {
+		return saved
 	}
 	if err := s.vault.WriteSummary(sum); err != nil {
 		return err
 	}
 	s.last = sum
-	return nil
+	return saved
+}
+
+// sameSummary compares summaries, and how far clouds are only where that counts.
+func sameSummary(a, b vault.Summary, progress bool) bool {
+	settled := func(s vault.Summary) vault.Summary {
+		s.Written, s.Clouds = time.Time{}, slices.Clone(s.Clouds)
+		for i := range s.Clouds {
+			if p := &s.Clouds[i].Paying; !progress {
+				*p = vault.Paying{Doing: p.Doing}
+			}
+		}
+		return s
+	}
+	return reflect.DeepEqual(settled(a), settled(b))
 }
