@@ -115,7 +115,7 @@ var rooms = []struct {
 	dir string
 	may []string // below fs/mirror/internal
 }{
-	{"fs/mirror", []string{"recovery", "view", "nodes", "belief", "content", "rejoin", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "lock"}},
+	{"fs/mirror", []string{"recovery", "view", "nodes", "belief", "content", "rejoin", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "notice", "lock"}},
 	{"fs/mirror/internal/view", []string{"nodes", "belief", "judge", "listing", "content", "copies", "clouds", "replica", "telling", "memory"}},
 	{"fs/mirror/internal/nodes", []string{"content", "copies", "clouds", "replica", "telling", "lock"}},
 	{"fs/mirror/internal/recovery", []string{"content", "copies", "repair", "telling", "clouds", "replica", "entries", "journal"}},
@@ -124,7 +124,8 @@ var rooms = []struct {
 	{"fs/mirror/internal/rival", []string{"replica"}},
 	{"fs/mirror/internal/rounds", []string{"entries", "journal", "lock"}},
 	{"fs/mirror/internal/draft", []string{"copies", "clouds", "replica", "layer", "journal"}},
-	{"fs/mirror/internal/copies", []string{"clouds", "replica", "layer", "journal", "lock"}},
+	{"fs/mirror/internal/copies", []string{"clouds", "replica", "layer", "journal", "notice", "lock"}},
+	{"fs/mirror/internal/notice", []string{"lock"}},
 	{"fs/mirror/checkup", []string{"fs/mirror", "heal", "compare", "replica"}},
 	{"fs/mirror/internal/rejoin", []string{"heal", "compare", "judge", "clouds", "replica", "journal", "lock"}},
 	{"fs/mirror/internal/heal", []string{"compare", "judge", "replica"}},

@@ -46,6 +46,7 @@
 //	internal/rejoin    clouds that missed changes are brought up to date
 //	internal/rival     two versions of an open file, and both are kept
 //	internal/special   symlinks and devices that are being made
+//	internal/notice    what is noticed in passing, for who asks how the vault is
 //	internal/draft     a file as programs see it now
 //	internal/copies    the copies of a file, reading them, what is believed of each
 //	internal/repair    what the log says should be, against what each cloud shows

@@ -105,8 +105,7 @@ func (s *server) answer(ctx context.Context, line []byte, send func(any) error) 
 
 // tell tells how the vault is, without asking a cloud.
 func (s *server) tell(send func(any) error) error {
-	s.note(true)
-	sum, n := s.now(), s.book.Notes()
+	sum, n := s.soon(), s.book.Notes()
 	if err := send(answer{Summary: &sum}); err != nil {
 		return err
 	}

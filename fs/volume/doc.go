@@ -10,6 +10,7 @@
 //	find.go     a vault by its directory; where it is mounted, and by whom
 //	unmount.go  from the other side: the end of a mount that another process serves
 //	status.go   what can be told of a vault, at once
+//	note.go     what the mirror has noticed is noted
 //	where.go    where each cloud has a path, and which path a backing file has
 //	checkup.go  verifying and healing all clouds, beside a mirror
 //	control.go  what the process of a mount does for who asks it

@@ -7,6 +7,8 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/overcast-fs/overcast/fs/mount"
@@ -19,6 +21,10 @@ const (
 	// what it says of how far clouds are.
 	refreshInterval  = time.Second
 	progressInterval = 10 * time.Second
+
+	// busyTime is how long who asks for the status is kept waiting for what is being
+	// done.
+	busyTime = answerTime / 2
 
 	// lazyGrace is how long programs that still use a filesystem that was
 	// unmounted under them are served.
@@ -44,8 +50,9 @@ type server struct {
 	started time.Time
 	device  uint64
 
-	last     vault.Summary // as it was written
-	resolved time.Time     // when it was last looked what has become of conflicts
+	last     atomic.Pointer[vault.Summary] // as it was written
+	resolved time.Time                     // when it was last looked what has become of conflicts
+	looking  sync.WaitGroup                // who finds out how the volume is
 }
 
 // Serve opens a vault, mounts it, serves until the mount is gone or ctx is done,
@@ -89,14 +96,16 @@ func (s *server) mount(ctx context.Context) error {
 	}
 	err = s.refresh()
 	if err == nil {
-		err = s.options.Ready(s.last)
+		err = s.options.Ready(*s.last.Load())
 	}
 	if err == nil {
 		err = s.serve(ctx, mounted)
 	} else {
 		err = errors.Join(err, mounted.Unmount(), mounted.Wait())
 	}
-	return errors.Join(err, listening.Close())
+	err = errors.Join(err, listening.Close())
+	s.looking.Wait()
+	return err
 }
 
 // serve waits for the end of the mount: somebody unmounts it, it is idle for too
@@ -152,6 +161,25 @@ func (s *server) now() vault.Summary {
 	return sum
 }
 
+// soon is the summary of this moment, or, where something keeps it waiting, the last
+// one.
+func (s *server) soon() vault.Summary {
+	now := make(chan vault.Summary, 1)
+	s.looking.Go(func() {
+		s.note(true)
+		now <- s.now()
+	})
+	select {
+	case sum := <-now:
+		return sum
+	case <-time.After(busyTime):
+	}
+	if last := s.last.Load(); last != nil {
+		return *last
+	}
+	return <-now
+}
+
 // refresh writes the summary for status, and the notes, if something in them has
 // changed.
 func (s *server) refresh() error {
@@ -161,14 +189,13 @@ func (s *server) refresh() error {
 	}
 	saved := s.book.Save()
 	sum := s.now()
-	late := sum.Written.Sub(s.last.Written) >= progressInterval
-	if sameSummary(sum, s.last, late) {
+	if last := s.last.Load(); last != nil && sameSummary(sum, *last, sum.Written.Sub(last.Written) >= progressInterval) {
 		return saved
 	}
 	if err := s.vault.WriteSummary(sum); err != nil {
 		return err
 	}
-	s.last = sum
+	s.last.Store(&sum)
 	return saved
 }
 

@@ -245,14 +245,6 @@ func (vol *Volume) summary() vault.Summary {
 	return sum
 }
 
-// note takes in what the mirror has noticed, and, where it may take a while, what
-// has become of conflicts.
-func (vol *Volume) note(resolve bool) {
-	if resolve {
-		vol.book.Resolve(vol.mirror.Beside().Gone)
-	}
-}
-
 // Lacking has a line for each cloud of a summary that does not get what is
 // written, with the reason.
 func Lacking(sum vault.Summary) []string {

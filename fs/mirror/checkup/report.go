@@ -42,6 +42,12 @@ const (
 	StateOwes      = "owes"
 )
 
+// Kinds of findings that others tell, too.
+const (
+	KindDamaged   = string(compare.Damaged)
+	KindTruncated = string(compare.Truncated)
+)
+
 // A Finding is one thing that is wrong.
 type Finding struct {
 	Path   string `json:"path"`

@@ -82,6 +82,9 @@ func (n *Notes) add(f Finding) bool {
 		n.Findings = append(n.Findings, f)
 		return true
 	}
+	if f.Noticed {
+		return false // it may be noticed again and again
+	}
 	if n.More = maps.Clone(n.More); n.More == nil {
 		n.More = map[string]int{}
 	}
