@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"math"
 	"sync"
 	"time"
 
@@ -79,9 +80,9 @@ func progressOf(p vault.Paying) *Progress {
 	if p.Doing == "" {
 		return nil
 	}
-	is := &Progress{Doing: p.Doing, Done: p.Done, Of: p.Of, PerSecond: p.PerSecond}
+	is := &Progress{Doing: p.Doing, Done: p.Done, Of: p.Of, PerSecond: math.Round(10*p.PerSecond) / 10}
 	if p.PerSecond > 0 && p.Of > 0 {
-		left := int64(float64(max(p.Of-p.Done, 0)) / p.PerSecond)
+		left := int64(math.Ceil(float64(max(p.Of-p.Done, 0)) / p.PerSecond))
 		is.SecondsLeft = &left
 	}
 	return is
