@@ -111,6 +111,20 @@ func ConflictName(name PlainName, mtimeSec int64, commitID ID) PlainName {
 	return PlainName(cutText(stem, MaxName-len(tag)-len(ext)) + tag + ext)
 }
 
+// IsConflictName reports whether a name is as [ConflictName] makes them. A user
+// may have given it to anything.
+func IsConflictName(name PlainName) bool {
+	stem, _ := splitExtension(string(name))
+	rest, ok := strings.CutSuffix(stem, ")")
+	at := len(rest) - len(" (conflict 2006-01-02 150405 ") - 4
+	if !ok || at < 1 {
+		return false
+	}
+	when, tag := rest[at:len(rest)-4], rest[len(rest)-4:]
+	_, err := time.Parse(" (conflict 2006-01-02 150405 ", when)
+	return err == nil && strings.Trim(tag, "0123456789abcdef") == ""
+}
+
 const (
 	maxExtension = 15 // bytes behind the dot
 	tarExtension = ".tar"

@@ -36,6 +36,9 @@ func TestConflictNames(t *testing.T) {
 		if string(got) != test.want {
 			t.Errorf("%q becomes %q, want %q", test.name, got, test.want)
 		}
+		if !IsConflictName(got) || IsConflictName(PlainName(test.name)) {
+			t.Errorf("%q is not told from %q", got, test.name)
+		}
 	}
 }
 
@@ -50,6 +53,9 @@ func wantConflictName(t interface{ Errorf(string, ...any) }, name PlainName, mti
 	}
 	if other := ConflictName(name, mtime, ID{id[0], ^id[1]}); other == got {
 		t.Errorf("%q: two commits become %q", name, got)
+	}
+	if !IsConflictName(got) {
+		t.Errorf("%q is not known for the name of a conflict's loser", got)
 	}
 	stem, ext := splitExtension(string(name))
 	if stem+ext != string(name) || stem == "" || !strings.HasSuffix(string(got), ext) {

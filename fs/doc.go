@@ -25,6 +25,8 @@
 //	           symlinks, FIFOs, sockets and devices that are being made
 //	fs/mirror/internal/draft
 //	           a file as programs see it now, over layers of changes
+//	fs/mirror/internal/notice
+//	           what is noticed in passing, for who asks how the vault is
 //	fs/mirror/internal/copies
 //	           the copies of one file, and what is believed of each
 //	fs/mirror/internal/repair

@@ -158,6 +158,9 @@ func inTime(t testing.TB, limit time.Duration, what string, fn func() error) {
 	}
 }
 
+// statusTime is how long status may take, whatever hangs.
+const statusTime = 3 * time.Second
+
 // noAnswer is how long a stopped cloud may keep the one operation that finds it out, and atOnce how long it may keep any
 // other: on a machine that is busy with other tests, and less than the bound, for which nobody else may wait.
 const (
@@ -193,13 +196,30 @@ func TestStoppedCloud(t *testing.T) {
 	} {
 		inTime(t, atOnce, op.what, op.do)
 	}
-	inTime(t, atOnce, "status", func() error {
+	inTime(t, statusTime, "status", func() error {
 		s := v.status()
-		if s.Clouds[0].State != "ok" || s.Clouds[1].State == "ok" {
-			return fmt.Errorf("it says %+v", s.Clouds)
+		if s.Clouds[0].State != "ok" || s.Clouds[1].State != "suspended" || !s.Clouds[1].Owes || !s.Answers {
+			return fmt.Errorf("it says %+v", s)
 		}
 		return nil
 	})
+	inTime(t, statusTime, "status --check", func() error {
+		r := command{}.try(t, v.program, "status", "--check", v.dir)
+		if r.code != 26 || !strings.Contains(r.stdout, "  b is suspended: ") || !strings.Contains(r.stdout, "; owes since ") {
+			return fmt.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+		}
+		return nil
+	})
+	inTime(t, statusTime, "the summary", func() error { return v.summed("suspended") })
+	must(t, m.process.Signal(unix.SIGSTOP)) // the mount does not answer either
+	inTime(t, statusTime, "status", func() error {
+		s := v.status()
+		if s.OK || s.Answers || !s.Mounted || s.Clouds[1].State != "suspended" || !s.Clouds[1].Owes {
+			return fmt.Errorf("it says %+v", s)
+		}
+		return nil
+	})
+	must(t, m.process.Signal(unix.SIGCONT))
 	must(t, m.process.Signal(unix.SIGTERM))
 	inTime(t, noAnswer, "SIGTERM", func() error { <-m.ended; return nil })
 	m.await()
@@ -211,6 +231,17 @@ func TestStoppedCloud(t *testing.T) {
 	})
 }
 
+// summed waits until the mount has written something down.
+func (v *vault) summed(what string) error {
+	for {
+		said, err := os.ReadFile(filepath.Join(v.dir, "state", "summary.json"))
+		if err != nil || strings.Contains(string(said), what) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 // A vault is mounted beside a cloud that is stopped, and says so.
 func TestStoppedCloudAtMount(t *testing.T) {
 	t.Parallel()
@@ -218,7 +249,7 @@ func TestStoppedCloudAtMount(t *testing.T) {
 	b := newBridge(t, v.clouds[1])
 	b.stop()
 	v.troubled = true
-	inTime(t, atOnce, "status", func() error {
+	inTime(t, statusTime, "status", func() error {
 		if s := v.status(); s.Clouds[1].State != "absent" || !strings.Contains(s.Clouds[1].Reason, "no answer") {
 			return fmt.Errorf("it says %+v", s.Clouds[1])
 		}

@@ -29,7 +29,7 @@ var parts = []struct {
 	{"fs/vault", 2, []string{"fs/durable", "cipher"}},
 	{"fs/mirror", 3, []string{"fs/cloud", "fs/redo", "fs/index", "fs/vault", "cipher"}},
 	{"fs/mount", 4, []string{"fs/mirror", "fs/cloud", "cipher"}},
-	{"fs/volume", 5, []string{"fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/index", "fs/vault", "cipher"}},
+	{"fs/volume", 5, []string{"fs/mount", "fs/mirror", "fs/cloud", "fs/redo", "fs/index", "fs/vault", "fs/durable", "cipher"}},
 	{"fs/tree", 5, []string{"fs/mirror"}},
 	{"fs/exchange", 6, []string{"fs/tree", "fs/mirror", "fs/durable", "cipher"}},
 	{"fs", 0, nil}, // the map: no code
@@ -42,11 +42,12 @@ var parts = []struct {
 	{"cmd/overcast/internal/cli", 7, []string{
 		"cmd/overcast/internal/machine", "cmd/overcast/internal/secret", "cmd/overcast/internal/output", "fs/volume", "fs/tree", "fs/mount", "fs/vault",
 	}},
+	{"cmd/overcast/internal/standing", 8, []string{"cmd/overcast/internal/cli", "cmd/overcast/internal/output", "fs/volume", "fs/vault"}},
 	{"cmd/overcast/internal/life", 8, []string{
 		"cmd/overcast/internal/cli", "cmd/overcast/internal/secret", "cmd/overcast/internal/output", "fs/volume", "fs/vault", "fs/durable", "cipher",
 	}},
 	{"cmd", 9, []string{
-		"cmd/overcast/internal/cli", "cmd/overcast/internal/life",
+		"cmd/overcast/internal/cli", "cmd/overcast/internal/life", "cmd/overcast/internal/standing",
 		"cmd/overcast/internal/daemon", "cmd/overcast/internal/helper", "cmd/overcast/internal/machine", "cmd/overcast/internal/secret", "cmd/overcast/internal/output", "cmd/overcast/internal/listing",
 		"fs/volume", "fs/tree", "fs/exchange", "fs/mount", "fs/vault", "cipher",
 	}},
@@ -114,7 +115,7 @@ var rooms = []struct {
 	dir string
 	may []string // below fs/mirror/internal
 }{
-	{"fs/mirror", []string{"recovery", "view", "nodes", "belief", "content", "rejoin", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "lock"}},
+	{"fs/mirror", []string{"recovery", "view", "nodes", "belief", "content", "rejoin", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "notice", "lock"}},
 	{"fs/mirror/internal/view", []string{"nodes", "belief", "judge", "listing", "content", "copies", "clouds", "replica", "telling", "memory"}},
 	{"fs/mirror/internal/nodes", []string{"content", "copies", "clouds", "replica", "telling", "lock"}},
 	{"fs/mirror/internal/recovery", []string{"content", "copies", "repair", "telling", "clouds", "replica", "entries", "journal"}},
@@ -123,7 +124,8 @@ var rooms = []struct {
 	{"fs/mirror/internal/rival", []string{"replica"}},
 	{"fs/mirror/internal/rounds", []string{"entries", "journal", "lock"}},
 	{"fs/mirror/internal/draft", []string{"copies", "clouds", "replica", "layer", "journal"}},
-	{"fs/mirror/internal/copies", []string{"clouds", "replica", "layer", "journal", "lock"}},
+	{"fs/mirror/internal/copies", []string{"clouds", "replica", "layer", "journal", "notice", "lock"}},
+	{"fs/mirror/internal/notice", []string{"lock"}},
 	{"fs/mirror/checkup", []string{"fs/mirror", "heal", "compare", "replica"}},
 	{"fs/mirror/internal/rejoin", []string{"heal", "compare", "judge", "clouds", "replica", "journal", "lock"}},
 	{"fs/mirror/internal/heal", []string{"compare", "judge", "replica"}},

@@ -103,7 +103,9 @@ func (v *vault) at(path ...string) string { return filepath.Join(append([]string
 
 // status is what overcast status tells of a vault.
 type status struct {
+	OK      bool
 	Mounted bool
+	Answers bool
 	PID     int
 	Lead    string
 	Clouds  []struct {

@@ -2,88 +2,76 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
-	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/standing"
 	"github.com/overcast-fs/overcast/fs/vault"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
 
-const statusLong = `Show the clouds of a vault: which of them are there, which lack changes and
-why, which one leads, and where the vault is mounted. It needs no passphrase,
-and changes nothing.`
+const statusLong = `Tell how a vault is: which clouds are there, what each owes and why, and how
+fast that is paid; what is known to be wrong, conflicts of which both versions
+are kept, and when everything was last verified. It changes nothing and answers
+at once, whatever does not answer.
+
+It needs no passphrase. Names of files are told through the mount, or with the
+passphrase. --check tells only what is wrong, and nothing where all is well, and
+exits with 26 if anything is: for cron.`
+
+type statusFlags struct {
+	asJSON bool
+	check  bool
+	pass   cli.Passphrase
+}
 
 func newStatusCmd() *cobra.Command {
-	var asJSON bool
+	var f statusFlags
 	cmd := &cobra.Command{
-		Use:   "status VAULT",
-		Short: "Show a vault's clouds and where it is mounted",
-		Long:  statusLong,
-		Args:  cli.ExactArgs("VAULT"),
-		RunE:  func(cmd *cobra.Command, args []string) error { return runStatus(cmd, args[0], asJSON) },
+		Use:     "status VAULT",
+		Short:   "Tell how a vault is, and what to do",
+		Long:    statusLong,
+		Example: "  overcast status ~/vault\n  overcast status --check ~/vault",
+		Args:    cli.ExactArgs("VAULT"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&f.check, "check", false, "tell only what is wrong, and exit with 26 if anything is")
+	f.pass.Register(cmd.Flags())
 	return cmd
 }
 
-func runStatus(cmd *cobra.Command, dir string, asJSON bool) error {
+func (f *statusFlags) run(cmd *cobra.Command, dir string) error {
 	v, err := cli.LoadVault(dir)
 	if err != nil {
 		return err
 	}
-	s, err := volume.StatusOf(v)
+	var keys *vault.Keys
+	if f.pass.Given() || f.pass.ByIdentity() {
+		if keys, err = cli.Unlock(cmd, v, &f.pass); err != nil {
+			return err
+		}
+		defer keys.Wipe()
+	}
+	s, err := volume.StatusOf(cmd.Context(), v, keys)
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		return cli.PrintJSON(cmd, s)
+	switch {
+	case f.asJSON:
+		err = cli.PrintJSON(cmd, s)
+	case f.check:
+		err = standing.Check(cmd.OutOrStdout(), s, time.Now())
+	default:
+		err = standing.Print(cmd.OutOrStdout(), s, time.Now())
+		if line := cli.Reminder(v); err == nil && line != "" {
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "\n%s", line)
+		}
 	}
-	if err := printStatus(cmd, s); err != nil {
-		return err
-	}
-	if line := cli.Reminder(v); line != "" {
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "\n%s", line)
+	if err == nil && f.check && !s.OK {
+		return &cli.Failure{Code: cli.ExitFound}
 	}
 	return err
-}
-
-func printStatus(cmd *cobra.Command, s *volume.Status) error {
-	where := "not mounted"
-	if s.Mounted {
-		where = fmt.Sprintf("mounted on %s since %s by process %d", cli.QuoteName(s.Mountpoint), s.Started.Local().Format("2006-01-02 15:04"), s.PID)
-		if s.ReadOnly {
-			where += ", read-only"
-		}
-		if s.From != "" {
-			where += ", " + s.From + " alone"
-		}
-	}
-	out := cmd.OutOrStdout()
-	if _, err := fmt.Fprintf(out, "%s: %s\n\n", cli.QuoteName(s.Vault), where); err != nil {
-		return err
-	}
-	rows := [][]string{{"CLOUD", "STATE", "DIRECTORY", ""}}
-	for _, c := range s.Clouds {
-		dir := cli.QuoteName(c.Dir)
-		if c.Dir == "" {
-			dir = "-"
-		}
-		rows = append(rows, []string{c.Name, stateWord(c, s.Lead), dir, output.Printable(c.Reason)})
-	}
-	return output.Table(out, "", rows)
-}
-
-// stateWord is a cloud's state for people.
-func stateWord(c volume.CloudStatus, lead string) string {
-	switch {
-	case c.Owes && c.State != vault.CloudOwes:
-		return string(c.State) + ", owes"
-	case c.State == vault.CloudOwes && c.Name == lead:
-		return "owes, leads"
-	case c.State == vault.CloudOK && c.Name == lead:
-		return "ok, leads"
-	}
-	return string(c.State)
 }

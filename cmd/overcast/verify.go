@@ -11,6 +11,7 @@ import (
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/cli"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/daemon"
 	"github.com/overcast-fs/overcast/cmd/overcast/internal/output"
+	"github.com/overcast-fs/overcast/cmd/overcast/internal/standing"
 	"github.com/overcast-fs/overcast/fs/vault"
 	"github.com/overcast-fs/overcast/fs/volume"
 )
@@ -141,23 +142,9 @@ func (f *checkupFlags) print(cmd *cobra.Command, r *volume.Report) error {
 		return err
 	}
 	for _, found := range r.Findings {
-		if _, err := fmt.Fprintln(out, findingLine(found)); err != nil {
+		if _, err := fmt.Fprintln(out, standing.Finding(found)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func findingLine(f volume.Finding) string {
-	line := fmt.Sprintf("%s: /%s", f.Kind, cli.QuoteName(f.Path))
-	if f.Cloud != "" {
-		line += " in " + f.Cloud
-	}
-	if f.Chunk != nil {
-		line += fmt.Sprintf(", chunk %d", *f.Chunk)
-	}
-	if f.Detail != "" {
-		line += ": " + f.Detail
-	}
-	return line
 }

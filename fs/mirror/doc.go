@@ -28,6 +28,7 @@
 //	handle.go    what an opener holds
 //	tell.go      what was done in the clouds is told to what this machine knows
 //	returns.go   what is told of clouds that lack changes, and tending them
+//	status.go    what can be told of the mirror without asking a cloud
 //	host.go      the mirror as the rooms below know it
 //	beside.go    what is looked at, and healed, while the mirror works
 //	errors.go    the errors of the merged view
@@ -45,6 +46,7 @@
 //	internal/rejoin    clouds that missed changes are brought up to date
 //	internal/rival     two versions of an open file, and both are kept
 //	internal/special   symlinks and devices that are being made
+//	internal/notice    what is noticed in passing, for who asks how the vault is
 //	internal/draft     a file as programs see it now
 //	internal/copies    the copies of a file, reading them, what is believed of each
 //	internal/repair    what the log says should be, against what each cloud shows

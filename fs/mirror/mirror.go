@@ -20,6 +20,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/notice"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/recovery"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/rejoin"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
@@ -82,6 +83,7 @@ type Mirror struct {
 	view    *view.View
 	waiting recovery.Waiting
 	returns *rejoin.Returner
+	notices *notice.Board
 }
 
 // New opens the mirror: it replays the redo log and returns when everything
@@ -107,9 +109,9 @@ func New(cfg Config) (*Mirror, error) {
 		return nil, fmt.Errorf("mirror: %w", err)
 	}
 	m.memory = telling.NewKeeper(memory.New(cfg.Index, cfg.Log.ID()), m.log, m.clouds, m.logger, m.unnumber)
-	m.layout = m.clouds.Lead().Keys.Layout()
+	m.layout, m.notices = m.clouds.Lead().Keys.Layout(), notice.New(m.clock)
 	m.files = content.NewStore(content.Config{
-		Env:   &copies.Env{Clouds: m.clouds, Layout: m.layout, Ledger: m.memory, Logger: m.logger, Owners: m.owners},
+		Env:   &copies.Env{Clouds: m.clouds, Layout: m.layout, Ledger: m.memory, Logger: m.logger, Owners: m.owners, Notices: m.notices},
 		State: m.state, Memory: m.memory, Log: m.log, Names: &m.names, Refuse: m.refuse, Clock: m.clock, FsyncAll: cfg.FsyncAll,
 	})
 	m.belief = belief.New(belief.Config{Clouds: m.clouds, Memory: m.memory.Rows, Debts: m, Logger: m.logger, Clock: m.clock, Kernel: cfg.Kernel, Owners: m.owners, Writer: m.state.Writer})
@@ -234,28 +236,6 @@ func (m *Mirror) closeFiles() {
 		}
 	}
 	content.CloseAll(files)
-}
-
-// Status is a snapshot of the mirror's clouds.
-type Status struct {
-	Lead     string
-	ReadOnly bool
-	Clouds   []CloudStatus
-}
-
-// CloudStatus is one cloud: "ok", "absent", "suspended", "full" or "owes", and why.
-type CloudStatus = clouds.Status
-
-// Status reports which clouds are in use.
-func (m *Mirror) Status() Status {
-	s := Status{ReadOnly: m.ReadOnly()}
-	if lead := m.clouds.Lead(); lead != nil {
-		s.Lead = lead.Name
-	}
-	for _, cl := range m.clouds.All() {
-		s.Clouds = append(s.Clouds, cl.Status())
-	}
-	return s
 }
 
 // Statfs returns the space that a program may count on.

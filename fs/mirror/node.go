@@ -128,7 +128,9 @@ func (n Node) ReadDir() ([]DirEntry, error) {
 	if n.live.Gone() {
 		return nil, nil
 	}
-	return m.view.List(n.live)
+	list, err := m.view.List(n.live)
+	noticeConflicts(m, n.live, list)
+	return list, err
 }
 
 // Attr returns the attributes.

@@ -13,6 +13,7 @@
 //	state/redo/         the segments of the redo log
 //	state/control       the socket of the mount (package volume)
 //	state/summary.json  a plain summary for status, without names of files
+//	state/notes         what status tells with names of files, sealed (package volume)
 //	state/log           the log of the last mount
 //
 // # Where things are

@@ -27,6 +27,7 @@ const (
 
 // A Summary is what status tells without the passphrase. It is plain: no name of
 // a file, and nothing else that only the passphrase opens, may stand in it.
+// Times are zero where nothing is known.
 type Summary struct {
 	PID        int            `json:"pid"`        // of the mount; 0 after it ended
 	Mountpoint string         `json:"mountpoint"` // "" after it ended
@@ -35,6 +36,12 @@ type Summary struct {
 	ReadOnly   bool           `json:"read_only"`
 	From       string         `json:"from"` // the one cloud that is shown; "" for all
 	Lead       string         `json:"lead"` // a cloud's name
+	Written    time.Time      `json:"written"`
+	Held       bool           `json:"held"`        // what an earlier mount left cannot be finished in any cloud
+	KnowsSince time.Time      `json:"knows_since"` // the beginning of what this machine knows of the vault
+	Checked    *Checked       `json:"checked"`     // nil: never
+	Found      map[string]int `json:"found"`       // what is known to be wrong, by kind, as package checkup has them
+	Conflicts  int            `json:"conflicts"`   // conflicts of which both sides are kept under names of their own
 	Clouds     []SummaryCloud `json:"clouds"`
 }
 
@@ -45,6 +52,24 @@ type SummaryCloud struct {
 	State  CloudState `json:"state"`
 	Owes   bool       `json:"owes"`   // whatever the state: it lacks changes
 	Reason string     `json:"reason"` // one line, where the state is not ok
+	Since  time.Time  `json:"since"`  // when it began to owe
+	Paying
+}
+
+// Paying is how far a cloud is that lacks changes.
+type Paying struct {
+	Names     int     `json:"names_owed"` // of one in use: the names that it lacks, or has wrongly, as far as they are listed
+	Doing     string  `json:"doing"`      // "", "compare" or "repair"
+	Done      int64   `json:"done"`       // names
+	Of        int64   `json:"of"`         // 0 where nobody knows yet
+	PerSecond float64 `json:"per_second"` // of late; 0 where nobody knows
+}
+
+// Checked is the last time that a vault was verified or healed, whole.
+type Checked struct {
+	When time.Time      `json:"when"`
+	By   string         `json:"by"`    // "verify" or "heal"
+	Left map[string]int `json:"found"` // what was wrong when it ended, by kind
 }
 
 // WriteSummary replaces the vault's summary. It is for the holder of the lock.

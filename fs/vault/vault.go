@@ -152,6 +152,10 @@ func (v *Vault) LogPath() string { return v.statePath("log") }
 // ControlPath is where the process that serves the vault listens.
 func (v *Vault) ControlPath() string { return v.statePath("control") }
 
+// NotesPath is where package volume keeps what it tells of the vault with names of
+// files, sealed.
+func (v *Vault) NotesPath() string { return v.statePath("notes") }
+
 func (v *Vault) statePath(name string) string { return filepath.Join(v.Dir, stateName, name) }
 
 // partOf says what there is of a vault that has no vault.toml, "" for nothing.

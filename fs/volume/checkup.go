@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror"
 	"github.com/overcast-fs/overcast/fs/mirror/checkup"
 	"github.com/overcast-fs/overcast/fs/vault"
+	"github.com/overcast-fs/overcast/fs/volume/internal/notes"
 )
 
 // CheckupOptions say what of a vault is verified or healed.
@@ -27,6 +29,10 @@ type (
 	Report  = checkup.Report
 	Finding = checkup.Finding
 )
+
+// IsWrong reports whether a kind of finding is something wrong: what is foreign, or
+// a sync tool's copy, is told and is no fault.
+func IsWrong(kind string) bool { return checkup.IsWrong(kind) }
 
 // ErrNoSuchCloud means that a vault has no cloud of that name.
 var ErrNoSuchCloud = errors.New("the vault has no such cloud")
@@ -72,7 +78,18 @@ func CheckCloud(v *vault.Vault, name string) error {
 func (vol *Volume) verify(ctx context.Context, o CheckupOptions) (*Report, error) {
 	c := vol.checkup(o)
 	report, err := checkup.Verify(ctx, c)
-	return report, errors.Join(err, closeBeside(c.Clouds))
+	if err = errors.Join(err, closeBeside(c.Clouds)); err == nil {
+		vol.took(report, o, doVerify)
+	}
+	return report, err
+}
+
+// took remembers, durably, what a checkup has left.
+func (vol *Volume) took(report *Report, o CheckupOptions, by string) {
+	vol.book.Take(report, notes.Scope{Cloud: o.Cloud, Paths: o.Paths}, by, time.Now())
+	if err := vol.book.Save(); err != nil && o.Logger != nil {
+		o.Logger.Warn(err.Error())
+	}
 }
 
 // heal heals all clouds, beside a mirror that may be in use. Clouds that answer
@@ -93,9 +110,12 @@ func (vol *Volume) heal(ctx context.Context, o CheckupOptions) (*Report, error) 
 				report.Forgive(s.Name)
 			}
 		}
+		vol.took(report, o, doHeal)
 		return report, nil
 	}
-	return report, vol.settle(c, report)
+	err = vol.settle(c, report)
+	vol.took(report, o, doHeal)
+	return report, err
 }
 
 // tend does at once what there is to do for clouds that lack changes.

@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/fs/mirror"
+	"github.com/overcast-fs/overcast/fs/vault"
+	"github.com/overcast-fs/overcast/fs/volume/internal/notes"
 )
 
 // What the process of a mount can be asked for.
 const (
 	doVerify = "verify"
 	doHeal   = "heal"
+	doStatus = "status"
 )
 
 // A request is what it is asked. Names of files are bytes: JSON has no others
@@ -26,13 +29,32 @@ type request struct {
 }
 
 // An answer is one of many: progress, steps that would be taken, and in the end
-// the findings and the result, or an error.
+// the findings and the result, or an error. To who asks for the status it is what
+// is known, and then each name.
 type answer struct {
 	Read   int64   `json:"read,omitempty"` // bytes since the last one that told
 	Step   *step   `json:"step,omitempty"`
 	Found  *found  `json:"found,omitempty"`
 	Result *result `json:"result,omitempty"`
 	Error  string  `json:"error,omitempty"`
+
+	Summary  *vault.Summary `json:"summary,omitempty"`
+	Noted    *noted         `json:"noted,omitempty"`
+	Conflict []byte         `json:"conflict,omitempty"`
+	Owed     *owed          `json:"owed,omitempty"`
+	Told     bool           `json:"told,omitempty"` // that was all
+}
+
+// noted is a finding of the notes with its path as it is.
+type noted struct {
+	Finding notes.Finding `json:"finding"`
+	Path    []byte        `json:"path"`
+}
+
+// owed is a name that a cloud in use lacks, or has wrongly.
+type owed struct {
+	Cloud string `json:"cloud"`
+	Path  []byte `json:"path"`
 }
 
 type step struct {
@@ -54,6 +76,9 @@ type result struct {
 	Short  bool   `json:"short"`
 }
 
+// maxOwed is how many names that a cloud owes are told.
+const maxOwed = 1000
+
 // progressEvery is how often a caller is told how far it is.
 const progressEvery = 100 * time.Millisecond
 
@@ -62,6 +87,9 @@ func (s *server) answer(ctx context.Context, line []byte, send func(any) error) 
 	var r request
 	if err := json.Unmarshal(line, &r); err != nil {
 		return err
+	}
+	if r.Do == doStatus {
+		return s.tell(send)
 	}
 	report, err := s.examine(ctx, r, send)
 	switch {
@@ -73,6 +101,32 @@ func (s *server) answer(ctx context.Context, line []byte, send func(any) error) 
 		err = errors.New("the vault is mounted read-only")
 	}
 	return send(answer{Error: err.Error()})
+}
+
+// tell tells how the vault is, without asking a cloud.
+func (s *server) tell(send func(any) error) error {
+	sum, n := s.soon(), s.book.Notes()
+	if err := send(answer{Summary: &sum}); err != nil {
+		return err
+	}
+	for _, f := range n.Findings {
+		if err := send(answer{Noted: &noted{f, []byte(f.Path)}}); err != nil {
+			return err
+		}
+	}
+	for _, path := range n.Conflicts {
+		if err := send(answer{Conflict: []byte(path)}); err != nil {
+			return err
+		}
+	}
+	for k, c := range s.vault.Clouds {
+		for _, path := range s.mirror.Beside().Owed(k, maxOwed) {
+			if err := send(answer{Owed: &owed{c.Name, []byte(path)}}); err != nil {
+				return err
+			}
+		}
+	}
+	return send(answer{Told: true})
 }
 
 var errEnding = errors.New("the mount is ending")

@@ -9,14 +9,16 @@
 //	serve.go    a volume that is mounted, from the lock to the last commit
 //	find.go     a vault by its directory; where it is mounted, and by whom
 //	unmount.go  from the other side: the end of a mount that another process serves
-//	status.go   what can be told of a vault without its passphrase
+//	status.go   what can be told of a vault, at once
+//	note.go     what the mirror has noticed is noted
 //	where.go    where each cloud has a path, and which path a backing file has
 //	checkup.go  verifying and healing all clouds, beside a mirror
 //	control.go  what the process of a mount does for who asks it
 //	ask.go      asking that process
 //	errors.go   why a vault cannot be used
 //
-// In a room of its own: internal/control, the socket of the mount.
+// In rooms of their own: internal/control, the socket of the mount; internal/notes,
+// what is remembered of what was found.
 //
 // It promises that whatever Open took is given back by Close, or by Open itself
 // when it fails; and that a mount has committed everything when the vault's lock

@@ -45,7 +45,7 @@ type Probed struct {
 // files for that, and removes them.
 func Probe(v *vault.Vault) []Probed {
 	list := make([]Probed, len(v.Clouds))
-	there := look(v)
+	there := look(v, anyCloud)
 	var all sync.WaitGroup
 	for i, c := range v.Clouds {
 		list[i] = Probed{Name: c.Name, Err: there[i]}

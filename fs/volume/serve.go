@@ -6,6 +6,9 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/overcast-fs/overcast/fs/mount"
@@ -14,8 +17,14 @@ import (
 )
 
 const (
-	// refreshInterval is how old the summary for status may be.
-	refreshInterval = time.Second
+	// refreshInterval is how old the summary for status may be, and progressInterval
+	// what it says of how far clouds are.
+	refreshInterval  = time.Second
+	progressInterval = 10 * time.Second
+
+	// busyTime is how long who asks for the status is kept waiting for what is being
+	// done.
+	busyTime = answerTime / 2
 
 	// lazyGrace is how long programs that still use a filesystem that was
 	// unmounted under them are served.
@@ -40,7 +49,10 @@ type server struct {
 	logger  *slog.Logger
 	started time.Time
 	device  uint64
-	last    vault.Summary // as it was written
+
+	last     atomic.Pointer[vault.Summary] // as it was written
+	resolved time.Time                     // when it was last looked what has become of conflicts
+	looking  sync.WaitGroup                // who finds out how the volume is
 }
 
 // Serve opens a vault, mounts it, serves until the mount is gone or ctx is done,
@@ -84,14 +96,16 @@ func (s *server) mount(ctx context.Context) error {
 	}
 	err = s.refresh()
 	if err == nil {
-		err = s.options.Ready(s.last)
+		err = s.options.Ready(*s.last.Load())
 	}
 	if err == nil {
 		err = s.serve(ctx, mounted)
 	} else {
 		err = errors.Join(err, mounted.Unmount(), mounted.Wait())
 	}
-	return errors.Join(err, listening.Close())
+	err = errors.Join(err, listening.Close())
+	s.looking.Wait()
+	return err
 }
 
 // serve waits for the end of the mount: somebody unmounts it, it is idle for too
@@ -139,16 +153,62 @@ func (s *server) unmount(mounted *mount.Server, done <-chan error) error {
 	}
 }
 
-// refresh writes the summary for status if something in it has changed.
-func (s *server) refresh() error {
+// now is the summary of this moment.
+func (s *server) now() vault.Summary {
 	sum := s.summary()
 	sum.PID, sum.Mountpoint, sum.Device, sum.Started = os.Getpid(), s.options.Mount.Mountpoint, s.device, s.started
-	if reflect.DeepEqual(sum, s.last) {
-		return nil
+	sum.Written = time.Now().UTC().Truncate(time.Second)
+	return sum
+}
+
+// soon is the summary of this moment, or, where something keeps it waiting, the last
+// one.
+func (s *server) soon() vault.Summary {
+	now := make(chan vault.Summary, 1)
+	s.looking.Go(func() {
+		s.note(true)
+		now <- s.now()
+	})
+	select {
+	case sum := <-now:
+		return sum
+	case <-time.After(busyTime):
+	}
+	if last := s.last.Load(); last != nil {
+		return *last
+	}
+	return <-now
+}
+
+// refresh writes the summary for status, and the notes, if something in them has
+// changed.
+func (s *server) refresh() error {
+	resolve := time.Since(s.resolved) >= progressInterval
+	if s.note(resolve); resolve {
+		s.resolved = time.Now()
+	}
+	saved := s.book.Save()
+	sum := s.now()
+	if last := s.last.Load(); last != nil && sameSummary(sum, *last, sum.Written.Sub(last.Written) >= progressInterval) {
+		return saved
 	}
 	if err := s.vault.WriteSummary(sum); err != nil {
 		return err
 	}
-	s.last = sum
-	return nil
+	s.last.Store(&sum)
+	return saved
+}
+
+// sameSummary compares summaries, and how far clouds are only where that counts.
+func sameSummary(a, b vault.Summary, progress bool) bool {
+	settled := func(s vault.Summary) vault.Summary {
+		s.Written, s.Clouds = time.Time{}, slices.Clone(s.Clouds)
+		for i := range s.Clouds {
+			if p := &s.Clouds[i].Paying; !progress {
+				*p = vault.Paying{Doing: p.Doing}
+			}
+		}
+		return s
+	}
+	return reflect.DeepEqual(settled(a), settled(b))
 }

@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror"
 	"github.com/overcast-fs/overcast/fs/redo"
 	"github.com/overcast-fs/overcast/fs/vault"
+	"github.com/overcast-fs/overcast/fs/volume/internal/notes"
 )
 
 // Options say how a vault is opened.
@@ -36,6 +38,7 @@ type Volume struct {
 	from   string     // Options.From
 	state  *vault.State
 	mirror *mirror.Mirror
+	book   *notes.Book
 	opened []mirror.CloudConfig // the clouds, as they were; the mirror closes them
 	served bool                 // programs use the mirror
 	healed []cipher.ID          // clouds that lack nothing any more, which the mirror does not know
@@ -61,6 +64,12 @@ func (vol *Volume) open(keys *vault.Keys, o Options) (err error) {
 	}
 	if vol.state, err = vol.vault.OpenState(keys); err != nil {
 		return unusable(vol.vault, err)
+	}
+	if vol.book, err = notes.Open(vol.vault.NotesPath(), &keys.StateKey, vol.vault.ID); vol.book == nil {
+		return unusable(vol.vault, err)
+	}
+	if err != nil && o.Logger != nil {
+		o.Logger.Warn("what was found earlier is not known any more, and verify finds it again", "error", err)
 	}
 	vol.mirror, err = vol.openMirror(keys, o)
 	return err
@@ -179,7 +188,11 @@ func (vol *Volume) Mirror() *mirror.Mirror { return vol.mirror }
 func (vol *Volume) Close() error {
 	var errs []error
 	if vol.mirror != nil {
-		errs = append(errs, vol.mirror.Close(), vol.vault.WriteSummary(vol.summary()))
+		vol.note(true)
+		errs = append(errs, vol.book.Save(), vol.mirror.Close())
+		sum := vol.summary()
+		sum.Written = time.Now().UTC().Truncate(time.Second)
+		errs = append(errs, vol.vault.WriteSummary(sum))
 	}
 	if vol.state != nil {
 		errs = append(errs, vol.state.Close())
@@ -211,12 +224,16 @@ func (vol *Volume) Sync() (lacking []string, err error) {
 // summary is what status tells about this volume when no passphrase is at hand.
 // That a cloud owes outlives the volume, whether it is there or not.
 func (vol *Volume) summary() vault.Summary {
-	status, owes := vol.mirror.Status(), vol.state.Owes()
-	sum := vault.Summary{ReadOnly: status.ReadOnly, From: vol.from, Lead: status.Lead}
+	status, owes, noted := vol.mirror.Status(), vol.state.Owes(), vol.book.Notes()
+	sum := vault.Summary{
+		ReadOnly: status.ReadOnly, From: vol.from, Lead: status.Lead, Held: status.Held, KnowsSince: status.KnowsSince,
+		Checked: noted.Checked, Found: noted.Found(), Conflicts: len(noted.Conflicts),
+	}
 	for i, c := range vol.vault.Clouds {
-		line := vault.SummaryCloud{Name: c.Name, Dir: c.Dir, State: vault.CloudState(status.Clouds[i].State), Reason: status.Clouds[i].Reason}
+		is := status.Clouds[i]
+		line := vault.SummaryCloud{Name: c.Name, Dir: c.Dir, State: vault.CloudState(is.State), Reason: is.Reason, Paying: is.Paying}
 		if o, ok := owes[c.ID]; ok {
-			line.Owes = true
+			line.Owes, line.Since = true, o.Since
 			if line.Reason == "" {
 				line.Reason = o.Reason
 			}

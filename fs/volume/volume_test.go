@@ -117,7 +117,7 @@ func TestOpenRefused(t *testing.T) {
 func TestStatusOf(t *testing.T) {
 	v := newVault(t)
 	check(t, os.Rename(v.Clouds[0].Dir, v.Dir+".a"))
-	s, err := StatusOf(v)
+	s, err := StatusOf(t.Context(), v, nil)
 	check(t, err)
 	if s.Mounted || s.Lead != "beta" || s.Clouds[0].State != vault.CloudAbsent || s.Clouds[1].State != vault.CloudOK {
 		t.Errorf("status %+v", s)

@@ -134,6 +134,7 @@ func (p *pass) run(config compare.Config) error {
 	if err != nil || !p.waits {
 		return err
 	}
+	p.report.keptOf(c)
 	for i, s := range c.Stats() {
 		at := &p.report.Clouds[i]
 		at.Files, at.Bytes, at.Foreign = s.Files, s.Bytes, s.Foreign

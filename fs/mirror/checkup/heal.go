@@ -93,6 +93,7 @@ func (h *healing) settle(ctx context.Context) error {
 func (h *healing) report() *Report {
 	r := h.Config.report()
 	r.Steps, r.Lost = h.steps, len(h.out.Lost)
+	r.keptOf(h.c)
 	byPath := map[string][]compare.Finding{}
 	for _, f := range h.out.Left {
 		byPath[f.Path] = append(byPath[f.Path], f)

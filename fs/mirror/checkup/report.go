@@ -13,9 +13,10 @@ type Report struct {
 	Clouds   []Summary `json:"clouds"`
 	Findings []Finding `json:"findings"`
 
-	Steps int64 `json:"-"` // of healing: how many were done, or would be
-	Lost  int   `json:"-"` // findings that no cloud can make good
-	Short bool  `json:"-"` // a cloud was not reached, or a step failed there
+	Steps     int64    `json:"-"` // of healing: how many were done, or would be
+	Lost      int      `json:"-"` // findings that no cloud can make good
+	Short     bool     `json:"-"` // a cloud was not reached, or a step failed there
+	Conflicts []string `json:"-"` // paths, at most a thousand of each cloud, of what was kept of conflicts
 }
 
 // A Summary is one cloud in numbers.
@@ -39,6 +40,12 @@ const (
 	StateAbsent    = "absent"
 	StateSuspended = "suspended"
 	StateOwes      = "owes"
+)
+
+// Kinds of findings that others tell, too.
+const (
+	KindDamaged   = string(compare.Damaged)
+	KindTruncated = string(compare.Truncated)
 )
 
 // A Finding is one thing that is wrong.
@@ -69,15 +76,18 @@ func (r *Report) find(f compare.Finding, first bool) {
 	if len(r.Findings) < maxFindings {
 		r.Findings = append(r.Findings, out)
 	}
-	if out.wrong() {
+	if out.Wrong() {
 		r.OK = false
 	}
 }
 
-// wrong reports whether a finding is about this vault's own: what is foreign, or
+// Wrong reports whether a finding is about this vault's own: what is foreign, or
 // a sync tool's copy, is told and is no fault.
-func (f *Finding) wrong() bool {
-	return f.Kind != string(compare.Foreign) && f.Kind != string(compare.Duplicate)
+func (f *Finding) Wrong() bool { return IsWrong(f.Kind) }
+
+// IsWrong is Wrong of a kind.
+func IsWrong(kind string) bool {
+	return kind != string(compare.Foreign) && kind != string(compare.Duplicate)
 }
 
 func (s *Summary) count(kind compare.Kind) {
@@ -109,6 +119,15 @@ func (r *Report) add(list []compare.Finding) {
 	}
 }
 
+// keptOf takes over what was kept of conflicts.
+func (r *Report) keptOf(c *compare.Comparison) {
+	for _, s := range c.Stats() {
+		r.Conflicts = append(r.Conflicts, s.Asides...)
+	}
+	slices.Sort(r.Conflicts)
+	r.Conflicts = slices.Compact(r.Conflicts)
+}
+
 // sort puts findings into the order of paths.
 func (r *Report) sort() {
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Cloud, b.Cloud)) })
@@ -119,13 +138,13 @@ func (r *Report) sort() {
 func (r *Report) Right(cloud string) bool {
 	failed := slices.ContainsFunc(r.Clouds, func(s Summary) bool { return s.Name == cloud && s.State != StateOK && s.State != StateOwes })
 	return !failed && !slices.ContainsFunc(r.Findings, func(f Finding) bool {
-		return (f.Cloud == cloud || f.Cloud == "") && f.wrong()
+		return (f.Cloud == cloud || f.Cloud == "") && f.Wrong()
 	})
 }
 
 // Forgive says that a cloud that owed changes has all of them.
 func (r *Report) Forgive(cloud string) {
-	right := len(r.Findings) < maxFindings && !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.wrong() })
+	right := len(r.Findings) < maxFindings && !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Wrong() })
 	for i := range r.Clouds {
 		if s := &r.Clouds[i]; s.Name == cloud {
 			s.State, s.Reason = StateOK, ""

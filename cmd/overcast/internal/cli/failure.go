@@ -25,7 +25,7 @@ const (
 	ExitMountpoint = 10 // the mountpoint is unusable
 	ExitPassphrase = 12 // the passphrase is wrong
 	ExitNoFUSE     = 19 // FUSE is not available
-	ExitFound      = 26 // verify found something
+	ExitFound      = 26 // verify, or status --check, found something
 	ExitPartial    = 40 // done, but not on every cloud
 	ExitLost       = 42 // something cannot be repaired from any cloud
 )

@@ -50,7 +50,7 @@ func newListCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, err := volume.StatusOf(v)
+			s, err := volume.StatusOf(cmd.Context(), v, nil)
 			if err != nil {
 				return err
 			}

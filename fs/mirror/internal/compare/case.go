@@ -47,7 +47,7 @@ func (c *Comparison) judge(do func(*Case) error) error {
 		return k.Verdict.Want.Is != judge.WantNothing, nil
 	}
 	w := &walk{
-		c: c,
+		c: c, tell: tellJudged(c),
 		file: func(f *folder, r row) (bool, error) {
 			k, err := careful{c}.decide(f, r, false)
 			if err != nil {
@@ -75,6 +75,18 @@ func (c *Comparison) judge(do func(*Case) error) error {
 		},
 	}
 	return w.run()
+}
+
+// tellJudged counts names as their turn comes.
+func tellJudged(c *Comparison) func() {
+	if c.Judged == nil {
+		return nil
+	}
+	done, of := int64(0), int64(len(c.survey.again))
+	return func() {
+		c.Judged(done, of)
+		done++
+	}
 }
 
 // Quiet reports whether nothing is to be done in any cloud.

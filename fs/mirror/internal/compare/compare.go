@@ -28,13 +28,14 @@ type Config struct {
 	Hasty  []bool           // by cloud: what it shows and verifies is taken as it is, however young; nil: none is
 	Asked  bool             // a user asked for it: a mass of missing names is no reason to wait
 
-	Still   Still        // nil: nobody works on the clouds meanwhile
-	Content bool         // read every record of every copy
-	Under   []string     // paths to be judged, with all below them; none: everything
-	Only    int          // the one cloud that names are judged for; -1 is all of them
-	Workers int          // 0 is one for each core
-	Read    func(int64)  // told how many bytes were read, by several goroutines; or nil
-	Stop    func() error // an error of it ends the comparison; or nil
+	Still   Still                // nil: nobody works on the clouds meanwhile
+	Content bool                 // read every record of every copy
+	Under   []string             // paths to be judged, with all below them; none: everything
+	Only    int                  // the one cloud that names are judged for; -1 is all of them
+	Workers int                  // 0 is one for each core
+	Read    func(int64)          // told how many bytes were read, by several goroutines; or nil
+	Judged  func(done, of int64) // told how many are judged of the names that are not alike and as they should be; or nil
+	Stop    func() error         // an error of it ends the comparison; or nil
 }
 
 // Comparison holds the trees of all clouds against each other. It changes
@@ -59,9 +60,13 @@ type Stats struct {
 	Foreign int64
 	Temps   []string  // at most maxTemps: temporary files of this program's that are of no use
 	Strays  []Finding // and those that have a version which is nowhere else
+	Asides  []string  // plain paths, at most maxAsides: what has a name that the losers of conflicts get
 }
 
-const maxTemps = 10_000
+const (
+	maxTemps  = 10_000
+	maxAsides = 1000
+)
 
 // New returns a comparison. [Comparison.Run] does it.
 func New(config Config) *Comparison {
@@ -132,6 +137,7 @@ type walk struct {
 	// it; leave after them, told whether something in it is wanted.
 	dir   func(f *folder, r row) (enter bool, err error)
 	leave func(f *folder, r row, full bool) (wanted bool, err error)
+	tell  func() // called before each name that is marked; or nil
 }
 
 func (w *walk) run() error {
@@ -161,6 +167,9 @@ func (w *walk) folder(f *folder) (full bool, err error) {
 
 func (w *walk) row(f *folder, r row) (wanted bool, err error) {
 	path := f.child(r.name)
+	if w.tell != nil && w.c.survey.isMarked(path) {
+		w.tell()
+	}
 	if !w.all && !w.c.survey.isMarked(path) && (!r.anyDir() || !w.c.survey.hidden) {
 		return true, nil // it is as it should be in every cloud
 	}

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
@@ -99,7 +100,7 @@ func (c *Comparison) firstFile(f *folder, r row) error {
 		c.note(path, sights[k])
 		if !f.in[k].silent {
 			c.survey.count(k, sights[k].Shows != judge.ShowsNothing)
-			c.measure(k, sights[k])
+			c.measure(k, path, sights[k])
 		}
 	}
 	c.survey.named()
@@ -174,13 +175,19 @@ func alike(a, b *cipher.Header) bool {
 	return a.CommitID == b.CommitID && a.Type == b.Type && a.Length == b.Length
 }
 
-// measure counts a file and its size.
-func (c *Comparison) measure(k int, s *Sight) {
+// measure counts a file and its size, and notes what a conflict has left.
+func (c *Comparison) measure(k int, path string, s *Sight) {
 	if s.Path == "" || s.Shows == judge.ShowsDir {
 		return
 	}
+	_, name := cloud.SplitPath(path)
+	aside := s.Shows == judge.ShowsFile && cipher.IsConflictName(cipher.PlainName(name)) && c.covers(path)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stats[k].Files++
-	c.stats[k].Bytes += s.Info.Size
+	at := &c.stats[k]
+	at.Files++
+	at.Bytes += s.Info.Size
+	if aside && len(at.Asides) < maxAsides {
+		at.Asides = append(at.Asides, path)
+	}
 }

@@ -36,7 +36,7 @@ func (c *Commit) contend(tried []*clouds.Cloud) (beaten bool, err error) {
 		return false, err
 	}
 	records := func(do func(*replica.Run) error) error { return draft.Records(&f.Draft, do) }
-	ours := &rival.Ours{Head: f.Sealed.Head, Plain: plain, Records: records, Xattrs: c.giveXattrs, Owners: f.Env.Owners, Clock: f.Env.Clock}
+	ours := &rival.Ours{Head: f.Sealed.Head, Plain: plain, Records: records, Xattrs: c.giveXattrs, Owners: f.Env.Owners, Clock: f.Env.Clock, Kept: f.Env.Notices.Conflict}
 	contest := rival.Look(clouds.Replicas(tried), f.o.Path, &ours.Head)
 	wins := contest.Wins(&ours.Head)
 	f.Env.Logger.Warn("a file was changed behind the mount while it was open; both versions are kept", "file", f.o.Ino(), "ours keeps the name", wins)

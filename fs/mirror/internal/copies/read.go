@@ -1,9 +1,13 @@
 package copies
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/notice"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -26,6 +30,7 @@ func (s *Set) Fetch(r *replica.Run, allowed Allowed) error {
 		return nil
 	}
 	s.Logger.Warn("records do not verify; another cloud is asked", "cloud", readers[0].On.Name, "file", s.Owner.Ino(), "chunk", r.First, "error", reason)
+	noticeDamage(s, readers[0], r, reason)
 	for i, state := range r.States {
 		if state != cipher.RecordDamaged {
 			continue
@@ -40,11 +45,31 @@ func (s *Set) Fetch(r *replica.Run, allowed Allowed) error {
 			failed.Clouds = append(failed.Clouds, CloudError{c.On.Name, err})
 		}
 		if one.States[0] == cipher.RecordDamaged {
+			noticeDamage(s, readers[0], one, failed)
 			s.Logger.Error("no cloud can serve a record", "file", s.Owner.Ino(), "error", failed)
 			return failed
 		}
 	}
 	return nil
+}
+
+// noticeDamage tells of a copy of which a record in a run does not verify. What is just
+// being changed, and what could not be read, is not called damaged.
+func noticeDamage(s *Set, c *Copy, r *replica.Run, reason error) {
+	cut := errors.Is(reason, replica.ErrTruncated)
+	if s.Changing || c.File == nil || !cut && !errors.Is(reason, replica.ErrDamaged) {
+		return
+	}
+	info, err := c.File.Stat()
+	if err != nil {
+		return
+	}
+	_, lost := errors.AsType[*UnreadableError](reason)
+	d := notice.Damage{
+		File: index.File{ID: s.Stored.Head.FileID, Type: s.Stored.Head.Type}, Ino: s.Owner.Ino(), Cloud: c.On.Index, Cut: cut, Chunk: r.First, Lost: lost,
+	}
+	d.Chunk += int64(max(slices.Index(r.States, cipher.RecordDamaged), 0))
+	s.Notices.Damage(d, info.Ctime)
 }
 
 // readRun fills a run from one copy. An error means that at least one record

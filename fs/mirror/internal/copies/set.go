@@ -10,6 +10,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/notice"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -29,6 +30,8 @@ type Env struct {
 	Ledger Ledger
 	Logger *slog.Logger
 	Owners bool // the process may set owners of backing files
+
+	Notices *notice.Board // or nil
 
 	buffers sync.Pool
 }

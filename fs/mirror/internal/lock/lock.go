@@ -18,6 +18,7 @@
 //	Changes.mu      what clouds that lack changes will have to be told
 //	Clouds.dropping one cloud at a time goes out
 //	standing.mu     how one cloud stands
+//	Board.mu        what was noticed in passing
 //
 // Under the race detector a [Mutex] or [RWMutex] knows its place in that order
 // and panics where a goroutine that holds a later one takes it, whether or not
@@ -44,4 +45,5 @@ type (
 	Changes   struct{}
 	Dropping  struct{}
 	Cloud     struct{}
+	Notices   struct{}
 )

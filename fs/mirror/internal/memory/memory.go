@@ -29,6 +29,7 @@ type Memory struct {
 	names   uint64     // entries of the log below it are in going or in the index, as far as they change names
 	applied index.Applied
 	since   time.Time // since when something waits for a transaction; zero for nothing
+	began   time.Time // the beginning of what is known, as the index last told it
 	size    int64     // of the log then
 	lost    bool      // the index was replaced by an empty one, and Forget was not called yet
 	full    bool      // what is not in the index is in the log alone: too much was told, or the index cannot be read
@@ -44,6 +45,7 @@ func (y *Memory) Close() error {
 	if y.index == nil {
 		return nil
 	}
+	Rows{y}.Since()
 	return y.index.Close()
 }
 

@@ -275,3 +275,19 @@ func (y Rows) Debt(cloud cipher.ID, p index.Place) (d index.Debt, owes bool, err
 	})
 	return d, owes, err
 }
+
+// Since is the beginning of what is known, also once it is closed; zero where
+// nothing is kept.
+func (y Rows) Since() (since time.Time) {
+	if y.index == nil {
+		return time.Time{}
+	}
+	err := y.index.View(func(v *index.View) error { since = v.Since(); return nil })
+	y.note(err)
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if err == nil {
+		y.began = since
+	}
+	return y.began
+}

@@ -42,6 +42,7 @@ func (r *Returner) bringBack(c *clouds.Cloud) error {
 	r.forgive(c.Index)
 	r.lookAt(c.Index, time.Time{})
 	defer r.watch(false)
+	defer r.rests(c.Index)
 	tree, odd, err := r.lookOver(c)
 	if err != nil {
 		return err
@@ -84,6 +85,7 @@ func (r *Returner) lookOver(c *clouds.Cloud) (*Tree, map[string]bool, error) {
 	if err := r.Host.Commit(); err != nil {
 		r.Logger.Warn("not everything is committed before a cloud is compared", "error", err)
 	}
+	r.is(c.Index, comparing, 0, 0)
 	r.watch(true)
 	r.Names.Lock() // whatever began before has ended
 	s := Survey{Owing: c.Cloud, Past: r.Past, Blind: r.Clouds.Makeshift(), Lost: c.Lost(), Stop: r.stopped}
@@ -210,6 +212,7 @@ func (r *Returner) healBy(tree *Tree, c *clouds.Cloud) (names []string, err erro
 	all := r.Clouds.All()
 	w := Work{
 		Clouds: make([]*replica.Cloud, len(all)), Back: !c.Up(), Settle: settleTime, Clock: r.Clock, Owners: r.Owners, Logger: r.Logger,
+		Judged: func(done, of int64) { r.is(c.Index, repairing, done, of) },
 		Guard: func(k int, path string) (func(), error) {
 			if all[k].Up() && k != c.Index {
 				if left, err := tree.left(path); left || err != nil {
@@ -270,6 +273,7 @@ func (r *Returner) catchUp(c *clouds.Cloud, tree *Tree, hold bool) (left int, er
 		if list = list[n:]; err != nil {
 			return 0, err
 		}
+		r.is(c.Index, repairing, int64(len(names)-len(list)), int64(len(names)))
 	}
 	if t.Loose {
 		r.lookAt(c.Index, r.Clock())

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/compare"
@@ -79,6 +80,20 @@ func (b *Beside) InUse() (list []bool) {
 		list = append(list, c.Up())
 	}
 	return list
+}
+
+// Owed lists at most n names that a cloud in use lacks, or has wrongly.
+func (b *Beside) Owed(k, n int) []string { return b.r.owed(k, n) }
+
+// Gone reports whether this machine knows that there is nothing at a path any
+// more.
+func (b *Beside) Gone(path string) bool {
+	for at := path; at != ""; at, _ = cloud.SplitPath(at) {
+		if is, err := b.known.At(at); err == nil && (is.Has == judge.Gone || is.Has == judge.Vanished) {
+			return true
+		}
+	}
+	return false
 }
 
 // Guard keeps programs from a name while it is healed in a cloud. A name that has

@@ -23,6 +23,7 @@ type Changes struct {
 	removals int             // that were ever noted
 	debts    map[int]map[string]debt
 	unseen   map[int]time.Time // clouds in use that owe what is not in debts, and when to look
+	paces    map[int]*pace     // clouds for which something is being done
 }
 
 // debt is a name that one cloud in use lacks, or has wrongly.
@@ -168,6 +169,20 @@ func (c *Changes) due(k int, now time.Time) (paths []string) {
 		}
 	}
 	slices.SortFunc(paths, strings.Compare)
+	return paths
+}
+
+// owed lists at most n names that a cloud in use lacks, or has wrongly.
+func (c *Changes) owed(k, n int) (paths []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for path := range c.debts[k] {
+		if len(paths) == n {
+			break
+		}
+		paths = append(paths, path)
+	}
+	slices.Sort(paths)
 	return paths
 }
 

@@ -13,6 +13,7 @@ func (r *Returner) payDebts(c *clouds.Cloud) error {
 		r.lookAt(c.Index, time.Time{})
 		_, odd, err := r.lookOver(c)
 		r.watch(false)
+		r.rests(c.Index)
 		if err != nil {
 			r.lookAt(c.Index, r.Clock().Add(settleTime))
 			return err
@@ -27,10 +28,13 @@ func (r *Returner) payDebts(c *clouds.Cloud) error {
 		return nil // it is all there is, and no other says what should be
 	}
 	var errs []error
-	for _, path := range r.due(c.Index, r.Clock()) {
+	due := r.due(c.Index, r.Clock())
+	defer r.rests(c.Index)
+	for i, path := range due {
 		if err := r.stopped(); err != nil {
 			return err
 		}
+		r.is(c.Index, repairing, int64(i), int64(len(due)))
 		if err := r.pay(t, c, path); err != nil {
 			errs = append(errs, err)
 		}

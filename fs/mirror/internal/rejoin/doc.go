@@ -19,6 +19,7 @@
 //	beside.go   Beside: clouds in use looked at, and healed, whole
 //	debts.go    names that a cloud in use lacks, or has wrongly
 //	changes.go  Changes: names that change meanwhile, and debts
+//	pace.go     how far a cloud is, and how fast
 //	tree.go     Tree: what should be, as a memory for the comparison
 //	odd.go      what a cloud has that the others do not
 //	carrier.go  Carrier: one name after the other
@@ -30,5 +31,5 @@
 //
 // # Locks
 //
-//	Changes.mu names that changed, and debts
+//	Changes.mu names that changed, debts, and how far they are paid
 package rejoin

@@ -87,6 +87,7 @@ type Returner struct {
 func New(config Config) *Returner {
 	r := &Returner{Config: config, turn: make(chan struct{}, 1), quit: make(chan struct{}), gone: map[int]int{}}
 	r.names, r.debts, r.unseen = map[string]bool{}, map[int]map[string]debt{}, map[int]time.Time{}
+	r.paces = map[int]*pace{}
 	for _, c := range r.Clouds.Ups() {
 		if c.Owes() && !r.Clouds.Makeshift() {
 			r.lookAt(c.Index, r.Clock())

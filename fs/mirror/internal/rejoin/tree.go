@@ -97,6 +97,7 @@ type Work struct {
 	Owners bool
 	Logger *slog.Logger
 	Guard  func(cloud int, path string) (done func(), err error)
+	Judged func(done, of int64) // told how many names are done, of those that differ
 }
 
 // Heal compares all clouds, and heals each by what the tree knows. It tells for
@@ -108,6 +109,7 @@ func (t *Tree) Heal(w Work) (errs []error, left []string, err error) {
 	out, err := heal.New(heal.Config{
 		Config: compare.Config{
 			Clouds: w.Clouds, Memory: t, Clock: w.Clock, Settle: w.Settle, Hasty: hasty, Behind: behind, Asked: w.Back, Only: -1, Stop: t.Stop,
+			Judged: w.Judged,
 		},
 		Owners: w.Owners, Logger: w.Logger, Guard: w.Guard,
 		Failed: func(s heal.Step, _ error) {

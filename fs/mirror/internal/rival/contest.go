@@ -19,6 +19,7 @@ type Ours struct {
 	Xattrs  func(k int, to *replica.Copy) error
 	Owners  bool
 	Clock   func() time.Time
+	Kept    func(path string) // told where what does not keep the name is put aside; or nil
 }
 
 // A Contest is one name, and what the clouds have there.

@@ -70,24 +70,29 @@ func (c *Contest) asideAll(s *sight, o *Ours) error {
 // from its header. One that is there already is not made again.
 func (c *Contest) keep(s *sight, o *Ours, h *cipher.Header, build func(temp string, to *replica.Cloud, as func(*cipher.Header)) error) error {
 	_, name := cloud.SplitPath(o.Plain)
-	n, err := s.Keys.EncodeName(cipher.ConflictName(cipher.PlainName(name), h.MtimeSec, h.CommitID))
+	aside, room := cipher.ConflictName(cipher.PlainName(name), h.MtimeSec, h.CommitID), c.room(o.Plain)
+	n, err := s.Keys.EncodeName(aside)
 	if err != nil {
 		return err
 	}
-	in, err := s.ensure(c.room(o.Plain))
+	in, err := s.ensure(room)
 	if err != nil {
 		return err
 	}
 	at := replica.Join(in, string(n.For(h.Type)))
 	there, err := s.Header(at)
-	if err == nil && there.CommitID == h.CommitID && there.Flags&cipher.Dirty == 0 {
+	switch {
+	case err == nil && there.CommitID == h.CommitID && there.Flags&cipher.Dirty == 0:
 		return nil
-	}
-	if !replica.Missing(err) {
+	case !replica.Missing(err):
 		return errors.Join(replica.ErrConflict, err)
 	}
-	aside := func(h *cipher.Header) { h.FileID = cipher.ConflictID(h.FileID, h.CommitID) }
-	return s.put(in, n, at, func(temp string) error { return build(temp, s.Cloud, aside) })
+	other := func(h *cipher.Header) { h.FileID = cipher.ConflictID(h.FileID, h.CommitID) }
+	err = s.put(in, n, at, func(temp string) error { return build(temp, s.Cloud, other) })
+	if err == nil && o.Kept != nil {
+		o.Kept(replica.Join(room, string(aside)))
+	}
+	return err
 }
 
 // room is the directory in which a version is put aside: its own, or, where every

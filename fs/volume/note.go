@@ -1,0 +1,34 @@
+package volume
+
+import (
+	"time"
+
+	"github.com/overcast-fs/overcast/fs/mirror"
+	"github.com/overcast-fs/overcast/fs/mirror/checkup"
+	"github.com/overcast-fs/overcast/fs/volume/internal/notes"
+)
+
+// note takes in what the mirror has noticed, and, where it may take a while, what
+// has become of conflicts.
+func (vol *Volume) note(resolve bool) {
+	now := time.Now().UTC().Truncate(time.Second)
+	damaged, conflicts := vol.mirror.Noticed()
+	var found []notes.Finding
+	for _, f := range damaged {
+		found = append(found, notes.Finding{Finding: findingOf(f), When: now, Noticed: true})
+	}
+	if vol.book.Notice(found, conflicts); resolve {
+		vol.book.Resolve(vol.mirror.Beside().Gone)
+	}
+}
+
+func findingOf(f mirror.Finding) checkup.Finding {
+	found := checkup.Finding{Path: f.Path, Cloud: f.Cloud, Kind: checkup.KindDamaged, Chunk: &f.Chunk}
+	if f.Cut {
+		found.Kind = checkup.KindTruncated
+	}
+	if f.Lost {
+		found.Detail = "no cloud has it"
+	}
+	return found
+}
