@@ -82,7 +82,7 @@ func putSidecar(cl *clouds.Cloud, l nodes.Link) error {
 
 // dropSidecar removes the sidecar of a name that is gone. One that stays is
 // harmless.
-func (m *Mirror) dropSidecar(cl *clouds.Cloud, l nodes.Link) {
+func dropSidecar(m *Mirror, cl *clouds.Cloud, l nodes.Link) {
 	dir, ok := l.Parent.Path(cl.Index)
 	if !ok {
 		return

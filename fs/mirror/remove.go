@@ -153,7 +153,7 @@ func (n Node) Unlink(name string) error {
 		if err := cl.Dir.Remove(r.link.In(cl.Index, child.Special())); err != nil && !replica.Missing(err) {
 			return err
 		}
-		m.dropSidecar(cl, r.link)
+		dropSidecar(m, cl, r.link)
 		return nil
 	}})
 	if made {
@@ -205,7 +205,7 @@ func (n Node) Rmdir(name string) error {
 		if err := cl.Dir.Rmdir(path); err != nil && !replica.Missing(err) {
 			return err
 		}
-		m.dropSidecar(cl, r.link)
+		dropSidecar(m, cl, r.link)
 		return nil
 	}})
 	if made {

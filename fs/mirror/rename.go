@@ -322,7 +322,7 @@ func (mv *move) in(cl *clouds.Cloud, litter *view.Litter) error {
 			return err
 		}
 	}
-	mv.m.dropSidecar(cl, mv.from)
+	dropSidecar(mv.m, cl, mv.from)
 	return nil
 }
 

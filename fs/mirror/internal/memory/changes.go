@@ -50,9 +50,10 @@ func (c *changes) at(p index.Place) (index.Known, bool) {
 	return k, ok
 }
 
-// newest gives a name of a file the version that was committed last.
+// newest gives a name of a file the version that was committed last. Where nothing is
+// on its way there are no changes at all.
 func (c *changes) newest(k index.Known) index.Known {
-	if k.Kind == index.IsFile {
+	if c != nil && k.Kind == index.IsFile {
 		k.Version = k.Version.Join(c.versions[k.File])
 	}
 	return k

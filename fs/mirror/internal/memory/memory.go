@@ -78,7 +78,7 @@ func (y *Memory) At(p index.Place) (k index.Known, err error) {
 	})
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	return y.newest(k), err
+	return y.told.newest(y.going.newest(k)), err
 }
 
 // toldAt is At of what the index does not have yet. The caller holds mu.
@@ -87,15 +87,7 @@ func (y *Memory) toldAt(p index.Place) (k index.Known, ok bool) {
 	if !ok && y.going != nil && !y.told.dropped[p.Dir] {
 		k, ok = y.going.at(p)
 	}
-	return y.newest(k), ok
-}
-
-// newest gives a name of a file the version that was committed last. The caller holds mu.
-func (y *Memory) newest(k index.Known) index.Known {
-	if y.going != nil {
-		k = y.going.newest(k)
-	}
-	return y.told.newest(k)
+	return y.told.newest(y.going.newest(k)), ok
 }
 
 // Places returns the live names of a file, in no order.

@@ -29,7 +29,7 @@ func (y Rows) Row(p index.Place) (row index.Row, err error) {
 	if k, ok := y.toldAt(p); ok {
 		row.Known = k
 	} else {
-		row.Known = y.newest(row.Known)
+		row.Known = y.told.newest(y.going.newest(row.Known))
 	}
 	for _, c := range []*changes{y.going, y.told} {
 		if c == nil {
@@ -173,7 +173,7 @@ func (y Rows) List(d index.Dir) (map[cipher.PlainName]index.Known, error) {
 		clear(list)
 	}
 	for name, k := range list {
-		list[name] = y.newest(k)
+		list[name] = y.told.newest(y.going.newest(k))
 	}
 	for _, c := range []*changes{y.going, y.told} {
 		if c != nil {

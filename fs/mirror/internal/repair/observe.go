@@ -341,10 +341,7 @@ func (t *tree) stands(thing *journal.Thing) *node {
 	if t.handles && known && thing.Gone() {
 		return nil
 	}
-	for i := len(thing.Was) - 1; i >= 0; i-- {
-		if t.handles && !thing.Gone() && i < len(thing.Was)-1 {
-			break
-		}
+	for i := len(thing.Was) - 1; i >= 0 && (!t.handles || thing.Gone() || i == len(thing.Was)-1); i-- {
 		if n := t.standsAt(thing, i); n != nil {
 			return n
 		}
