@@ -94,7 +94,7 @@ func (all trees) taken(s *journal.Slot) (taken bool) {
 		}
 		for _, special := range []bool{false, true} {
 			n := p.at(s, special)
-			taken = taken || n != nil && (n.stranger() || n.strangeDir())
+			taken = taken || n != nil && (n.stranger() || n.dir && n.thing == nil && !special)
 		}
 	}
 	return taken

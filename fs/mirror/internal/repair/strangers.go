@@ -26,7 +26,7 @@ func (p asider) putStrangersAside() {
 			if at == nil || at.thing != thing || n == nil {
 				continue
 			}
-			if n.stranger() && n.head.Flags&cipher.Dirty == 0 || n.strangeDir() && !p.sameBoot {
+			if n.stranger() && n.head.Flags&cipher.Dirty == 0 || n.dir && n.thing == nil && thing.Special() && !p.sameBoot {
 				p.setAside(n, s)
 			}
 		}
@@ -36,11 +36,6 @@ func (p asider) putStrangersAside() {
 // stranger reports whether a node is a file with a version of which the log does not tell.
 func (n *node) stranger() bool {
 	return !n.dir && n.thing == nil && n.born()
-}
-
-// strangeDir reports whether a node is a directory of which the log does not tell.
-func (n *node) strangeDir() bool {
-	return n.dir && n.thing == nil && !cipher.EntryName(n.entry).IsSpecial()
 }
 
 // setAside gives what is in the way at a slot the name of a conflict's loser. Nothing
