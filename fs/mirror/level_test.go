@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
 )
 
 // cuts takes the power away in many ways, mounts after each that leaves what holds
@@ -47,6 +49,10 @@ var lostEnds = []struct {
 	{"a file moved to another directory", []step{{op: opRename, path: "d/f", to: "e/f"}}, "d/f", func(c *scene) { c.oneOf("d/f", "e/f") }},
 	{"a file moved to the name of one that was removed", []step{{op: opUnlink, path: "x"}, {op: opRename, path: "d/f", to: "x"}}, "d/f", func(c *scene) { c.oneOf("d/f", "x") }},
 	{"directories made", []step{{op: opMkdir, path: "e/new", mode: 0o755}, {op: opMkdir, path: "e/new/er", mode: 0o755}}, "e/new", func(*scene) {}},
+	{
+		"a file moved to the name of a new one",
+		[]step{{op: opCreate, path: "new", h: 1}, {op: opUnlink, path: "new"}, {op: opRename, path: "x", to: "new"}}, "x", func(*scene) {},
+	},
 	{"a long name", []step{{op: opMkdir, path: "N", mode: 0o755}}, spell("N"), func(*scene) {}},
 }
 
@@ -122,5 +128,28 @@ func TestBroughtUnderNoID(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRemovedBesideDirectory: a file that was removed, and that one cloud shows again at
+// the name of a directory in the other, does not go on beside that.
+func TestRemovedBesideDirectory(t *testing.T) {
+	for back := range 2 {
+		telling(t, 2, func(s *scene) {
+			s.put("c", "content", true)
+			old := s.disk.Clone()
+			s.steps(step{op: opUnlink, path: "c"})
+			s.remount()
+			s.disk.Kill()
+			s.state.boot = false
+			s.must(s.them(back).Do(cloudtest.Rollback(s.entryAt(back, "c"), old.Dir(cloudName(back)))))
+			s.must(s.disk.Dir(cloudName(1-back)).Mkdir(s.entryAt(1-back, "c"), 0o755))
+			s.mount()
+			if got := look(s.m); len(got) != 1 || got["c"].kind != 'd' {
+				s.failf("there is %v", got)
+			}
+			s.nobodyOwes()
+			s.unmount()
+		})
 	}
 }

@@ -33,6 +33,7 @@ type shown struct {
 	cloud.Entry
 	is    version       // of a file
 	attrs journal.Attrs // of a directory that is made
+	over  bool          // the other cloud has a file there that never had a version
 }
 
 // version is a file at one of its versions.
@@ -97,7 +98,7 @@ func (d *difference) folder(dir Folder, in [2]bool) error {
 				err = d.folder(d.inside(s), [2]bool{side == 0, side == 1})
 			case s.Dir && o.Dir && side == 0:
 				err = d.folder(d.inside(s), in)
-			case s.Dir && !o.Dir:
+			case s.Dir && !o.Dir && !d.ended(1-side, o): // else the judgement removes it
 				d.clashes = append(d.clashes, clash{side, s, o})
 			}
 			if err != nil {
@@ -239,14 +240,26 @@ func (d *difference) file(side int, s shown, alone bool) {
 		}
 		return
 	}
-	k := d.known(s)
-	order := cipher.Compare(h.Version, k.Version.Vector)
-	if k.Kind == index.Gone && k.File == (index.File{ID: h.FileID, Type: h.Type}) && (order == cipher.Less || order == cipher.Equal) {
+	if d.ended(side, s) {
 		d.Logger.Warn("a file that was removed is back in one cloud", "cloud", d.Clouds[side].Name)
 		return
 	}
-	s.is = version{judge.Identity{ID: h.FileID, Type: h.Type}, h.CommitID}
+	s.is, s.over = version{judge.Identity{ID: h.FileID, Type: h.Type}, h.CommitID}, !alone
 	d.files[side] = append(d.files[side], s)
+}
+
+// ended reports whether this machine knows that the file that one cloud shows was removed.
+func (d *difference) ended(side int, s shown) bool {
+	k := d.known(s)
+	if k.Kind != index.Gone {
+		return false
+	}
+	h, err := d.Clouds[side].Header(s.path(side))
+	if err != nil || k.File != (index.File{ID: h.FileID, Type: h.Type}) {
+		return false
+	}
+	order := cipher.Compare(h.Version, k.Version.Vector)
+	return order == cipher.Less || order == cipher.Equal
 }
 
 // findLinks finds all names of the files that are to be brought and have several.

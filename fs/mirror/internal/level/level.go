@@ -63,7 +63,7 @@ func (l *Leveller) Level() error {
 			return err
 		}
 	}
-	if err := l.rename(&d.files); err != nil {
+	if err := d.rename(); err != nil {
 		return err
 	}
 	if err := d.takeBack(); err != nil {
@@ -158,34 +158,38 @@ func (l *Leveller) makeDirs(side int, dirs []shown) error {
 }
 
 // rename gives in the second cloud to a file that both have, and under no name
-// that is the same, the name that the lead has for it.
-func (l *Leveller) rename(only *[2][]shown) error {
+// that is the same, the name that the lead has for it. A file without a version, which
+// the lead has at the name that it leaves, is alone there then.
+func (d *difference) rename() error {
 	at := map[version][]int{}
-	for i, s := range only[0] {
+	for i, s := range d.files[0] {
 		at[s.is] = append(at[s.is], i)
 	}
 	renamed := map[int]bool{}
 	var rest [2][]shown
-	for _, s := range only[1] {
+	for _, s := range d.files[1] {
 		same := at[s.is]
 		if len(same) == 0 {
 			rest[1] = append(rest[1], s)
 			continue
 		}
-		to := only[0][same[0]]
+		to := d.files[0][same[0]]
 		at[s.is], renamed[same[0]] = same[1:], true
-		l.found(s)
-		l.found(to)
-		if err := l.do(1, l.move(1, s, to)); err != nil {
+		d.found(s)
+		d.found(to)
+		if err := d.do(1, d.move(1, s, to)); err != nil {
 			return err
 		}
+		if s.over {
+			d.stubs[0] = append(d.stubs[0], s)
+		}
 	}
-	for i, s := range only[0] {
+	for i, s := range d.files[0] {
 		if !renamed[i] {
 			rest[0] = append(rest[0], s)
 		}
 	}
-	*only = rest
+	d.files = rest
 	return nil
 }
 
