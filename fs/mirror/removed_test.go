@@ -219,3 +219,56 @@ func (s *scene) everywhere() {
 	}
 	s.honest(all...)
 }
+
+// restorations are what is removed, and synced, before a cloud is put back from a copy of how it was.
+var restorations = []clearance{
+	{"a file", false, func(s *scene) { s.steps(step{op: opUnlink, path: "build/sub/y"}) }},
+	{"a file, and its directory", true, func(s *scene) {
+		s.steps(step{op: opUnlink, path: "build/sub/y"}, step{op: opRmdir, path: "build/sub"})
+	}},
+	{"all of it", true, func(s *scene) { s.rmTree("build") }},
+}
+
+// TestRemovedThenRestored puts a cloud that has missed nothing back from a copy of how it was, before the machine starts anew: no file
+// that was removed comes back with it. Of an empty directory nobody can tell.
+func TestRemovedThenRestored(t *testing.T) {
+	for _, what := range restorations {
+		for _, end := range []string{"unmounted", "killed", "fsynced and killed"} {
+			for _, boot := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, %s, the same boot %v", what.name, end, boot), func(t *testing.T) {
+					telling(t, 2, func(s *scene) {
+						s.tree()
+						was := s.disk.Clone()
+						what.play(s)
+						want := look(s.m)
+						switch end {
+						case "unmounted":
+							s.unmount()
+						case "killed":
+							s.must(s.m.Sync())
+						case "fsynced and killed":
+							s.must(s.m.Root().Sync())
+						}
+						s.disk.Kill()
+						if s.exists("build")[1] {
+							s.must(s.them(1).Do(cloudtest.Delete(s.entryAt(1, "build"))))
+						}
+						s.must(s.them(1).Do(cloudtest.Rollback(s.entryAt(1, "build"), was.Dir(cloudName(1)))))
+						s.must(s.disk.Dir(cloudName(1)).Syncfs())
+						s.state.boot = boot
+						s.mount()
+						for range 2 {
+							s.backAgain()
+							for path, is := range look(s.m) {
+								if _, ok := want[path]; !ok && (is.kind != 'd' || !what.stays) {
+									s.failf("%q is back: %v", path, is)
+								}
+							}
+							s.remount()
+						}
+					})
+				})
+			}
+		}
+	}
+}
