@@ -9,8 +9,9 @@ import (
 
 // A clearance is how the directory build, with build/x, build/sub and build/sub/y in it, goes while a cloud is away.
 type clearance struct {
-	name string
-	play func(s *scene)
+	name  string
+	stays bool // edits beside it stay where they are in their cloud, and are told: heal decides
+	play  func(s *scene)
 }
 
 // rmTree removes a tree like that of the scene, from the files up.
@@ -22,51 +23,51 @@ func (s *scene) rmTree(dir string) {
 }
 
 var clearances = []clearance{
-	{"removed whole", func(s *scene) { s.rmTree("build") }},
-	{"a directory in it removed", func(s *scene) {
+	{"removed whole", false, func(s *scene) { s.rmTree("build") }},
+	{"a directory in it removed", false, func(s *scene) {
 		s.steps(step{op: opUnlink, path: "build/sub/y"}, step{op: opRmdir, path: "build/sub"})
 	}},
-	{"a file in it removed", func(s *scene) { s.steps(step{op: opUnlink, path: "build/x"}) }},
-	{"removed, and made again", func(s *scene) {
+	{"a file in it removed", false, func(s *scene) { s.steps(step{op: opUnlink, path: "build/x"}) }},
+	{"removed, and made again", false, func(s *scene) {
 		s.rmTree("build")
 		s.steps(step{op: opMkdir, path: "build", mode: 0o755})
 		s.put("build/a", "another", true)
 	}},
-	{"removed, and made again with the same names", func(s *scene) {
+	{"removed, and made again with the same names", false, func(s *scene) {
 		s.rmTree("build")
 		s.steps(step{op: opMkdir, path: "build", mode: 0o755}, step{op: opMkdir, path: "build/sub", mode: 0o755})
 		s.put("build/x", "another", true)
 	}},
-	{"removed, and a file in its place", func(s *scene) {
+	{"removed, and a file in its place", true, func(s *scene) {
 		s.rmTree("build")
 		s.put("build", "a file", true)
 	}},
-	{"moved, and made again", func(s *scene) {
+	{"moved, and made again", true, func(s *scene) {
 		s.steps(step{op: opRename, path: "build", to: "old"}, step{op: opMkdir, path: "build", mode: 0o755})
 	}},
-	{"changed places with an empty one", func(s *scene) {
+	{"changed places with an empty one", true, func(s *scene) {
 		s.steps(step{op: opMkdir, path: "e", mode: 0o755}, step{op: opExchange, path: "e", to: "build"})
 	}},
-	{"moved, and removed", func(s *scene) {
+	{"moved, and removed", false, func(s *scene) {
 		s.steps(step{op: opRename, path: "build", to: "old"})
 		s.rmTree("old")
 	}},
-	{"moved, removed, and made again from outside", func(s *scene) {
+	{"moved, removed, and made again from outside", false, func(s *scene) {
 		s.steps(step{op: opRename, path: "build", to: "old"})
 		s.rmTree("old")
 		s.steps(step{op: opMkdir, path: "build", mode: 0o755})
 		s.put("build/x", "x", true)
 	}},
-	{"a directory in it moved out, and removed", func(s *scene) {
+	{"a directory in it moved out, and removed", false, func(s *scene) {
 		s.steps(step{op: opRename, path: "build/sub", to: "sub"}, step{op: opUnlink, path: "sub/y"}, step{op: opRmdir, path: "sub"})
 	}},
-	{"removed in two transactions", func(s *scene) {
+	{"removed in two transactions", false, func(s *scene) {
 		s.steps(step{op: opUnlink, path: "build/x"}, step{op: opUnlink, path: "build/sub/y"}, step{op: opRmdir, path: "build/sub"})
 		s.aMinute()
 		s.must(s.m.Retire())
 		s.steps(step{op: opRmdir, path: "build"})
 	}},
-	{"made and removed", func(s *scene) {
+	{"made and removed", false, func(s *scene) {
 		s.rmTree("build")
 		s.steps(step{op: opMkdir, path: "build", mode: 0o755}, step{op: opMkdir, path: "build/sub", mode: 0o755})
 		s.put("build/x", "again", true)
@@ -153,10 +154,15 @@ func TestRemovedBesideEdits(t *testing.T) {
 						for _, path := range there {
 							s.must(s.them(1).Do(cloudtest.Rollback(s.entryAt(1, path), theirs.Dir(cloudName(1)))))
 						}
+						s.must(s.disk.Dir(cloudName(1)).Syncfs())
 						end.play(s, 1)
 						s.backAgain()
 						s.remount()
 						s.backAgain()
+						if how.stays {
+							s.keptOrLeft(theirs, there...)
+							return
+						}
 						for _, path := range there {
 							s.kept("theirs at " + path)
 						}
@@ -165,6 +171,20 @@ func TestRemovedBesideEdits(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// keptOrLeft wants each of these files of another machine to be shown, or to be in cloud 1 as it was put there.
+func (s *scene) keptOrLeft(theirs *cloudtest.Disk, paths ...string) {
+	shown := look(s.m)
+	for _, path := range paths {
+		if shown[path].data == "theirs at "+path {
+			continue
+		}
+		if !s.exists(path)[1] {
+			s.failf("%q is gone", path)
+		}
+		s.stays(1, path, s.backing(theirs, 1, path))
 	}
 }
 
@@ -198,4 +218,57 @@ func (s *scene) everywhere() {
 		all = append(all, k)
 	}
 	s.honest(all...)
+}
+
+// restorations are what is removed, and synced, before a cloud is put back from a copy of how it was.
+var restorations = []clearance{
+	{"a file", false, func(s *scene) { s.steps(step{op: opUnlink, path: "build/sub/y"}) }},
+	{"a file, and its directory", true, func(s *scene) {
+		s.steps(step{op: opUnlink, path: "build/sub/y"}, step{op: opRmdir, path: "build/sub"})
+	}},
+	{"all of it", true, func(s *scene) { s.rmTree("build") }},
+}
+
+// TestRemovedThenRestored puts a cloud that has missed nothing back from a copy of how it was, before the machine starts anew: no file
+// that was removed comes back with it. Of an empty directory nobody can tell.
+func TestRemovedThenRestored(t *testing.T) {
+	for _, what := range restorations {
+		for _, end := range []string{"unmounted", "killed", "fsynced and killed"} {
+			for _, boot := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, %s, the same boot %v", what.name, end, boot), func(t *testing.T) {
+					telling(t, 2, func(s *scene) {
+						s.tree()
+						was := s.disk.Clone()
+						what.play(s)
+						want := look(s.m)
+						switch end {
+						case "unmounted":
+							s.unmount()
+						case "killed":
+							s.must(s.m.Sync())
+						case "fsynced and killed":
+							s.must(s.m.Root().Sync())
+						}
+						s.disk.Kill()
+						if s.exists("build")[1] {
+							s.must(s.them(1).Do(cloudtest.Delete(s.entryAt(1, "build"))))
+						}
+						s.must(s.them(1).Do(cloudtest.Rollback(s.entryAt(1, "build"), was.Dir(cloudName(1)))))
+						s.must(s.disk.Dir(cloudName(1)).Syncfs())
+						s.state.boot = boot
+						s.mount()
+						for range 2 {
+							s.backAgain()
+							for path, is := range look(s.m) {
+								if _, ok := want[path]; !ok && (is.kind != 'd' || !what.stays) {
+									s.failf("%q is back: %v", path, is)
+								}
+							}
+							s.remount()
+						}
+					})
+				})
+			}
+		}
+	}
 }

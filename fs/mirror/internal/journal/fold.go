@@ -133,6 +133,13 @@ func (f *Fold) Who(k int, h *cipher.Header) *Thing {
 	return nil
 }
 
+// Ended reports whether a file was removed, and not at a lesser version, as far as the log tells of its names.
+func (f *Fold) Ended(h *cipher.Header) bool {
+	return slices.ContainsFunc(f.byID[h.FileID], func(t *Thing) bool {
+		return t.ID() == h.FileID && t.Gone() && (t.Made || len(t.greatest()) > 0) && t.Covers(h.Version)
+	})
+}
+
 // Backing is the backing file with that salt in cloud k, or nil.
 func (f *Fold) Backing(k int, salt [16]byte) *Backing {
 	t := f.bySalt[saltKey{k, string(salt[:])}]

@@ -101,6 +101,16 @@ func (t *Thing) Committed() *Backing {
 // Covers reports whether a version is one that the log knows of the thing, or
 // an older one. Where the log does not tell, it is taken for one.
 func (t *Thing) Covers(v cipher.Vector) bool {
+	known := t.greatest()
+	if len(v) == 0 || len(known) == 0 && !t.Made {
+		return true
+	}
+	order := cipher.Compare(v, known)
+	return order == cipher.Less || order == cipher.Equal
+}
+
+// greatest is no less than any version that the log knows of it.
+func (t *Thing) greatest() cipher.Vector {
 	known := t.Known
 	for _, b := range t.Backings {
 		for _, h := range append(b.Versions, b.Base) {
@@ -109,11 +119,7 @@ func (t *Thing) Covers(v cipher.Vector) bool {
 			}
 		}
 	}
-	if len(v) == 0 || len(known) == 0 && !t.Made {
-		return true
-	}
-	order := cipher.Compare(v, known)
-	return order == cipher.Less || order == cipher.Equal
+	return known
 }
 
 // Path is the plaintext path of a slot, from the root.

@@ -94,8 +94,7 @@ func (d *difference) folder(dir Folder, in [2]bool) error {
 			case !s.Dir && (!both || !o.Dir && s.special == o.special && d.blank(1-side, o)):
 				d.file(side, s, !both)
 			case s.Dir && !both:
-				d.dirs[side] = append(d.dirs[side], s)
-				err = d.folder(d.inside(s), [2]bool{side == 0, side == 1})
+				err = d.alone(side, s)
 			case s.Dir && o.Dir && side == 0:
 				err = d.folder(d.inside(s), in)
 			case s.Dir && !o.Dir && !d.ended(1-side, o): // else the judgement removes it
@@ -106,14 +105,30 @@ func (d *difference) folder(dir Folder, in [2]bool) error {
 			}
 		}
 	}
-	many := 0
-	for side := range d.Clouds {
-		many += len(d.dirs[side]) + len(d.files[side]) + len(d.torn[side]) + len(d.stubs[side])
-	}
-	if many > maxDifferences {
+	if d.within(0)+d.within(1)+len(d.dirs[0])+len(d.dirs[1]) > maxDifferences {
 		return errMass
 	}
 	return nil
+}
+
+// alone takes in a directory that one cloud has alone. One that is known to have
+// left its name is brought for what is in it alone.
+func (d *difference) alone(side int, s shown) error {
+	dirs, within := len(d.dirs[side]), d.within(side)
+	d.dirs[side] = append(d.dirs[side], s)
+	if err := d.folder(d.inside(s), [2]bool{side == 0, side == 1}); err != nil {
+		return err
+	}
+	if k := d.known(s); k.Kind == index.Gone && k.File == (index.File{}) && d.within(side) == within {
+		d.Logger.Warn("a directory that was removed is back in one cloud", "cloud", d.Clouds[side].Name)
+		d.dirs[side] = d.dirs[side][:dirs]
+	}
+	return nil
+}
+
+// within is how many files one cloud has alone so far.
+func (d *difference) within(side int) int {
+	return len(d.files[side]) + len(d.torn[side]) + len(d.stubs[side])
 }
 
 func byName(list []shown) map[string]shown {
@@ -248,18 +263,25 @@ func (d *difference) file(side int, s shown, alone bool) {
 	d.files[side] = append(d.files[side], s)
 }
 
-// ended reports whether this machine knows that the file that one cloud shows was removed.
+// ended reports whether it is known that the file that one cloud shows was removed
+// from its name, or has ended.
 func (d *difference) ended(side int, s shown) bool {
-	k := d.known(s)
-	if k.Kind != index.Gone {
-		return false
-	}
 	h, err := d.Clouds[side].Header(s.path(side))
-	if err != nil || k.File != (index.File{ID: h.FileID, Type: h.Type}) {
+	if err != nil {
 		return false
 	}
-	order := cipher.Compare(h.Version, k.Version.Vector)
-	return order == cipher.Less || order == cipher.Equal
+	k, order := d.known(s), cipher.Greater
+	if k.Kind == index.Gone && k.File == (index.File{ID: h.FileID, Type: h.Type}) {
+		order = cipher.Compare(h.Version, k.Version.Vector)
+	}
+	if order == cipher.Less || order == cipher.Equal {
+		return true
+	}
+	if d.Ended == nil || !d.Ended(h) {
+		return false
+	}
+	info, err := d.Clouds[side].Dir.Stat(s.path(side))
+	return err == nil && info.Nlink == 1 // of other names nobody may know
 }
 
 // findLinks finds all names of the files that are to be brought and have several.

@@ -22,6 +22,7 @@ type Leveller struct {
 	All    bool                                     // no cloud of the vault is away
 	Steps  func(cloud int, steps []step.Step) error // does steps in one of them, by its index
 	Known  func(path string) index.Known            // what this machine knows of a name; nil: nothing
+	Ended  func(h *cipher.Header) bool              // whether it knows that version of a file to have ended; nil: nothing
 	Owners bool                                     // the process may set owners of backing files
 	Clock  func() time.Time
 	Logger *slog.Logger

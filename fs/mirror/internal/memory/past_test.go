@@ -101,3 +101,31 @@ func TestPast(t *testing.T) {
 		}
 	})
 }
+
+// TestClearedDir: a directory that nobody knows, below a path that another one has left, is that one's; one that is known is not, nor
+// is anything where no cloud missed the change.
+func TestClearedDir(t *testing.T) {
+	for _, missed := range []bool{true, false} {
+		b := newBench(t)
+		b.MadeDir(at(index.Root, "d"), index.Owner{})
+		b.RemovedDir(at(index.Root, "d"))
+		b.beside().Cleared("d")
+		b.beside().Cleared("from/there")
+		b.MadeDir(at(index.Root, "d"), index.Owner{})
+		b.MadeDir(at(b.Number(index.Root, "d"), "known"), index.Owner{})
+		for _, indexed := range []bool{false, true} {
+			for path, want := range map[string]bool{
+				"d": false, "d/known": false, "d/old": true, "d/old/below": true, "from": false, "from/there": true, "from/there/below": true, "other": false,
+			} {
+				want = want && (missed || !indexed)
+				if got, err := (Past{b.beside()}).ClearedDir(path); err != nil || got != want {
+					t.Errorf("missed %v, in the index %v, %q: %v (%v), want %v", missed, indexed, path, got, err, want)
+				}
+			}
+			b.entry++
+			b.Begin(b.entry)
+			must(t, b.Apply(b.entry, missed))
+			b.open()
+		}
+	}
+}

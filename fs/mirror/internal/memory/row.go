@@ -116,6 +116,16 @@ func (y Rows) End(f index.File, v index.Version) {
 	}
 }
 
+// Cleared says that a directory has left a path from the root, removed or moved. One that is made there again has none of the
+// directories in it that the one before had, and a cloud that missed both has them still.
+func (y Rows) Cleared(path string) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if y.roomy() {
+		y.told.cleared[path] = true
+	}
+}
+
 // Path returns the path of a directory from the root, "" for the root, and whether it leads there.
 func (y Rows) Path(d index.Dir) (path string, ok bool, err error) {
 	var names []string

@@ -56,16 +56,6 @@ func (y *Memory) RemovedDir(p index.Place) {
 	y.set(p, index.Known{Kind: index.Gone})
 }
 
-// Cleared says that a directory has left a path from the root, removed or moved. One that is made there again has none of the
-// directories in it that the one before had, and a cloud that missed both has them still.
-func (y *Memory) Cleared(path string) {
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	if y.roomy() {
-		y.told.cleared[path] = true
-	}
-}
-
 // gone is what is known of a name that a file has left: no version up to that one is to be shown there.
 func gone(f index.File, v index.Version) index.Known {
 	if f == (index.File{}) {

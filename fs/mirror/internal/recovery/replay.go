@@ -246,13 +246,19 @@ func (r *replayer) repair() (found []string, err error) {
 		}
 	}
 	work := repair.Replay{
-		Clouds: r.ups(), Behind: behind, Fold: r.fold, Log: r.each, SameBoot: r.State.SameBoot(), Known: r.Memory.AtPath, Owners: r.Owners, Clock: r.Clock, Logger: r.Logger,
+		Clouds: r.ups(), Behind: behind, Fold: r.fold, Log: r.each, SameBoot: r.State.SameBoot(), Known: r.Memory.AtPath, Ended: r.ended,
+		Owners: r.Owners, Clock: r.Clock, Logger: r.Logger,
 	}
 	out := work.Run()
 	for _, thing := range out.Kept {
 		r.Waiting.keep(thing, r.entries, slices.Contains(out.Waiting, thing))
 	}
 	return out.Found, r.blame(&out)
+}
+
+// ended reports whether the log, or what is known from before it, tells that a version of a file has ended.
+func (r *replayer) ended(h *cipher.Header) bool {
+	return r.fold.Ended(h) || r.Memory.HasEnded(index.File{ID: h.FileID, Type: h.Type}, h.Version)
 }
 
 // blame takes out the clouds that failed, unless all did.

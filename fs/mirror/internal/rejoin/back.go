@@ -214,11 +214,6 @@ func (r *Returner) healBy(tree *Tree, c *clouds.Cloud) (names []string, err erro
 		Clouds: make([]*replica.Cloud, len(all)), Back: !c.Up(), Settle: settleTime, Clock: r.Clock, Owners: r.Owners, Logger: r.Logger,
 		Judged: func(done, of int64) { r.is(c.Index, repairing, done, of) },
 		Guard: func(k int, path string) (func(), error) {
-			if all[k].Up() && k != c.Index {
-				if left, err := tree.left(path); left || err != nil {
-					return nil, errors.Join(errBusy, err) // a cloud that has it still must not bring it back
-				}
-			}
 			return r.guard(k, path)
 		},
 	}

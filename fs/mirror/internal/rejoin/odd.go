@@ -56,9 +56,22 @@ func (t *Tree) oddities(plain, backing string) (list []oddity, err error) {
 				return nil, err
 			}
 			list = append(list, below...)
+		} else if !wanted && !odd {
+			t.keep(plain, at)
 		}
 	}
 	return list, nil
+}
+
+// keep notes the directories above a whole file of the cloud that nobody else has
+// and nobody has removed: they are wanted, whatever is known of them.
+func (t *Tree) keep(dir, at string) {
+	if h, err := t.Owing.Header(at); err != nil || h.Flags&cipher.Dirty != 0 {
+		return
+	}
+	for ; dir != "" && !t.kept[dir]; dir, _ = cloud.SplitPath(dir) {
+		t.kept[dir] = true
+	}
 }
 
 // oddFile reports whether a file of the cloud is not what is wanted there, and
@@ -101,17 +114,3 @@ func (t *Tree) lives(h *cipher.Header) bool {
 }
 
 func fileOf(h *cipher.Header) index.File { return index.File{ID: h.FileID, Type: h.Type} }
-
-// left reports whether a directory, or one above it, was removed, and the clouds
-// in use do not have it.
-func (t *Tree) left(path string) (bool, error) {
-	for ; path != ""; path, _ = cloud.SplitPath(path) {
-		if t.names[path].Has == judge.Dir {
-			return false, nil
-		}
-		if left, err := t.Past.LeftDir(path); left || err != nil {
-			return left, err
-		}
-	}
-	return false, nil
-}

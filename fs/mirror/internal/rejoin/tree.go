@@ -47,6 +47,7 @@ type Tree struct {
 	live    map[judge.Identity]judge.Facts
 	writers map[uint32]bool
 	links   map[inode][]string
+	kept    map[string]bool // directories of the cloud with files in them that are wanted
 }
 
 // Survey is what a Tree is made from.
@@ -68,6 +69,7 @@ func Look(s Survey) (*Tree, error) {
 	t := &Tree{
 		Survey: s, names: map[string]judge.Known{}, blind: map[string]judge.Known{}, within: map[string][]cipher.PlainName{},
 		live: map[judge.Identity]judge.Facts{}, writers: map[uint32]bool{}, links: map[inode][]string{},
+		kept: map[string]bool{},
 	}
 	for _, c := range s.InUse {
 		if err := t.walk(c, "", ""); err != nil {
@@ -274,7 +276,7 @@ func (t *Tree) Of(id judge.Identity) (judge.Facts, error) {
 func (t *Tree) Owes(k int, _ string) (bool, error) { return k == t.Owing.Index, nil }
 
 func (t *Tree) Ended(dir string) ([]cipher.Vector, error) {
-	if t.names[dir].Has == judge.Dir {
+	if t.names[dir].Has == judge.Dir || t.kept[dir] {
 		return nil, nil
 	}
 	left, err := leftDir(t.Past, dir)

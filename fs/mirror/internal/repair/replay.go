@@ -27,6 +27,7 @@ type Replay struct {
 	Log      func(do func(at int, e *journal.Entry) error) error // every entry that was folded, with its data
 	SameBoot bool                                                // nothing that was written is lost
 	Known    func(path string) index.Known                       // what this machine knew of a name before the log; nil: nothing
+	Ended    func(h *cipher.Header) bool                         // whether it, or the log, knows that version of a file to have ended; nil: no
 	Owners   bool
 	Clock    func() time.Time
 	Logger   *slog.Logger
@@ -150,7 +151,7 @@ func (r *Replay) together() {
 			up = append(up, r.Clouds[k])
 		}
 	}
-	l := level.Leveller{All: !slices.Contains(r.trees, nil), Steps: r.steps, Known: r.Known, Owners: r.Owners, Clock: r.Clock, Logger: r.Logger}
+	l := level.Leveller{All: !slices.Contains(r.trees, nil), Steps: r.steps, Known: r.Known, Ended: r.Ended, Owners: r.Owners, Clock: r.Clock, Logger: r.Logger}
 	found, failed := l.Together(up, func(err error) bool { return !full(err) && passing(err) })
 	r.out.Found = append(r.out.Found, found...)
 	for k, err := range failed {

@@ -3,6 +3,7 @@ package telling
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -56,6 +57,15 @@ func (y *Keeper) AtPath(path string) (k index.Known) {
 		}
 	}
 	return k
+}
+
+// HasEnded reports whether a version of a file is known to have ended, as far as that can be read.
+func (y *Keeper) HasEnded(f index.File, v cipher.Vector) bool {
+	of, err := y.Of(f)
+	return err == nil && len(of.Names) == 0 && slices.ContainsFunc(of.Ended, func(end cipher.Vector) bool {
+		order := cipher.Compare(v, end)
+		return order == cipher.Less || order == cipher.Equal
+	})
 }
 
 // CatchUp makes the index say that what the log has lost of its numbers needs
