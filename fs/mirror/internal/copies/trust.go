@@ -75,7 +75,7 @@ func (s *Set) believe(c *Copy, r *replica.Run, raw []byte) error {
 			s.checkWhole(c)
 		}
 		switch {
-		case c.whole == agrees, equal[i], peer == nil && c.whole == unknown,
+		case c.whole == agrees, equal[i] && c.whole != differs, peer == nil && c.whole == unknown,
 			peer == nil && c.whole == partial && r.States[i] != cipher.RecordHole:
 			if peer != nil {
 				c.marks.Add(at, at+1)
@@ -99,7 +99,8 @@ func peerOf(c *Copy, list []*Copy) *Copy {
 }
 
 // compareRun reports for each record of a run whether the peer has the same
-// write id there, or the same hole.
+// write id there, or the same hole. Of what the peer does not have to its end, or
+// what cannot be read, nothing is the same.
 func (s *Set) compareRun(peer *Copy, r *replica.Run, raw []byte) []bool {
 	equal := make([]bool, len(r.IDs))
 	if peer == nil {
@@ -114,8 +115,9 @@ func (s *Set) compareRun(peer *Copy, r *replica.Run, raw []byte) []bool {
 	if err := peer.Keys.PeekIDs(ids, theirs, last); err != nil {
 		return equal
 	}
+	size := int(s.Layout.ChunkSize() + cipher.RecordOverhead)
 	for i := range ids {
-		equal[i] = ids[i] == r.IDs[i]
+		equal[i] = ids[i] == r.IDs[i] && n >= min((i+1)*size, len(raw))
 	}
 	return equal
 }
