@@ -125,7 +125,6 @@ var hardSeeds = map[string][]uint64{
 
 // knownLosses are the tests that fail today. Nothing may be added.
 var knownLosses = []string{
-	"B5 an old record in place",
 	"B11 rolled back while the other is away",
 	"B13 reads that differ",
 	"B16 conflict copies of both versions",

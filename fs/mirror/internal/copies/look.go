@@ -67,7 +67,8 @@ func (c *Copy) Replaces(path string, as *cipher.Header) error {
 }
 
 // ShowNow is what the copies show, by cloud, right after a commit that had these
-// results. With placed nothing was changed since they were put in place.
+// results, and what tells from now on that somebody else has written to one. With
+// placed nothing was changed since they were put in place.
 func ShowNow(s *Set, results []error, placed bool) []*cloud.Info {
 	list := make([]*cloud.Info, len(results))
 	for k, c := range s.List {
@@ -80,6 +81,7 @@ func ShowNow(s *Set, results []error, placed bool) []*cloud.Info {
 		}
 		if err == nil {
 			list[k], c.Shown = &info, info
+			left(s, c, info.Ctime)
 		}
 	}
 	return list

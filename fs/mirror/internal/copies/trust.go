@@ -2,6 +2,7 @@ package copies
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -39,6 +40,13 @@ func (s *Set) Touched(c *Copy, lo, hi int64) {
 	s.trust.Lock()
 	c.ours = true
 	c.marks.Add(lo, hi)
+	s.trust.Unlock()
+}
+
+// left notes how this mount has left a copy, after the last of its own writes.
+func left(s *Set, c *Copy, ctime time.Time) {
+	s.trust.Lock()
+	c.ctime, c.ours = ctime, false
 	s.trust.Unlock()
 }
 
