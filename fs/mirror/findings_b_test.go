@@ -262,13 +262,20 @@ func readsThatDiffer(s *scene) {
 	old := s.disk.Clone()
 	s.must(s.patch("f", chunks("B"), 4096))
 	s.unmount()
-	for n := 1; n <= 12; n++ {
+	for n := 1; n <= 24; n++ {
 		c := &scene{box: s.clone()}
 		c.inject(0, cloudtest.Rule{Op: "readat", Glob: s.entryAt(0, "f"), From: n, To: n, Instead: old.Dir(cloudName(0))})
 		c.mount()
 		for range 3 {
 			c.holds("f", chunks("aBc"))
 		}
+		h, buf := c.handle("f"), make([]byte, 3*4096)
+		for range 4 { // it stays open
+			if _, err := h.ReadAt(buf, 0); err != nil || string(buf) != chunks("aBc") {
+				c.failf("the open file holds %s (%v)", brief(string(buf)), err)
+			}
+		}
+		c.must(h.Close())
 		c.unmount()
 	}
 }

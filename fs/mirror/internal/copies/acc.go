@@ -44,8 +44,11 @@ func (s *Set) checkWhole(c *Copy) {
 	if !s.checkable(c) {
 		return
 	}
-	acc, err := s.accOf(c, 0, s.Floor())
-	s.judge(c, acc, err)
+	var ids []cipher.WriteID
+	acc, err := s.accOf(c, 0, s.Floor(), &ids)
+	if s.judge(c, acc, err); c.whole == agrees && s.Stored.Head.Length <= wholeCheck {
+		c.ids = ids
+	}
 }
 
 // judge gives the verdict from the acc of all records, or from the error that
@@ -68,6 +71,7 @@ type tally struct {
 	commit cipher.ID
 	seen   journal.Spans
 	acc    cipher.Acc
+	ids    []cipher.WriteID // of all records, where they are few
 }
 
 // maxGaps bounds the memory of a tally: random reads seldom come across every
@@ -90,8 +94,13 @@ func (s *Set) tallyRun(c *Copy, r *replica.Run) {
 	}
 	c.Keys.Terms(&t.acc, r.First, r.IDs, r.States)
 	t.seen.Add(r.First, stop)
+	if s.Stored.Head.Length <= wholeCheck {
+		t.ids = slices.Grow(t.ids, int(records))[:records]
+		copy(t.ids[r.First:], r.IDs)
+	}
 	if t.seen.Covers(0, records) && t.acc == c.Head.Acc {
 		s.vouch(c)
+		c.ids = t.ids
 	}
 }
 
@@ -127,9 +136,10 @@ func (s *Set) vouch(c *Copy) {
 	}
 }
 
-// accOf computes a copy's acc over the records lo to hi of the stored version.
-// It fails where a record verifies nowhere.
-func (s *Set) accOf(c *Copy, lo, hi int64) (acc cipher.Acc, err error) {
+// accOf computes a copy's acc over the records lo to hi of the stored version, and
+// adds their write ids to a list, if there is one. It fails where a record verifies
+// nowhere.
+func (s *Set) accOf(c *Copy, lo, hi int64, ids *[]cipher.WriteID) (acc cipher.Acc, err error) {
 	size := s.Layout.ChunkSize()
 	plain := s.Buffer(maxRun)
 	defer s.Recycle(plain)
@@ -140,6 +150,9 @@ func (s *Set) accOf(c *Copy, lo, hi int64) (acc cipher.Acc, err error) {
 			return acc, err
 		}
 		c.Keys.Terms(&acc, at, r.IDs, r.States)
+		if ids != nil {
+			*ids = append(*ids, r.IDs...)
+		}
 		at += count
 	}
 	return acc, nil
@@ -235,7 +248,7 @@ func (k *Check) Step() (done bool) {
 	}
 	records := s.Floor()
 	stop := min(k.next+maxRun/s.Layout.ChunkSize(), records)
-	part, err := s.accOf(c, k.next, stop)
+	part, err := s.accOf(c, k.next, stop, nil)
 	k.acc.XOR(part)
 	if k.next = stop; err == nil && stop < records {
 		return false

@@ -37,6 +37,7 @@ type Copy struct {
 	ours     bool // this mount wrote since ctime was read
 	marks    journal.Spans
 	whole    verdict
+	ids      []cipher.WriteID // of all records, as they were checked; nil where none are kept
 	tally    tally
 	checking bool // a verdict is being worked out in the background
 }

@@ -31,14 +31,15 @@ func (s *Set) Refresh(c *Copy) error {
 			return replica.ErrArriving
 		}
 	}
-	c.ctime, c.marks, c.whole, c.tally = info.Ctime, nil, unknown, tally{}
+	c.ctime = info.Ctime
+	c.doubt()
 	return nil
 }
 
 // Touched notes that this mount wrote to a copy, and which chunks.
 func (s *Set) Touched(c *Copy, lo, hi int64) {
 	s.trust.Lock()
-	c.ours = true
+	c.ours, c.ids = true, nil
 	c.marks.Add(lo, hi)
 	s.trust.Unlock()
 }
@@ -56,6 +57,11 @@ func left(s *Set, c *Copy, ctime time.Time) {
 func (s *Set) believe(c *Copy, r *replica.Run, raw []byte) error {
 	s.trust.Lock()
 	defer s.trust.Unlock()
+	var reason error
+	if c.refute(r) > 0 {
+		reason = errAnswers
+		c.doubt()
+	}
 	if c.marks.Covers(r.First, r.Stop()) {
 		return nil
 	}
@@ -65,7 +71,10 @@ func (s *Set) believe(c *Copy, r *replica.Run, raw []byte) error {
 	}
 	if c.whole == agrees {
 		c.marks.Add(0, s.Floor())
-		return nil
+		if c.refute(r) > 0 {
+			reason = errAnswers
+		}
+		return reason
 	}
 	peer := peerOf(c, s.List)
 	if c.whole == unknown && peer == nil && !c.checking && s.Stored.Committed() {
@@ -73,7 +82,6 @@ func (s *Set) believe(c *Copy, r *replica.Run, raw []byte) error {
 		s.Owner.CheckLater(&Check{s: s, c: c, commit: s.Stored.Head.CommitID})
 	}
 	equal := s.compareRun(peer, r, raw)
-	var reason error
 	for i := range r.States {
 		at := r.First + int64(i)
 		if r.States[i] == cipher.RecordDamaged || c.marks.Has(at) {
@@ -94,6 +102,24 @@ func (s *Set) believe(c *Copy, r *replica.Run, raw []byte) error {
 		}
 	}
 	return reason
+}
+
+// errAnswers: what was read is not what was checked.
+var errAnswers = fmt.Errorf("%w: two reads of it gave different records", replica.ErrDamaged)
+
+// doubt forgets what was believed of a copy. The caller holds Set.trust.
+func (c *Copy) doubt() { c.marks, c.whole, c.tally, c.ids = nil, unknown, tally{}, nil }
+
+// refute makes those records of a run damaged that are others than were checked, and
+// tells how many: a server can answer two reads differently. The caller holds Set.trust.
+func (c *Copy) refute(r *replica.Run) (others int) {
+	for i := range r.States {
+		if at := r.First + int64(i); at < int64(len(c.ids)) && r.States[i] != cipher.RecordDamaged && r.IDs[i] != c.ids[at] {
+			r.States[i] = cipher.RecordDamaged
+			others++
+		}
+	}
+	return others
 }
 
 // peerOf is another copy of the same version, in a cloud that is up, or nil.
