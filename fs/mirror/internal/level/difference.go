@@ -111,19 +111,12 @@ func (d *difference) folder(dir Folder, in [2]bool) error {
 	return nil
 }
 
-// alone takes in a directory that one cloud has alone. One that is known to have
-// left its name is brought for what is in it alone.
+// alone takes in a directory that one cloud has alone. One that was removed and is
+// back is brought like any other: it carries no id, and can be one that was made
+// since.
 func (d *difference) alone(side int, s shown) error {
-	dirs, within := len(d.dirs[side]), d.within(side)
 	d.dirs[side] = append(d.dirs[side], s)
-	if err := d.folder(d.inside(s), [2]bool{side == 0, side == 1}); err != nil {
-		return err
-	}
-	if k := d.known(s); k.Kind == index.Gone && k.File == (index.File{}) && d.within(side) == within {
-		d.Logger.Warn("a directory that was removed is back in one cloud", "cloud", d.Clouds[side].Name)
-		d.dirs[side] = d.dirs[side][:dirs]
-	}
-	return nil
+	return d.folder(d.inside(s), [2]bool{side == 0, side == 1})
 }
 
 // within is how many files one cloud has alone so far.
