@@ -173,25 +173,23 @@ func roomsOneWay(t *tree) (findings []string) {
 	return findings
 }
 
-// locksAreListed: in the mirror, and wherever else doc.go has a list of locks, it names every one that a type of the package
-// has, and no other.
+// locksAreListed: doc.go of a package with locks has a list of them, which names every one and no other.
 func locksAreListed(t *tree) (findings []string) {
-	listed := regexp.MustCompile(`(?m)^\t(\w+\.\w+)\s`)
+	listed := regexp.MustCompile(`(?m)^\t(\w+(?:\.\w+)?)\s`)
 	for _, p := range t.packages() {
 		var locks, list []string
 		var text string
-		has := false
 		for _, s := range p.files {
 			if path.Base(s.name) == "doc.go" && s.file.Doc != nil {
-				_, text, has = strings.Cut(s.file.Doc.Text(), "# Locks")
+				_, text, _ = strings.Cut(s.file.Doc.Text(), "# Locks")
 				for _, m := range listed.FindAllStringSubmatch(text, -1) {
 					list = append(list, m[1])
 				}
 			}
 			locks = append(locks, s.locks()...)
 		}
-		if p.dir == "fs/mirror/internal/lock" || !has && !within(p.dir, "fs/mirror") {
-			continue // what the types of locks are made of
+		if p.dir == "fs/mirror/internal/lock" || within(p.dir, "integration") {
+			continue // what the types of locks are made of; tests
 		}
 		for _, l := range locks {
 			if !regexp.MustCompile(`\b` + regexp.QuoteMeta(l) + `\b`).MatchString(text) {
@@ -207,27 +205,40 @@ func locksAreListed(t *tree) (findings []string) {
 	return findings
 }
 
-// locks are the mutexes of the types of a file.
+// locks are the mutexes of the types of a file, embedded ones too, and those that stand by themselves.
 func (s *source) locks() (all []string) {
 	ast.Inspect(s.file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.TypeSpec)
-		if !ok {
-			return true
-		}
-		body, ok := spec.Type.(*ast.StructType)
-		if !ok {
+		switch n := n.(type) {
+		case *ast.FuncDecl:
 			return false
-		}
-		for _, f := range body.Fields.List {
-			for _, name := range f.Names {
-				if isMutex(f.Type) {
-					all = append(all, spec.Name.Name+"."+name.Name)
+		case *ast.ValueSpec:
+			if isMutex(n.Type) {
+				all = append(all, namesOf(n.Names, "")...)
+			}
+		case *ast.TypeSpec:
+			if body, ok := n.Type.(*ast.StructType); ok {
+				for _, f := range body.Fields.List {
+					if isMutex(f.Type) {
+						all = append(all, namesOf(f.Names, n.Name.Name+".")...)
+					}
 				}
 			}
+			return false
 		}
-		return false
+		return true
 	})
 	return all
+}
+
+// namesOf are the names of a declaration; a field without one is embedded.
+func namesOf(ids []*ast.Ident, prefix string) (names []string) {
+	for _, id := range ids {
+		names = append(names, prefix+id.Name)
+	}
+	if len(names) == 0 {
+		return []string{prefix + "Mutex"}
+	}
+	return names
 }
 
 // isMutex reports whether a type is sync.Mutex, sync.RWMutex, or one of those with its place in the order.

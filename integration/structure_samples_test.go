@@ -149,7 +149,10 @@ var lockSamples = []sample{
 	{with(one("fs/mirror/x/a.go", lockedTypes), "fs/mirror/x/doc.go", "// Package x is.\n//\n// # Locks\n//\n//\ta.mu it\n//\ta.names  them\n//\tb.once  it\npackage x\n"),
 		[]string{"does not list the lock a.other", "lists the lock b.once, which is not there"}},
 	{one("fs/mirror/x/a.go", lockedTypes), []string{"a.mu", "a.other", "a.names"}},
-	{one("fs/redo/a.go", lockedTypes), nil},
+	{one("fs/redo/a.go", lockedTypes), []string{"a.mu", "a.other", "a.names"}},
+	{one("fs/redo/a.go", "package redo\n\nimport \"sync\"\n\nvar one, two sync.Mutex\n\ntype three struct{ sync.RWMutex }\n"),
+		[]string{"the lock one", "the lock two", "the lock three.Mutex"}},
+	{one("integration/a_test.go", lockedTypes), nil},
 }
 
 var skipSamples = []sample{

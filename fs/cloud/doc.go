@@ -39,4 +39,12 @@
 //
 // What it never does: create, repair or delete anything by itself; retry;
 // remember anything about entries or bytes; log.
+//
+// # Locks, in the order in which they are taken
+//
+//	dir.modes   lending a file's owner permission bits, against what reads or sets them
+//	parents.mu  which directories are open
+//
+// line.mu, which session calls go through and what that one holds, is taken with
+// none of them; no call of a directory is made under it.
 package cloud

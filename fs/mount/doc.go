@@ -44,4 +44,14 @@
 // keep the pages that the kernel has.
 //
 // Entries and attributes are cached for a second, names that do not exist too.
+//
+// # Locks
+//
+//	Server.unmounting  one at a time unmounts
+//	dir.mu             listing one open directory; the mirror's are taken under it
+//	nodes.mu           which nodes the kernel knows
+//	handles.mu         what programs hold open
+//	filesystem.mu      what was logged
+//
+// Under the last three no other is taken.
 package mount

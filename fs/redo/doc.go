@@ -58,4 +58,12 @@
 //
 // A segment whose until is above its first begins with a copy of what may be lost after a failed sync: it is followed only if
 // everything below until is in it. So a kill while it is written leaves in force what it is a copy of.
+//
+// # Locks, in the order in which they are taken
+//
+//	Log.syncing  one fdatasync at a time, which serves all who wait for it
+//	Log.mu       what the log is, and writing to its end
+//
+// Neither is held while a caller's function runs, and mu never during an fdatasync, so an Append waits for other Appends
+// only, and for the copy that follows on a failed fdatasync.
 package redo

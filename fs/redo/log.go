@@ -18,10 +18,8 @@ var (
 	ErrTooLarge = errors.New("payload too large")
 )
 
-// A Log appends to one directory of segments. All methods may be called at the same time as any other, except Close.
-//
-// Lock order: syncing, then mu. Neither is held while a caller's function runs, and mu never during an fdatasync, so an
-// Append waits for other Appends only, and for the copy that follows on a failed fdatasync.
+// A Log appends to one directory of segments. All methods may be called at the same time as any other, except Close. Its
+// locks are on the package's list.
 type Log struct {
 	syncing sync.Mutex // one fdatasync at a time, which serves all who wait for it
 	durable uint64     // every entry up to this position is on the disk; guarded by syncing

@@ -46,4 +46,8 @@
 // in the vault tells the name or content of a file to someone without the
 // passphrase. It never reads or writes a cloud's files, except for the marker
 // that init puts into each cloud's root, and what a recovery kit opens.
+//
+// # Locks
+//
+//	State.mu  what the state is, and the writes to disk that a change needs
 package vault

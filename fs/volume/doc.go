@@ -23,4 +23,8 @@
 // It promises that whatever Open took is given back by Close, or by Open itself
 // when it fails; and that a mount has committed everything when the vault's lock
 // is free. It asks for no passphrase, prints nothing and ends no process.
+//
+// # Locks
+//
+//	cloudLocks.mu  which directories are locked
 package volume

@@ -53,4 +53,10 @@
 //
 // Every choice comes from the rng, so a seed and the printed trace of
 // operations are the whole reproduction.
+//
+// # Locks
+//
+//	Segment.mu  where a segment ends; the disk's is taken under it
+//	Disk.mu     everything of a disk, its volumes and handles
+//	Rules.mu    which rule's turn it is; none is taken under it
 package cloudtest

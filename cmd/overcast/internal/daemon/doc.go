@@ -11,4 +11,8 @@
 // The passphrase, and what it takes to make a key of it, never come near a
 // process that lives for days. Signals reach it as any other process of this
 // program: main turns them into a context that is done.
+//
+// # Locks
+//
+//	Log.mu  the file, and where standard error goes
 package daemon
