@@ -353,7 +353,7 @@ func TestMinCopies(t *testing.T) {
 	b.unmount(m)
 }
 
-// TestStateFull lets a cloud fail when that cannot be recorded. Nothing is acknowledged until it can, and a mount after a
+// TestStateFull lets a cloud fail when that cannot be written down. Nothing is acknowledged until it can, and a mount after a
 // kill finds all clouds alike, or knows better.
 func TestStateFull(t *testing.T) {
 	for _, recovers := range []bool{true, false} {
@@ -364,7 +364,7 @@ func TestStateFull(t *testing.T) {
 			t.Error("mkdir is acknowledged")
 		}
 		wantStates(t, m, "ok", "suspended")
-		if reason := m.Status().Clouds[1].Reason; !strings.Contains(reason, "cannot be recorded") {
+		if reason := m.Status().Clouds[1].Reason; !strings.Contains(reason, "cannot be written down") {
 			t.Errorf("status gives the reason %q", reason)
 		}
 		h, err := must(m.Walk("f")).Open(mirror.OpenOptions{Write: true})

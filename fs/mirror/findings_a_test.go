@@ -48,7 +48,7 @@ var crashFindings = []finding{
 	{"A11 read error in a recovery", 1, readErrorInRecovery},
 	{"A12 clouds on different disks", 2, differentDisks},
 	{"A13 fewer clouds than min_copies", 2, tooFewCopies},
-	{"A14 a debt that cannot be recorded", 2, unrecordedDebt},
+	{"A14 a debt that cannot be written down", 2, unrecordedDebt},
 	{"A15 read during a commit", 1, readDuringCommit},
 	{"A18 both clouds on one full disk", 2, bothFull},
 	{"A19 no more descriptors", 2, func(s *scene) { ownLimit(s, syscall.EMFILE) }},

@@ -24,9 +24,9 @@ func (c *chain) closeUnsynced() {
 	c.unsynced = nil
 }
 
-// settle ends a doubt: it copies every payload that is neither durable nor retired to a new segment. Until that is whole it
+// endDoubt copies every payload that is neither durable nor retired to a new segment. Until that is whole it
 // counts for nothing, and a kill leaves what was there before.
-func (c *chain) settle(safe uint64) error {
+func (c *chain) endDoubt(safe uint64) error {
 	if c.mark >= c.doubt.below {
 		if c.doubt.below > 0 && c.current == nil {
 			_ = c.begin() // the mark itself may be lost: without room for it, numbers go on from what the caller has applied

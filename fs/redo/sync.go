@@ -38,7 +38,7 @@ func (l *Log) syncTo(position uint64) error {
 // syncOnce makes all durable that is written, a copy first of what is in doubt. The caller holds syncing.
 func (l *Log) syncOnce() error {
 	l.mu.Lock()
-	if err := l.settle(l.safe); err != nil {
+	if err := l.endDoubt(l.safe); err != nil {
 		defer l.mu.Unlock()
 		return fmt.Errorf("redo: entries before %d may be lost: %w (%w)", l.doubt.below, l.doubt.cause, err)
 	}

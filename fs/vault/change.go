@@ -67,7 +67,7 @@ func (c *change) read(v *Vault) error {
 		return fmt.Errorf("%w: %s became another vault meanwhile", ErrUnusable, v.Dir)
 	}
 	c.vault = newVault(c.config, v.sys, v.Dir)
-	return c.settle()
+	return c.finish()
 }
 
 // end gives the right to change the vault back.
@@ -99,7 +99,7 @@ func (c *change) commit() error {
 	if err := durable.Replace(c.vault.sys.disk, filepath.Join(c.vault.Dir, configName), text, filePerm); err != nil {
 		return err
 	}
-	if err := c.settle(); err != nil || c.config.RecipientsSHA256 != "" {
+	if err := c.finish(); err != nil || c.config.RecipientsSHA256 != "" {
 		return err
 	}
 	return c.drop(recipientsName)
@@ -117,11 +117,11 @@ func (c *change) drop(name string) error {
 	return c.vault.sys.disk.SyncDir(c.vault.Dir)
 }
 
-// settle gives new files with keys their names, as far as vault.toml goes with
+// finish gives new files with keys their names, as far as vault.toml goes with
 // them, and removes what it does not go with.
-func (c *change) settle() error { return settle(c.vault.sys.disk, c.vault.Dir, c.config) }
+func (c *change) finish() error { return finish(c.vault.sys.disk, c.vault.Dir, c.config) }
 
-func settle(d disk, dir string, c *config.Config) error {
+func finish(d disk, dir string, c *config.Config) error {
 	changed := false
 	for _, name := range keysFiles {
 		path := filepath.Join(dir, name)

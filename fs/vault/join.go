@@ -293,7 +293,7 @@ func (b *builder) join(c *config.Config, keys sealed) error {
 		return err
 	}
 	b.undos = nil // it is a vault now, whatever becomes of the names
-	return settle(b.disk, dir, c)
+	return finish(b.disk, dir, c)
 }
 
 // extend tells a vault that is here of directories, and of the clouds that only

@@ -113,7 +113,7 @@ func (vol *Volume) heal(ctx context.Context, o CheckupOptions) (*Report, error) 
 		vol.took(report, o, doHeal)
 		return report, nil
 	}
-	err = vol.settle(c, report)
+	err = vol.discharge(c, report)
 	vol.took(report, o, doHeal)
 	return report, err
 }
@@ -126,9 +126,9 @@ func (vol *Volume) tend(logger *slog.Logger) {
 	}
 }
 
-// settle records of clouds that owed changes, and have all of them, that they owe
+// discharge records of clouds that owed changes, and have all of them, that they owe
 // nothing any more.
-func (vol *Volume) settle(c checkup.Config, report *Report) error {
+func (vol *Volume) discharge(c checkup.Config, report *Report) error {
 	if len(c.Under) > 0 {
 		return nil
 	}

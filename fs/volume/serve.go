@@ -201,7 +201,7 @@ func (s *server) refresh() error {
 
 // sameSummary compares summaries, and how far clouds are only where that counts.
 func sameSummary(a, b vault.Summary, progress bool) bool {
-	settled := func(s vault.Summary) vault.Summary {
+	still := func(s vault.Summary) vault.Summary {
 		s.Written, s.Clouds = time.Time{}, slices.Clone(s.Clouds)
 		for i := range s.Clouds {
 			if p := &s.Clouds[i].Paying; !progress {
@@ -210,5 +210,5 @@ func sameSummary(a, b vault.Summary, progress bool) bool {
 		}
 		return s
 	}
-	return reflect.DeepEqual(settled(a), settled(b))
+	return reflect.DeepEqual(still(a), still(b))
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/overcast-fs/overcast/fs/vault"
 )
 
-// Settle is how long a backing file has to have been left alone before it is
+// SettleTime is how long a backing file has to have been left alone before it is
 // called damaged, or replaced.
-const Settle = 30 * time.Second
+const SettleTime = 30 * time.Second
 
 // Config says what is checked.
 type Config struct {
@@ -43,7 +43,7 @@ type Config struct {
 // compare is the configuration of a comparison that reads everything.
 func (c *Config) compare(stop func() error) compare.Config {
 	out := compare.Config{
-		Settle: Settle, Clock: c.Clock, Asked: true, Content: true, Under: c.Under, Read: c.Read,
+		SettleTime: SettleTime, Clock: c.Clock, Asked: true, Content: true, Under: c.Under, Read: c.Read,
 		Only: slices.IndexFunc(c.Clouds, func(m mirror.CloudConfig) bool { return m.Name == c.Only }), Stop: stop,
 	}
 	if c.Clock == nil {
@@ -166,15 +166,15 @@ func (p *pass) tell(k *compare.Case) {
 	}
 }
 
-// sleep waits until what has changed lately has settled.
+// sleep waits until what has changed lately is calm.
 func (c *Config) sleep(ctx context.Context) error {
 	if c.Sleep != nil {
-		return c.Sleep(ctx, Settle)
+		return c.Sleep(ctx, SettleTime)
 	}
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(Settle):
+	case <-time.After(SettleTime):
 		return nil
 	}
 }

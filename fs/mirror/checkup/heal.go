@@ -13,7 +13,7 @@ func Heal(ctx context.Context, c Config) (*Report, error) {
 	h := &healing{Config: c, refused: map[refusal]bool{}}
 	err := h.round(ctx)
 	if err == nil && (arriving(h.out.Left) || len(h.refused) > 0) {
-		if err = h.settle(ctx); err == nil {
+		if err = h.giveTime(ctx); err == nil {
 			err = h.round(ctx)
 		}
 	}
@@ -67,9 +67,9 @@ func (h *healing) run(stop func() error) (err error) {
 	return err
 }
 
-// settle gives what could not be touched its time. What is in use is given its
+// giveTime gives what could not be touched its time. What is in use is given its
 // copy as any cloud is that owes a name.
-func (h *healing) settle(ctx context.Context) error {
+func (h *healing) giveTime(ctx context.Context) error {
 	for r := range h.refused {
 		if err := h.Mirror.Beside().Owe(r.cloud, r.path); err != nil {
 			return err

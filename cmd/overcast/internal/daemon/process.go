@@ -24,7 +24,7 @@ func LimitMemory() {
 	}
 }
 
-// RaiseThreads lets enough threads run for a mount. It comes after mounting, by which go-fuse has settled for fewer readers.
+// RaiseThreads lets enough threads run for a mount. It comes after mounting, by which go-fuse makes do with fewer readers.
 func RaiseThreads() {
 	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < minThreads {
 		runtime.GOMAXPROCS(minThreads)

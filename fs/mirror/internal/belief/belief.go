@@ -47,8 +47,8 @@ type Belief struct {
 	touches map[index.Place][]touch // by cloud
 }
 
-// settle is how long what changes may still be changing.
-const settle = 30 * time.Second
+// settleTime is how long what changes may still be changing.
+const settleTime = 30 * time.Second
 
 // New makes it.
 func New(c Config) *Belief {
@@ -64,7 +64,7 @@ func (b *Belief) Renew() {
 	for _, cl := range b.Clouds.All() {
 		all = append(all, cl.Cloud)
 	}
-	b.looker = compare.NewLooker(compare.Config{Clouds: all, Memory: b.Known(), Clock: b.Clock, Settle: settle, Only: -1})
+	b.looker = compare.NewLooker(compare.Config{Clouds: all, Memory: b.Known(), Clock: b.Clock, SettleTime: settleTime, Only: -1})
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.answers, b.touches = map[index.Place]*answered{}, map[index.Place][]touch{}

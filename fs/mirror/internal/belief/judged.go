@@ -58,7 +58,7 @@ func (b *Belief) keep(q *Question, known index.Known, a *Answer) {
 	if len(b.answers) >= manyAnswers {
 		clear(b.answers)
 	}
-	b.answers[q.Place] = &answered{shown: q.Shown, known: known, until: b.Clock().Add(settle), answer: a}
+	b.answers[q.Place] = &answered{shown: q.Shown, known: known, until: b.Clock().Add(settleTime), answer: a}
 }
 
 // judge reads the headers, judges, and does what follows for the memory.

@@ -65,7 +65,7 @@ func (c *Cloud) Condition() Condition {
 	return c.condition
 }
 
-// Owes reports whether it is on record that the cloud lacks something.
+// Owes reports whether it is written down that the cloud lacks something.
 func (c *Cloud) Owes() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,7 +118,7 @@ func (c *Cloud) Status() Status {
 		s.State = Returning.String()
 	}
 	if c.unmarked != nil {
-		s.Reason = fmt.Sprintf("%s; changes are refused, since that cannot be recorded: %v", s.Reason, c.unmarked)
+		s.Reason = fmt.Sprintf("%s; changes are refused, since that cannot be written down: %v", s.Reason, c.unmarked)
 	}
 	return s
 }

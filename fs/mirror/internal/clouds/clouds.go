@@ -67,9 +67,9 @@ type Clouds struct {
 	held      error // why no change is admitted, though it is not read-only by itself
 	makeshift bool  // a cloud leads that owes, since no other is there
 
-	dropping   lock.Mutex[lock.Dropping] // one cloud at a time goes out, so that one stays
-	marked     atomic.Bool               // those that were out at first are on record
-	unrecorded atomic.Bool               // a cloud was dropped and is not on record
+	dropping  lock.Mutex[lock.Dropping] // one cloud at a time goes out, so that one stays
+	marked    atomic.Bool               // those that were out at first are written down
+	unwritten atomic.Bool               // a cloud was dropped and is not written down
 }
 
 // New takes over the directories and keys of all clouds; Close closes them. A

@@ -168,7 +168,7 @@ func TestRecord(t *testing.T) {
 	if err := s.Admit(); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("admitted with a cloud that differs unrecorded: %v", err)
 	}
-	if got := s.All()[0].Status(); got.State != "suspended" || !strings.Contains(got.Reason, "cannot be recorded") {
+	if got := s.All()[0].Status(); got.State != "suspended" || !strings.Contains(got.Reason, "cannot be written down") {
 		t.Errorf("status: %+v", got)
 	}
 	s.state.fails = nil

@@ -13,18 +13,18 @@
 // [Clouds.Admit] before the first change that an absent one misses, by
 // [Clouds.Drop] for one that does not do what another one does, by [Clouds.Owe]
 // for one in use that has something else at single names. The lead is the first
-// that is up. A change is settled when each cloud has done it, or gone out, or
+// that is up. A change is made when each cloud has done it, or gone out, or
 // has nothing there to be changed, or when it is taken back everywhere; a lapse
 // is a cloud that did not do what another one did.
 //
 // # How a change is made
 //
 //	Admit             before anything: enough clouds are up, and who misses it is known
-//	Settle(c, these)  c.Do in one after the other, in the vault's order
+//	Make(c, these)  c.Do in one after the other, in the vault's order
 //	  failed, full    drop that cloud where another one makes the change
 //	  strayed         it goes without: c.Skip
 //	  anything else   c.Undo where it is made, and the error is the program's
-//	Each(c)           Settle in all that are up
+//	Each(c)         Make in all that are up
 //	Reach(what, ask)  a question: who cannot answer is forgiven while another can
 //
 // The last cloud that is up never goes out: its error is the program's. Nothing
@@ -37,7 +37,7 @@
 //	cloud.go   Cloud: one of them, and its state
 //	drop.go    how a cloud goes out, durably, and what it owes
 //	probe.go   how it is asked again, and comes back
-//	settle.go  Change, and what becomes of its errors
+//	change.go  Change, and what becomes of its errors
 //	fault.go   whose an error is: the cloud's, the program's, the process's
 //
 // # Locks, in the order in which they are taken

@@ -64,8 +64,8 @@ func (cs *Clouds) mark(c *Cloud) error {
 		return nil
 	}
 	if c.unmarked = cs.state.MarkOwes(c.ID, vault.Owes{Entry: cs.next(), Reason: c.reason, Whole: true}); c.unmarked != nil {
-		cs.unrecorded.Store(true)
-		cs.logger.Error("it cannot be recorded that a cloud lacks changes; changes are refused", "cloud", c.Name, "error", c.unmarked)
+		cs.unwritten.Store(true)
+		cs.logger.Error("it cannot be written down that a cloud lacks changes; changes are refused", "cloud", c.Name, "error", c.unmarked)
 		return fmt.Errorf("cannot record that cloud %s lacks changes: %w", c.Name, c.unmarked)
 	}
 	c.owes, c.whole = true, true
@@ -76,13 +76,13 @@ func (cs *Clouds) mark(c *Cloud) error {
 // acknowledged, and the log, which brings such a cloud up to date after the next
 // mount, goes on holding everything.
 func (cs *Clouds) MarkDropped() error {
-	if !cs.unrecorded.Load() {
+	if !cs.unwritten.Load() {
 		return nil
 	}
 	if err := cs.markOut(func(c *Cloud) bool { return c.unmarked != nil }); err != nil {
 		return err
 	}
-	cs.unrecorded.Store(false)
+	cs.unwritten.Store(false)
 	return nil
 }
 
@@ -117,7 +117,7 @@ func (cs *Clouds) markOut(which func(*Cloud) bool) error {
 }
 
 // Owe records that a cloud that is in use lacks something at some names. It
-// costs nothing where that is on record.
+// costs nothing where that is written down.
 func (cs *Clouds) Owe(c *Cloud, reason string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

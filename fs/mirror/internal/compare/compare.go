@@ -23,10 +23,10 @@ type Config struct {
 	// believed, brought nowhere, and not removed.
 	Behind []bool
 
-	Clock  func() time.Time // nil is time.Now
-	Settle time.Duration    // what changed since may still be changing
-	Hasty  []bool           // by cloud: what it shows and verifies is taken as it is, however young; nil: none is
-	Asked  bool             // a user asked for it: a mass of missing names is no reason to wait
+	Clock      func() time.Time // nil is time.Now
+	SettleTime time.Duration    // what changed since may still be changing
+	Hasty      []bool           // by cloud: what it shows and verifies is taken as it is, however young; nil: none is
+	Asked      bool             // a user asked for it: a mass of missing names is no reason to wait
 
 	Still   Still                // nil: nobody works on the clouds meanwhile
 	Content bool                 // read every record of every copy

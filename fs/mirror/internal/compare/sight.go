@@ -145,7 +145,7 @@ func (c *observer) lookAt(f *folder, r row, e entry) (judge.Claim, Spot, *replic
 	}
 	if err != nil {
 		// A sync client may be in the middle of it, however much is owed.
-		claim.Shows, spot.Why, claim.Young = c.unclaimed(err), err, c.within(spot.Info.Ctime, c.Settle)
+		claim.Shows, spot.Why, claim.Young = c.unclaimed(err), err, c.within(spot.Info.Ctime, c.SettleTime)
 		if cp != nil {
 			cp.Close()
 		}
@@ -171,7 +171,7 @@ func (c *observer) unclaimed(err error) judge.Shows {
 // young reports whether what changed at that time in a cloud may still be
 // changing.
 func (c *observer) young(k int, ctime time.Time) bool {
-	return (c.Hasty == nil || !c.Hasty[k]) && c.within(ctime, c.Settle)
+	return (c.Hasty == nil || !c.Hasty[k]) && c.within(ctime, c.SettleTime)
 }
 
 func (c *observer) within(ctime time.Time, d time.Duration) bool { return c.Clock().Sub(ctime) < d }

@@ -256,7 +256,7 @@ func (f *File) writeVersion(c *copies.Copy, v *journal.Sealed) error {
 	return c.WriteVersion(v)
 }
 
-// conclude gives the errors of a commit to whom they belong, as [clouds.Clouds.Settle]
+// conclude gives the errors of a commit to whom they belong, as [clouds.Clouds.Make]
 // does. Committed records are gone where it was made, so that it cannot be
 // taken back: where the process lacked something it is made again, until every
 // cloud has it; a cloud that will not take it at all goes out.

@@ -58,7 +58,7 @@ func (c *Commit) contend(tried []*clouds.Cloud) (beaten bool, err error) {
 		c.results[cl.Index] = errs[i]
 	}
 	if wins {
-		c.settled(tried)
+		c.goOn(tried)
 	}
 	f.forsaken = !wins && slices.Contains(errs, nil) // nothing is taken that would not be kept
 	return !wins, nil
@@ -78,8 +78,8 @@ func (c *Commit) giveXattrs(k int, to *replica.Copy) error {
 	return nil
 }
 
-// settled goes on in the copies that are in place by now, if there is one.
-func (c *Commit) settled(tried []*clouds.Cloud) {
+// goOn goes on in the copies that are in place by now, if there is one.
+func (c *Commit) goOn(tried []*clouds.Cloud) {
 	f := c.f
 	if !slices.ContainsFunc(tried, func(cl *clouds.Cloud) bool { return c.results[cl.Index] == nil }) {
 		return

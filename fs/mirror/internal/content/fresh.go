@@ -81,7 +81,7 @@ func (f refiller) makeFresh(dir Dir) ([]*copies.Copy, error) {
 		return nil, err
 	}
 	seq := f.o.lastEntry.Load()
-	made, err := f.Env.Clouds.Settle(clouds.Change{
+	made, err := f.Env.Clouds.Make(clouds.Change{
 		What: "create",
 		Do: func(cl *clouds.Cloud) error {
 			c := fresh[cl.Index]

@@ -201,7 +201,7 @@ func (s *Set) Each(what string, do func(*Copy) error) error {
 	for _, c := range s.Targets() {
 		on = append(on, c.On)
 	}
-	_, err := s.Clouds.Settle(clouds.Change{
+	_, err := s.Clouds.Make(clouds.Change{
 		What: what,
 		Do:   func(cl *clouds.Cloud) error { return do(s.List[cl.Index]) },
 		Undo: clouds.Harmless,

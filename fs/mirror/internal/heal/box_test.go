@@ -116,7 +116,7 @@ func (b *box) clouds() (list []*replica.Cloud) {
 }
 
 func (b *box) comparison() compare.Config {
-	return compare.Config{Clouds: b.clouds(), Memory: b.know, Clock: now, Settle: 30 * time.Second, Asked: true, Content: true, Only: b.only, Workers: 2, Behind: b.behind}
+	return compare.Config{Clouds: b.clouds(), Memory: b.know, Clock: now, SettleTime: 30 * time.Second, Asked: true, Content: true, Only: b.only, Workers: 2, Behind: b.behind}
 }
 
 func (b *box) healer() *heal.Healer {

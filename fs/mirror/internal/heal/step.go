@@ -61,9 +61,9 @@ func Plan(k *compare.Case) (steps []Step) {
 	for _, loser := range v.Copies {
 		steps = append(steps, Step{Op: Aside, Cloud: compare.AllClouds, Path: asidePath(k, loser.Loser), Loser: loser})
 	}
-	fresh := len(v.Copies) > 0 || len(v.Records) > 0 // the loser is safe, and its end recorded, first
+	after := len(v.Copies) > 0 || len(v.Records) > 0 // the loser is safe, and its end recorded, first
 	for i, do := range v.Clouds {
-		s := Step{Cloud: i, Path: k.Path, Entry: k.Sights[i].Path, Why: do.State, last: fresh}
+		s := Step{Cloud: i, Path: k.Path, Entry: k.Sights[i].Path, Why: do.State, last: after}
 		switch {
 		case do.Action == judge.Remove || k.Spare[i]:
 			s.Op, s.last = Remove, true
@@ -77,7 +77,7 @@ func Plan(k *compare.Case) (steps []Step) {
 			s.Op, s.last = Head, true
 		default:
 			s.Op = Copy
-			s.last = fresh || joined(k)
+			s.last = after || joined(k)
 		}
 		steps = append(steps, s)
 	}

@@ -52,7 +52,7 @@ func (d *difference) takeBackTo(side int) (moved bool, err error) {
 			continue
 		}
 		at[s.is] = nil
-		next, err := d.settle(side, s, *o)
+		next, err := d.reunite(side, s, *o)
 		if err != nil {
 			return false, err
 		}
@@ -65,10 +65,10 @@ func (d *difference) takeBackTo(side int) (moved bool, err error) {
 	return moved, nil
 }
 
-// settle deals with one of them, which the other cloud has at another place, and
+// reunite deals with one of them, which the other cloud has at another place, and
 // returns what is to be brought then: the file itself, the one in whose place it
 // was, or nothing.
-func (d *difference) settle(side int, s, o shown) (*shown, error) {
+func (d *difference) reunite(side int, s, o shown) (*shown, error) {
 	there := o
 	there.Entry.Name = string(d.name(side, o).Spelt(o.special))
 	h, err := d.Clouds[side].Header(there.path(side))

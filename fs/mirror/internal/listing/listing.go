@@ -77,9 +77,9 @@ func (l *Listing) Has(name cipher.PlainName) bool {
 	return ok
 }
 
-// Settled reports whether every cloud that was asked shows the name, alike, and
+// Agreed reports whether every cloud that was asked shows the name, alike, and
 // nothing that is known speaks against it.
-func (l *Listing) Settled(n *Name, known index.Known) bool {
+func (l *Listing) Agreed(n *Name, known index.Known) bool {
 	if n.odd || n.clouds != l.asked {
 		return false
 	}

@@ -14,7 +14,7 @@ const (
 
 	// A copy that changed since is none to be called damaged: a sync client may still
 	// be writing it.
-	settle = 30 * time.Second
+	settleTime = 30 * time.Second
 )
 
 // Damage is a copy of which a record does not verify.
@@ -49,7 +49,7 @@ func New(clock func() time.Time) *Board {
 
 // Damage notices a damaged copy, whose backing file changed last at that time.
 func (b *Board) Damage(d Damage, ctime time.Time) {
-	if b == nil || b.clock().Sub(ctime) < settle {
+	if b == nil || b.clock().Sub(ctime) < settleTime {
 		return
 	}
 	b.mu.Lock()

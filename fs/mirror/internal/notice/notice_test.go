@@ -20,20 +20,20 @@ func TestBoard(t *testing.T) {
 		found, _ = b.Take()
 		return found
 	}
-	if found := damage(Damage{Chunk: 1}, settle-1); len(found) > 0 {
+	if found := damage(Damage{Chunk: 1}, settleTime-1); len(found) > 0 {
 		t.Errorf("what may still be arriving: %+v", found)
 	}
-	if found := damage(Damage{Chunk: 1}, settle); len(found) != 1 || found[0].Chunk != 1 {
+	if found := damage(Damage{Chunk: 1}, settleTime); len(found) != 1 || found[0].Chunk != 1 {
 		t.Errorf("what is damaged: %+v", found)
 	}
 	b.Damage(Damage{File: file, Chunk: 1}, time.Time{})
 	b.Damage(Damage{File: file, Chunk: 2}, time.Time{})
-	if found := damage(Damage{Cloud: 1, Chunk: 3}, settle); len(found) != 2 || found[0].Chunk+found[1].Chunk != 4 {
+	if found := damage(Damage{Cloud: 1, Chunk: 3}, settleTime); len(found) != 2 || found[0].Chunk+found[1].Chunk != 4 {
 		t.Errorf("two copies: %+v", found)
 	}
 	b.Damage(Damage{File: file, Chunk: 1}, time.Time{})
 	b.Damage(Damage{File: file, Chunk: 2, Lost: true}, time.Time{})
-	if found := damage(Damage{Chunk: 3}, settle); len(found) != 1 || found[0].Chunk != 2 {
+	if found := damage(Damage{Chunk: 3}, settleTime); len(found) != 1 || found[0].Chunk != 2 {
 		t.Errorf("what is lost: %+v", found)
 	}
 	for i := range 3 * maxKept {

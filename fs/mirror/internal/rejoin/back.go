@@ -211,7 +211,7 @@ func bringSome(t *Carrier, deep map[string]bool, list []string) (n int, err erro
 func (r *Returner) healBy(tree *Tree, c *clouds.Cloud) (names []string, err error) {
 	all := r.Clouds.All()
 	w := Work{
-		Clouds: make([]*replica.Cloud, len(all)), Back: !c.Up(), Settle: settleTime, Clock: r.Clock, Owners: r.Owners, Logger: r.Logger,
+		Clouds: make([]*replica.Cloud, len(all)), Back: !c.Up(), SettleTime: settleTime, Clock: r.Clock, Owners: r.Owners, Logger: r.Logger,
 		Judged: func(done, of int64) { r.is(c.Index, repairing, done, of) },
 		Guard: func(k int, path string) (func(), error) {
 			return r.guard(k, path)

@@ -210,8 +210,8 @@ func (c *Changes) paid(k int, path string) (d debt) {
 	return d
 }
 
-// settled reports whether a cloud that is in use has all that it should.
-func (c *Changes) settled(k int) bool {
+// hasAll reports whether a cloud that is in use has all that it should.
+func (c *Changes) hasAll(k int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, unseen := c.unseen[k]

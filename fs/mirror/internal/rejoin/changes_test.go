@@ -39,21 +39,21 @@ func TestDebts(t *testing.T) {
 	if d := c.paid(1, "d"); !d.deep || !d.due.Equal(now) {
 		t.Errorf("the debt was %+v", d)
 	}
-	if c.Owes(1, "d/x") || c.settled(1) {
+	if c.Owes(1, "d/x") || c.hasAll(1) {
 		t.Error("one debt is paid, and two are not")
 	}
 	c.paid(1, "a")
 	c.paid(1, "b")
-	if !c.settled(1) || c.settled(2) {
+	if !c.hasAll(1) || c.hasAll(2) {
 		t.Error("cloud 1 owes nothing, and cloud 2 does")
 	}
 	c.forgive(2)
 	c.lookAt(2, later)
-	if c.settled(2) || c.toLookAt(2, now) || !c.toLookAt(2, later) {
+	if c.hasAll(2) || c.toLookAt(2, now) || !c.toLookAt(2, later) {
 		t.Error("cloud 2 is to be looked over, later")
 	}
 	c.lookAt(2, time.Time{})
-	if !c.settled(2) || c.toLookAt(2, later) {
+	if !c.hasAll(2) || c.toLookAt(2, later) {
 		t.Error("cloud 2 was looked over")
 	}
 }

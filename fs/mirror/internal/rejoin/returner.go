@@ -207,7 +207,7 @@ func (r *Returner) clearPaid() error {
 	}
 	var errs []error
 	for _, c := range ups {
-		if !c.Owes() || !r.settled(c.Index) {
+		if !c.Owes() || !r.hasAll(c.Index) {
 			continue
 		}
 		if err := errors.Join(c.Dir.Check(), c.Dir.Syncfs()); err != nil {

@@ -92,14 +92,14 @@ func Look(s Survey) (*Tree, error) {
 
 // Work is a comparison of all clouds, and what it is made with.
 type Work struct {
-	Clouds []*replica.Cloud // by the vault's order; one without a Dir does not answer
-	Back   bool             // the owing cloud is not in use: nothing there is waited for
-	Settle time.Duration
-	Clock  func() time.Time
-	Owners bool
-	Logger *slog.Logger
-	Guard  func(cloud int, path string) (done func(), err error)
-	Judged func(done, of int64) // told how many names are done, of those that differ
+	Clouds     []*replica.Cloud // by the vault's order; one without a Dir does not answer
+	Back       bool             // the owing cloud is not in use: nothing there is waited for
+	SettleTime time.Duration
+	Clock      func() time.Time
+	Owners     bool
+	Logger     *slog.Logger
+	Guard      func(cloud int, path string) (done func(), err error)
+	Judged     func(done, of int64) // told how many names are done, of those that differ
 }
 
 // Heal compares all clouds, and heals each by what the tree knows. It tells for
@@ -110,7 +110,7 @@ func (t *Tree) Heal(w Work) (errs []error, left []string, err error) {
 	hasty[t.Owing.Index], behind[t.Owing.Index] = w.Back, t.Lost
 	out, err := heal.New(heal.Config{
 		Config: compare.Config{
-			Clouds: w.Clouds, Memory: t, Clock: w.Clock, Settle: w.Settle, Hasty: hasty, Behind: behind, Asked: w.Back, Only: -1, Stop: t.Stop,
+			Clouds: w.Clouds, Memory: t, Clock: w.Clock, SettleTime: w.SettleTime, Hasty: hasty, Behind: behind, Asked: w.Back, Only: -1, Stop: t.Stop,
 			Judged: w.Judged,
 		},
 		Owners: w.Owners, Logger: w.Logger, Guard: w.Guard,

@@ -38,7 +38,7 @@ func (v *View) List(n *nodes.Node) ([]DirEntry, error) {
 	var list []DirEntry
 	for i := range l.Names {
 		e := &l.Names[i]
-		if l.Settled(e, known[e.Name]) {
+		if l.Agreed(e, known[e.Name]) {
 			list = append(list, v.entry(e))
 		} else if one, ok := v.entryOf(n, string(e.Name)); ok {
 			list = append(list, one)

@@ -32,9 +32,9 @@ type Lapse struct {
 }
 
 // Each makes a change in every cloud that is up, the lead first.
-func (cs *Clouds) Each(ch Change) (made bool, err error) { return cs.Settle(ch, cs.Ups()) }
+func (cs *Clouds) Each(ch Change) (made bool, err error) { return cs.Make(ch, cs.Ups()) }
 
-// Settle makes a change in some clouds, in their order, and gives everyone's
+// Make makes a change in some clouds, in their order, and gives everyone's
 // errors to whom they belong:
 //
 //   - A cloud that failed or is full while another one makes the change is
@@ -48,7 +48,7 @@ func (cs *Clouds) Each(ch Change) (made bool, err error) { return cs.Settle(ch, 
 //
 // made reports whether the change stands, which it does together with an error
 // where a cloud could not be marked.
-func (cs *Clouds) Settle(ch Change, these []*Cloud) (made bool, err error) {
+func (cs *Clouds) Make(ch Change, these []*Cloud) (made bool, err error) {
 	var done []*Cloud
 	var lapses []Lapse
 	var first error
