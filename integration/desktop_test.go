@@ -15,6 +15,7 @@ import (
 
 // TestFileManagers does with GLib, on which most file managers stand, what they do with a folder.
 func TestFileManagers(t *testing.T) {
+	t.Parallel()
 	need(t, "gio", "libglib2.0-bin")
 	v := newVault(t, 2)
 	home := command{env: []string{"HOME=" + t.TempDir(), "XDG_DATA_HOME=", "LC_ALL=C.UTF-8"}}

@@ -80,6 +80,7 @@ func manifestOf(t testing.TB, root string) map[string]string {
 
 // TestFrozenVault opens the frozen vault in every way: whole, and from each of its clouds alone.
 func TestFrozenVault(t *testing.T) {
+	t.Parallel()
 	t.Run("mounted", func(t *testing.T) {
 		v, manifest := thaw(t)
 		m := v.mount()
@@ -143,6 +144,7 @@ func TestFrozenVaultGoesOn(t *testing.T) {
 
 // TestCrashedVault mounts the crashed vault: everything is there, in every cloud.
 func TestCrashedVault(t *testing.T) {
+	t.Parallel()
 	v, manifest := thawFrom(t, crashedName, "cloud-a", "cloud-b")
 	state := filepath.Join(v.dir, "state")
 	_, err := os.Stat(filepath.Join(state, "redo", "0000000000000001.redo"))

@@ -9,4 +9,8 @@ const (
 	differentialRuns = 40
 	exerciserSteps   = 20000
 	fioSize          = "512m"
+	goSourceDir      = "" // all of the source of Go, some 13,000 names
 )
+
+// goBuild makes this program, and what it needs of the standard library.
+var goBuild = []string{"build", "./cmd/overcast"}

@@ -59,6 +59,7 @@ func (v *vault) demandScriptTree(plain string, n int) {
 
 // TestImportScript takes what the script wrote into a vault, and back out to the script.
 func TestImportScript(t *testing.T) {
+	t.Parallel()
 	const n = 60
 	dir, manifest := scriptTree(t, n)
 	v := newVault(t, 2)
@@ -68,9 +69,12 @@ func TestImportScript(t *testing.T) {
 	out := t.TempDir()
 	v.overcast("export", v.dir, "--passfile", v.pass, "--key", dir+"/key", "--pad", "space", "/in/", out)
 	writeIn(t, out, "key", readIn(t, dir, "key"))
+	var names []string
 	for i := range n {
-		name := fmt.Sprintf("file %d", i)
-		runScript(t, out, "decrypt", name)
+		names = append(names, fmt.Sprintf("file %d", i))
+	}
+	runScript(t, out, "decrypt", names...)
+	for _, name := range names {
 		if !bytes.Equal(readIn(t, out, "decrypted_"+name), spaced(readIn(t, dir, name))) {
 			t.Errorf("the script does not read back %s", name)
 		}
@@ -79,6 +83,7 @@ func TestImportScript(t *testing.T) {
 
 // TestImportResumes kills an import in the middle, and starts it again.
 func TestImportResumes(t *testing.T) {
+	t.Parallel()
 	const n = 400
 	dir, manifest := scriptTree(t, n)
 	v := newVault(t, 2)

@@ -100,6 +100,7 @@ func spaced(plain []byte) []byte {
 
 // TestPyCryptoScript holds every length against the script, in both directions.
 func TestPyCryptoScript(t *testing.T) {
+	t.Parallel()
 	for _, raw := range pycryptoKeys() {
 		t.Run(fmt.Sprintf("AES-%d", 8*len(raw)), func(t *testing.T) {
 			theirs, ours := t.TempDir(), t.TempDir()
@@ -131,6 +132,7 @@ func TestPyCryptoScript(t *testing.T) {
 
 // TestPyCryptoOpenSSL holds both paddings against openssl enc, in both directions.
 func TestPyCryptoOpenSSL(t *testing.T) {
+	t.Parallel()
 	need(t, "openssl", "openssl")
 	for _, raw := range pycryptoKeys() {
 		dir := t.TempDir()

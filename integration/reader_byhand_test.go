@@ -11,6 +11,7 @@ import (
 
 // TestByHand runs the lines of the README that open a chunk with stock age and openssl, as they stand there.
 func TestByHand(t *testing.T) {
+	t.Parallel()
 	need(t, "age", "age")
 	need(t, "openssl", "openssl")
 	need(t, "script", "bsdutils")

@@ -17,6 +17,7 @@ import (
 
 // TestReaderDamage changes one thing at a time. The reader must name it, extract nothing of that file, and everything else.
 func TestReaderDamage(t *testing.T) {
+	t.Parallel()
 	const chunk = 4096
 	content := pycryptoNoise(3*chunk + 100)
 	flip := func(at int) func(s *sealedCloud, b *sealed) {
@@ -80,6 +81,7 @@ func demandOnly(t *testing.T, s *sealedCloud, name, directory, complaint string)
 
 // TestReaderDirectory is about what else lies in a cloud's directory.
 func TestReaderDirectory(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("l", 200)
 	for _, c := range []struct {
 		name   string
@@ -156,6 +158,7 @@ func TestReaderDirectory(t *testing.T) {
 
 // TestReaderWrongKey opens nothing with the key of another cloud.
 func TestReaderWrongKey(t *testing.T) {
+	t.Parallel()
 	s := newSealedCloud(t, cipher.AES256, 12)
 	s.regular("whole", []byte("content"))
 	keys := bytes.Replace(s.keys, []byte(hex.EncodeToString(pycryptoNoise(32))), bytes.Repeat([]byte("0"), 64), 1)
@@ -167,6 +170,7 @@ func TestReaderWrongKey(t *testing.T) {
 
 // TestReaderVectors extracts the whole files of the known answers.
 func TestReaderVectors(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../cipher/testdata/format-v1.json")
 	must(t, err)
 	var vectors struct {

@@ -111,6 +111,7 @@ var goneCases = []struct {
 
 // TestReaderGone leaves out what a batch of removals has ended, and nothing that one only seems to.
 func TestReaderGone(t *testing.T) {
+	t.Parallel()
 	for _, c := range goneCases {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSealedCloud(t, cipher.AES256, 12)
@@ -140,6 +141,7 @@ func TestReaderGone(t *testing.T) {
 
 // TestReaderMarker has something else for a marker. That is no cloud, and the reader neither waits nor goes on.
 func TestReaderMarker(t *testing.T) {
+	t.Parallel()
 	for name, replace := range map[string]func(marker string) error{
 		"a FIFO":  func(marker string) error { return unix.Mkfifo(marker, 0o600) },
 		"a link":  func(marker string) error { return os.Symlink("/dev/zero", marker) },
@@ -187,6 +189,7 @@ func fromHex(t *testing.T, digits string) []byte {
 
 // TestReaderDerived extracts what the second implementation made as repair would, and as a batch of removals.
 func TestReaderDerived(t *testing.T) {
+	t.Parallel()
 	raw, err := os.ReadFile("../cipher/testdata/derived-v1.json")
 	must(t, err)
 	var known derivedFiles

@@ -269,6 +269,7 @@ func settleDirectories(t testing.TB, root string) {
 
 // TestReaderSealed extracts what package cipher sealed.
 func TestReaderSealed(t *testing.T) {
+	t.Parallel()
 	for _, suite := range []cipher.Suite{cipher.AES128, cipher.AES256} {
 		for _, log2 := range []uint8{12, 16, 20} {
 			t.Run(fmt.Sprintf("%v/%d", suite, 1<<log2), func(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 
 // TestReaderVault extracts what the program itself wrote: the mount, and put without a mount.
 func TestReaderVault(t *testing.T) {
+	t.Parallel()
 	for _, suite := range []string{"aes-128", "aes-256"} {
 		for _, chunk := range []int{4096, 65536} {
 			flags := []string{"--suite", suite, "--chunk-size", fmt.Sprint(chunk)}

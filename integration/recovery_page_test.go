@@ -54,6 +54,7 @@ func reads(passphrase string) string {
 
 // TestRecoveryPage runs the commands of each case, after what the case is about was lost.
 func TestRecoveryPage(t *testing.T) {
+	t.Parallel()
 	cases := commandsOf(t, "../docs/recovery.md")
 	if got, want := slices.Sorted(maps.Keys(cases)), slices.Sorted(maps.Keys(losses)); !slices.Equal(got, want) {
 		t.Fatalf("the page has the cases %q, and the test %q", got, want)

@@ -16,6 +16,7 @@ const huge = 1 << 62
 // TestUnmountWhileRead: a program reads a hole without end from a mount that is read-only (P8). Unmounting says so, and does
 // it when asked to, each within ten seconds.
 func TestUnmountWhileRead(t *testing.T) {
+	t.Parallel()
 	const soon = 10 * time.Second
 	shm, err := os.MkdirTemp("/dev/shm", "overcast-")
 	must(t, err)

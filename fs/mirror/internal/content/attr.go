@@ -61,7 +61,7 @@ func (e editor) setAttr(a SetAttr) (alone bool, err error) {
 	if err := e.mayOwn(a); err != nil {
 		return false, err
 	}
-	alone = e.Copies.Stored.Committed() && !e.orphan && !e.unsealed()
+	alone = e.Copies.Stored.Committed() && !e.Nameless && !e.unsealed()
 	if a.Atime != nil {
 		if err := e.setAtime(*a.Atime); err != nil {
 			return false, err

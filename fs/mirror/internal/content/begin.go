@@ -30,7 +30,7 @@ func (f *File) begin() (editor, error) {
 		case f.forsaken:
 			f.unlock()
 			return editor{}, ErrStale
-		case f.ref != 0 || f.orphan:
+		case f.ref != 0 || f.Nameless:
 			return editor{f}, nil
 		}
 		f.unlock()
@@ -50,7 +50,7 @@ func (f binder) bind() error {
 
 // bindLocked is bind for a caller that holds Mirror.names and File.mu.
 func (f binder) bindLocked() error {
-	if f.ref != 0 || f.orphan {
+	if f.ref != 0 || f.Nameless {
 		return nil
 	}
 	path, ok := f.o.Plain()
@@ -76,7 +76,7 @@ func (f binder) prepare() error {
 	defer f.s.names.RUnlock()
 	f.lock()
 	defer f.unlock()
-	if f.orphan {
+	if f.Nameless {
 		return nil
 	}
 	return f.requireCopies()

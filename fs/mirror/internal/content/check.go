@@ -42,8 +42,8 @@ func (f *File) check() error {
 		{l.Idle() || f.underway(), "layers below the draft belong to a version on its way"},
 		{f.Copies.Changing == (f.replacing() || !l.Applying.Empty()), "acc is asked only of copies that nothing changes"},
 		{!f.replacing() || !f.Copies.Stored.Committed(), "fresh backing files have no version"},
-		{!f.orphan || f.ref == 0, "the log does not name a file without a name"},
-		{f.ref != 0 || f.orphan || l.Draft.Empty() && l.Idle() && len(l.Direct) == 0, "the log names a file that has something on its way"},
+		{!f.Nameless || f.ref == 0, "the log does not name a file without a name"},
+		{f.ref != 0 || f.Nameless || l.Draft.Empty() && l.Idle() && len(l.Direct) == 0, "the log names a file that has something on its way"},
 		{len(f.Accs) == len(f.Copies.List) && f.Length >= 0, "there is an acc for each cloud, and a length"},
 	} {
 		if !rule.holds {

@@ -52,7 +52,7 @@ var breaks = map[string]func(f *File){
 	"belong to a version":          func(f *File) { f.Layers.Sealed.Chunks[0] = &layer.Chunk{} },
 	"acc is asked only":            func(f *File) { f.Sealed.Head.CommitID = cipher.ID{2}; f.Layers.Applying.Cut = 1 },
 	"fresh backing files":          func(f *File) { f.beside, f.Copies.Changing = nowhere{}, true },
-	"a file without a name":        func(f *File) { f.orphan = true },
+	"a file without a name":        func(f *File) { f.Nameless = true },
 	"that has something on its":    func(f *File) { f.ref = 0; f.Layers.Draft.Cut = 1 },
 	"an acc for each cloud, and a": func(f *File) { f.Accs = append(f.Accs, cipher.Acc{}) },
 }

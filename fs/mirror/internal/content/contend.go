@@ -27,7 +27,7 @@ func (c *Commit) contend(tried []*clouds.Cloud) (beaten bool, err error) {
 	f.lock()
 	defer f.unlock()
 	plain, named := f.o.Plain()
-	if !named || f.orphan {
+	if !named || f.Nameless {
 		return false, nil
 	}
 	f.Copies.Changing = f.replacing() // nothing was
@@ -114,7 +114,7 @@ func (c *Commit) forsake() {
 		}
 	}
 	f.Copies.Changing, f.promised, f.Since = false, false, time.Time{}
-	f.orphan, f.forsaken, f.ref = true, true, 0
+	f.Nameless, f.forsaken, f.ref = true, true, 0
 	f.s.commits.Untrack(f)
 	f.o.SetStale()
 }

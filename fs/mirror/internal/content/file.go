@@ -37,8 +37,7 @@ type progress struct {
 	draft.Draft
 	promised bool   // an fsync counts on a sealed version that no cloud has
 	beside   Dir    // the copies are fresh backing files in there, not in place yet; nil where they are not
-	orphan   bool   // no name is left
-	forsaken bool   // an orphan whose content is under another name: nothing is written to it any more
+	forsaken bool   // nameless, with its content under another name: nothing is written to it any more
 	ref      uint64 // names the file in the log; 0 is unbound
 }
 
@@ -93,7 +92,7 @@ func (f *progress) isNew() bool { return !f.Copies.Stored.Committed() && !f.repl
 func (f *File) Bound() bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return f.ref != 0 && !f.orphan
+	return f.ref != 0 && !f.Nameless
 }
 
 // Unfinished reports whether something of the file is not in the clouds, or not
@@ -101,14 +100,14 @@ func (f *File) Bound() bool {
 func (f *File) Unfinished() bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return !f.orphan && (f.unsealed() || f.underway() || len(f.Unsynced) > 0 || f.o.unsynced())
+	return !f.Nameless && (f.unsealed() || f.underway() || len(f.Unsynced) > 0 || f.o.unsynced())
 }
 
 // letGo lets the log go on without a file that has nothing on its way.
 func (f *File) letGo() {
 	f.lock()
 	defer f.unlock()
-	if f.ref == 0 || !f.orphan && (f.unsealed() || !f.Layers.Idle() || f.underway()) {
+	if f.ref == 0 || !f.Nameless && (f.unsealed() || !f.Layers.Idle() || f.underway()) {
 		return
 	}
 	f.ref = 0
@@ -119,7 +118,7 @@ func (f *File) letGo() {
 // Append writes an entry of this file to the log. The first one binds its
 // reference. The caller holds File.mu.
 func (f *File) Append(e *journal.Entry, data ...[]byte) error {
-	if f.orphan || f.Recovering {
+	if f.Nameless || f.Recovering {
 		return nil
 	}
 	e.Ref = f.ref
@@ -160,7 +159,7 @@ func (f *File) Stat() (Stat, error) {
 	if f.Ctime.After(st.Ctime) {
 		st.Ctime = f.Ctime
 	}
-	if f.orphan {
+	if f.Nameless {
 		st.Nlink = 0
 	}
 	if f.replacing() {

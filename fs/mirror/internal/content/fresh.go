@@ -37,7 +37,7 @@ func (f refiller) refill() (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	suitable := f.Copies.Stored.Committed() && !f.replacing() && !f.orphan && f.Length > 0 && f.Layers.Idle() && !f.underway()
+	suitable := f.Copies.Stored.Committed() && !f.replacing() && !f.Nameless && f.Length > 0 && f.Layers.Idle() && !f.underway()
 	if suitable {
 		info, err := f.Copies.Current().File.Stat()
 		suitable = err == nil && info.Nlink == 1
@@ -51,7 +51,7 @@ func (f refiller) refill() (done bool, err error) {
 	f.lock()
 	defer f.unlock()
 	dir, ok := f.o.Parent()
-	if !ok || f.orphan {
+	if !ok || f.Nameless {
 		return false, nil
 	}
 	fresh, err := f.makeFresh(dir)
@@ -167,7 +167,7 @@ func (f refiller) copyXattrs(c *copies.Copy) error {
 // finish commits a file whose copies are not in place yet.
 func (f refiller) finish() error {
 	f.mu.RLock()
-	replacing := f.replacing() && !f.orphan
+	replacing := f.replacing() && !f.Nameless
 	f.mu.RUnlock()
 	if !replacing {
 		return nil

@@ -3,6 +3,8 @@ package content
 import (
 	"cmp"
 	"slices"
+
+	"github.com/overcast-fs/overcast/fs/mirror/internal/draft"
 )
 
 // Held are open files that are held, in the order of their commit locks.
@@ -67,8 +69,11 @@ func (h Held) Unlock() {
 func (f *File) Orphan() {
 	f.lock()
 	defer f.unlock()
-	f.orphan = true
+	f.Nameless = true
 	refiller{f}.discard()
 	f.ref = 0
 	f.s.commits.Untrack(f)
+	if err := draft.Spill(&f.Draft); err != nil {
+		f.Env.Logger.Warn("what was written to a removed file stays in memory", "file", f.o.Ino(), "error", err)
+	}
 }

@@ -5,9 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/draft"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
 )
 
@@ -33,24 +32,13 @@ func (e editor) draft(p []byte, off int64, moves bool) (full bool, err error) {
 // where they are few. The caller holds File.mu.
 func (f sealer) seal(durable bool) (*Commit, error) {
 	durable = durable && f.fewUnsynced()
-	if f.orphan || !f.unsealed() && !durable {
+	if f.Nameless || !f.unsealed() && !durable {
 		return nil, nil
 	}
 	c := &Commit{f: f.File, from: f.Copies.Stored, layer: &f.Layers.Draft, unsynced: durable}
-	c.indices = c.layer.Indices(f.Env.Layout.Records(f.Length))
-	ids, last, err := f.Env.Draw(len(c.indices)+1, f.Sealed.Head.Version.Highest())
-	if err != nil {
-		return nil, err
-	}
-	accs := slices.Clone(f.Accs)
-	for n, i := range c.indices {
-		ch := c.layer.Chunks[i]
-		if ch.ID = ids[n]; ch.Data != nil {
-			f.Copies.Terms(accs, i, ids[n:n+1], nil)
-		}
-	}
-	c.to = journal.Sealed{Head: f.nextHead(last), Accs: accs}
-	return c, nil
+	var err error
+	c.to, c.indices, err = draft.Next(&f.Draft)
+	return c, err
 }
 
 // log is the third stage: the log is told of the version, which is the file's
@@ -162,24 +150,13 @@ func (s *Store) retire(atOnce bool) error {
 	return s.log.Sync()
 }
 
-// nextHead is the header of the next version.
-func (f sealer) nextHead(counter uint64) cipher.Header {
-	h := f.Sealed.Head
-	h.CommitID = Random16()
-	h.Flags = f.Flags &^ cipher.Dirty
-	h.Mode, h.UID, h.GID, h.Length = f.Mode, f.UID, f.GID, f.Length
-	h.MtimeSec, h.MtimeNsec = f.Mtime.Unix(), uint32(f.Mtime.Nanosecond())
-	h.Version = h.Version.With(f.s.state.Writer(), counter)
-	return h
-}
-
 // take is what a commit brings to the clouds: the sealed layer, over what an
 // earlier commit may have left. It returns nil if the clouds have the version
 // already. The caller holds File.commit.
 func (f sealer) take() *Commit {
 	f.lock()
 	defer f.unlock()
-	if f.orphan || !f.underway() {
+	if f.Nameless || !f.underway() {
 		return nil
 	}
 	f.Charge(-f.Layers.Applying.Merge(&f.Layers.Sealed, layer.Uncut))

@@ -91,6 +91,6 @@ func (f Making) Drop() {
 	f.s.commits.Untrack(f.File)
 	f.lock()
 	defer f.unlock()
-	f.orphan, f.ref = true, 0
+	f.Nameless, f.ref = true, 0
 	f.Copies.Close()
 }

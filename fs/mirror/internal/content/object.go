@@ -203,7 +203,7 @@ func (o *Object) replacedBehind(f *File) bool {
 	defer o.s.names.RUnlock()
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if f.orphan || f.replacing() || f.ref != 0 {
+	if f.Nameless || f.replacing() || f.ref != 0 {
 		return false
 	}
 	c := f.Copies.List[f.Copies.Source]

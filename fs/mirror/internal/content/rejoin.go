@@ -39,7 +39,7 @@ func (f *File) Rejoin(cl *clouds.Cloud) bool {
 	if old := f.Copies.List[k]; old.Serves() && old.On == cl {
 		return true
 	}
-	if f.orphan {
+	if f.Nameless {
 		copies.Drop(&f.Copies, k)
 		return true
 	}

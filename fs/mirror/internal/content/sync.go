@@ -40,7 +40,7 @@ func (f sealer) sealDurable() (underway bool, err error) {
 	defer f.s.names.RUnlock()
 	f.lock()
 	defer f.unlock()
-	if f.orphan {
+	if f.Nameless {
 		return false, nil
 	}
 	synced := false
@@ -164,7 +164,7 @@ func (f Holder) Leave() error {
 
 func (f Holder) closeCommit() error {
 	f.mu.RLock()
-	dirty, isNew := f.ref != 0 && !f.orphan, f.isNew()
+	dirty, isNew := f.ref != 0 && !f.Nameless, f.isNew()
 	f.mu.RUnlock()
 	if !dirty {
 		return nil

@@ -7,10 +7,14 @@
 // whole chunk, and as it is into the log. acc is kept up to date with both: a
 // chunk of the draft's layer counts for nothing until it is sealed.
 //
+// A file that nobody can see any more is written in place: what a crash leaves of it
+// is no matter, so it needs no log, and no memory for long.
+//
 //	draft.go    Draft, and what it needs
 //	read.go     reading plaintext
 //	write.go    direct writes, and chunks of the draft's layer
 //	truncate.go length changes and holes
+//	version.go  the draft as a version; one that needs no commit
 //
 // The caller holds the file's lock: shared for what reads, alone for what
 // changes, and then the log names the file and the copies can be written.
@@ -93,6 +97,7 @@ type Draft struct {
 	Unsynced   journal.Spans  // direct writes that the log does not hold and no cloud has synced
 	Reserved   int64          // bytes counted in Env.Memory
 	Recovering bool           // changes are done again, in memory alone
+	Nameless   bool           // nobody can see the file but those who have it open
 }
 
 // Charge counts memory that changes take until they are applied.

@@ -86,25 +86,60 @@ func TestDraft(t *testing.T) {
 		d, _ := newDraft(t, 1+int(seed%2))
 		var want []byte
 		for range 25 {
-			off, n := rng.Int64N(6*chunk), 1+rng.Int64N(2*chunk)
-			switch rng.IntN(5) {
-			case 0:
-				must(t, d.Resize(off))
-				want = resized(want, off)
-			case 1:
-				must(t, d.Allocate(unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n))
-				if off < int64(len(want)) {
-					clear(want[off:min(off+n, int64(len(want)))])
-				}
-			default:
-				p := bytes.Repeat([]byte{byte(1 + rng.IntN(255))}, int(n))
-				must(t, d.Write(p, off))
-				want = resized(want, max(int64(len(want)), off+n))
-				copy(want[off:], p)
-			}
+			want = change(t, rng, d, want, 6*chunk)
 			compare(t, seed, d, want)
 		}
 	}
+}
+
+// TestNameless goes on with a file whose last name is removed: nothing of what is written waits in memory for long,
+// and it reads as it should.
+func TestNameless(t *testing.T) {
+	for seed := range uint64(12) {
+		rng := mrand.New(mrand.NewPCG(seed, 2))
+		d, _ := newDraft(t, 2)
+		var want []byte
+		for range 4 {
+			want = change(t, rng, d, want, 3<<20)
+		}
+		d.Nameless, d.Sealed.Head.Type = true, cipher.TypeFile
+		must(t, draft.Spill(d))
+		for range 10 {
+			want = change(t, rng, d, want, 3<<20)
+			must(t, draft.Spill(d))
+			if d.Reserved >= 1<<20 {
+				t.Fatalf("seed %d: %d bytes are in memory", seed, d.Reserved)
+			}
+			compare(t, seed, d, want)
+		}
+		for _, c := range d.Copies.List {
+			if d.Layers.Draft.Empty() && len(d.Layers.Direct) == 0 && d.Covered > 0 && c.Head.Acc != d.Accs[c.On.Index] {
+				t.Errorf("seed %d: the header of cloud %s has another acc", seed, c.On.Name)
+			}
+		}
+	}
+}
+
+// change is one change at random of a file of up to so many bytes and a half more; what it should hold comes back.
+func change(t *testing.T, rng *mrand.Rand, d *draft.Draft, want []byte, span int64) []byte {
+	t.Helper()
+	off, n := rng.Int64N(span), 1+rng.Int64N(span/3)
+	switch rng.IntN(5) {
+	case 0:
+		must(t, d.Resize(off))
+		return resized(want, off)
+	case 1:
+		must(t, d.Allocate(unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n))
+		if off < int64(len(want)) {
+			clear(want[off:min(off+n, int64(len(want)))])
+		}
+	default:
+		p := bytes.Repeat([]byte{byte(1 + rng.IntN(255))}, int(n))
+		must(t, d.Write(p, off))
+		want = resized(want, max(int64(len(want)), off+n))
+		copy(want[off:], p)
+	}
+	return want
 }
 
 func resized(p []byte, n int64) []byte {

@@ -45,7 +45,7 @@ func (d *Draft) Write(p []byte, off int64) error {
 		p, off = p[n:], off+n
 	}
 	d.Changed()
-	return nil
+	return Spill(d)
 }
 
 // maxKept is the length up to which what the clouds have of a file is kept while

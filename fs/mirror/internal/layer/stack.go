@@ -74,6 +74,22 @@ func (s *Stack) Store(records int64) (freed int64) {
 	return freed
 }
 
+// Flatten makes one layer of all, the draft's, of a file that has so many records.
+// It returns the memory that nothing holds any more.
+func (s *Stack) Flatten(records int64) (freed int64) {
+	all := s.Applying
+	freed = all.Merge(&s.Sealed, Uncut) + all.Merge(&s.Draft, records)
+	s.Draft, s.Applying = all, New()
+	return freed
+}
+
+// Empty forgets all changes, since the clouds have them, and returns the memory.
+func (s *Stack) Empty() (freed int64) {
+	freed = s.Memory()
+	*s = NewStack()
+	return freed
+}
+
 // LetGo forgets what is kept of the clouds' version, and returns the memory.
 func (s *Stack) LetGo() (freed int64) {
 	freed, s.Kept = s.Kept.Memory(), New()
