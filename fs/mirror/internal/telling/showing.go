@@ -21,13 +21,19 @@ type showing struct {
 // look asks every cloud that is up.
 func look(all *clouds.Clouds, path string) (s showing) {
 	for _, cl := range all.Ups() {
-		s.ask(cl, path)
+		for _, special := range kinds {
+			s.ask(cl, path, special)
+		}
 	}
 	return s
 }
 
-// ask asks one cloud. One that gives no answer shows nothing either way.
-func (s *showing) ask(cl *clouds.Cloud, path string) {
+// kinds are the names of entries that one name may have, by the letter for what is
+// no file and no directory.
+var kinds = [...]bool{false, true}
+
+// ask asks one cloud for one kind. One that gives no answer shows nothing either way.
+func (s *showing) ask(cl *clouds.Cloud, path string, special bool) {
 	dir, last := "", path
 	if at := strings.LastIndexByte(path, '/'); at >= 0 {
 		for name := range strings.SplitSeq(path[:at], "/") {
@@ -43,25 +49,22 @@ func (s *showing) ask(cl *clouds.Cloud, path string) {
 	if err != nil {
 		return
 	}
-	for _, special := range []bool{false, true} {
-		entry := replica.Join(dir, replica.Entry(enc, special))
-		info, err := cl.Dir.Stat(entry)
-		if err != nil {
-			s.asked = s.asked || replica.Missing(err)
-			continue
-		}
-		s.asked = true
-		if info.Dir {
-			s.dir = s.dir || !special
-			continue
-		}
-		h, err := cl.Header(entry)
-		if err != nil || len(h.Version) == 0 || h.Flags&cipher.Dirty != 0 {
-			s.blank = true
-			continue
-		}
-		s.files = append(s.files, Known(h))
+	entry := replica.Join(dir, replica.Entry(enc, special))
+	info, err := cl.Dir.Stat(entry)
+	if err != nil {
+		s.asked = s.asked || replica.Missing(err)
+		return
 	}
+	if s.asked = true; info.Dir {
+		s.dir = s.dir || !special
+		return
+	}
+	h, err := cl.Header(entry)
+	if err != nil || len(h.Version) == 0 || h.Flags&cipher.Dirty != 0 {
+		s.blank = true
+		return
+	}
+	s.files = append(s.files, Known(h))
 }
 
 // nothing reports that no cloud has anything there.
@@ -108,8 +111,10 @@ func (r *replayed) shownAs(path string, k index.Known) index.Known {
 	var s showing
 	ups := r.Clouds.Ups()
 	for _, cl := range ups {
-		if s.ask(cl, path); k.Kind == index.IsFile && s.has(k) {
-			return k // one that shows it is enough
+		for _, special := range kinds {
+			if s.ask(cl, path, special); k.Kind == index.IsFile && s.has(k) {
+				return k // one that shows it is enough
+			}
 		}
 	}
 	switch {
