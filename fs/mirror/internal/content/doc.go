@@ -48,7 +48,7 @@
 // version; underway when its sealed version is not the stored one; unfinished
 // when anything of it is not in the clouds, or not durable anywhere; replacing
 // while its copies are fresh backing files beside the old ones; new while no
-// version was ever stored; an orphan without a name. Of direct writes: unsynced
+// version was ever stored; nameless when its last name is removed. Of direct writes: unsynced
 // when neither the log holds them nor a cloud has synced them. Of a commit: risky
 // when something committed is at stake. An entry of the log is appended; a record
 // is a chunk's ciphertext.
