@@ -209,7 +209,7 @@ func (r Reason) String() string {
 type Debt struct {
 	Why   Reason
 	Since time.Time
-	Had   Known // Unknown where it had nothing, or nobody knew
+	Had   Known // Gone where it had nothing, Unknown where nobody knew
 }
 
 // An Owed is a place with its debt.

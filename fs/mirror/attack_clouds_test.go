@@ -51,7 +51,7 @@ func readOnlyChangesNothing(s *scene) {
 	for seed := range uint64(20) {
 		c := &scene{box: s.clone()}
 		c.disk.PowerCut(rand.New(rand.NewPCG(seed, 1)), cloudName(0), cloudName(1))
-		c.state.boot = false
+		c.state.powerCut()
 		want := outcome(&scene{box: c.clone()})
 		c.config = func(cfg *mirror.Config) { cfg.ReadOnly = true }
 		c.mount()
@@ -95,7 +95,7 @@ func cloudsTogether(s *scene, bound bool) {
 	for seed := range uint64(60) {
 		c := &scene{box: s.clone()}
 		c.disk.PowerCut(rand.New(rand.NewPCG(seed, 3)), c.logs, cloudName(1))
-		c.state.boot = false
+		c.state.powerCut()
 		c.mount()
 		c.unmount()
 		if len(c.state.Owes()) > 0 {

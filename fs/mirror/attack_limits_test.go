@@ -134,7 +134,9 @@ func largeHole(s *scene, boot bool) {
 	s.put("f", "content", false)
 	s.must(s.m.Sync())
 	s.killedIn("f", false, synced(func(h *mirror.Handle) error { return h.Truncate(64 << 30) }))
-	s.state.boot = boot
+	if !boot {
+		s.state.powerCut()
+	}
 	start := time.Now()
 	s.mount()
 	took := time.Since(start)

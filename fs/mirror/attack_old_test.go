@@ -100,7 +100,7 @@ func oldLogAfterCut(s *scene) {
 		s.must(p.play(steps))
 		c.disk.Kill()
 		c.disk.PowerCut(rand.New(rand.NewPCG(seed, 9)), cloudName(0))
-		c.state.boot = false
+		c.state.powerCut()
 		c.ageLog()
 		c.mount()
 		if err := tell(steps).exactly(look(c.m), len(steps), len(steps)); err != nil {

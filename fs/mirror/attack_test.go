@@ -55,7 +55,7 @@ func (s *scene) cutClouds(holds func(c *scene) bool, clouds ...int) {
 	for seed := range uint64(400) {
 		c := &scene{box: s.clone()}
 		c.disk.PowerCut(rand.New(rand.NewPCG(seed, 5)), names...)
-		c.state.boot = false
+		c.state.powerCut()
 		if holds(c) {
 			s.box = c.box
 			return

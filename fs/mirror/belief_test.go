@@ -40,6 +40,8 @@ func TestBelief(t *testing.T) {
 		{"modes and mtimes dropped, nothing known", 2, func(s *scene) { attributesDropped(s, true) }},
 		{"modes and mtimes dropped", 2, func(s *scene) { attributesDropped(s, false) }},
 		{"a link of a file in one cloud", 2, linkInOne},
+		{"what was owed is written", 2, owedIsWritten},
+		{"what was owed is there again", 2, owedIsBack},
 	})
 }
 
@@ -50,6 +52,45 @@ func (s *scene) owesAt(k int, path string) {
 		s.failf("cloud %d owes %v, and not %q", k, s.index.owed[k], path)
 	}
 	s.mount()
+}
+
+// paidAt wants no cloud to owe a path, once it is unmounted.
+func (s *scene) paidAt(path string) {
+	s.unmount()
+	for k := range s.n {
+		if s.index.owed[k][path] {
+			s.failf("cloud %d still owes %q", k, path)
+		}
+	}
+	s.mount()
+}
+
+// owedIsWritten writes a file that one cloud has wrongly.
+func owedIsWritten(s *scene) {
+	olderIn(s, 1)
+	s.must(s.m.Sync())
+	s.put("f", chunks("newest"), true)
+	for range 3 {
+		s.tend()
+	}
+	s.holds("f", chunks("newest"))
+	s.must(s.m.Sync())
+	s.paidAt("f")
+	s.honest(0, 1)
+}
+
+// owedIsBack has a sync client bring what was missing.
+func owedIsBack(s *scene) {
+	s.put("f", chunks("abc"), true)
+	s.remount()
+	whole := s.disk.Clone()
+	s.must(s.them(1).Do(cloudtest.Delete(s.entryAt(1, "f"))))
+	s.holds("f", chunks("abc"))
+	s.owesAt(1, "f")
+	s.must(s.them(1).Do(cloudtest.Rollback(s.entryAt(1, "f"), whole.Dir(cloudName(1)))))
+	s.clock.pass(time.Minute)
+	s.holds("f", chunks("abc"))
+	s.paidAt("f")
 }
 
 func olderIn(s *scene, clouds ...int) {

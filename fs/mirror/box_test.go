@@ -232,7 +232,7 @@ func (b *box) open(absent ...int) (*mirror.Mirror, error) {
 func (b *box) openOver(ix *rigged, absent []int) (*mirror.Mirror, error) {
 	key := [32]byte{1}
 	a := ix.applied()
-	log, err := redo.OpenWith(store{cloudtest.NewStore(b.dir(theLog, b.logs))}, &key, redo.Options{ID: a.Log, Below: a.Below})
+	log, err := redo.OpenWith(store{cloudtest.NewStore(b.dir(theLog, b.logs))}, &key, redo.Options{Boot: b.state.bootID(), ID: a.Log, Below: a.Below})
 	if err != nil {
 		return nil, err
 	}

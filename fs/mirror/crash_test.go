@@ -110,7 +110,7 @@ func powerCutOfOne(c *crash) error {
 
 func (c *crash) cut(seed uint64, volumes ...string) {
 	c.b.disk.PowerCut(rand.New(rand.NewPCG(seed, 0)), volumes...)
-	c.b.state.boot = false
+	c.b.state.powerCut()
 }
 
 func (c *crash) afterKill(got map[string]seen) error { return c.h.afterKill(got, c.done) }

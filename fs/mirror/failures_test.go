@@ -24,14 +24,14 @@ func TestReadOnlyMarksNoBoot(t *testing.T) {
 		} else {
 			b.unmount(m)
 		}
-		b.state.boot = false
+		b.state.powerCut()
 		m = b.mountWith(func(c *mirror.Config) { c.ReadOnly = true })
-		if b.state.boot {
+		if b.state.SameBoot() {
 			t.Errorf("entries in the log: %v: the read-only mount marks the boot", logged)
 		}
 		b.unmount(m)
 		m = b.mount()
-		if !b.state.boot {
+		if !b.state.SameBoot() {
 			t.Errorf("entries in the log: %v: the mount does not mark the boot", logged)
 		}
 		b.unmount(m)

@@ -222,6 +222,21 @@ func (k *kept) should() map[string]indexed {
 	return rows
 }
 
+// owes gives the paths that clouds owe.
+func (k *kept) owes() map[int]map[string]bool {
+	k.mu.Lock()
+	live, owed := k.live, k.owed
+	k.mu.Unlock()
+	if live == nil {
+		return owed
+	}
+	owed, err := owedIn(live, k.ids)
+	if err != nil {
+		panic(err)
+	}
+	return owed
+}
+
 // rowsOf reads the index from the root down. What it says of a name, it says of the file or directory there.
 func rowsOf(ix *index.Index) (map[string]indexed, error) {
 	rows := map[string]indexed{}

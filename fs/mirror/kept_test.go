@@ -346,7 +346,7 @@ func (s *scene) keptCut(seed uint64) {
 	for k := 1; k < s.n; k++ {
 		s.disk.PowerCut(rand.New(rand.NewPCG(seed, uint64(k))), cloudName(k))
 	}
-	s.state.boot = false
+	s.state.powerCut()
 }
 
 // endsWith mounts with all clouds, and wants each of them to have the file, and

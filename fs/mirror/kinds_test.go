@@ -128,7 +128,7 @@ func (s *scene) logSize() (size int64) {
 // loseLog takes the power from the log's disk, which loses all that it did not have at
 // that size.
 func (s *scene) loseLog(rng *rand.Rand, size int64) {
-	s.state.boot = false
+	s.state.powerCut()
 	for range 1000 {
 		d := s.disk.Clone()
 		d.PowerCut(rng, s.logs)
@@ -183,7 +183,7 @@ func (s *scene) recover(rng *rand.Rand, all map[audit.Sum]string) {
 			s.disk.Kill()
 		} else {
 			s.disk.PowerCut(rng)
-			s.state.boot = false
+			s.state.powerCut()
 		}
 	}
 	s.mount()

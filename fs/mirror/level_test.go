@@ -16,7 +16,7 @@ func (s *scene) cuts(holds func(c *scene) bool, look func(c *scene)) {
 	for seed := range uint64(200) {
 		c := &scene{box: s.clone()}
 		c.disk.PowerCut(rand.New(rand.NewPCG(seed, 21)))
-		c.state.boot = false
+		c.state.powerCut()
 		if !holds(c) {
 			continue
 		}
@@ -99,7 +99,7 @@ func TestCleanEnd(t *testing.T) {
 				s.disk.Kill()
 			}
 			s.must(s.disk.Dir(cloudName(1)).Remove(s.entryAt(1, "f")))
-			s.state.boot = false
+			s.state.powerCut()
 			s.mount()
 			if s.exists("f")[1] == clean {
 				s.failf("clean %v: f %v", clean, s.exists("f"))
@@ -141,7 +141,7 @@ func TestRemovedBesideDirectory(t *testing.T) {
 			s.steps(step{op: opUnlink, path: "c"})
 			s.remount()
 			s.disk.Kill()
-			s.state.boot = false
+			s.state.powerCut()
 			s.must(s.them(back).Do(cloudtest.Rollback(s.entryAt(back, "c"), old.Dir(cloudName(back)))))
 			s.must(s.disk.Dir(cloudName(1-back)).Mkdir(s.entryAt(1-back, "c"), 0o755))
 			s.mount()

@@ -108,18 +108,18 @@ func New(cfg Config) (*Mirror, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mirror: %w", err)
 	}
-	m.memory = telling.NewKeeper(memory.New(cfg.Index, cfg.Log.ID()), m.log, m.clouds, m.logger, m.unnumber)
+	m.memory = telling.NewKeeper(memory.New(cfg.Index, cfg.Log.ID(), clouds.IDs(m.clouds)), m.log, m.clouds, m.logger, m.unnumber)
 	m.layout, m.notices = m.clouds.Lead().Keys.Layout(), notice.New(m.clock)
 	m.files = content.NewStore(content.Config{
 		Env:   &copies.Env{Clouds: m.clouds, Layout: m.layout, Ledger: m.memory, Logger: m.logger, Owners: m.owners, Notices: m.notices},
 		State: m.state, Memory: m.memory, Log: m.log, Names: &m.names, Refuse: m.refuse, Clock: m.clock, FsyncAll: cfg.FsyncAll,
 	})
-	m.belief = belief.New(belief.Config{Clouds: m.clouds, Memory: m.memory.Rows, Debts: m, Logger: m.logger, Clock: m.clock, Kernel: cfg.Kernel, Owners: m.owners, Writer: m.state.Writer})
+	m.belief = belief.New(belief.Config{Clouds: m.clouds, Memory: m.memory.Rows, Debts: host{m}, Logger: m.logger, Clock: m.clock, Kernel: cfg.Kernel, Owners: m.owners, Writer: m.state.Writer})
 	m.nodes = nodes.New(nodes.Config{
 		Clouds: m.clouds.N(), Draw: m.memory.Number, Host: host{m}, Init: func(o *content.Object, at content.Place) { o.Init(m.files, at) },
 	})
 	m.view = view.New(view.Config{
-		Clouds: m.clouds, Nodes: m.nodes, Belief: m.belief, Memory: m.memory.Rows, Debts: m, Layout: m.layout, Renew: m.state.RenewWriter,
+		Clouds: m.clouds, Nodes: m.nodes, Belief: m.belief, Memory: m.memory.Rows, Debts: host{m}, Layout: m.layout, Renew: m.state.RenewWriter,
 		Logger: m.logger, Owners: m.owners,
 	})
 	m.returns = rejoin.New(rejoin.Config{

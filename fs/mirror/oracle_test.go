@@ -43,29 +43,42 @@ type excused struct {
 
 func (m excused) owes(k int, path string) bool { return m.clouds[k] || m.memory.owes(k, path) }
 
-// known is the memory of a vault whose debts are whole clouds.
+// known is the memory of a vault: its index, whose debts are single names, and the clouds that owe nobody knows what.
 type known struct {
 	b    *box
 	rows map[string]indexed
+	owed map[int]map[string]bool // by cloud; nil where the index is not asked
 }
 
 func (m known) should() map[string]indexed { return m.rows }
 
-func (m known) owes(k int, _ string) bool {
-	return m.b.state.Owes()[m.b.ids[k]].Whole
+func (m known) owes(k int, path string) bool {
+	return m.b.state.Owes()[m.b.ids[k]].Whole || m.owed[k][path]
+}
+
+// settled wants a cloud to owe no name at which it has what is wanted, as far as the index is asked.
+func (m known) settled(k int, tree *audit.Tree, want map[string]seen) error {
+	for path := range m.owed[k] {
+		is, wanted := want[path]
+		n, has := tree.Nodes[spell(path)]
+		if wanted == has && (!has || is.err == nil && is.agrees(n) == nil && m.rows[path].agrees(n)) {
+			return fmt.Errorf("%q is owed, and nothing is wrong with it", path)
+		}
+	}
+	return nil
 }
 
 // inOrder holds each cloud against what a program sees.
 func (b *box) inOrder(want map[string]seen, d demand) error {
-	rows := map[string]indexed(nil)
+	is := known{b: b}
 	if d.indexed {
-		rows = b.index.should()
+		is.rows, is.owed = b.index.should(), b.index.owes()
 	}
-	m := excused{known{b, rows}, d.owes}
+	m := excused{is, d.owes}
 	for k := range b.n {
 		tree, err := b.audit(k)
 		if err == nil {
-			err = ordered(tree, want, m, k)
+			err = errors.Join(ordered(tree, want, m, k), is.settled(k, tree, want))
 		}
 		if err == nil && d.tidy && len(tree.Strange) > 0 && !m.owes(k, "") {
 			err = fmt.Errorf("left over: %q", tree.Strange)

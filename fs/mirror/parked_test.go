@@ -155,7 +155,7 @@ func TestRotatedBesideAnother(t *testing.T) {
 			s.steps(step{op: opRename, path: "log.1", to: "log.2"}, step{op: opRename, path: "log", to: "log.1"}, step{op: opSyncDir})
 			s.disk.Kill()
 			s.disk.PowerCut(rand.New(rand.NewPCG(seed, 1)), cloudName(0))
-			s.state.boot = false
+			s.state.powerCut()
 			other := &scene{box: s.machine(9)}
 			other.mount()
 			if other.exists("log.2")[0] {

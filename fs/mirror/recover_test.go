@@ -13,7 +13,6 @@ func TestRecoverAppended(t *testing.T) {
 	const more, hole = 15000, 40000
 	for _, committed := range []int{0, 1, 100, 4096, 5000, 8192} {
 		b := newBox(t, 2)
-		b.state.boot = true
 		m := b.mount()
 		want := make([]byte, hole+100)
 		copy(want, random(committed+more))

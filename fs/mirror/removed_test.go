@@ -257,7 +257,9 @@ func TestRemovedThenRestored(t *testing.T) {
 						}
 						s.must(s.them(1).Do(cloudtest.Rollback(s.entryAt(1, "build"), was.Dir(cloudName(1)))))
 						s.must(s.disk.Dir(cloudName(1)).Syncfs())
-						s.state.boot = boot
+						if !boot {
+							s.state.powerCut()
+						}
 						s.mount()
 						for range 2 {
 							s.backAgain()

@@ -239,7 +239,7 @@ func (s *scene) cutAll(holds func(c *scene) bool) {
 	for seed := range uint64(400) {
 		c := &scene{box: s.clone()}
 		c.disk.PowerCut(rand.New(rand.NewPCG(seed, 11)))
-		c.state.boot = false
+		c.state.powerCut()
 		if holds(c) {
 			s.box = c.box
 			return

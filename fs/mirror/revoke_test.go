@@ -33,7 +33,7 @@ func TestFailedIsNeverDone(t *testing.T) {
 				}
 				if b.disk.Kill(); cut {
 					b.disk.PowerCut(rand.New(rand.NewPCG(1, 2)))
-					b.state.boot = false
+					b.state.powerCut()
 				}
 				b.wrap = nil
 				b.unmount(b.mount())

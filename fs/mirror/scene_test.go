@@ -79,7 +79,7 @@ func (s *scene) crash(absent ...int) {
 // cut takes the power away, and mounts nothing.
 func (s *scene) cut(seed uint64) {
 	s.disk.PowerCut(rand.New(rand.NewPCG(seed, 1)))
-	s.state.boot = false
+	s.state.powerCut()
 }
 
 // tend lets a minute pass, and clouds that are back return.

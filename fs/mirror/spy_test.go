@@ -230,7 +230,7 @@ func wantStates(t *testing.T, m *mirror.Mirror, want ...string) {
 // logOn is the box's log on another store.
 func (b *box) logOn(s redo.Store) *redo.Log {
 	key := [32]byte{1}
-	log, err := redo.Open(s, &key)
+	log, err := redo.OpenWith(s, &key, redo.Options{Boot: b.state.bootID()})
 	check(b.t, err)
 	return log
 }

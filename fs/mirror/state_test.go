@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"fmt"
 	"maps"
 	"sync"
 
@@ -12,21 +13,23 @@ import (
 // memState is a vault's state, durable at once. Rules make what it stores fail,
 // by the name of the method in lower case.
 type memState struct {
-	mu      sync.Mutex // guards the rest but rules
-	writer  uint32
-	counter uint64
-	owes    map[cipher.ID]vault.Owes
-	marks   int // how often a cloud was said to owe
-	boot    bool
-	clean   bool
-	crashed func() bool // the process is dead: nothing is recorded any more
+	mu       sync.Mutex // guards the rest but rules
+	writer   uint32
+	counter  uint64
+	owes     map[cipher.ID]vault.Owes
+	marks    int // how often a cloud was said to owe
+	boot     int // of the machine, by its number
+	marked   int // the boot that was marked last
+	clean    bool
+	nameless bool        // the kernel does not tell the boot
+	crashed  func() bool // the process is dead: nothing is recorded any more
 
 	rules *cloudtest.Rules
 }
 
 func newMemState(writer uint32) *memState {
 	return &memState{
-		writer: writer, owes: map[cipher.ID]vault.Owes{}, boot: true,
+		writer: writer, owes: map[cipher.ID]vault.Owes{}, boot: 1, marked: 1,
 		rules: cloudtest.NewRules(),
 	}
 }
@@ -37,7 +40,7 @@ func (s *memState) clone() *memState {
 	defer s.mu.Unlock()
 	return &memState{
 		writer: s.writer, counter: s.counter, owes: maps.Clone(s.owes),
-		boot: s.boot, clean: s.clean, rules: cloudtest.NewRules(),
+		boot: s.boot, marked: s.marked, clean: s.clean, rules: cloudtest.NewRules(),
 	}
 }
 
@@ -105,17 +108,34 @@ func (s *memState) ClearOwes(id cipher.ID) error {
 func (s *memState) SameBoot() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.boot
+	return s.marked == s.boot
+}
+
+// bootID names the boot of the machine, for the log.
+func (s *memState) bootID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.nameless {
+		return ""
+	}
+	return fmt.Sprint(s.boot)
+}
+
+// powerCut has the machine started anew.
+func (s *memState) powerCut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.boot++
 }
 
 func (s *memState) Cut() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.boot && !s.clean
+	return s.marked != s.boot && !s.clean
 }
 
 func (s *memState) MarkBoot() error {
-	return s.store("markboot", func() { s.boot, s.clean = true, false })
+	return s.store("markboot", func() { s.marked, s.clean = s.boot, false })
 }
 
 func (s *memState) MarkClean() error { return s.store("markclean", func() { s.clean = true }) }

@@ -11,7 +11,6 @@ import (
 // log.
 func TestSyncNamesFile(t *testing.T) {
 	b := newBox(t, 2)
-	b.state.boot = true
 	m := b.mount()
 	check(t, withFile(m, "file", false, func(h *mirror.Handle) error {
 		if _, err := h.WriteAt([]byte("first"), 0); err != nil {
@@ -41,9 +40,7 @@ func TestSyncNamesFile(t *testing.T) {
 func TestReplayRewritten(t *testing.T) {
 	for _, boot := range []bool{true, false} {
 		b := newBox(t, 2)
-		b.state.boot = boot
 		m := b.mount()
-		b.state.boot = boot // the mount has set it
 		var want string
 		for n := range 8 {
 			want = fmt.Sprintf("version %d", n)
@@ -58,6 +55,9 @@ func TestReplayRewritten(t *testing.T) {
 			}
 		}
 		b.disk.Kill()
+		if !boot {
+			b.state.powerCut()
+		}
 		m = b.mount()
 		if got := read(t, m, "file"); string(got) != want {
 			t.Errorf("same boot %v: the file holds %q, want %q", boot, got, want)

@@ -132,11 +132,14 @@ func (m *Mirror) tellCommitted(n *nodes.Node, h *cipher.Header, in []*cloud.Info
 	}
 }
 
-// Owe says that a cloud does not have at a name what should be there: it is to be
-// repaired.
-func (m *Mirror) Owe(cloud cipher.ID, place index.Place, why index.Reason) {
-	m.memory.Owe(cloud, place, why, m.clock())
+// Differs says that a cloud does not have at a name what should be there, and what
+// it has instead, as far as anybody knows.
+func (m host) Differs(cloud cipher.ID, place index.Place, has index.Known) {
+	m.memory.Owe(cloud, place, index.Debt{Why: index.Differs, Since: m.clock(), Had: has})
 }
+
+// Pay says that a cloud has at a name what should be there.
+func (m host) Pay(cloud cipher.ID, place index.Place) { m.memory.Pay(cloud, place) }
 
 // Owes reports whether a cloud in use is known to lack what others have at a path.
 func (m *Mirror) Owes(cloud int, path string) bool { return m.returns.Owes(cloud, path) }

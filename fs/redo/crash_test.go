@@ -171,6 +171,9 @@ func crashOnce(t *testing.T, seed uint64, op int, power bool) (reached bool) {
 		} else {
 			d = d.kill()
 			l, err = h.check(d, false)
+			if err == nil && generation == 0 && l.Lost() {
+				err = fmt.Errorf("a kill has lost: %v", l.Losses())
+			}
 		}
 		if err != nil {
 			t.Fatalf("seed %d, crash at operation %d, power cut %v, generation %d: %v", seed, op, power, generation, err)
@@ -205,6 +208,9 @@ func TestCloseAtAnyOperation(t *testing.T) {
 		}
 		after := open(t, d.kill())
 		expect(t, replayed(t, after))
+		if after.Lost() {
+			t.Fatalf("operation %d: a kill has lost: %v", op, after.Losses())
+		}
 		if after.Next() != 4 || after.ID() != l.ID() {
 			t.Fatalf("operation %d: the next number is %d", op, after.Next())
 		}

@@ -4,7 +4,7 @@
 //	chain.go   the segments that are there, and the one that is written
 //	sync.go    Log.Sync
 //	doubt.go   what follows on a sync that failed
-//	replay.go  what earlier runs left: the rule of continuity, Entries, Losses
+//	replay.go  what earlier runs left: the rule of continuity, Entries, Losses, Lost
 //	read.go    Log.ReadFrom
 //	format.go  segments and entries as bytes
 //	store.go   Store, where segments lie, and the one that is a directory

@@ -49,6 +49,10 @@ var (
 	ErrNewer = errors.New("written by a newer version")
 	// ErrTorn is wrapped by what Losses returns.
 	ErrTorn = errors.New("does not open")
+	// ErrLost is wrapped by those of Losses that tell of entries that were written whole.
+	ErrLost = errors.New("entries are lost")
+
+	errShort = fmt.Errorf("is cut short and %w", ErrTorn) // as a write is that did not come to its end
 )
 
 const suffix = ".redo"
@@ -216,7 +220,7 @@ type reader struct {
 	buf  []byte
 }
 
-// newReader begins to read a segment. Its error is io.EOF for an empty file, ErrTorn for one shorter than a salt, or that
+// newReader begins to read a segment. Its error is io.EOF for an empty file, errShort for one shorter than a salt, or that
 // of r.
 func newReader(r io.Reader, stateKey *[32]byte, number uint64) (*reader, error) {
 	b := bufio.NewReaderSize(r, 64<<10)
@@ -232,13 +236,17 @@ func newReader(r io.Reader, stateKey *[32]byte, number uint64) (*reader, error) 
 }
 
 // next returns the next entry; body is valid until the next call. The error is io.EOF where the segment ends after a whole
-// entry, ErrTorn where an entry is cut short or does not authenticate, or that of the underlying reader.
+// entry, errShort where an entry is cut short, or zeros are in its place, ErrTorn where it is whole and does not authenticate,
+// or that of the underlying reader.
 func (r *reader) next() (k kind, body []byte, err error) {
 	var length [lengthSize]byte
 	if _, err := io.ReadFull(r.r, length[:]); err != nil {
 		return 0, nil, torn(err)
 	}
 	n := int(binary.BigEndian.Uint32(length[:]))
+	if n == 0 {
+		return 0, nil, errShort
+	}
 	if n < kindSize+tagSize || n > kindSize+partSize+tagSize {
 		return 0, nil, ErrTorn
 	}
@@ -263,7 +271,7 @@ func (r *reader) next() (k kind, body []byte, err error) {
 
 func torn(err error) error {
 	if err == io.ErrUnexpectedEOF {
-		return ErrTorn
+		return errShort
 	}
 	return err
 }

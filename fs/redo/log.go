@@ -62,7 +62,7 @@ func OpenWith(store Store, stateKey *[32]byte, o Options) (*Log, error) {
 	c := plan(segments)
 	l := &Log{chain: chain{
 		store: store,
-		past:  past{course: c, losses: losses(segments, c), boot: o.Boot[:min(len(o.Boot), maxBoot)]},
+		past:  past{course: c, boot: o.Boot[:min(len(o.Boot), maxBoot)]},
 		key:   *stateKey,
 		after: c.end,
 		next:  c.next,
@@ -79,6 +79,7 @@ func OpenWith(store Store, stateKey *[32]byte, o Options) (*Log, error) {
 	if l.past.id == o.ID {
 		l.mark = max(l.mark, o.Below)
 	}
+	l.past.losses = losses(segments, c, l.mark)
 	l.raiseMark(l.mark)
 	l.next = max(l.next, l.mark)
 	l.safe = l.next

@@ -18,6 +18,7 @@ type found struct {
 	mark   uint64 // the highest retire mark in it
 	size   int64  // bytes that opened
 	torn   bool   // bytes follow that do not open
+	spoilt bool   // and they are more than the beginning of an entry
 }
 
 // A piece is a run of sequence numbers, from first to before end, that one segment holds and that counts.
@@ -127,7 +128,7 @@ func scan(store Store, key *[32]byte, number uint64, visit func(seq uint64, payl
 	case err == io.EOF:
 		return f, nil
 	case errors.Is(err, ErrTorn):
-		f.torn = true
+		f.torn, f.spoilt = true, !errors.Is(err, errShort)
 		return f, nil
 	case errors.As(err, &stopped):
 		return f, stopped.error
@@ -254,20 +255,37 @@ var (
 
 // Losses tells where the log of earlier runs ends before its bytes do: one error, wrapping ErrTorn, for each segment that is
 // torn and for each that Replay cannot reach. After a kill or a power cut both are to be expected, and what Sync promised
-// is not among them.
+// is not among them. One that wraps ErrLost as well is more than the write that a kill or a power cut has ended: whole
+// entries behind a gap, or one that is there and does not open; and no run has gone on behind it yet.
 func (l *Log) Losses() []error { return slices.Clone(l.past.losses) }
 
-func losses(segments []found, c course) []error {
+// Lost reports whether Losses tells of entries that were written whole.
+func (l *Log) Lost() bool { return errors.Is(errors.Join(l.past.losses...), ErrLost) }
+
+func losses(segments []found, c course, mark uint64) []error {
 	var errs []error
+	followed := uint64(0)
+	if n := len(c.pieces); n > 0 {
+		followed = c.pieces[n-1].number
+	}
 	for _, s := range segments {
 		name := segmentName(s.number)
+		var err error
+		lost := s.spoilt && s.number >= followed
 		switch {
 		case s.headed && s.head.until > s.end:
 			// A copy that was not finished: what it was to be a copy of is there, or is lost by itself.
 		case slices.Contains(c.lost, s.number) && s.headed:
-			errs = append(errs, fmt.Errorf("redo: segment %s: what it builds on %w", name, ErrTorn))
+			err = fmt.Errorf("redo: segment %s: what it builds on %w", name, ErrTorn)
+			lost = lost || s.number > followed && s.end > max(mark, s.head.first)
 		case s.torn || !s.headed:
-			errs = append(errs, fmt.Errorf("redo: segment %s: after %d bytes it %w", name, s.size, ErrTorn))
+			err = fmt.Errorf("redo: segment %s: after %d bytes it %w", name, s.size, ErrTorn)
+		}
+		if err != nil && lost {
+			err = fmt.Errorf("%w: %w", err, ErrLost)
+		}
+		if err != nil {
+			errs = append(errs, err)
 		}
 	}
 	return errs

@@ -9,7 +9,7 @@
 //	state/writer        the machine's writer number and the counters reserved
 //	state/owes          the clouds that lack changes or have some wrongly
 //	state/index         what this machine knows (package index)
-//	state/boot          the boot in which the state was last used, or that it was left clean
+//	state/boot          the boot in which the state was last used, or that it was left clean: for what the log has lost
 //	state/redo/         the segments of the redo log
 //	state/control       the socket of the mount (package volume)
 //	state/summary.json  a plain summary for status, without names of files

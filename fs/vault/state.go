@@ -246,11 +246,11 @@ func (s *State) RedoDir() string { return s.vault.statePath(redoName) }
 func (s *State) BootID() string { return s.vault.sys.bootID }
 
 // SameBoot reports whether the state, when it was opened, had last been marked
-// in this boot: the page cache of then is still there.
+// in this boot. Segments of the redo log that do not say their boot go by it.
 func (s *State) SameBoot() bool { return s.BootID() != "" && s.marked == s.BootID() }
 
 // Cut reports whether what was written since the state was last marked can be
-// lost: that was in another boot, or in one of which nobody can tell, and not at
+// lost, of which the redo log may not tell any more: that was in another boot, or in one of which nobody can tell, and not at
 // a clean end.
 func (s *State) Cut() bool { return s.marked != "" && s.marked != cleanWord && !s.SameBoot() }
 

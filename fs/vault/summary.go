@@ -42,6 +42,7 @@ type Summary struct {
 	Checked    *Checked       `json:"checked"`     // nil: never
 	Found      map[string]int `json:"found"`       // what is known to be wrong, by kind, as package checkup has them
 	Conflicts  int            `json:"conflicts"`   // conflicts of which both sides are kept under names of their own
+	LogLost    time.Time      `json:"log_lost"`    // when the redo log was first seen to have lost changes, since Checked; zero: it has not
 	Clouds     []SummaryCloud `json:"clouds"`
 }
 

@@ -1,10 +1,13 @@
 package volume
 
 import (
+	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/overcast-fs/overcast/fs/mirror"
 	"github.com/overcast-fs/overcast/fs/mirror/checkup"
+	"github.com/overcast-fs/overcast/fs/redo"
 	"github.com/overcast-fs/overcast/fs/volume/internal/notes"
 )
 
@@ -19,6 +22,20 @@ func (vol *Volume) note(resolve bool) {
 	}
 	if vol.book.Notice(found, conflicts); resolve {
 		vol.book.Resolve(vol.mirror.Beside().Gone)
+	}
+}
+
+// tellLosses tells where the log of earlier mounts ends too early.
+func (vol *Volume) tellLosses(log *redo.Log, logger *slog.Logger) {
+	why := errors.Join(log.Losses()...)
+	switch {
+	case log.Lost():
+		vol.book.LogLost(time.Now())
+		if logger != nil {
+			logger.Error("the redo log has lost changes of earlier mounts: what had not reached a cloud by then is gone", "error", why)
+		}
+	case why != nil && logger != nil:
+		logger.Info("the redo log ends in a write that did not come to its end", "error", why)
 	}
 }
 

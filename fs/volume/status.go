@@ -35,6 +35,7 @@ type Status struct {
 	Checked        *vault.Checked `json:"checked"` // nil: it was never verified, nor healed
 	Found          map[string]int `json:"found"`   // what is known by now, by kind
 	Conflicts      int            `json:"conflicts"`
+	LogLost        *time.Time     `json:"log_lost"` // when the redo log was first seen to have lost changes, since Checked
 	Findings       []Noted        `json:"findings"`
 	ConflictCopies []string       `json:"conflict_copies"`
 }
@@ -99,6 +100,7 @@ const (
 	TroubleSilent     Trouble = "silent"     // the process of the mount does not answer
 	TroubleUnfinished Trouble = "unfinished" // Status.Unfinished
 	TroubleHeld       Trouble = "held"       // Status.Held
+	TroubleLog        Trouble = "log"        // Status.LogLost
 	TroubleCloud      Trouble = "cloud"      // a cloud is not in use, or lacks changes
 	TroubleFound      Trouble = "found"      // Status.Found has something that is wrong
 	TroubleConflicts  Trouble = "conflicts"  // conflicts of which both sides are kept
@@ -120,6 +122,7 @@ func (s *Status) Wrong() (list []Wrong) {
 	add(TroubleSilent, s.Mounted && !s.Answers)
 	add(TroubleUnfinished, s.Unfinished)
 	add(TroubleHeld, s.Held)
+	add(TroubleLog, s.LogLost != nil)
 	for i := range s.Clouds {
 		if c := &s.Clouds[i]; (c.State != vault.CloudOK || c.Owes) && (s.From == "" || s.From == c.Name) {
 			list = append(list, Wrong{TroubleCloud, c})
@@ -185,7 +188,7 @@ func StatusOf(ctx context.Context, v *vault.Vault, keys *vault.Keys) (*Status, e
 // take takes over what a summary tells.
 func (s *Status) take(sum *vault.Summary) {
 	s.AsOf, s.KnowsSince = stamp(sum.Written), stamp(sum.KnowsSince)
-	s.Checked, s.Conflicts = sum.Checked, sum.Conflicts
+	s.Checked, s.Conflicts, s.LogLost = sum.Checked, sum.Conflicts, stamp(sum.LogLost)
 	maps.Copy(s.Found, sum.Found)
 	if s.Mounted {
 		s.Mountpoint, s.PID, s.Started = sum.Mountpoint, sum.PID, &sum.Started

@@ -97,6 +97,7 @@ func (vol *Volume) openMirror(keys *vault.Keys, o Options) (*mirror.Mirror, erro
 	if err != nil {
 		return nil, errors.Join(unusable(vol.vault, err), closeClouds(clouds))
 	}
+	vol.tellLosses(known.log, o.Logger)
 	m, err := mirror.New(mirror.Config{
 		Clouds:    clouds,
 		State:     state,
@@ -227,7 +228,7 @@ func (vol *Volume) summary() vault.Summary {
 	status, owes, noted := vol.mirror.Status(), vol.state.Owes(), vol.book.Notes()
 	sum := vault.Summary{
 		ReadOnly: status.ReadOnly, From: vol.from, Lead: status.Lead, Held: status.Held, KnowsSince: status.KnowsSince,
-		Checked: noted.Checked, Found: noted.Found(), Conflicts: len(noted.Conflicts),
+		Checked: noted.Checked, Found: noted.Found(), Conflicts: len(noted.Conflicts), LogLost: noted.Lost,
 	}
 	for i, c := range vol.vault.Clouds {
 		is := status.Clouds[i]

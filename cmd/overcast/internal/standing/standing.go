@@ -203,6 +203,11 @@ func (p *page) trouble(wrong volume.Wrong) trouble {
 		return trouble{what: "the last mount did not end as it should", next: "overcast mount " + dir + " MOUNTPOINT goes on where it was"}
 	case volume.TroubleHeld:
 		return trouble{what: "what an earlier mount left cannot be finished in any cloud, so that nothing is changed", next: "see " + log + "; the next mount tries again"}
+	case volume.TroubleLog:
+		return trouble{
+			what: "changes were lost from the redo log, as seen at " + clock(*p.s.LogLost) + ": what was done last before may be missing",
+			next: "overcast heal " + dir + " compares everything; " + log + " says why",
+		}
 	case volume.TroubleFound:
 		return p.found(dir)
 	case volume.TroubleConflicts:

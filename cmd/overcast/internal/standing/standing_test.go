@@ -50,6 +50,10 @@ func TestWords(t *testing.T) {
 		t.Errorf("what is wrong:\n%s", &wrong)
 	}
 	wrong.Reset()
+	if err := Check(&wrong, &volume.Status{Vault: "/v", LogLost: &at}, at); err != nil || !strings.Contains(wrong.String(), "lost from the redo log, as seen at 2026-05-01 12:00") {
+		t.Errorf("the log has lost something: %q, %v", wrong.String(), err)
+	}
+	wrong.Reset()
 	good := &volume.Status{Vault: "/v", Clouds: []volume.CloudStatus{{Name: "alpha", State: vault.CloudOK}}}
 	if err := Check(&wrong, good, at); err != nil || wrong.Len() > 0 {
 		t.Errorf("nothing is wrong: %q, %v", wrong.String(), err)

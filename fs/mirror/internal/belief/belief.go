@@ -18,7 +18,10 @@ import (
 // A Debtor is told what is to be repaired: a cloud does not have at a place what
 // should be there. It tells what is owed already.
 type Debtor interface {
-	Owe(cloud cipher.ID, place index.Place, why index.Reason)
+	Differs(cloud cipher.ID, place index.Place, has index.Known)
+
+	// Pay is told that a cloud has at a place what should be there.
+	Pay(cloud cipher.ID, place index.Place)
 
 	// Owes reports whether a cloud in use, by the vault's order, is known to lack
 	// what others have at a path, or to have something else there.

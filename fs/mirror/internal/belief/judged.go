@@ -260,14 +260,32 @@ func (b *Belief) Shows(h *cipher.Header, i cloud.Info) bool {
 	return cipher.HeaderDecides(i.Mode) || i.Mode&0o777 == cipher.BackingMode(h.Mode, false)&0o777 && i.Mtime.Equal(mtime)
 }
 
+// shown is what a cloud has, as a debt keeps it: nothing is Gone there.
+func shown(s *compare.Sight) index.Known {
+	switch s.Shows {
+	case judge.ShowsNothing:
+		return index.Known{Kind: index.Gone}
+	case judge.ShowsDir:
+		return index.Known{Kind: index.IsDir}
+	case judge.ShowsFile:
+		if !s.Dirty {
+			return indexed(judge.Known{Has: judge.File, Version: s.Version})
+		}
+	}
+	return index.Known{}
+}
+
 // owe has made good what is wrong.
 func (b *Belief) owe(p index.Place, c *compare.Case) {
 	for k, do := range c.Verdict.Clouds {
 		switch {
-		case do.State == judge.InPlace, do.State == judge.Unreachable, do.State == judge.Lacks && do.Action == judge.Keep:
+		case do.State == judge.Unreachable:
+			continue
+		case do.State == judge.InPlace, do.State == judge.Lacks && do.Action == judge.Keep:
+			b.Debts.Pay(b.Clouds.All()[k].ID, p)
 			continue
 		}
 		b.Logger.Warn("what a cloud shows is not what should be there", "cloud", b.Clouds.All()[k].Name, "is", string(do.State), "why", c.Sights[k].Why)
-		b.Debts.Owe(b.Clouds.All()[k].ID, p, index.Differs)
+		b.Debts.Differs(b.Clouds.All()[k].ID, p, shown(c.Sights[k]))
 	}
 }

@@ -145,6 +145,14 @@ func (cs *Clouds) All() []*Cloud {
 	return nil
 }
 
+// IDs are those of all clouds, by the vault's order.
+func IDs(cs *Clouds) (ids []cipher.ID) {
+	for _, c := range cs.All() {
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
 // N is the number of clouds of the vault.
 func (cs *Clouds) N() int { return len(cs.All()) }
 

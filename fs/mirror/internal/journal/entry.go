@@ -32,6 +32,7 @@ const (
 	OpDirAttr                // attributes of a directory
 	OpRevoke                 // the entry with the number Revokes came to nothing, and does for good; or every change of Ref that is in no version
 	OpFirm                   // the last version of the file at Path is durable in some cloud, with the names that lead there
+	OpReplayed               // all before was brought to the clouds after a power cut: what they have of it is lost by another one only
 )
 
 // Entry is one entry of the redo log: this, as JSON, and raw data behind it.

@@ -141,7 +141,7 @@ func (y *Memory) Apply(below uint64, missed bool) error {
 	if lost {
 		return errLost
 	}
-	err := apply(y.index, going, a, missed)
+	err := y.apply(going, a, missed)
 	y.note(err)
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -158,14 +158,14 @@ func (y *Memory) Apply(below uint64, missed bool) error {
 	return nil
 }
 
-func apply(ix Index, going *changes, a index.Applied, missed bool) error {
-	if ix == nil {
+func (y *Memory) apply(going *changes, a index.Applied, missed bool) error {
+	if y.index == nil {
 		return nil
 	}
 	b := &index.Batch{}
 	if going != nil {
-		err := ix.View(func(v *index.View) (err error) {
-			b, err = going.batch(v, missed)
+		err := y.index.View(func(v *index.View) (err error) {
+			b, err = going.batch(v, missed, y.clouds)
 			return err
 		})
 		if err != nil {
@@ -173,7 +173,7 @@ func apply(ix Index, going *changes, a index.Applied, missed bool) error {
 		}
 	}
 	b.SetApplied(a)
-	return ix.Apply(b)
+	return y.index.Apply(b)
 }
 
 // Forget forgets all that was told, and every number that was given to a directory: an index that is lost knows nothing of

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"errors"
 	"maps"
 	"slices"
 
@@ -13,7 +14,7 @@ type changes struct {
 	names     map[index.Dir]map[cipher.PlainName]index.Known
 	copies    map[index.Dir]map[cipher.PlainName][]index.Copy
 	dirs      map[index.Dir]index.Place // where directories were said to stand
-	owed      map[debtor]index.Debt
+	due       debts
 	ended     map[index.File]cipher.Vector
 	places    map[index.File][]index.Place // where names may have it, or may have had it
 	versions  map[index.File]index.Version // committed, wherever the file is
@@ -39,7 +40,7 @@ func backingOf(c index.Checked) backing { return backing{c.Cloud, c.Ino} }
 func newChanges() *changes {
 	return &changes{
 		names: map[index.Dir]map[cipher.PlainName]index.Known{}, copies: map[index.Dir]map[cipher.PlainName][]index.Copy{},
-		dirs: map[index.Dir]index.Place{}, owed: map[debtor]index.Debt{}, ended: map[index.File]cipher.Vector{}, places: map[index.File][]index.Place{},
+		dirs: map[index.Dir]index.Place{}, due: newDebts(), ended: map[index.File]cipher.Vector{}, places: map[index.File][]index.Place{},
 		versions: map[index.File]index.Version{}, left: map[index.File]index.Version{}, dropped: map[index.Dir]bool{}, cleared: map[string]bool{}, owners: map[index.Dir]index.Owner{},
 		committed: map[cipher.ID]cipher.Version{}, checked: map[backing]index.Checked{},
 	}
@@ -113,7 +114,7 @@ func (c *changes) leaves(f index.File, v index.Version) {
 
 // rows are about how many of the index they make.
 func (c *changes) rows() int {
-	return c.named + c.stood + c.drafts + len(c.cleared) + len(c.owed) + len(c.ended) + len(c.versions) + len(c.owners) + len(c.committed) + len(c.checked)
+	return c.named + c.stood + c.drafts + len(c.cleared) + c.due.rows() + len(c.ended) + len(c.versions) + len(c.owners) + len(c.committed) + len(c.checked)
 }
 
 // drop forgets what was told of the names in a directory, which stands nowhere any more.
@@ -167,11 +168,7 @@ func (c *changes) merge(later *changes) {
 	for f, v := range later.ended {
 		c.ended[f] = c.ended[f].Max(v)
 	}
-	for key, d := range later.owed {
-		if _, owes := c.owed[key]; !owes {
-			c.owed[key] = d
-		}
-	}
+	c.due.merge(&later.due)
 	maps.Copy(c.committed, later.committed)
 	maps.Copy(c.checked, later.checked)
 }
@@ -182,7 +179,7 @@ var anyVersion = cipher.Vector{{Writer: 1, Counter: 1}}
 
 // batch makes a transaction of the changes. Names of a committed file that nothing was told of are found in the index. Files
 // that came and went are in it where some cloud may still show them, and so are paths that directories have left.
-func (c *changes) batch(v *index.View, missed bool) (*index.Batch, error) {
+func (c *changes) batch(v *index.View, missed bool, clouds []cipher.ID) (*index.Batch, error) {
 	b := &index.Batch{}
 	if missed {
 		for f, left := range c.left {
@@ -206,13 +203,10 @@ func (c *changes) batch(v *index.View, missed bool) (*index.Batch, error) {
 	for _, checked := range c.checked {
 		b.Checked(checked)
 	}
-	for key, d := range c.owed {
-		b.Owe(key.cloud, key.place, d)
-	}
 	for f, v := range c.ended {
 		b.End(f, v)
 	}
-	if err := c.stands(b, v); err != nil {
+	if err := errors.Join(c.stands(b, v), c.debts(b, v, clouds)); err != nil {
 		return nil, err
 	}
 	for f := range c.versions {

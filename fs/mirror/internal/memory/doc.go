@@ -3,7 +3,8 @@
 // transaction of the index, with which the redo log may be cut.
 //
 //	memory.go   Memory, and its answers: what was told, before the index
-//	row.go      Rows: a name with what each cloud has there, paths, debts
+//	row.go      Rows: a name with what each cloud has there, paths
+//	debts.go    what clouds owe at names, and when that is paid
 //	tell.go     what the mirror tells
 //	past.go     what it knows of names that are not any more, by paths
 //	changes.go  what was told, and the index's batch that it makes

@@ -21,6 +21,8 @@ type Memory struct {
 	index Index // nil: nothing is kept
 	log   cipher.ID
 
+	clouds []cipher.ID // that may owe something
+
 	numbering sync.Mutex // one directory at a time is given its number
 
 	mu      sync.Mutex // guards the rest
@@ -35,9 +37,9 @@ type Memory struct {
 	full    bool      // what is not in the index is in the log alone: too much was told, or the index cannot be read
 }
 
-// New makes the memory over an index, for a log of that id. Without an index it knows nothing, and keeps nothing.
-func New(ix Index, log cipher.ID) *Memory {
-	return &Memory{index: ix, log: log, told: newChanges()}
+// New makes the memory over an index, for a log of that id, and these clouds. Without an index it knows nothing, and keeps nothing.
+func New(ix Index, log cipher.ID, clouds []cipher.ID) *Memory {
+	return &Memory{index: ix, log: log, clouds: clouds, told: newChanges()}
 }
 
 // Close closes the index.

@@ -67,7 +67,7 @@ func (b *bench) open() {
 	must(b.t, err)
 	b.t.Cleanup(func() { _ = ix.Close() })
 	b.ix = &failing{Index: ix}
-	b.Memory = New(b.ix, theLog)
+	b.Memory = New(b.ix, theLog, []cipher.ID{{1}, {2}})
 	_, err = b.Open(1)
 	must(b.t, err)
 }
@@ -310,7 +310,7 @@ func TestPutBack(t *testing.T) {
 		retired uint64
 		known   bool
 	}{{theLog, 9, true}, {theLog, 10, true}, {theLog, 11, false}, {theLog, 11, false}} {
-		y := New(b.ix, c.log)
+		y := New(b.ix, c.log, nil)
 		known, err := y.Open(c.retired)
 		must(t, err)
 		if known != c.known {
@@ -319,7 +319,7 @@ func TestPutBack(t *testing.T) {
 	}
 	b.wantIndexed(at(index.Root, "a"), index.Unknown)
 	must(t, b.commit())
-	if known, err := New(b.ix, cipher.ID{8}).Open(1); err != nil || known {
+	if known, err := New(b.ix, cipher.ID{8}, nil).Open(1); err != nil || known {
 		t.Errorf("of another log: known %v, %v", known, err)
 	}
 }
@@ -359,7 +359,7 @@ func TestDue(t *testing.T) {
 }
 
 func TestWithoutIndex(t *testing.T) {
-	y := New(nil, theLog)
+	y := New(nil, theLog, nil)
 	y.Made(at(index.Root, "a"), isFile(1, 1))
 	if k, err := y.At(at(index.Root, "a")); err != nil || k.Kind != index.Unknown {
 		t.Errorf("%v, %v", k, err)
@@ -382,7 +382,7 @@ func BenchmarkMade(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer ix.Close()
-	y := New(ix, theLog)
+	y := New(ix, theLog, nil)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		y.Made(at(index.Root, fmt.Sprint(i%MaxRows)), isFile(i, 1))

@@ -61,6 +61,10 @@ func (y Rows) Stands(p index.Place, cloud cipher.ID, version index.Version, stat
 		return
 	}
 	version.Vector = slices.Clone(version.Vector)
+	key := debtor{cloud, p}
+	if _, owes, told := y.told.due.tells(key); owes || !told && y.going != nil && y.going.due.owes(key) {
+		y.told.due.pay(key)
+	}
 	y.told.stand(p, index.Copy{Cloud: cloud, InPlace: version, Stat: stat})
 }
 
@@ -249,41 +253,6 @@ func (y Rows) Ended(path string) (vectors []cipher.Vector, err error) {
 		vectors = append(slices.Clip(vectors), anyVersion)
 	}
 	return vectors, err
-}
-
-// A debtor is a cloud at a name.
-type debtor struct {
-	cloud cipher.ID
-	place index.Place
-}
-
-// Owe says that a cloud does not have at a name what should be there, since when. A debt that is there stays as it is.
-func (y Rows) Owe(cloud cipher.ID, p index.Place, why index.Reason, since time.Time) {
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	if !y.roomy() {
-		return
-	}
-	if _, owes := y.told.owed[debtor{cloud, p}]; !owes {
-		y.told.owed[debtor{cloud, p}] = index.Debt{Why: why, Since: since}
-	}
-}
-
-// Debt returns why a cloud owes a name, and whether it does.
-func (y Rows) Debt(cloud cipher.ID, p index.Place) (d index.Debt, owes bool, err error) {
-	y.mu.Lock()
-	if d, owes = y.told.owed[debtor{cloud, p}]; !owes && y.going != nil {
-		d, owes = y.going.owed[debtor{cloud, p}]
-	}
-	y.mu.Unlock()
-	if owes {
-		return d, true, nil
-	}
-	err = y.view(func(v *index.View) error {
-		d, owes, err = v.Debt(cloud, p)
-		return err
-	})
-	return d, owes, err
 }
 
 // Since is the beginning of what is known, also once it is closed; zero where

@@ -116,8 +116,8 @@ func TestOwe(t *testing.T) {
 	b := newBench(t)
 	cloud, p, since := cipher.ID{1}, at(index.Root, "f"), time.Unix(1000, 0)
 	b.Made(p, isFile(1, 1))
-	b.beside().Owe(cloud, p, index.Differs, since)
-	b.beside().Owe(cloud, p, index.Away, since.Add(time.Hour))
+	b.beside().Owe(cloud, p, index.Debt{Why: index.Differs, Since: since})
+	b.beside().Owe(cloud, p, index.Debt{Why: index.Away, Since: since.Add(time.Hour)})
 	for range 2 {
 		d, owes, err := b.beside().Debt(cloud, p)
 		if err != nil || !owes || d.Why != index.Differs || !d.Since.Equal(since) {
@@ -128,6 +128,52 @@ func TestOwe(t *testing.T) {
 	}
 	if _, owes, err := b.beside().Debt(cipher.ID{2}, p); owes || err != nil {
 		t.Errorf("another cloud owes: %v, %v", owes, err)
+	}
+}
+
+// TestDebtsArePaid: a debt goes when the cloud is said to have the name, when what stands there is what is known, and when that is
+// wanted again which the cloud had when the debt began; wherever the debt is by then.
+func TestDebtsArePaid(t *testing.T) {
+	cloud, other, dir := cipher.ID{1}, cipher.ID{2}, index.Known{Kind: index.IsDir, Dir: 7}
+	for name, c := range map[string]struct {
+		had  index.Known
+		then func(b *bench, p index.Place)
+		paid bool
+	}{
+		"nothing":      {index.Known{}, func(*bench, index.Place) {}, false},
+		"paid":         {index.Known{}, func(b *bench, p index.Place) { b.beside().Pay(cloud, p) }, true},
+		"another pays": {index.Known{}, func(b *bench, p index.Place) { b.beside().Pay(other, p) }, false},
+		"paid, and owed": {index.Known{}, func(b *bench, p index.Place) {
+			b.beside().Pay(cloud, p)
+			b.beside().Owe(cloud, p, index.Debt{Why: index.Full})
+		}, false},
+		"it stands":          {index.Known{}, func(b *bench, p index.Place) { b.beside().Stands(p, cloud, version(1), index.Stat{Ino: 1}) }, true},
+		"it stands, lesser":  {index.Known{}, func(b *bench, p index.Place) { b.Made(p, isFile(1, 9)) }, false},
+		"again, a version":   {isFile(2, 3), func(b *bench, p index.Place) { b.Made(p, isFile(2, 3)) }, true},
+		"not again":          {isFile(2, 3), func(b *bench, p index.Place) { b.Made(p, isFile(2, 4)) }, false},
+		"again, nothing":     {index.Known{Kind: index.Gone}, func(b *bench, p index.Place) { b.Removed(p, fileN(1), version(1)) }, true},
+		"nobody knows":       {index.Known{}, func(b *bench, p index.Place) { b.Removed(p, fileN(1), version(1)) }, false},
+		"again, a directory": {dir, func(b *bench, p index.Place) { b.Made(p, dir) }, true},
+	} {
+		for _, when := range []string{"told", "going", "kept"} {
+			b := newBench(t)
+			p := at(index.Root, "f")
+			b.Made(p, isFile(1, 1))
+			b.beside().Owe(cloud, p, index.Debt{Why: index.Differs, Had: c.had})
+			switch when {
+			case "going":
+				b.Begin(1)
+			case "kept":
+				must(t, b.commit())
+				b.open()
+			}
+			c.then(b, p)
+			must(t, b.commit())
+			b.open()
+			if _, owes, err := b.beside().Debt(cloud, p); owes == c.paid || err != nil {
+				t.Errorf("%s, %s: it owes %v, %v", name, when, owes, err)
+			}
+		}
 	}
 }
 

@@ -33,8 +33,8 @@ type Config struct {
 
 // State is what the vault's durable state knows of power cuts.
 type State interface {
-	SameBoot() bool   // the mount before this one was in this boot
-	Cut() bool        // what the mount before this one wrote can be lost
+	SameBoot() bool   // the last boot that was marked is this one: it tells for segments of the log that do not say theirs
+	Cut() bool        // what the mount before this one wrote can be lost, whether the log still tells of it or not
 	MarkBoot() error  // before anything is written
 	MarkClean() error // once everything is on the disks
 }
@@ -56,6 +56,7 @@ type replayer struct {
 	seqs    []uint64         // of entries
 	refs    map[uint64]*ref  // files that the log names
 	fold    *journal.Fold
+	cut     bool // what was written to the clouds for some entry can be lost: the power was cut since
 }
 
 // ref is a file that the log names.
@@ -79,11 +80,11 @@ func Replay(cfg Config) error {
 	if r.Clouds.ReadOnly() {
 		return nil // what is not replayed must still tell a power cut from a kill
 	}
-	if len(r.entries) == 0 && !r.State.Cut() {
+	if len(r.entries) == 0 && !r.cut {
 		r.Memory.CatchUp()
 		return r.State.MarkBoot()
 	}
-	r.Logger.Info("replaying the redo log", "entries", len(r.entries), "sameBoot", r.State.SameBoot())
+	r.Logger.Info("replaying the redo log", "entries", len(r.entries), "sameBoot", !r.cut)
 	if err := r.Clouds.MarkOut(); err != nil {
 		return err
 	}
@@ -105,12 +106,12 @@ func (r *replayer) finish() error {
 		return err
 	}
 	told := telling.Replayed{
-		Clouds: r.Clouds, Entries: r.entries, Seqs: r.seqs, Fold: r.fold, SameBoot: r.State.SameBoot(), Waits: r.Waiting.waits, Owner: r.Names.Owner,
+		Clouds: r.Clouds, Entries: r.entries, Seqs: r.seqs, Fold: r.fold, SameBoot: !r.cut, Waits: r.Waiting.waits, Owner: r.Names.Owner,
 	}
 	if err := r.Memory.Retell(told, found); err != nil {
 		return err
 	}
-	if r.State.SameBoot() {
+	if !r.cut {
 		if err := r.recover(); err != nil {
 			return err
 		}
@@ -122,7 +123,7 @@ func (r *replayer) finish() error {
 	if err := r.Files.Sync(); err != nil {
 		return err
 	}
-	if kept := len(r.seqs) > 0 && r.Log.Mark() <= r.seqs[len(r.seqs)-1]; kept && !r.State.SameBoot() {
+	if kept := len(r.seqs) > 0 && r.Log.Mark() <= r.seqs[len(r.seqs)-1]; kept && r.cut {
 		if err := r.revokeChanges(); err != nil {
 			return err
 		}
@@ -138,8 +139,8 @@ func (r *replayer) keep() {
 }
 
 // revokeChanges says in the log, which is kept, that the changes that were in no
-// version came to nothing: they were made before a power cut, and the next mount
-// is in the same boot as this one.
+// version came to nothing: they were made before a power cut. The rest is as if it
+// was written in this boot.
 func (r *replayer) revokeChanges() error {
 	for at, e := range r.entries {
 		if e == nil || r.refs[e.Ref] == nil || at <= r.refs[e.Ref].commit {
@@ -156,26 +157,36 @@ func (r *replayer) revokeChanges() error {
 			}
 		}
 	}
+	if _, err := r.Log.Append(&journal.Entry{Op: journal.OpReplayed}); err != nil {
+		return err
+	}
 	return r.Log.Sync()
 }
 
 // survey reads the log without its data, and folds it. Of an operation that came
-// to nothing it keeps the place alone.
+// to nothing it keeps the place alone. Each entry tells in which boot it was
+// written, and so whether the power was cut since.
 func (r *replayer) survey() error {
 	revoked := map[uint64]bool{}
-	err := r.Log.Replay(func(seq uint64, payload []byte) error {
-		e, err := journal.Parse(payload)
+	for logged, err := range r.Log.Entries() {
 		if err != nil {
 			return err
 		}
-		e.Data, e.Seq = nil, seq
-		r.entries, r.seqs = append(r.entries, e), append(r.seqs, seq)
+		e, err := journal.Parse(logged.Payload)
+		if err != nil {
+			return err
+		}
+		e.Data, e.Seq = nil, logged.Seq
+		r.entries, r.seqs = append(r.entries, e), append(r.seqs, logged.Seq)
 		r.Files.Used(e.Ref)
 		if e.Op == journal.OpRevoke {
 			revoked[e.Revokes] = true
 		}
-		return nil
-	})
+		if same := logged.SameBoot || logged.Boot == "" && r.State.SameBoot(); !same || e.Op == journal.OpReplayed {
+			r.cut = !same
+		}
+	}
+	r.cut = r.cut || r.State.Cut()
 	for at, e := range r.entries {
 		if revoked[r.seqs[at]] {
 			r.entries[at] = nil
@@ -184,7 +195,7 @@ func (r *replayer) survey() error {
 		}
 	}
 	r.fold = journal.NewFold(r.entries)
-	return err
+	return nil
 }
 
 // note keeps what an entry says of a file.
@@ -246,7 +257,7 @@ func (r *replayer) repair() (found []string, err error) {
 		}
 	}
 	work := repair.Replay{
-		Clouds: r.ups(), Behind: behind, Fold: r.fold, Log: r.each, SameBoot: r.State.SameBoot(), Known: r.Memory.AtPath, Ended: r.ended,
+		Clouds: r.ups(), Behind: behind, Fold: r.fold, Log: r.each, SameBoot: !r.cut, Known: r.Memory.AtPath, Ended: r.ended,
 		Owners: r.Owners, Clock: r.Clock, Logger: r.Logger,
 	}
 	out := work.Run()

@@ -142,6 +142,15 @@ func (b *Book) Notice(findings []Finding, conflicts []string) {
 	}
 }
 
+// LogLost takes in that the log has lost changes.
+func (b *Book) LogLost(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.notes.Lost.IsZero() {
+		b.notes.Lost, b.changed = now.UTC().Truncate(time.Second), true
+	}
+}
+
 // Resolve forgets conflicts of which a side is gone.
 func (b *Book) Resolve(gone func(path string) bool) {
 	b.mu.Lock()

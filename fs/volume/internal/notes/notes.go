@@ -21,6 +21,7 @@ type Notes struct {
 	Findings  []Finding
 	More      map[string]int // by kind: findings that are not kept
 	Conflicts []string       // paths of what was kept of conflicts
+	Lost      time.Time      // when the log was first seen to have lost changes, since Checked; zero: it has not
 }
 
 // A Finding is one thing that was found.
@@ -55,7 +56,7 @@ func (n *Notes) take(r *checkup.Report, s Scope, by string, now time.Time) {
 	}
 	n.Findings = slices.DeleteFunc(slices.Clone(n.Findings), func(f Finding) bool { return s.covers(&f) && !unread[f.Cloud] })
 	if s.whole() {
-		n.More, n.Conflicts = nil, nil
+		n.More, n.Conflicts, n.Lost = nil, nil, time.Time{}
 		n.Checked = &vault.Checked{When: now, By: by, Left: map[string]int{}}
 		for _, f := range r.Findings {
 			n.Checked.Left[f.Kind]++
