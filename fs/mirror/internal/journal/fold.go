@@ -240,6 +240,32 @@ func (f *Fold) found(t *Thing, s *Slot) {
 	s.Dir.Attrs.Mtime = mtime
 }
 
+// Home says that a file had a name before the log, which the log does not tell, at the
+// path of then. It has it still, unless the log leaves no such place.
+func (f *Fold) Home(t *Thing, path string) {
+	dir, rest := f.Root, path
+	for {
+		name, more, deeper := strings.Cut(rest, "/")
+		s := dir.names[name]
+		switch {
+		case !deeper && s == nil:
+			f.found(t, dir.slot(name))
+			return
+		case !deeper:
+			return
+		case s == nil:
+			dir = f.dirAt(dir.slot(name))
+		default:
+			at := slices.IndexFunc(s.Was, func(d *Thing) bool { return d.IsDir() && d.Found == s })
+			if at < 0 || s.Was[at].Gone() {
+				return
+			}
+			dir = s.Was[at]
+		}
+		rest = more
+	}
+}
+
 // known is the file that has an id, or had it when the log took the last of its
 // names that it tells of: it can have others.
 func (f *Fold) known(id *cipher.ID) (t *Thing) {

@@ -1,6 +1,8 @@
 package journal_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,5 +156,39 @@ func TestFoldYield(t *testing.T) {
 			t.Errorf("to %s: %v, with %d names", test.path, moved, len(thing.Now))
 		}
 		want(t, f, test.after)
+	}
+}
+
+// TestFoldHome: a name that a file had before the log goes where the log has taken its
+// directory by then. Where the log has touched it, nothing is new.
+func TestFoldHome(t *testing.T) {
+	for _, test := range []struct {
+		path, after string
+	}{
+		{"y", "y file 1"},
+		{"d/y", "e/y file 1"},
+		{"d/new/y", "e/new dir\ne/new/y file 1"},
+		{"d/f", ""},
+		{"f", ""},
+		{"gone/y", ""},
+		{"d/moved/y", "moved/y file 1"},
+	} {
+		script := `
+			unlink f id=1
+			rename d/moved moved kind=d
+			rename d e kind=d
+			mkdir d
+			create e/f ref=2 id=2 salt=2
+			rmdir gone`
+		f, same := journal.NewFold(entries(t, script)), journal.NewFold(entries(t, script))
+		before := picture(same)
+		f.Home(f.Root.Slots[0].Was[0], test.path)
+		added := slices.DeleteFunc(strings.Split(picture(f), "\n"), func(line string) bool {
+			return slices.Contains(strings.Split(before, "\n"), line)
+		})
+		if got := strings.TrimSpace(strings.Join(added, "\n")); got != test.after {
+			t.Errorf("%s: %q is there, want %q", test.path, got, test.after)
+		}
+		consistent(t, f)
 	}
 }

@@ -70,8 +70,8 @@ type ref struct {
 }
 
 // Replay brings everything that the log holds to the clouds that are up, and
-// empties it. After a power cut they are compared even where it holds nothing. Where it cannot be done in any of them the clouds are held, and it
-// is no error.
+// empties it. After a power cut they are compared even where it holds nothing.
+// Where it cannot be done in any of them the clouds are held, and it is no error.
 func Replay(cfg Config) error {
 	r := &replayer{Config: cfg, refs: map[uint64]*ref{}}
 	if err := r.survey(); err != nil {
@@ -195,7 +195,24 @@ func (r *replayer) survey() error {
 		}
 	}
 	r.fold = journal.NewFold(r.entries)
+	if r.cut {
+		r.homes()
+	}
 	return nil
+}
+
+// homes tells the fold which other names files have that lose one in the log. A power
+// cut can have taken from the log what a cloud has seen of those: the one that the log
+// removes can be all that is left of the file, under what was another's name.
+func (r *replayer) homes() {
+	for _, thing := range slices.Clone(r.fold.Things) {
+		if thing.IsDir() || thing.Made || len(thing.IDs) == 0 || len(thing.Now) == len(thing.Was) {
+			continue
+		}
+		for _, path := range r.Memory.Homes(index.File{ID: thing.IDs[0], Type: replica.Type(thing.Kind)}) {
+			r.fold.Home(thing, path)
+		}
+	}
 }
 
 // note keeps what an entry says of a file.

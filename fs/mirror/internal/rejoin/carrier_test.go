@@ -244,3 +244,31 @@ func TestSweep(t *testing.T) {
 		}
 	}
 }
+
+// TestThirdName: a name of a file that has others in the clouds in use, which the cloud
+// has by now, becomes one more link of it, though no program uses any of them.
+func TestThirdName(t *testing.T) {
+	for _, before := range []*cipher.Header{nil, head(f, 1), head(9, 1)} { // what the cloud has at the name
+		b := newBox(t, 2)
+		b.put(0, "one", head(f, 2))
+		b.put(1, "one", head(f, 2))
+		for _, name := range []string{"two", "three"} {
+			must(t, b.clouds[0].Dir.Link(b.at(0, "one"), b.at(0, name)))
+		}
+		must(t, b.clouds[1].Dir.Link(b.at(1, "one"), b.at(1, "two")))
+		if before != nil {
+			b.put(1, "three", before)
+			b.past.ended[fileOf(before)] = []cipher.Vector{before.Version}
+			b.past.left["three"+string(before.FileID[:1])] = true
+		}
+		tree, err := Look(Survey{InUse: b.From, Owing: b.To, Past: b.past, Stop: func() error { return nil }})
+		must(t, err)
+		b.Live = tree
+		must(t, b.Bring("three", false))
+		b.shows(1, "three", head(f, 2))
+		b.leaves()
+		if info, err := b.To.Dir.Stat(b.at(1, "three")); err != nil || info.Nlink != 3 {
+			t.Errorf("where %v was: %d links (%v)", before, info.Nlink, err)
+		}
+	}
+}

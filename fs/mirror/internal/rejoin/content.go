@@ -2,6 +2,7 @@ package rejoin
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
@@ -60,13 +61,23 @@ func (c *Carrier) joinLinks(path string, want *thing) error {
 		return nil
 	}
 	names := []string{path}
-	for _, o := range c.Links(path) {
+	for _, o := range c.others(path, want) {
 		if t, err := look(want.cloud, o); err == nil && t.is == file && t.info.Ino == want.info.Ino {
 			names = append(names, o)
 		}
 	}
 	c.Loose = c.Loose || uint64(len(names)) < want.info.Nlink
 	return c.Join(names)
+}
+
+// others are other names of a file, as far as they are known.
+func (c *Carrier) others(path string, want *thing) []string {
+	list := c.Links(path)
+	if c.Live != nil {
+		list = append(list, c.Live.links[inode{want.cloud.Index, want.info.Ino}]...)
+	}
+	slices.Sort(list)
+	return slices.DeleteFunc(slices.Compact(list), func(o string) bool { return o == path })
 }
 
 // remember notes where a file with several names is in the cloud.
@@ -86,7 +97,7 @@ func (c *Carrier) link(path string, want, have *thing) (bool, error) {
 	if at, ok := c.made[inode{want.cloud.Index, want.info.Ino}]; ok {
 		list = append(list, at)
 	}
-	others := append([]string{before(c.Moves, path)}, c.Links(path)...)
+	others := append([]string{before(c.Moves, path)}, c.others(path, want)...)
 	for _, o := range others {
 		if o == path {
 			continue

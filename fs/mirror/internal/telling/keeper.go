@@ -59,6 +59,15 @@ func (y *Keeper) AtPath(path string) (k index.Known) {
 	return k
 }
 
+// Homes are the paths of a file's names, as far as they can be read.
+func (y *Keeper) Homes(f index.File) []string {
+	paths, err := memory.Past{Rows: y.Rows}.Homes(f)
+	if err != nil {
+		return nil
+	}
+	return paths
+}
+
 // HasEnded reports whether a version of a file is known to have ended, as far as that can be read.
 func (y *Keeper) HasEnded(f index.File, v cipher.Vector) bool {
 	of, err := y.Of(f)
