@@ -83,11 +83,32 @@ func openClouds(v *vault.Vault, keys *vault.Keys, locks *cloudLocks) (clouds []m
 			config.Dir, config.Reason = nil, err.Error()
 		}
 		clouds = append(clouds, config)
-		if errors.Is(err, vault.ErrWrongCloud) || errors.Is(err, ErrCloudInUse) {
+		if errors.Is(err, vault.ErrWrongCloud) && swapped(v, keys, c) || errors.Is(err, ErrCloudInUse) {
 			return clouds, cloudError(v, c, err)
 		}
 	}
 	return clouds, nil
+}
+
+// swapped reports whether the directory of a cloud holds the marker of another
+// cloud of the vault, as only who has that one's key, or its folder, can have put
+// it there.
+func swapped(v *vault.Vault, keys *vault.Keys, c vault.Cloud) bool {
+	for i, other := range v.Clouds {
+		if other.ID == c.ID {
+			continue
+		}
+		k, err := keys.Cipher(i)
+		if err != nil {
+			continue
+		}
+		err = v.CheckMarker(c.Dir, other.ID, k)
+		k.Wipe()
+		if err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // leaveAlone closes every cloud but one, which has to be there.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror"
 	"github.com/overcast-fs/overcast/fs/vault"
@@ -110,6 +111,48 @@ func TestOpenRefused(t *testing.T) {
 				t.Error("the keys are still there")
 			}
 			check(t, CheckFree(v))
+		})
+	}
+}
+
+// TestStrangeMarker: a provider who puts another marker into its folder takes that cloud out of use, and no other.
+func TestStrangeMarker(t *testing.T) {
+	other, err := os.ReadFile(filepath.Join(newVault(t).Clouds[1].Dir, cipher.MarkerName))
+	check(t, err)
+	for name, instead := range map[string]func(v *vault.Vault, own string) string{
+		"of another vault": func(*vault.Vault, string) string { return string(other) },
+		"with the ids of alpha": func(v *vault.Vault, own string) string {
+			return strings.Replace(own, v.Clouds[1].ID.String(), v.Clouds[0].ID.String(), 1)
+		},
+		"with ids of nobody": func(v *vault.Vault, own string) string {
+			return strings.Replace(own, v.ID.String(), strings.Repeat("0f", 16), 1)
+		},
+		"cut short":     func(_ *vault.Vault, own string) string { return own[:len(own)/2] },
+		"with no MAC":   func(_ *vault.Vault, own string) string { return strings.Replace(own, `"mac"`, `"none"`, 1) },
+		"of a huge one": func(_ *vault.Vault, own string) string { return own + strings.Repeat(" ", 1<<20) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := newVault(t)
+			path := filepath.Join(v.Clouds[1].Dir, cipher.MarkerName)
+			own, err := os.ReadFile(path)
+			check(t, err)
+			strange := instead(v, string(own))
+			if strange == string(own) {
+				t.Fatal("the marker is as it was")
+			}
+			check(t, os.WriteFile(path, []byte(strange), 0o600))
+			vol, err := Open(v, unlock(t, v), Options{})
+			check(t, err)
+			s := vol.Mirror().Status().Clouds
+			if s[0].State != "ok" || s[1].State != "absent" || s[1].Reason == "" || len(vol.Warnings()) != 1 {
+				t.Errorf("alpha is %s, beta %s (%s), warnings %q", s[0].State, s[1].State, s[1].Reason, vol.Warnings())
+			}
+			check(t, vol.Close())
+			left, err := os.ReadFile(path)
+			check(t, err)
+			if string(left) != strange {
+				t.Error("the marker was changed")
+			}
 		})
 	}
 }
