@@ -1,0 +1,10 @@
+// Package removals is records of what was removed, which tell those who cannot see this machine's index: batches in the
+// directory z-gone of every cloud, as the format has them.
+//
+//	batch.go    Batch: made of records, read, and written to a cloud
+//	list.go     which batches a cloud has
+//	records.go  Records: what batches say, all of them together
+//
+// It promises that a batch is the same in every cloud, that it is in stable storage when [Batch.Put] returns, and that nothing
+// is believed of one that does not verify to its last byte.
+package removals
