@@ -1,6 +1,9 @@
 package removals
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"time"
@@ -97,7 +100,7 @@ func (b *Batch) Put(c *replica.Cloud, owners bool) (err error) {
 	if _, err := MakeDir(c); err != nil {
 		return err
 	}
-	temp := replica.Join(cipher.GoneName, string(cipher.NewTempName()))
+	temp := replica.Join(cipher.GoneName, tempOf(b.head.Version[0].Writer))
 	cp, err := c.Build(temp, b.head)
 	if err != nil {
 		return err
@@ -123,6 +126,12 @@ func (b *Batch) Put(c *replica.Cloud, owners bool) (err error) {
 		return err
 	}
 	return c.Dir.SyncDir(cipher.GoneName)
+}
+
+// tempOf is the name under which a writer's batches are written: always the same, so that it is known whose a kill has left.
+func tempOf(writer uint32) string {
+	sum := sha256.Sum256(binary.BigEndian.AppendUint32([]byte(cipher.GoneName), writer))
+	return ".~" + hex.EncodeToString(sum[:8]) + ".tmp"
 }
 
 // MakeDir makes the directory of batches where there is none.

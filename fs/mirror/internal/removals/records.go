@@ -27,14 +27,15 @@ func (r *Records) Add(list []cipher.Removal, age time.Duration) {
 			r.Ended[one.File] = append(r.Ended[one.File], one.Version)
 		case cipher.FileMoved:
 			r.Moved[one.File] = append(r.Moved[one.File], one.Version)
+		}
+		if age > cipher.GoneKept {
+			continue
+		}
+		switch one.Kind {
 		case cipher.DirEnded:
-			if age <= cipher.GoneKept {
-				r.dirsEnded[one.Path] = append(r.dirsEnded[one.Path], one.Version)
-			}
+			r.dirsEnded[one.Path] = append(r.dirsEnded[one.Path], one.Version)
 		case cipher.DirMade:
-			if age <= cipher.GoneKept {
-				r.dirsMade[one.Path] = append(r.dirsMade[one.Path], one.Version)
-			}
+			r.dirsMade[one.Path] = append(r.dirsMade[one.Path], one.Version)
 		}
 	}
 }
