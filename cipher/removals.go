@@ -219,6 +219,9 @@ func GoneID(vault ID, v Version) ID {
 	return ID(sum[:16])
 }
 
+// GoneID is that of a batch in this cloud's vault.
+func (c *Cloud) GoneID(v Version) ID { return GoneID(c.vaultID, v) }
+
 // CheckGone tells whether a header is that of a whole batch with this name. It
 // fails with [ErrForeign] where name, type or file id say that it is none or
 // another one, and with [ErrDamaged] where the rest does: it is not finished, or
@@ -228,7 +231,7 @@ func (c *Cloud) CheckGone(name PlainName, h *Header) error {
 	switch {
 	case err != nil:
 		return err
-	case h.Type != TypeGone || h.FileID != GoneID(c.vaultID, v):
+	case h.Type != TypeGone || h.FileID != c.GoneID(v):
 		return fmt.Errorf("cipher: batch of removals %s: %w: it is a %v with id %v", string(name), ErrForeign, h.Type, h.FileID)
 	case h.Flags&Dirty != 0 || len(h.Version) != 1 || h.Version[0] != v || h.Length > MaxGone:
 		return fmt.Errorf("cipher: batch of removals %s: %w: flags %d, version %v, %d bytes", string(name), ErrDamaged, h.Flags, h.Version, h.Length)

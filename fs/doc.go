@@ -58,6 +58,8 @@
 //	           what should be at a name; pure
 //	fs/mirror/internal/rejoin
 //	           brings a cloud that missed changes up to date from the others
+//	fs/mirror/internal/removals
+//	           batches of removals, as clouds have them
 //	fs/mirror/internal/replica
 //	           one cloud: its names, one backing file, its records
 //	fs/mirror/internal/entries

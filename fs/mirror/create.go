@@ -135,6 +135,7 @@ func (n Node) Create(name string, mode uint32, o Owner) (Node, *Handle, error) {
 	child.Made(s.link, f.ID(), backing, source)
 	sealed := f.Version()
 	s.tell(telling.Known(&sealed.Head))
+	m.memory.Book.Made(f.ID())
 	node := Node{m, child}
 	return node, newHandle(node, content.Holder(f)), nil
 }

@@ -56,6 +56,7 @@
 //	internal/memory    what this machine knows: the index, and what was done since
 //	internal/judge     what should be: pure
 //	internal/clouds    which clouds are up, and what is done in one after the other
+//	internal/removals  what was removed, on record in every cloud
 //	internal/replica   one cloud: its names, one backing file, its records
 //	internal/entries   the redo log as the mirror uses it
 //	internal/layer     changes in memory: pure

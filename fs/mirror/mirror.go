@@ -23,6 +23,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/notice"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/recovery"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/rejoin"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/removals"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/view"
 	"github.com/overcast-fs/overcast/fs/redo"
@@ -108,13 +109,14 @@ func New(cfg Config) (*Mirror, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mirror: %w", err)
 	}
-	m.memory = telling.NewKeeper(memory.New(cfg.Index, cfg.Log.ID(), clouds.IDs(m.clouds)), m.log, m.clouds, m.logger, m.unnumber)
+	book := removals.NewBook(removals.Config{Draw: drawer(m.state), Writer: m.state.Writer, Clock: m.clock, Owners: m.owners, Logger: m.logger})
+	m.memory = telling.NewKeeper(memory.New(cfg.Index, cfg.Log.ID(), clouds.IDs(m.clouds)), telling.Config{Log: m.log, Clouds: m.clouds, Logger: m.logger, Book: book, Unnumber: m.unnumber})
 	m.layout, m.notices = m.clouds.Lead().Keys.Layout(), notice.New(m.clock)
 	m.files = content.NewStore(content.Config{
 		Env:   &copies.Env{Clouds: m.clouds, Layout: m.layout, Ledger: m.memory, Logger: m.logger, Owners: m.owners, Notices: m.notices},
 		State: m.state, Memory: m.memory, Log: m.log, Names: &m.names, Refuse: m.refuse, Clock: m.clock, FsyncAll: cfg.FsyncAll,
 	})
-	m.belief = belief.New(belief.Config{Clouds: m.clouds, Memory: m.memory.Rows, Debts: host{m}, Logger: m.logger, Clock: m.clock, Kernel: cfg.Kernel, Owners: m.owners, Writer: m.state.Writer})
+	m.belief = belief.New(belief.Config{Clouds: m.clouds, Memory: m.memory.Rows, Debts: host{m}, Logger: m.logger, Clock: m.clock, Kernel: cfg.Kernel, Owners: m.owners, Writer: m.state.Writer, Back: book.Back})
 	m.nodes = nodes.New(nodes.Config{
 		Clouds: m.clouds.N(), Draw: m.memory.Number, Host: host{m}, Init: func(o *content.Object, at content.Place) { o.Init(m.files, at) },
 	})
@@ -123,7 +125,7 @@ func New(cfg Config) (*Mirror, error) {
 		Logger: m.logger, Owners: m.owners,
 	})
 	m.returns = rejoin.New(rejoin.Config{
-		Clouds: m.clouds, Names: &m.names, Host: host{m}, Past: memory.Past{Rows: m.memory.Rows}, Clock: m.clock, Logger: m.logger, Owners: m.owners,
+		Clouds: m.clouds, Names: &m.names, Host: host{m}, Past: m.memory.Past(), Clock: m.clock, Logger: m.logger, Owners: m.owners, Book: book,
 	})
 	if err := m.memory.Open(m.ReadOnly()); err != nil {
 		return nil, fmt.Errorf("mirror: %w", err)
@@ -139,6 +141,14 @@ func New(cfg Config) (*Mirror, error) {
 		m.returns.Start()
 	}
 	return m, nil
+}
+
+// drawer issues counters for versions.
+func drawer(s State) removals.Draw {
+	return func(n int, above uint64) (writer uint32, first uint64, err error) {
+		first, err = s.Reserve(n, above)
+		return s.Writer(), first, err
+	}
 }
 
 // ReadOnly reports whether every change is refused.

@@ -67,6 +67,7 @@ type removal struct {
 	link   nodes.Link
 	child  *nodes.Node
 	at     *belief.Answer // what the clouds show there
+	last   bool           // it is the last name of a file
 	unlock func()
 }
 
@@ -135,7 +136,11 @@ func (n Node) Unlink(name string) error {
 		return fs.ErrNotExist
 	}
 	id, seen := m.view.IdentifyFound(child, r.at)
+	r.last = m.belief.Links(r.at) <= 1
 	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(plain), Also: r.also(), File: &id, Before: journal.Before{Seen: seen.Vector}, Kind: child.Kind()}
+	if r.last {
+		e.Last = &id
+	}
 	// Should the one cloud that an fsync counted on lose the file, and a power cut
 	// take from the log why, nobody would have it.
 	log := m.log.Append

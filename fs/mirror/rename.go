@@ -33,6 +33,7 @@ type move struct {
 	srcAt, dstAt    *belief.Answer
 	plain, newPlain string
 	was, dstWas     index.Known // what both ends were
+	dstLast         bool        // what is replaced is a file's last name
 	takeover        *content.Takeover
 	sourceFile      content.Holder // for a takeover; of nothing where none is due
 	undone          bool           // the source has a new identity, which the clouds lack
@@ -251,12 +252,25 @@ func (mv *move) log() (e *journal.Entry, err error) {
 			return nil, err
 		}
 	}
+	mv.noteLast(e)
 	if mv.dst != nil {
 		_, err = m.log.AppendDurably(e)
 	} else {
 		_, err = m.log.Append(e)
 	}
 	return e, err
+}
+
+// noteLast has the entry say which file ends with the rename: the one that is
+// replaced, or whose content goes on under the id of that one.
+func (mv *move) noteLast(e *journal.Entry) {
+	mv.dstLast = mv.dst != nil && mv.m.belief.Links(mv.dstAt) <= 1
+	switch {
+	case mv.takeover != nil:
+		e.Last = e.File
+	case mv.dstLast:
+		e.Last = e.Other.File
+	}
 }
 
 // identity is how the log tells what changes places or is replaced, with the

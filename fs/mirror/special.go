@@ -86,6 +86,7 @@ func (n Node) makeSpecial(sp special) (Node, error) {
 	})
 	if made {
 		s.tell(telling.Known(whole.Head()))
+		m.memory.Book.Made(whole.Head().FileID)
 		if p, ok := s.link.Place(); ok {
 			m.belief.Created(telling.Version(whole.Head()), since, p)
 		}

@@ -39,8 +39,8 @@ func (r *removal) tell(id cipher.ID, version index.Version, since time.Time) {
 		m.tellCleared(r.link)
 	default:
 		m.memory.Removed(p, f, version)
-		if m.belief.Links(r.at) <= 1 {
-			m.memory.End(f, version)
+		if r.last {
+			m.memory.EndForAll(f, version)
 		} else {
 			m.belief.TouchedAll(f, since)
 		}
@@ -68,9 +68,9 @@ func (mv *move) tell() {
 	}
 	switch {
 	case mv.takeover != nil:
-		m.memory.End(move.Was.File, move.Was.Version)
-	case mv.dst != nil && m.belief.Links(mv.dstAt) <= 1:
-		m.memory.End(mv.dstWas.File, mv.dstWas.Version)
+		m.memory.EndForAll(move.Was.File, move.Was.Version)
+	case mv.dstLast:
+		m.memory.EndForAll(mv.dstWas.File, mv.dstWas.Version)
 	}
 }
 

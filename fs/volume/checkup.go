@@ -149,7 +149,7 @@ func (vol *Volume) discharge(c checkup.Config, report *Report) error {
 func (vol *Volume) checkup(o CheckupOptions) checkup.Config {
 	clouds, out := vol.openBeside()
 	return checkup.Config{
-		Clouds: clouds, Out: out, Owes: vol.state.Owes(), Vault: vol.vault.ID, Owners: os.Geteuid() == 0, Mirror: vol.mirror, Served: vol.served,
+		Clouds: clouds, Out: out, Owes: vol.state.Owes(), Owners: os.Geteuid() == 0, Mirror: vol.mirror, Served: vol.served,
 		Only: o.Cloud, Under: o.Paths, Read: o.Read, Plan: o.Plan, Logger: o.Logger,
 		Draw: func(n int, above uint64) (writer uint32, first uint64, err error) {
 			first, err = vol.state.Reserve(n, above)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"path"
 	"strings"
 
@@ -87,16 +88,16 @@ func (c *Cloud) checkSidecar(entry string, want []byte) error {
 }
 
 func (c *Cloud) sum(f cloud.File) (Sum, error) {
-	head, sum, err := c.whole(f)
+	head, sum, err := c.whole(f, io.Discard)
 	if err == nil && head.Type != cipher.TypeFile {
 		err = fmt.Errorf("%w: a %v, and not a file", cipher.ErrDamaged, head.Type)
 	}
 	return sum, err
 }
 
-// whole reads a backing file of any type. Its header comes with an error too,
-// if it verified.
-func (c *Cloud) whole(f cloud.File) (*cipher.Header, Sum, error) {
+// whole reads a backing file of any type, and gives its content to somebody. Its
+// header comes with an error too, if it verified.
+func (c *Cloud) whole(f cloud.File, to io.Writer) (*cipher.Header, Sum, error) {
 	head, keys, err := c.header(f)
 	if err != nil {
 		return nil, Sum{}, err
@@ -105,7 +106,7 @@ func (c *Cloud) whole(f cloud.File) (*cipher.Header, Sum, error) {
 	if head.Flags&cipher.Dirty != 0 {
 		return head, Sum{}, fmt.Errorf("%w: a %v with flags %d, and not committed", cipher.ErrDamaged, head.Type, head.Flags)
 	}
-	r := &reader{file: f, head: head, keys: keys, layout: c.keys.Layout(), hash: sha256.New()}
+	r := &reader{file: f, head: head, keys: keys, layout: c.keys.Layout(), hash: sha256.New(), to: to}
 	if err := r.readAll(); err != nil {
 		return head, Sum{}, err
 	}
@@ -119,6 +120,7 @@ type reader struct {
 	keys   *cipher.File
 	layout cipher.Layout
 	hash   hash.Hash
+	to     io.Writer
 	acc    cipher.Acc
 }
 
@@ -158,5 +160,6 @@ func (r *reader) read(first int64, plain, sealed []byte) error {
 	}
 	r.keys.Terms(&r.acc, first, ids, states)
 	r.hash.Write(plain)
-	return nil
+	_, err := r.to.Write(plain)
+	return err
 }

@@ -1,9 +1,11 @@
 package audit
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -20,6 +22,10 @@ type Tree struct {
 	// and temporary entries, copies that sync tools made, sidecars that no
 	// entry needs, and entries whose sidecar is not there.
 	Strange []string
+
+	// Gone is what the batches of removals say. A batch that does not verify is
+	// strange.
+	Gone []cipher.Removal
 }
 
 // A Node is what one cloud has at one path.
@@ -41,8 +47,49 @@ func (c *Cloud) Tree() (*Tree, error) {
 	if err := c.walk(t, "", ""); err != nil {
 		return nil, err
 	}
+	if err := c.gone(t); err != nil {
+		return nil, err
+	}
 	slices.Sort(t.Strange)
 	return t, nil
+}
+
+// gone reads the batches of removals.
+func (c *Cloud) gone(t *Tree) error {
+	entries, err := c.dir.ReadDir(cipher.GoneName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		at := path.Join(cipher.GoneName, e.Name)
+		list, err := c.batch(at, cipher.EntryName(e.Name))
+		if err != nil {
+			t.Strange = append(t.Strange, at)
+		}
+		t.Gone = append(t.Gone, list...)
+	}
+	return err
+}
+
+func (c *Cloud) batch(at string, entry cipher.EntryName) ([]cipher.Removal, error) {
+	d, err := c.keys.DecodeEntry(entry, func(cipher.EntryName) ([]byte, error) { return nil, cipher.ErrForeign })
+	if err != nil || d.Copy || d.Special {
+		return nil, errors.Join(cipher.ErrForeign, err)
+	}
+	f, err := c.dir.Open(at, false)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var content bytes.Buffer
+	head, _, err := c.whole(f, &content)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.keys.CheckGone(d.Name, head); err != nil {
+		return nil, err
+	}
+	return cipher.ParseRemovals(content.Bytes())
 }
 
 func (c *Cloud) walk(t *Tree, dir, plain string) error {
@@ -56,6 +103,7 @@ func (c *Cloud) walk(t *Tree, dir, plain string) error {
 	}
 	if dir == "" {
 		delete(unused, cipher.MarkerName)
+		delete(unused, cipher.GoneName)
 	}
 	for _, e := range entries {
 		d, err := c.keys.DecodeEntry(cipher.EntryName(e.Name), func(name cipher.EntryName) ([]byte, error) {
@@ -108,7 +156,7 @@ func (c *Cloud) node(entry string, special bool) Node {
 		n.Err = err
 		return n
 	}
-	n.Header, n.Sum, n.Err = c.whole(f)
+	n.Header, n.Sum, n.Err = c.whole(f, io.Discard)
 	if n.Err == nil && n.Header.Type.Special() != special {
 		n.Err = fmt.Errorf("%w: a %v under the entry of another type", cipher.ErrDamaged, n.Header.Type)
 	}

@@ -23,7 +23,6 @@ type Config struct {
 	Clouds []mirror.CloudConfig // in the vault's order; without a Dir: out of use
 	Out    []mirror.CloudStatus // by cloud: how one without a Dir is; nil: absent
 	Owes   map[cipher.ID]vault.Owes
-	Vault  cipher.ID
 	Owners bool // the process may set owners of backing files
 	Draw   func(n int, above uint64) (writer uint32, first uint64, err error)
 

@@ -78,7 +78,7 @@ func (b *box) flip(k, at int) {
 
 func (b *box) config() checkup.Config {
 	c := checkup.Config{
-		Vault: cipher.ID{1}, Clock: func() time.Time { return b.now },
+		Clock: func() time.Time { return b.now },
 		Sleep: func(_ context.Context, d time.Duration) error {
 			b.slept++
 			b.now = b.now.Add(d)

@@ -50,7 +50,7 @@ func (h *healing) round(ctx context.Context) error {
 func (h *healing) run(stop func() error) (err error) {
 	clear(h.refused)
 	config := heal.Config{
-		Config: h.compare(stop), Vault: h.Vault, Owners: h.Owners, Alone: !h.Served, Draw: h.Draw, Logger: h.Logger,
+		Config: h.compare(stop), Owners: h.Owners, Alone: !h.Served, Draw: h.Draw, Logger: h.Logger,
 	}
 	if h.Served {
 		config.Guard = h.Mirror.Beside().Guard

@@ -35,9 +35,10 @@ type Config struct {
 	Debts  Debtor
 	Logger *slog.Logger
 	Clock  func() time.Time
-	Kernel func() time.Time // the clock that the clouds' ctimes are from
-	Owners bool             // backing files have their file's owner
-	Writer func() uint32    // who makes the next version
+	Kernel func() time.Time     // the clock that the clouds' ctimes are from
+	Owners bool                 // backing files have their file's owner
+	Writer func() uint32        // who makes the next version
+	Back   func(cipher.Removal) // told of a record of what is shown again, where no cloud has it
 }
 
 // Belief says which clouds are believed. It is safe for concurrent use.

@@ -76,6 +76,9 @@ func (b *Belief) judge(q *Question, row index.Row) (*Answer, error) {
 		return nil, err
 	}
 	a := b.answer(q, row, c)
+	for _, r := range c.Unrecorded {
+		b.Back(r)
+	}
 	known := row.Known
 	if q.Place.Dir != 0 {
 		if !a.leftOver(&c.Verdict) {

@@ -109,8 +109,7 @@ func (k Known) Ended(string) ([]cipher.Vector, error) { return nil, nil }
 
 // Writers lists every writer that was ever seen.
 func (k Known) Writers() ([]uint32, error) {
-	writers, _ := k.Memory.Writers()
-	return writers, nil
+	return k.Memory.Writers(), nil
 }
 
 // judged is what the index has, as the judgement knows it.

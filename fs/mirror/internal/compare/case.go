@@ -24,6 +24,8 @@ type Case struct {
 	Spare []bool
 	Old   bool // only clouds that lack changes show it
 
+	Unrecorded []cipher.Removal // of a single name: its verdict's records that no batch has yet
+
 	Content  *Content // of what is wanted here; nil where it is sound, or was not read
 	Members  []Member // the copies that Content is about
 	Findings []Finding

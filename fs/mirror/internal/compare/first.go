@@ -131,7 +131,7 @@ func (c *observer) even(sights []*Sight, known judge.Known) bool {
 			return false
 		}
 	}
-	if first == nil || c.gone.about(first.Version.ID) {
+	if first == nil || c.gone.About(first.Version.ID) {
 		return false
 	}
 	return known.Has == judge.Unknown || known.Has == judge.File && same(known.Version, first.Version)

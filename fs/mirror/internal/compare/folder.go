@@ -281,5 +281,5 @@ func (c *observer) deadAt(path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return c.gone.ends(path, known), nil
+	return c.gone.Ends(path, known), nil
 }

@@ -119,6 +119,11 @@ func (l *looking) judge(at Where) (*Case, error) {
 		return nil, err
 	}
 	k.Verdict = judge.Judge(k.Known, claims, ids, seen, place)
+	for _, r := range k.Verdict.Records {
+		if is := Left(r); !l.gone.Tells(&is) {
+			k.Unrecorded = append(k.Unrecorded, is)
+		}
+	}
 	return k, nil
 }
 

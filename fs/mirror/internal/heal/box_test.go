@@ -121,7 +121,7 @@ func (b *box) comparison() compare.Config {
 
 func (b *box) healer() *heal.Healer {
 	return heal.New(heal.Config{
-		Config: b.comparison(), Vault: cipher.ID{1}, Owners: true, Alone: true,
+		Config: b.comparison(), Owners: true, Alone: true,
 		Draw: func(n int, above uint64) (uint32, uint64, error) {
 			first, err := b.state.Reserve(n, above)
 			return b.state.writer, first, err

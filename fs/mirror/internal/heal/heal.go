@@ -12,6 +12,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/compare"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/removals"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -19,11 +20,9 @@ import (
 type Config struct {
 	compare.Config // what is compared; Only is the one cloud that is changed, too
 
-	Vault  cipher.ID
 	Owners bool // the process may set owners of backing files
 	Alone  bool // nobody else of this machine works on the clouds: temporary files are litter
-	// Draw issues n consecutive counters of this machine's writer, above a counter.
-	Draw func(n int, above uint64) (writer uint32, first uint64, err error)
+	Draw   removals.Draw
 	// Learn is told what the index has at a path from now on; or nil.
 	Learn  func(path string, known judge.Known) error
 	Logger *slog.Logger // nil discards
@@ -58,7 +57,7 @@ type Healer struct {
 	out      Outcome
 	later    []task
 	removes  []task
-	records  []judge.Record
+	records  []cipher.Removal
 	unmended bool // records that could not be mended: they are read once more
 }
 
@@ -208,11 +207,12 @@ func (h *Healer) heal(k *compare.Case) error {
 // note gathers the records that a case asks for and that no batch has yet.
 func (h *Healer) note(k *compare.Case) {
 	for _, r := range k.Verdict.Records {
-		again := slices.ContainsFunc(h.records, func(o judge.Record) bool {
-			return o.Kind == r.Kind && o.File == r.File && slices.Equal(o.Vector, r.Vector)
+		is := compare.Left(r)
+		again := slices.ContainsFunc(h.records, func(o cipher.Removal) bool {
+			return o.Kind == is.Kind && o.File == is.File && slices.Equal(o.Version, is.Version)
 		})
-		if !again && !h.c.Removals().Tells(r) {
-			h.records = append(h.records, r)
+		if !again && !h.c.Removals().Tells(&is) {
+			h.records = append(h.records, is)
 		}
 	}
 }

@@ -2,11 +2,11 @@ package heal
 
 import (
 	"errors"
-	"io/fs"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/compare"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/removals"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -60,7 +60,11 @@ func (h *Healer) carry(b *compare.Batch, s Step) error {
 	if err != nil {
 		return err
 	}
-	if err := h.makeGone(s.Cloud); err != nil {
+	made, err := removals.MakeDir(c)
+	if made {
+		h.did(s.Cloud)
+	}
+	if err != nil {
 		return err
 	}
 	v := judge.VersionOf(head)
@@ -70,63 +74,20 @@ func (h *Healer) carry(b *compare.Batch, s Step) error {
 	}, v)
 }
 
-func (h *site) makeGone(i int) error {
-	err := h.Clouds[i].Dir.Mkdir(cipher.GoneName, 0o700)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err == nil {
-		h.did(i)
-	}
-	return err
-}
-
 // leaveRecords writes one batch with the records of this round to every cloud.
+// What it has no room for goes into a batch of the next round.
 func (h *Healer) leaveRecords() error {
 	if len(h.records) == 0 || h.Draw == nil {
 		return nil
 	}
-	now := h.Clock()
-	var content []byte
-	var above uint64
-	rest := h.records
-	for len(rest) > 0 {
-		r := rest[0]
-		kind := cipher.FileEnded
-		if r.Kind == judge.RecordMoved {
-			kind = cipher.FileMoved
-		}
-		more, err := cipher.AppendRemoval(content, &cipher.Removal{Kind: kind, File: r.File.ID, Version: r.Vector, Seconds: now.Unix()})
-		if errors.Is(err, cipher.ErrSize) {
-			break // the rest goes into a batch of the next round
-		}
-		if err != nil {
-			return err
-		}
-		content, above, rest = more, max(above, r.Vector.Highest()), rest[1:]
-	}
-	h.records = rest
-	return h.writeBatch(content, above)
-}
-
-// writeBatch writes a new batch: the same commit and write ids in every cloud.
-func (h *site) writeBatch(content []byte, above uint64) error {
-	n := int(h.Clouds[0].Keys.Layout().Records(int64(len(content)))) // a vault has one chunk size
-	writer, first, err := h.Draw(n+1, above)
+	content, above, rest, err := removals.Pack(h.records, h.Clock())
 	if err != nil {
 		return err
 	}
-	v := cipher.Version{Writer: writer, Counter: first + uint64(n)}
-	now := h.Clock()
-	head := cipher.Header{
-		Type: cipher.TypeGone, FileID: cipher.GoneID(h.Vault, v), CommitID: cipher.NewID(), Mode: 0o600, Length: int64(len(content)),
-		MtimeSec: now.Unix(), MtimeNsec: uint32(now.Nanosecond()), Version: cipher.Vector{v},
-	}
-	run := &replica.Run{Plain: content}
-	for i := range n {
-		random := cipher.NewID()
-		run.IDs = append(run.IDs, cipher.NewWriteID(writer, first+uint64(i), [6]byte(random[:])))
-		run.States = append(run.States, cipher.RecordOK)
+	h.records = rest
+	batch, err := removals.New(content, h.Clouds[0].Keys, h.Draw, above, h.Clock()) // a vault has one chunk size
+	if err != nil {
+		return err
 	}
 	var errs []error
 	written := 0
@@ -134,53 +95,16 @@ func (h *site) writeBatch(content []byte, above uint64) error {
 		if c.Dir == nil {
 			continue
 		}
-		if err := h.putBatch(i, head, run); err != nil {
+		if err := batch.Put(c, h.Owners); err != nil {
 			errs = append(errs, err)
 			h.errs[i] = err
 			continue
 		}
+		h.did(i)
 		written++
 	}
 	if written == 0 {
 		return errors.Join(errs...)
 	}
 	return nil
-}
-
-func (h *site) putBatch(i int, head cipher.Header, run *replica.Run) (err error) {
-	c := h.Clouds[i]
-	if err := h.makeGone(i); err != nil {
-		return err
-	}
-	name := cipher.GoneEntry(head.Version[0])
-	n, err := c.Keys.EncodeName(name)
-	if err != nil {
-		return err
-	}
-	temp := replica.Join(cipher.GoneName, string(cipher.NewTempName()))
-	cp, err := c.Build(temp, head)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, c.Dir.Remove(temp))
-		}
-	}()
-	err = errors.Join(cp.Fit(head.Length), cp.WriteRun(run))
-	cp.Keys.Terms(&head.Acc, 0, run.IDs, nil)
-	if err == nil {
-		err = cp.WriteHeader(&head)
-	}
-	if err == nil {
-		err = errors.Join(cp.Show(nil, h.Owners, h.Clock()), cp.File.Sync())
-	}
-	if err = errors.Join(err, cp.Close()); err != nil {
-		return err
-	}
-	if err = c.Dir.Rename(temp, replica.Join(cipher.GoneName, string(n.Entry))); err == nil {
-		h.did(i)
-		err = c.Dir.SyncDir(cipher.GoneName)
-	}
-	return err
 }

@@ -75,6 +75,7 @@ type Before struct {
 	Seen    cipher.Vector `json:"w,omitempty"` // the version of a file that goes, where it is known
 	Had     cipher.Vector `json:"z,omitempty"` // the version of the file at Path, where it is known
 	Other   *Identity     `json:"g,omitempty"` // of To
+	Last    *cipher.ID    `json:"j,omitempty"` // the file that loses its last name for sure, or goes on under another id
 }
 
 // Names are the paths of the names that an operation is about.

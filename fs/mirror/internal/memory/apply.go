@@ -3,6 +3,7 @@ package memory
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -60,8 +61,11 @@ func (y *Memory) rows() int {
 // less than earlier runs have retired of this one. known tells whether the index knows anything.
 func (y *Memory) Open(retired uint64) (known bool, err error) {
 	var a index.Applied
+	var writers []uint32
 	look := func(v *index.View) (err error) {
-		a, err = v.Applied()
+		if a, err = v.Applied(); err == nil {
+			writers, err = v.Writers()
+		}
 		return err
 	}
 	if err = y.view(look); errors.Is(err, index.ErrLost) {
@@ -79,6 +83,9 @@ func (y *Memory) Open(retired uint64) (known bool, err error) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	y.applied, y.names, y.lost = a, a.Names, false
+	for _, w := range writers {
+		y.writers[w] = true
+	}
 	return a.Log != cipher.ID{}, nil
 }
 
@@ -182,6 +189,7 @@ func (y *Memory) Forget() {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	y.told, y.going = newChanges(), nil
+	maps.Copy(y.told.writers, y.writers)
 	y.lost, y.full = false, false
 	y.applied, y.names = index.Applied{}, 0
 }

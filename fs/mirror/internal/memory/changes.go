@@ -24,6 +24,7 @@ type changes struct {
 	owners    map[index.Dir]index.Owner
 	committed map[cipher.ID]cipher.Version
 	checked   map[backing]index.Checked // the next mount asks for them
+	writers   map[uint32]bool           // seen for the first time
 	named     int                       // names in names
 	stood     int                       // names in copies and not in names: both are in one row
 	drafts    int                       // files in left that had no version when they left their first name
@@ -42,7 +43,7 @@ func newChanges() *changes {
 		names: map[index.Dir]map[cipher.PlainName]index.Known{}, copies: map[index.Dir]map[cipher.PlainName][]index.Copy{},
 		dirs: map[index.Dir]index.Place{}, due: newDebts(), ended: map[index.File]cipher.Vector{}, places: map[index.File][]index.Place{},
 		versions: map[index.File]index.Version{}, left: map[index.File]index.Version{}, dropped: map[index.Dir]bool{}, cleared: map[string]bool{}, owners: map[index.Dir]index.Owner{},
-		committed: map[cipher.ID]cipher.Version{}, checked: map[backing]index.Checked{},
+		committed: map[cipher.ID]cipher.Version{}, checked: map[backing]index.Checked{}, writers: map[uint32]bool{},
 	}
 }
 
@@ -171,6 +172,7 @@ func (c *changes) merge(later *changes) {
 	c.due.merge(&later.due)
 	maps.Copy(c.committed, later.committed)
 	maps.Copy(c.checked, later.checked)
+	maps.Copy(c.writers, later.writers)
 }
 
 // anyVersion is what a record of this machine's own says of a directory: no more than that it has left, so that it yields to
@@ -205,6 +207,9 @@ func (c *changes) batch(v *index.View, missed bool, clouds []cipher.ID) (*index.
 	}
 	for f, v := range c.ended {
 		b.End(f, v)
+	}
+	for w := range c.writers {
+		b.AddWriter(w)
 	}
 	if err := errors.Join(c.stands(b, v), c.debts(b, v, clouds)); err != nil {
 		return nil, err

@@ -138,6 +138,9 @@ func (y Rows) Owe(cloud cipher.ID, p index.Place, d index.Debt) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	if y.roomy() {
+		if d.Had.Kind == index.IsDir && d.Had.Dir == 0 {
+			d.Had = index.Known{} // one that this machine has given no number
+		}
 		d.Had.Version.Vector = slices.Clone(d.Had.Version.Vector)
 		y.told.due.owe(debtor{cloud, p}, d)
 	}

@@ -6,6 +6,7 @@
 //	row.go      Rows: a name with what each cloud has there, paths
 //	debts.go    what clouds owe at names, and when that is paid
 //	tell.go     what the mirror tells
+//	writers.go  who has ever written here
 //	past.go     what it knows of names that are not any more, by paths
 //	changes.go  what was told, and the index's batch that it makes
 //	apply.go    transactions: when one is due, what one takes, and an index that is lost

@@ -30,16 +30,17 @@ type Memory struct {
 	going   *changes   // what the next Apply takes; nil for nothing
 	names   uint64     // entries of the log below it are in going or in the index, as far as they change names
 	applied index.Applied
-	since   time.Time // since when something waits for a transaction; zero for nothing
-	began   time.Time // the beginning of what is known, as the index last told it
-	size    int64     // of the log then
-	lost    bool      // the index was replaced by an empty one, and Forget was not called yet
-	full    bool      // what is not in the index is in the log alone: too much was told, or the index cannot be read
+	since   time.Time       // since when something waits for a transaction; zero for nothing
+	began   time.Time       // the beginning of what is known, as the index last told it
+	size    int64           // of the log then
+	writers map[uint32]bool // that were ever seen
+	lost    bool            // the index was replaced by an empty one, and Forget was not called yet
+	full    bool            // what is not in the index is in the log alone: too much was told, or the index cannot be read
 }
 
 // New makes the memory over an index, for a log of that id, and these clouds. Without an index it knows nothing, and keeps nothing.
 func New(ix Index, log cipher.ID, clouds []cipher.ID) *Memory {
-	return &Memory{index: ix, log: log, clouds: clouds, told: newChanges()}
+	return &Memory{index: ix, log: log, clouds: clouds, told: newChanges(), writers: map[uint32]bool{}}
 }
 
 // Close closes the index.

@@ -232,15 +232,6 @@ func (y Rows) Of(f index.File) (id index.ID, err error) {
 	return id, nil
 }
 
-// Writers returns the writers that were ever seen.
-func (y Rows) Writers() (writers []uint32, err error) {
-	err = y.view(func(v *index.View) error {
-		writers, err = v.Writers()
-		return err
-	})
-	return writers, err
-}
-
 // Ended returns the records of the end of directories at a path.
 func (y Rows) Ended(path string) (vectors []cipher.Vector, err error) {
 	err = y.view(func(v *index.View) error {

@@ -9,6 +9,7 @@ import (
 func (y *Memory) set(p index.Place, k index.Known) {
 	if y.roomy() {
 		k.Version.Vector = append(cipher.Vector(nil), k.Version.Vector...)
+		meet(y, k.Version.Vector)
 		y.told.set(p, k)
 	}
 }
@@ -99,6 +100,7 @@ func (y *Memory) Committed(c Commit) {
 		return
 	}
 	c.Version.Vector = append(cipher.Vector(nil), c.Version.Vector...)
+	meet(y, c.Version.Vector)
 	y.told.commit(c.File, c.Version)
 	for _, p := range c.Places {
 		y.told.set(p, index.Known{Kind: index.IsFile, File: c.File, Version: c.Version})

@@ -273,6 +273,9 @@ func (r *replayer) repair() (found []string, err error) {
 			behind[cl.Index] = cl.Cloud
 		}
 	}
+	if err := r.Memory.Learn(); err != nil {
+		return nil, err
+	}
 	work := repair.Replay{
 		Clouds: r.ups(), Behind: behind, Fold: r.fold, Log: r.each, SameBoot: !r.cut, Known: r.Memory.AtPath, Ended: r.ended,
 		Owners: r.Owners, Clock: r.Clock, Logger: r.Logger,

@@ -3,6 +3,7 @@ package rejoin
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
@@ -98,11 +99,11 @@ func (r *Returner) lookOver(c *clouds.Cloud) (*Tree, map[string]bool, error) {
 	if len(s.InUse) == 0 {
 		return nil, nil, nil // it is all there is
 	}
-	tree, err := Look(s)
+	err := r.Book.Learn(append(slices.Clip(s.InUse), c.Cloud))
 	if err != nil {
 		return nil, nil, err
 	}
-	odd, err := tree.oddities("", "")
+	tree, odd, err := compared(s)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -138,6 +139,16 @@ func (r *Returner) lookOver(c *clouds.Cloud) (*Tree, map[string]bool, error) {
 		}
 	}
 	return tree, names, r.finish(tree, c)
+}
+
+// compared is the tree of the clouds in use, and what the other has beside that.
+func compared(s Survey) (*Tree, []oddity, error) {
+	tree, err := Look(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	odd, err := tree.oddities("", "")
+	return tree, odd, err
 }
 
 // finish gives files their links and directories what they show, where the rest

@@ -11,6 +11,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/removals"
 )
 
 const (
@@ -68,6 +69,7 @@ type Config struct {
 	Names  *lock.RWMutex[lock.Names]
 	Host   Host
 	Past   Past
+	Book   *removals.Book
 	Clock  func() time.Time
 	Logger *slog.Logger
 	Owners bool // the process may set owners of backing files
@@ -210,7 +212,9 @@ func (r *Returner) clearPaid() error {
 		if !c.Owes() || !r.hasAll(c.Index) {
 			continue
 		}
-		if err := errors.Join(c.Dir.Check(), c.Dir.Syncfs()); err != nil {
+		// What was put on record while it was out it lacks, though it was compared.
+		err := r.Book.Bring(c.Cloud, clouds.Replicas(ups))
+		if err = errors.Join(err, c.Dir.Check(), c.Dir.Syncfs()); err != nil {
 			errs = append(errs, err)
 			continue
 		}

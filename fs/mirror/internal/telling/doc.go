@@ -3,6 +3,8 @@
 // of each change itself.
 //
 //	keeper.go   Keeper: the memory with its transactions, and an index that is lost
+//	record.go   what was removed is on record before the log lets it go
+//	past.go     what is known of names that are not any more, also by those records
 //	retell.go   at mount: the log of earlier runs becomes rows of the index
 //	showing.go  what the clouds show of a name that the log tells of
 //	version.go  what the index keeps of a header

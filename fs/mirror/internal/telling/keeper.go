@@ -12,22 +12,36 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/removals"
 )
+
+// Config is what a keeper works with.
+type Config struct {
+	Log    *entries.Log
+	Clouds *clouds.Clouds
+	Logger *slog.Logger
+	Book   *removals.Book // of what this mount removes
+
+	// Where the index is lost no number of a directory is known any more: Unnumber has everybody forget those that are in use,
+	// and calls forget while nobody can draw a new one.
+	Unnumber func(forget func())
+}
 
 // Keeper is what this machine knows, with its transactions.
 type Keeper struct {
 	memory.Rows
+	Book *removals.Book
+
 	log      *entries.Log
 	clouds   *clouds.Clouds
 	logger   *slog.Logger
 	unnumber func(forget func())
-	unkept   atomic.Bool // the index could not be written, and that was told
+	unkept   atomic.Bool // the index, or what is to be on record before, could not be written, and that was told
 }
 
-// NewKeeper keeps what is known beside the log. Where the index is lost no number of a directory is known any more: unnumber
-// has everybody forget those that are in use, and calls forget while nobody can draw a new one.
-func NewKeeper(y *memory.Memory, log *entries.Log, cs *clouds.Clouds, logger *slog.Logger, unnumber func(forget func())) *Keeper {
-	return &Keeper{Rows: memory.Rows{Memory: y}, log: log, clouds: cs, logger: logger, unnumber: unnumber}
+// NewKeeper keeps what is known beside the log.
+func NewKeeper(y *memory.Memory, c Config) *Keeper {
+	return &Keeper{Rows: memory.Rows{Memory: y}, Book: c.Book, log: c.Log, clouds: c.Clouds, logger: c.Logger, unnumber: c.Unnumber}
 }
 
 // Open reads how far the index has come. Of one that knows nothing nobody can say what clouds owe that owe anything, unless
@@ -68,13 +82,10 @@ func (y *Keeper) Homes(f index.File) []string {
 	return paths
 }
 
-// HasEnded reports whether a version of a file is known to have ended, as far as that can be read.
+// HasEnded reports whether a version of a file is known to have ended, as far as that can be read, also by the batches that were.
 func (y *Keeper) HasEnded(f index.File, v cipher.Vector) bool {
 	of, err := y.Of(f)
-	return err == nil && len(of.Names) == 0 && slices.ContainsFunc(of.Ended, func(end cipher.Vector) bool {
-		order := cipher.Compare(v, end)
-		return order == cipher.Less || order == cipher.Equal
-	})
+	return err == nil && len(of.Names) == 0 && covered(v, append(slices.Clip(of.Ended), y.Book.HasEnded(f.ID)...))
 }
 
 // CatchUp makes the index say that what the log has lost of its numbers needs
@@ -86,10 +97,14 @@ func (y *Keeper) CatchUp() {
 }
 
 // Transact makes a transaction of the index, behind which the log is not needed
-// below an entry, and reports whether it is made. Where it fails nothing is lost:
-// the log keeps its entries, and it is tried again.
+// below an entry, and reports whether it is made. What was removed is on record
+// before. Where it fails nothing is lost: the log keeps its entries, and it is
+// tried again.
 func (y *Keeper) Transact(keep uint64) bool {
-	err := y.Apply(keep, y.clouds.Missed())
+	err := y.record()
+	if err == nil {
+		err = y.Apply(keep, y.clouds.Missed())
+	}
 	if errors.Is(err, index.ErrLost) {
 		y.logger.Error("what this machine knows is lost, and begins anew", "error", err)
 		if err = y.beginAnew(); err == nil {
@@ -97,6 +112,7 @@ func (y *Keeper) Transact(keep uint64) bool {
 		}
 	}
 	if err == nil {
+		y.Book.Done()
 		y.unkept.Store(false)
 		return true
 	}

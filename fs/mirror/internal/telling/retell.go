@@ -112,7 +112,12 @@ func (r *replayed) names() error {
 			rest = append(rest, e)
 		}
 	}
-	t := &retold{r: r, entries: rest, fold: journal.NewFold(rest), numbers: map[*journal.Thing]index.Dir{}, taken: map[index.Dir]bool{}, lost: map[cipher.ID]bool{}}
+	t := &retold{r: r, entries: rest, fold: journal.NewFold(rest), numbers: map[*journal.Thing]index.Dir{}, taken: map[index.Dir]bool{}, lost: map[cipher.ID]bool{}, last: map[cipher.ID]bool{}}
+	for _, e := range rest {
+		if e.Last != nil {
+			t.last[*e.Last] = true
+		}
+	}
 	for _, thing := range r.Fold.Things {
 		for _, b := range thing.Backings {
 			for _, h := range b.Versions {
@@ -134,6 +139,7 @@ type retold struct {
 	numbers map[*journal.Thing]index.Dir
 	taken   map[index.Dir]bool
 	lost    map[cipher.ID]bool // versions, by their commit ids, that no cloud can have any more
+	last    map[cipher.ID]bool // files of which the log says for sure that they lost their last name
 }
 
 // A telling is one name, and what it is from now on.
@@ -184,7 +190,11 @@ func (t *retold) tell() error {
 		if err != nil || slices.ContainsFunc(names, func(p index.Place) bool { return !left[p.Dir] }) {
 			continue // it is there, whatever the log says; what cannot be read stays unknown
 		}
-		t.r.End(k.File, k.Version)
+		if t.last[k.File.ID] {
+			t.r.EndForAll(k.File, k.Version)
+		} else {
+			t.r.End(k.File, k.Version)
+		}
 	}
 	t.owners()
 	t.cleared()

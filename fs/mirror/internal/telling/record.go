@@ -1,0 +1,66 @@
+package telling
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/removals"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+)
+
+// EndForAll says that the last name of a file was removed, at that version, wherever anybody sees the file.
+func (y *Keeper) EndForAll(f index.File, v index.Version) {
+	y.End(f, v)
+	y.Book.Ended(f.ID, v.Vector)
+}
+
+// Due reports whether a transaction is due, or a batch of removals; or at once, whether there is anything for one.
+func (y *Keeper) Due(now time.Time, log int64, below uint64, atOnce bool) bool {
+	return y.Memory.Due(now, log, below, atOnce) || y.Book.Due(atOnce)
+}
+
+// Begin takes what was told so far, and removed, for the next transaction.
+func (y *Keeper) Begin(names uint64) {
+	y.Book.Begin()
+	y.Memory.Begin(names)
+}
+
+// record puts what was removed on record, where it has to be. It is then in every cloud that is in use, or owed by it; a cloud
+// that is not will be compared whole.
+func (y *Keeper) record() error {
+	s := removals.Site{Others: y.others(), Missed: y.clouds.Missed(), Each: y.each, Saw: y.Met}
+	for _, c := range y.clouds.Ups() {
+		s.Clouds = append(s.Clouds, c.Cloud)
+	}
+	return y.Book.Write(s)
+}
+
+// Learn reads what is on record in the clouds that are in use.
+func (y *Keeper) Learn() error { return y.Book.Learn(clouds.Replicas(y.clouds.Ups())) }
+
+// others reports whether anybody else was ever seen writing.
+func (y *Keeper) others() bool {
+	own := y.Book.Writer()
+	return slices.ContainsFunc(y.Writers(), func(w uint32) bool { return w != own })
+}
+
+// each writes in every cloud that is in use. What is wrong with the place of batches in one of them puts it not out.
+func (y *Keeper) each(do func(*replica.Cloud) error) error {
+	var owing []*clouds.Cloud
+	_, err := y.clouds.Each(clouds.Change{What: "record removals", Undo: clouds.Harmless, Do: func(c *clouds.Cloud) error {
+		err := do(c.Cloud)
+		if f := c.Fault(err); f == clouds.Faultless || f.OfCloud() || f.Ours() {
+			return err
+		}
+		y.logger.Error("a batch of removals cannot be written", "cloud", c.Name, "error", err)
+		owing = append(owing, c)
+		return nil
+	}})
+	for _, c := range owing {
+		err = errors.Join(err, y.clouds.Owe(c, "a batch of removals cannot be written"))
+	}
+	return err
+}
