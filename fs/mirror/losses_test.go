@@ -86,7 +86,7 @@ var hardSeeds = map[string][]uint64{
 
 	"faults: a cloud fails":                      {1702},
 	"faults: a cloud is full":                    {1702},
-	"faults: the process is at its limits":       {1001},
+	"faults: the process is at its limits":       {42, 1001},
 	"faults: all clouds fail":                    {1003},
 	"faults: all clouds are full":                {1003},
 	"faults: what all clouds refuse is not done": {1003},
