@@ -117,12 +117,9 @@ func (t *txn) forgetNames(d Dir, e *effect) error {
 			return err
 		}
 		for _, key := range found {
-			switch len(key) {
-			case len(nameKey{}):
+			if len(key) == len(nameKey{}) {
 				err = t.forgetName(d, key, e)
-			case len(seenKey{}):
-				err = t.forgetSighting(key)
-			default:
+			} else {
 				err = t.del(inNames, key)
 			}
 			if err != nil {
@@ -158,23 +155,6 @@ func (t *txn) forgetName(d Dir, key []byte, e *effect) error {
 	}
 	copy(old.Cursor[:], key)
 	return t.setName(&old, &Row{Place: old.Place}, e)
-}
-
-// forgetSighting removes both rows of a sighting, by the key of the one under its name.
-func (t *txn) forgetSighting(key []byte) error {
-	b, err := t.get(inNames, key)
-	if err != nil {
-		return err
-	}
-	s, err := parsed(parseSighting(b))
-	if err != nil {
-		return err
-	}
-	_, of := t.keys.seen(&s)
-	if err := t.del(inIDs, of[:]); err != nil {
-		return err
-	}
-	return t.del(inNames, key)
 }
 
 // applyFiles brings the live names of files up to date, and keeps versions that no name has any more.
@@ -271,34 +251,6 @@ func (t *txn) clearDebts(cloud cipher.ID) error {
 			}
 		}
 	}
-}
-
-func (t *txn) applySightings(b *Batch) error {
-	key := func(d debtor) []byte {
-		n, c := t.keys.name(d.place), t.keys.cloud(d.cloud)
-		return append(n[:], c[:]...)
-	}
-	return inOrder(b.sightnow, key, func(prefix []byte, _ debtor, all []Sighting) error {
-		before, err := t.some(inNames, prefix, 1<<20)
-		if err != nil {
-			return err
-		}
-		for _, k := range before {
-			if err := t.forgetSighting(k); err != nil {
-				return err
-			}
-		}
-		for i := range all {
-			at, of := t.keys.seen(&all[i])
-			if err := t.put(inNames, at[:], appendSighting(t.plain, &all[i])); err != nil {
-				return err
-			}
-			if err := t.put(inIDs, of[:], appendSighting(t.plain, &all[i])); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 func (t *txn) applyRest(b *Batch) error {

@@ -57,7 +57,6 @@ func (t *txn) apply(b *Batch) error {
 	e := &effect{links: map[File]*linkChange{}, standing: map[Dir]Place{}, left: map[Dir]Place{}}
 	for _, step := range []func() error{
 		func() error { return t.applyNames(b, e) },
-		func() error { return t.applySightings(b) },
 		func() error { return t.applyDirs(b, e) },
 		func() error { return t.applyFiles(b, e) },
 		func() error { return t.applyDebts(b) },

@@ -12,16 +12,15 @@ import (
 // counts. It is a value: it can be applied again after an error, and applying it twice does no harm. It is not safe for
 // concurrent use.
 type Batch struct {
-	names    map[Place]*nameChange
-	dirs     map[Dir]*dirChange
-	files    map[File]*fileChange
-	ended    map[string][]cipher.Vector
-	debts    map[debtor]*debtChange
-	cleared  map[cipher.ID]struct{} // clouds whose debts all go first
-	sightnow map[debtor][]Sighting  // all that a cloud shows at a name
-	writers  map[uint32]struct{}
-	rest     map[string]restRow
-	applied  *Applied
+	names   map[Place]*nameChange
+	dirs    map[Dir]*dirChange
+	files   map[File]*fileChange
+	ended   map[string][]cipher.Vector
+	debts   map[debtor]*debtChange
+	cleared map[cipher.ID]struct{} // clouds whose debts all go first
+	writers map[uint32]struct{}
+	rest    map[string]restRow
+	applied *Applied
 }
 
 // A debtor is a cloud at a place.
@@ -81,7 +80,7 @@ func put[K comparable, V any](m *map[K]V, key K, v V) {
 
 // Len returns how many rows the batch is about to write, roughly.
 func (b *Batch) Len() int {
-	return len(b.names) + len(b.dirs) + len(b.files) + len(b.ended) + len(b.debts) + len(b.sightnow) + len(b.writers) + len(b.rest)
+	return len(b.names) + len(b.dirs) + len(b.files) + len(b.ended) + len(b.debts) + len(b.writers) + len(b.rest)
 }
 
 // SetName says what should be at a name. What the clouds have there stays known, unless the name is Unknown now.
@@ -159,17 +158,6 @@ func (b *Batch) PayAll(cloud cipher.ID) {
 	}
 }
 
-// SetSightings says what a cloud shows at a name that is not accepted there: all of it, none for nothing. Cloud and Place of
-// each are set.
-func (b *Batch) SetSightings(cloud cipher.ID, p Place, all ...Sighting) {
-	all = slices.Clone(all)
-	for i := range all {
-		all[i].Cloud, all[i].Place = cloud, p
-		all[i].Version.Vector = slices.Clone(all[i].Version.Vector)
-	}
-	put(&b.sightnow, debtor{cloud, p}, all)
-}
-
 // AddWriter says that a writer was seen.
 func (b *Batch) AddWriter(writer uint32) { put(&b.writers, writer, struct{}{}) }
 
@@ -216,19 +204,6 @@ func (b *Batch) checkDebts() error {
 		}
 		if c.owed != nil {
 			if err := checkKnown(c.owed.Had); err != nil {
-				return err
-			}
-		}
-	}
-	for key, all := range b.sightnow {
-		if err := checkPlace(key.place); err != nil {
-			return err
-		}
-		for i := range all {
-			if len(all[i].Entry) > maxName {
-				return fmt.Errorf("an entry of %d bytes", len(all[i].Entry))
-			}
-			if err := checkVersion(all[i].Version); err != nil {
 				return err
 			}
 		}

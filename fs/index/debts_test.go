@@ -1,7 +1,6 @@
 package index
 
 import (
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -46,42 +45,6 @@ func TestDebts(t *testing.T) {
 	b.apply(func(c *Batch) { c.PayAll(alpha) })
 	owes(alpha, map[Place]Debt{})
 	owes(beta, map[Place]Debt{x: debt})
-	must(t, b.Check(t.Context()))
-}
-
-func TestSightings(t *testing.T) {
-	b := newBench(t)
-	alpha, beta := cipher.ID{0xa}, cipher.ID{0xb}
-	p, now := at1(Root, "x"), b.clock.Now()
-	one := Sighting{Cloud: alpha, Place: p, File: fileN(1), Version: version(2), Since: now}
-	copied := Sighting{Cloud: alpha, Place: p, Entry: "0123 (1)", File: fileN(1), Version: version(3), Since: now}
-	three := Sighting{Cloud: beta, Place: p, File: fileN(2), Version: version(1), Since: now}
-	count := func(file, there int) {
-		t.Helper()
-		b.look(func(v *View) {
-			n := 0
-			for s, err := range v.SightingsOf(fileN(1)) {
-				must(t, err)
-				if !reflect.DeepEqual(s, one) && !reflect.DeepEqual(s, copied) {
-					t.Errorf("sighting %+v", s)
-				}
-				n++
-			}
-			equal(t, "of the file", n, file)
-			n = 0
-			for _, err := range v.Sightings(p) {
-				must(t, err)
-				n++
-			}
-			equal(t, "at the name", n, there)
-		})
-	}
-	b.apply(func(c *Batch) { c.SetSightings(alpha, p, one, copied); c.SetSightings(beta, p, three) })
-	count(2, 3)
-	b.apply(func(c *Batch) { c.SetSightings(alpha, p, copied) })
-	count(1, 2)
-	b.apply(func(c *Batch) { c.SetSightings(alpha, p); c.SetName(p, isFile(1, 5)) })
-	count(0, 1)
 	must(t, b.Check(t.Context()))
 }
 

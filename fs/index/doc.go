@@ -1,14 +1,14 @@
 // Package index is what this machine knows: what should be at each name, where each file and directory has its names, what
-// each cloud owes, what was seen where it does not belong, and what was checked. It says what should be, not what is: no
-// question about a cloud is answered from here alone.
+// each cloud owes, and what was checked. It says what should be, not what is: no question about a cloud is answered from here
+// alone.
 //
-//	types.go    the vocabulary: Place, Known, Row, ID, Debt, Sighting …
+//	types.go    the vocabulary: Place, Known, Row, ID, Debt …
 //	batch.go    Batch, the changes that one transaction makes
 //	apply.go    Index.Apply: the transaction, and the rows of names
 //	applied.go  what follows from changed names: places of ids and of directories; then all other rows
 //	txn.go      one row at a time inside of a transaction, and the tally of rows
 //	view.go     View, a snapshot that is read
-//	scan.go     what a snapshot iterates: directories, debts, sightings
+//	scan.go     what a snapshot iterates: directories, debts
 //	ledger.go   what was committed and checked
 //	index.go    Index: open, close, lose
 //	upkeep.go   Check, which reads every row, and Prune, which forgets old ones
@@ -49,16 +49,14 @@
 //	head    salt (in the clear), birth, applied, tally
 //	names   m(dir)[0:8]                                a directory: its place, handles, mode and owner
 //	        m(dir)[0:8] ‖ m(dir, name)[0:16]           a name: what is known, and each cloud's copy
-//	        … ‖ m(cloud)[0:8] ‖ m(entry)[0:8]          what was seen at the name and is not accepted there
 //	ids     m(file)[0:16]                              versions that no name has, records of removals
 //	        … ‖ a name's 24 bytes                      one live name of it
-//	        … ‖ m(cloud)[0:8] ‖ m(entry)[0:8]          one sighting of it
 //	debts   m(cloud)[0:8] ‖ a name's 24 bytes          what a cloud owes
 //	rest    kind ‖ m(…)[0:16]                          writers, directories' records, counts of debts, what was checked
 //
-// So a directory is one scan, with its own row first; all about a name is one scan, and all about an id. A commit of a file
-// that exists changes the row of its name and no other, and names of one directory are neighbours, so that a transaction
-// touches few pages: bbolt writes whole ones.
+// So a directory is one scan, with its own row first, and all about an id is one. A commit of a file that exists changes the
+// row of its name and no other, and names of one directory are neighbours, so that a transaction touches few pages: bbolt
+// writes whole ones.
 //
 // The tally counts the rows of each bucket and adds up their tags, so that a row that is missing shows: the number when the
 // file is opened, the tags in Check.

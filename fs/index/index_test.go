@@ -363,7 +363,6 @@ func TestDirectoriesChangeAndEnd(t *testing.T) {
 	equal(t, "without its handle", dir, Directory{Place: at1(Root, "d")})
 
 	b.apply(func(c *Batch) {
-		c.SetSightings(alpha, at1(sub, "g"), Sighting{File: fileN(9), Version: version(1)})
 		c.SetName(at1(Root, "d"), Known{})
 	})
 	for _, d := range []Dir{a, sub} {
@@ -373,11 +372,6 @@ func TestDirectoriesChangeAndEnd(t *testing.T) {
 	}
 	equal(t, "a file below", b.known(at1(sub, "f")), Known{})
 	equal(t, "its id", b.id(fileN(1)), ID{Met: true, Greatest: version(1)})
-	b.look(func(v *View) {
-		for s, err := range v.SightingsOf(fileN(9)) {
-			t.Errorf("sighting %v, %v", s, err)
-		}
-	})
 	must(t, b.Check(t.Context()))
 }
 
@@ -392,7 +386,6 @@ func TestList(t *testing.T) {
 			want[p] = isFile(i, i+1)
 			c.SetName(p, want[p])
 			c.SetName(at1(Root, string(p.Name)), isFile(i+1000, 1))
-			c.SetSightings(cipher.ID{3}, p, Sighting{File: fileN(7), Version: version(1)})
 		}
 	})
 	for _, page := range []int{1, 7, 500, 1000} {
@@ -437,7 +430,6 @@ func TestInvalidBatches(t *testing.T) {
 		"a directory's record":   func(c *Batch) { c.EndDirectory("secret", bad) },
 		"a debt":                 func(c *Batch) { c.Owe(cipher.ID{1}, at1(Root, "x"), Debt{Had: Known{Kind: 77}}) },
 		"a debt at no name":      func(c *Batch) { c.Pay(cipher.ID{1}, at1(Root, "")) },
-		"a sighting":             func(c *Batch) { c.SetSightings(cipher.ID{1}, at1(Root, "x"), Sighting{Version: Version{Vector: bad}}) },
 		"a copy":                 func(c *Batch) { c.SetCopy(at1(Root, "x"), Copy{InPlace: Version{Nsec: 1e9}}) },
 		"a handle":               func(c *Batch) { c.SetHandle(Root, Handle{Bytes: make([]byte, 129)}) },
 		"a directory twice":      func(c *Batch) { c.SetName(at1(Root, "x"), isDir(d)); c.SetName(at1(Root, "y"), isDir(d)) },

@@ -306,23 +306,3 @@ func parseDebt(b []byte) (Owed, error) {
 	o := Owed{Place: d.place(), Debt: Debt{Why: Reason(d.Byte()), Since: d.Time(), Had: d.known()}}
 	return o, d.Done()
 }
-
-func appendSighting(b []byte, s *Sighting) []byte {
-	e := newRow(b)
-	e.ID(s.Cloud)
-	e.place(s.Place)
-	e.Text(string(s.Entry))
-	e.file(s.File)
-	e.version(s.Version)
-	e.Time(s.Since)
-	return e.B
-}
-
-func parseSighting(b []byte) (Sighting, error) {
-	d := openRow(b)
-	s := Sighting{
-		Cloud: d.ID(), Place: d.place(), Entry: cipher.EntryName(d.Text(maxName)),
-		File: d.file(), Version: d.version(), Since: d.Time(),
-	}
-	return s, d.Done()
-}

@@ -44,11 +44,6 @@ var shapes = []struct {
 		o, err := parseDebt(b)
 		return appendDebt(nil, &o), err
 	}},
-	{"sighting", appendSighting(nil, &Sighting{cipher.ID{1}, at1(3, "n"), "e (1)", fileN(1), version(2), time.Unix(5, 6)}),
-		func(b []byte) ([]byte, error) {
-			s, err := parseSighting(b)
-			return appendSighting(nil, &s), err
-		}},
 }
 
 // Every row opens only whole: cut short, with more behind it, or of another version it is none.

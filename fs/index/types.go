@@ -219,16 +219,6 @@ type Owed struct {
 	Cursor Cursor
 }
 
-// A Sighting is a file that a cloud shows where it is not accepted: under a name, or as a sync tool's copy of that name.
-type Sighting struct {
-	Cloud   cipher.ID
-	Place   Place
-	Entry   cipher.EntryName // of a tool copy; "" for the name itself
-	File    File
-	Version Version
-	Since   time.Time
-}
-
 // Applied says how far the index has taken in a redo log.
 type Applied struct {
 	Log   cipher.ID // zero: of no log

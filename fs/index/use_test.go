@@ -25,7 +25,6 @@ func TestFileTellsNothing(t *testing.T) {
 		c.SetName(p, Known{Kind: IsFile, File: f, Version: version(1)})
 		c.SetCopy(p, Copy{Cloud: cloud, InPlace: version(1)})
 		c.Owe(cloud, p, Debt{Why: Away, Had: isGone(1, 1)})
-		c.SetSightings(cloud, p, Sighting{Entry: "a secret entry", File: f, Version: version(1)})
 		c.EndDirectory("secret/path", vector(1))
 		c.AddWriter(0x73656372)
 	})
