@@ -3,7 +3,6 @@ package index
 import (
 	"bytes"
 	"fmt"
-	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
 )
@@ -21,10 +20,12 @@ func (t *txn) applyDirs(b *Batch, e *effect) error {
 				return err
 			}
 		}
-		changed := dir.Place != p
-		dir.Place = p
-		if !b.dirs[d].apply(&dir) && !changed {
+		owner, owned := b.owners[d]
+		if dir.Place == p && !owned {
 			return nil
+		}
+		if dir.Place = p; owned {
+			dir.Owner = &owner
 		}
 		return t.put(inNames, key, appendDir(t.plain, d, &dir))
 	})
@@ -34,7 +35,7 @@ func (t *txn) applyDirs(b *Batch, e *effect) error {
 	if err := t.forgetDirs(e); err != nil {
 		return err
 	}
-	return inOrder(b.dirs, key, func(key []byte, d Dir, c *dirChange) error {
+	return inOrder(b.owners, key, func(key []byte, d Dir, owner Owner) error {
 		if _, done := e.standing[d]; done {
 			return nil
 		}
@@ -42,34 +43,9 @@ func (t *txn) applyDirs(b *Batch, e *effect) error {
 		if err != nil || !known && d != Root {
 			return err // it stands nowhere: there is nothing to say of it
 		}
-		c.apply(&dir)
-		if len(dir.Handles) > maxHandles {
-			return fmt.Errorf("%w: %d handles of a directory", ErrInvalid, len(dir.Handles))
-		}
+		dir.Owner = &owner
 		return t.put(inNames, key, appendDir(t.plain, d, &dir))
 	})
-}
-
-// apply reports whether it may have changed anything; a nil change does not.
-func (c *dirChange) apply(dir *Directory) bool {
-	if c == nil {
-		return false
-	}
-	if c.owner != nil {
-		dir.Owner = c.owner
-	}
-	for cloud, h := range c.handles {
-		i, ok := slices.BinarySearchFunc(dir.Handles, cloud, func(h Handle, id cipher.ID) int { return bytes.Compare(h.Cloud[:], id[:]) })
-		switch {
-		case len(h.Bytes) > 0 && ok:
-			dir.Handles[i] = h
-		case len(h.Bytes) > 0:
-			dir.Handles = slices.Insert(dir.Handles, i, h)
-		case ok:
-			dir.Handles = slices.Delete(dir.Handles, i, i+1)
-		}
-	}
-	return true
 }
 
 // leave makes the name that a directory had Unknown, if it is that directory's still.
@@ -216,11 +192,6 @@ func (t *txn) applyFile(key *fileKey, f File, c *fileChange, l *linkChange) erro
 }
 
 func (t *txn) applyDebts(b *Batch) error {
-	for cloud := range b.cleared {
-		if err := t.clearDebts(cloud); err != nil {
-			return err
-		}
-	}
 	key := func(d debtor) []byte { k := t.keys.debt(d.cloud, d.place); return k[:] }
 	return inOrder(b.debts, key, func(key []byte, d debtor, c *debtChange) error {
 		owed := t.in[inDebts].Get(key) != nil
@@ -235,22 +206,6 @@ func (t *txn) applyDebts(b *Batch) error {
 		}
 		return t.put(inDebts, key, appendDebt(t.plain, &Owed{Place: d.place, Debt: *c.owed}))
 	})
-}
-
-func (t *txn) clearDebts(cloud cipher.ID) error {
-	prefix := t.keys.cloud(cloud)
-	for {
-		found, err := t.some(inDebts, prefix[:], 1000)
-		if err != nil || len(found) == 0 {
-			return err
-		}
-		for _, key := range found {
-			t.owing[cloud]--
-			if err := t.del(inDebts, key); err != nil {
-				return err
-			}
-		}
-	}
 }
 
 func (t *txn) applyRest(b *Batch) error {
@@ -270,11 +225,7 @@ func (t *txn) applyRest(b *Batch) error {
 			return err
 		}
 	}
-	key := func(id string) []byte {
-		r := b.rest[id]
-		return t.keys.rest(r.domain, r.text, r.number)
-	}
-	if err := inOrder(b.rest, key, func(key []byte, _ string, r restRow) error { return t.put(inRest, key, append(t.plain[:0], r.row...)) }); err != nil {
+	if err := inOrder(b.checked, t.keys.checked, func(key []byte, _ backing, c Checked) error { return t.put(inRest, key, c.row(t.plain)) }); err != nil {
 		return err
 	}
 	if b.applied == nil {

@@ -130,13 +130,10 @@ func (c *nameChange) apply(r Row, now time.Time) Row {
 	}
 	for cloud, copied := range c.copies {
 		i, ok := findCopy(r.Copies, cloud)
-		switch {
-		case copied != nil && ok:
-			r.Copies[i] = *copied
-		case copied != nil:
-			r.Copies = slices.Insert(r.Copies, i, *copied)
-		case ok:
-			r.Copies = slices.Delete(r.Copies, i, i+1)
+		if ok {
+			r.Copies[i] = copied
+		} else {
+			r.Copies = slices.Insert(r.Copies, i, copied)
 		}
 	}
 	return r

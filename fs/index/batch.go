@@ -13,13 +13,12 @@ import (
 // concurrent use.
 type Batch struct {
 	names   map[Place]*nameChange
-	dirs    map[Dir]*dirChange
+	owners  map[Dir]Owner
 	files   map[File]*fileChange
 	ended   map[string][]cipher.Vector
 	debts   map[debtor]*debtChange
-	cleared map[cipher.ID]struct{} // clouds whose debts all go first
 	writers map[uint32]struct{}
-	rest    map[string]restRow
+	checked map[backing]Checked
 	applied *Applied
 }
 
@@ -31,12 +30,7 @@ type debtor struct {
 
 type nameChange struct {
 	known  *Known
-	copies map[cipher.ID]*Copy // nil: forgotten
-}
-
-type dirChange struct {
-	owner   *Owner
-	handles map[cipher.ID]Handle
+	copies map[cipher.ID]Copy
 }
 
 type fileChange struct {
@@ -48,14 +42,6 @@ type fileChange struct {
 type debtChange struct {
 	paid bool
 	owed *Debt
-}
-
-// A restRow is a row of what was committed or checked.
-type restRow struct {
-	domain byte
-	text   string
-	number uint64
-	row    []byte
 }
 
 // at returns the change at a key, made if it is the first.
@@ -80,7 +66,7 @@ func put[K comparable, V any](m *map[K]V, key K, v V) {
 
 // Len returns how many rows the batch is about to write, roughly.
 func (b *Batch) Len() int {
-	return len(b.names) + len(b.dirs) + len(b.files) + len(b.ended) + len(b.debts) + len(b.writers) + len(b.rest)
+	return len(b.names) + len(b.owners) + len(b.files) + len(b.ended) + len(b.debts) + len(b.writers) + len(b.checked)
 }
 
 // SetName says what should be at a name. What the clouds have there stays known, unless the name is Unknown now.
@@ -96,20 +82,11 @@ func (b *Batch) SetName(p Place, k Known) {
 // SetCopy says what one cloud has at a name.
 func (b *Batch) SetCopy(p Place, c Copy) {
 	c.InPlace.Vector = slices.Clone(c.InPlace.Vector)
-	put(&at(&b.names, p).copies, c.Cloud, &c)
+	put(&at(&b.names, p).copies, c.Cloud, c)
 }
-
-// DropCopy forgets what one cloud has at a name.
-func (b *Batch) DropCopy(p Place, cloud cipher.ID) { put(&at(&b.names, p).copies, cloud, nil) }
 
 // SetOwner says a directory's mode and owner.
-func (b *Batch) SetOwner(d Dir, o Owner) { at(&b.dirs, d).owner = &o }
-
-// SetHandle says a directory's handle in a cloud; one without bytes is forgotten.
-func (b *Batch) SetHandle(d Dir, h Handle) {
-	h.Bytes = slices.Clone(h.Bytes)
-	put(&at(&b.dirs, d).handles, h.Cloud, h)
-}
+func (b *Batch) SetOwner(d Dir, o Owner) { put(&b.owners, d, o) }
 
 // Accept says that a version of a file was accepted wherever it was seen. What SetName says need not be said again. The zero
 // Version is that of a file that was never committed: it is known from then on.
@@ -148,16 +125,6 @@ func (b *Batch) Pay(cloud cipher.ID, p Place) {
 	*at(&b.debts, debtor{cloud, p}) = debtChange{paid: true}
 }
 
-// PayAll says that a cloud owes nothing but what this batch says after it.
-func (b *Batch) PayAll(cloud cipher.ID) {
-	put(&b.cleared, cloud, struct{}{})
-	for key := range b.debts {
-		if key.cloud == cloud {
-			delete(b.debts, key)
-		}
-	}
-}
-
 // AddWriter says that a writer was seen.
 func (b *Batch) AddWriter(writer uint32) { put(&b.writers, writer, struct{}{}) }
 
@@ -171,15 +138,8 @@ func (b *Batch) check() error {
 			return err
 		}
 	}
-	for d, c := range b.dirs {
-		if d == 0 {
-			return errors.New("directory 0")
-		}
-		for _, h := range c.handles {
-			if len(h.Bytes) > maxHandle {
-				return fmt.Errorf("a handle of %d bytes", len(h.Bytes))
-			}
-		}
+	if _, ok := b.owners[0]; ok {
+		return errors.New("directory 0")
 	}
 	for _, c := range b.files {
 		if err := errors.Join(checkVersion(c.accepted), checkVectors(c.ended), checkVectors(c.moved)); err != nil {
@@ -219,10 +179,8 @@ func (c *nameChange) check(p Place) error {
 		return fmt.Errorf("%d copies of a name", len(c.copies))
 	}
 	for _, copied := range c.copies {
-		if copied != nil {
-			if err := checkVersion(copied.InPlace); err != nil {
-				return err
-			}
+		if err := checkVersion(copied.InPlace); err != nil {
+			return err
 		}
 	}
 	if c.known == nil {

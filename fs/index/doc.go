@@ -9,7 +9,7 @@
 //	txn.go      one row at a time inside of a transaction, and the tally of rows
 //	view.go     View, a snapshot that is read
 //	scan.go     what a snapshot iterates: directories, debts
-//	ledger.go   what was committed and checked
+//	ledger.go   what was checked
 //	index.go    Index: open, close, lose
 //	upkeep.go   Check, which reads every row, and Prune, which forgets old ones
 //	keys.go     keys of rows, and their sealing
@@ -34,7 +34,7 @@
 // far as versions allow. A file that is damaged, cut short or under another key is renamed aside and a new one begins, at
 // Open or, where a row does not open, in the middle of a mount: then Apply and View return an error that wraps ErrLost, once,
 // and nothing of what they were asked is done. Whoever gets it marks every cloud that owes anything to be compared whole, and
-// tries again. [Index.Since] tells since when the index knows.
+// tries again. [View.Since] tells since when the index knows.
 //
 // A database file that was put back from a copy is whole, and old. It shows by [View.Applied]: the log has dropped entries
 // only after the index had them, so an index that has applied fewer than the log has retired, or another log's, was put
@@ -47,7 +47,7 @@
 // a byte before its input that tells the kinds apart.
 //
 //	head    salt (in the clear), birth, applied, tally
-//	names   m(dir)[0:8]                                a directory: its place, handles, mode and owner
+//	names   m(dir)[0:8]                                a directory: its place, mode and owner
 //	        m(dir)[0:8] ‖ m(dir, name)[0:16]           a name: what is known, and each cloud's copy
 //	ids     m(file)[0:16]                              versions that no name has, records of removals
 //	        … ‖ a name's 24 bytes                      one live name of it

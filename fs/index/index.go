@@ -292,13 +292,6 @@ func (ix *Index) Lose(why string) error {
 	return nil
 }
 
-// Since returns since when the index knows: when it was begun, empty.
-func (ix *Index) Since() time.Time {
-	ix.mu.RLock()
-	defer ix.mu.RUnlock()
-	return ix.since
-}
-
 // write runs fn in one transaction. The caller holds writing.
 func (ix *Index) write(fn func(*txn) error) error {
 	db, err := ix.transact(fn)

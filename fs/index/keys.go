@@ -21,16 +21,15 @@ const (
 	overhead = 12 + tagSize // what sealing adds to a row
 )
 
-// The domains of the HMACs: the byte before what is hashed.
+// The domains of the HMACs: the byte before what is hashed. A file may have rows of the domain 'v', which tell nothing.
 const (
-	dirDomain       = 'd'
-	nameDomain      = 'n'
-	fileDomain      = 'f'
-	cloudDomain     = 'c'
-	pathDomain      = 'p'
-	writerDomain    = 'w'
-	committedDomain = 'v'
-	checkedDomain   = 'k'
+	dirDomain     = 'd'
+	nameDomain    = 'n'
+	fileDomain    = 'f'
+	cloudDomain   = 'c'
+	pathDomain    = 'p'
+	writerDomain  = 'w'
+	checkedDomain = 'k'
 )
 
 // The keys of rows.
