@@ -109,7 +109,7 @@ func (t *txn) forgetNames(d Dir, e *effect) error {
 func (s *snapshot) some(in bucket, prefix []byte, n int) (found [][]byte, err error) {
 	c := s.in[in].Cursor()
 	for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix) && len(found) < n; k, _ = c.Next() {
-		if len(k) > 64 {
+		if len(k) > maxKey {
 			return nil, damaged(fmt.Errorf("a key of %d bytes", len(k)))
 		}
 		found = append(found, bytes.Clone(k))

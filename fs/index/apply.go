@@ -61,6 +61,7 @@ func (t *txn) apply(b *Batch) error {
 		func() error { return t.applyFiles(b, e) },
 		func() error { return t.applyDebts(b) },
 		func() error { return t.applyRest(b) },
+		func() error { return t.prune(b.prune) },
 	} {
 		if err := step(); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
 )
@@ -20,6 +21,7 @@ type Batch struct {
 	writers map[uint32]struct{}
 	checked map[backing]Checked
 	applied *Applied
+	prune   time.Duration
 }
 
 // A debtor is a cloud at a place.
@@ -127,6 +129,11 @@ func (b *Batch) Pay(cloud cipher.ID, p Place) {
 
 // AddWriter says that a writer was seen.
 func (b *Batch) AddWriter(writer uint32) { put(&b.writers, writer, struct{}{}) }
+
+// Prune says to forget what has been over for longer than an age: names that are gone, files that have no name, records of
+// directories. The transaction looks at some rows, and the next one that is to prune goes on behind them, also after the index
+// was closed. As long as a cloud owes anything nothing is forgotten: what is over may be what it shows.
+func (b *Batch) Prune(age time.Duration) { b.prune = age }
 
 // SetApplied says how far the index has taken in a log, with this batch.
 func (b *Batch) SetApplied(a Applied) { b.applied = &a }

@@ -11,7 +11,7 @@
 //	scan.go     what a snapshot iterates: directories, debts
 //	ledger.go   what was checked
 //	index.go    Index: open, close, lose
-//	upkeep.go   Check, which reads every row, and Prune, which forgets old ones
+//	upkeep.go   Check, which reads every row; and what Batch.Prune forgets
 //	keys.go     keys of rows, and their sealing
 //	rows.go     rows as bytes
 //	codec.go    the parts of rows as bytes, and what they may be
@@ -46,7 +46,7 @@
 // that is drawn with the file, bound to its bucket and key as associated data. m is HMAC-SHA-256 under another such key, with
 // a byte before its input that tells the kinds apart.
 //
-//	head    salt (in the clear), birth, applied, tally
+//	head    salt (in the clear), birth, applied, tally, how far forgetting has come
 //	names   m(dir)[0:8]                                a directory: its place, mode and owner
 //	        m(dir)[0:8] ‖ m(dir, name)[0:16]           a name: what is known, and each cloud's copy
 //	ids     m(file)[0:16]                              versions that no name has, records of removals

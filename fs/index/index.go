@@ -64,7 +64,6 @@ type Index struct {
 
 	writing sync.Mutex
 	reserve reserve.Reserve // guarded by writing
-	pruned  sweep           // guarded by writing
 
 	mu     sync.RWMutex // guards all below
 	db     *bolt.DB     // nil where replacing a damaged one has failed so far

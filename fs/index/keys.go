@@ -21,7 +21,7 @@ const (
 	overhead = 12 + tagSize // what sealing adds to a row
 )
 
-// The domains of the HMACs: the byte before what is hashed. A file may have rows of the domain 'v', which tell nothing.
+// The domains of the HMACs: the byte before what is hashed.
 const (
 	dirDomain     = 'd'
 	nameDomain    = 'n'
@@ -30,6 +30,7 @@ const (
 	pathDomain    = 'p'
 	writerDomain  = 'w'
 	checkedDomain = 'k'
+	idleDomain    = 'v' // a file may have rows of it, which tell nothing
 )
 
 // The keys of rows.
