@@ -3,7 +3,6 @@ package index
 import (
 	"bytes"
 	"fmt"
-	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
 )
@@ -21,10 +20,12 @@ func (t *txn) applyDirs(b *Batch, e *effect) error {
 				return err
 			}
 		}
-		changed := dir.Place != p
-		dir.Place = p
-		if !b.dirs[d].apply(&dir) && !changed {
+		owner, owned := b.owners[d]
+		if dir.Place == p && !owned {
 			return nil
+		}
+		if dir.Place = p; owned {
+			dir.Owner = &owner
 		}
 		return t.put(inNames, key, appendDir(t.plain, d, &dir))
 	})
@@ -34,7 +35,7 @@ func (t *txn) applyDirs(b *Batch, e *effect) error {
 	if err := t.forgetDirs(e); err != nil {
 		return err
 	}
-	return inOrder(b.dirs, key, func(key []byte, d Dir, c *dirChange) error {
+	return inOrder(b.owners, key, func(key []byte, d Dir, owner Owner) error {
 		if _, done := e.standing[d]; done {
 			return nil
 		}
@@ -42,34 +43,9 @@ func (t *txn) applyDirs(b *Batch, e *effect) error {
 		if err != nil || !known && d != Root {
 			return err // it stands nowhere: there is nothing to say of it
 		}
-		c.apply(&dir)
-		if len(dir.Handles) > maxHandles {
-			return fmt.Errorf("%w: %d handles of a directory", ErrInvalid, len(dir.Handles))
-		}
+		dir.Owner = &owner
 		return t.put(inNames, key, appendDir(t.plain, d, &dir))
 	})
-}
-
-// apply reports whether it may have changed anything; a nil change does not.
-func (c *dirChange) apply(dir *Directory) bool {
-	if c == nil {
-		return false
-	}
-	if c.owner != nil {
-		dir.Owner = c.owner
-	}
-	for cloud, h := range c.handles {
-		i, ok := slices.BinarySearchFunc(dir.Handles, cloud, func(h Handle, id cipher.ID) int { return bytes.Compare(h.Cloud[:], id[:]) })
-		switch {
-		case len(h.Bytes) > 0 && ok:
-			dir.Handles[i] = h
-		case len(h.Bytes) > 0:
-			dir.Handles = slices.Insert(dir.Handles, i, h)
-		case ok:
-			dir.Handles = slices.Delete(dir.Handles, i, i+1)
-		}
-	}
-	return true
 }
 
 // leave makes the name that a directory had Unknown, if it is that directory's still.
@@ -117,12 +93,9 @@ func (t *txn) forgetNames(d Dir, e *effect) error {
 			return err
 		}
 		for _, key := range found {
-			switch len(key) {
-			case len(nameKey{}):
+			if len(key) == len(nameKey{}) {
 				err = t.forgetName(d, key, e)
-			case len(seenKey{}):
-				err = t.forgetSighting(key)
-			default:
+			} else {
 				err = t.del(inNames, key)
 			}
 			if err != nil {
@@ -136,7 +109,7 @@ func (t *txn) forgetNames(d Dir, e *effect) error {
 func (s *snapshot) some(in bucket, prefix []byte, n int) (found [][]byte, err error) {
 	c := s.in[in].Cursor()
 	for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix) && len(found) < n; k, _ = c.Next() {
-		if len(k) > 64 {
+		if len(k) > maxKey {
 			return nil, damaged(fmt.Errorf("a key of %d bytes", len(k)))
 		}
 		found = append(found, bytes.Clone(k))
@@ -158,23 +131,6 @@ func (t *txn) forgetName(d Dir, key []byte, e *effect) error {
 	}
 	copy(old.Cursor[:], key)
 	return t.setName(&old, &Row{Place: old.Place}, e)
-}
-
-// forgetSighting removes both rows of a sighting, by the key of the one under its name.
-func (t *txn) forgetSighting(key []byte) error {
-	b, err := t.get(inNames, key)
-	if err != nil {
-		return err
-	}
-	s, err := parsed(parseSighting(b))
-	if err != nil {
-		return err
-	}
-	_, of := t.keys.seen(&s)
-	if err := t.del(inIDs, of[:]); err != nil {
-		return err
-	}
-	return t.del(inNames, key)
 }
 
 // applyFiles brings the live names of files up to date, and keeps versions that no name has any more.
@@ -236,11 +192,6 @@ func (t *txn) applyFile(key *fileKey, f File, c *fileChange, l *linkChange) erro
 }
 
 func (t *txn) applyDebts(b *Batch) error {
-	for cloud := range b.cleared {
-		if err := t.clearDebts(cloud); err != nil {
-			return err
-		}
-	}
 	key := func(d debtor) []byte { k := t.keys.debt(d.cloud, d.place); return k[:] }
 	return inOrder(b.debts, key, func(key []byte, d debtor, c *debtChange) error {
 		owed := t.in[inDebts].Get(key) != nil
@@ -254,50 +205,6 @@ func (t *txn) applyDebts(b *Batch) error {
 			t.owing[d.cloud]++
 		}
 		return t.put(inDebts, key, appendDebt(t.plain, &Owed{Place: d.place, Debt: *c.owed}))
-	})
-}
-
-func (t *txn) clearDebts(cloud cipher.ID) error {
-	prefix := t.keys.cloud(cloud)
-	for {
-		found, err := t.some(inDebts, prefix[:], 1000)
-		if err != nil || len(found) == 0 {
-			return err
-		}
-		for _, key := range found {
-			t.owing[cloud]--
-			if err := t.del(inDebts, key); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-func (t *txn) applySightings(b *Batch) error {
-	key := func(d debtor) []byte {
-		n, c := t.keys.name(d.place), t.keys.cloud(d.cloud)
-		return append(n[:], c[:]...)
-	}
-	return inOrder(b.sightnow, key, func(prefix []byte, _ debtor, all []Sighting) error {
-		before, err := t.some(inNames, prefix, 1<<20)
-		if err != nil {
-			return err
-		}
-		for _, k := range before {
-			if err := t.forgetSighting(k); err != nil {
-				return err
-			}
-		}
-		for i := range all {
-			at, of := t.keys.seen(&all[i])
-			if err := t.put(inNames, at[:], appendSighting(t.plain, &all[i])); err != nil {
-				return err
-			}
-			if err := t.put(inIDs, of[:], appendSighting(t.plain, &all[i])); err != nil {
-				return err
-			}
-		}
-		return nil
 	})
 }
 
@@ -318,11 +225,7 @@ func (t *txn) applyRest(b *Batch) error {
 			return err
 		}
 	}
-	key := func(id string) []byte {
-		r := b.rest[id]
-		return t.keys.rest(r.domain, r.text, r.number)
-	}
-	if err := inOrder(b.rest, key, func(key []byte, _ string, r restRow) error { return t.put(inRest, key, append(t.plain[:0], r.row...)) }); err != nil {
+	if err := inOrder(b.checked, t.keys.checked, func(key []byte, _ backing, c Checked) error { return t.put(inRest, key, c.row(t.plain)) }); err != nil {
 		return err
 	}
 	if b.applied == nil {

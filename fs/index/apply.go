@@ -57,11 +57,11 @@ func (t *txn) apply(b *Batch) error {
 	e := &effect{links: map[File]*linkChange{}, standing: map[Dir]Place{}, left: map[Dir]Place{}}
 	for _, step := range []func() error{
 		func() error { return t.applyNames(b, e) },
-		func() error { return t.applySightings(b) },
 		func() error { return t.applyDirs(b, e) },
 		func() error { return t.applyFiles(b, e) },
 		func() error { return t.applyDebts(b) },
 		func() error { return t.applyRest(b) },
+		func() error { return t.prune(b.prune) },
 	} {
 		if err := step(); err != nil {
 			return err
@@ -131,13 +131,10 @@ func (c *nameChange) apply(r Row, now time.Time) Row {
 	}
 	for cloud, copied := range c.copies {
 		i, ok := findCopy(r.Copies, cloud)
-		switch {
-		case copied != nil && ok:
-			r.Copies[i] = *copied
-		case copied != nil:
-			r.Copies = slices.Insert(r.Copies, i, *copied)
-		case ok:
-			r.Copies = slices.Delete(r.Copies, i, i+1)
+		if ok {
+			r.Copies[i] = copied
+		} else {
+			r.Copies = slices.Insert(r.Copies, i, copied)
 		}
 	}
 	return r

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
 )
@@ -12,16 +13,15 @@ import (
 // counts. It is a value: it can be applied again after an error, and applying it twice does no harm. It is not safe for
 // concurrent use.
 type Batch struct {
-	names    map[Place]*nameChange
-	dirs     map[Dir]*dirChange
-	files    map[File]*fileChange
-	ended    map[string][]cipher.Vector
-	debts    map[debtor]*debtChange
-	cleared  map[cipher.ID]struct{} // clouds whose debts all go first
-	sightnow map[debtor][]Sighting  // all that a cloud shows at a name
-	writers  map[uint32]struct{}
-	rest     map[string]restRow
-	applied  *Applied
+	names   map[Place]*nameChange
+	owners  map[Dir]Owner
+	files   map[File]*fileChange
+	ended   map[string][]cipher.Vector
+	debts   map[debtor]*debtChange
+	writers map[uint32]struct{}
+	checked map[backing]Checked
+	applied *Applied
+	prune   time.Duration
 }
 
 // A debtor is a cloud at a place.
@@ -32,12 +32,7 @@ type debtor struct {
 
 type nameChange struct {
 	known  *Known
-	copies map[cipher.ID]*Copy // nil: forgotten
-}
-
-type dirChange struct {
-	owner   *Owner
-	handles map[cipher.ID]Handle
+	copies map[cipher.ID]Copy
 }
 
 type fileChange struct {
@@ -49,14 +44,6 @@ type fileChange struct {
 type debtChange struct {
 	paid bool
 	owed *Debt
-}
-
-// A restRow is a row of what was committed or checked.
-type restRow struct {
-	domain byte
-	text   string
-	number uint64
-	row    []byte
 }
 
 // at returns the change at a key, made if it is the first.
@@ -81,7 +68,7 @@ func put[K comparable, V any](m *map[K]V, key K, v V) {
 
 // Len returns how many rows the batch is about to write, roughly.
 func (b *Batch) Len() int {
-	return len(b.names) + len(b.dirs) + len(b.files) + len(b.ended) + len(b.debts) + len(b.sightnow) + len(b.writers) + len(b.rest)
+	return len(b.names) + len(b.owners) + len(b.files) + len(b.ended) + len(b.debts) + len(b.writers) + len(b.checked)
 }
 
 // SetName says what should be at a name. What the clouds have there stays known, unless the name is Unknown now.
@@ -97,20 +84,11 @@ func (b *Batch) SetName(p Place, k Known) {
 // SetCopy says what one cloud has at a name.
 func (b *Batch) SetCopy(p Place, c Copy) {
 	c.InPlace.Vector = slices.Clone(c.InPlace.Vector)
-	put(&at(&b.names, p).copies, c.Cloud, &c)
+	put(&at(&b.names, p).copies, c.Cloud, c)
 }
-
-// DropCopy forgets what one cloud has at a name.
-func (b *Batch) DropCopy(p Place, cloud cipher.ID) { put(&at(&b.names, p).copies, cloud, nil) }
 
 // SetOwner says a directory's mode and owner.
-func (b *Batch) SetOwner(d Dir, o Owner) { at(&b.dirs, d).owner = &o }
-
-// SetHandle says a directory's handle in a cloud; one without bytes is forgotten.
-func (b *Batch) SetHandle(d Dir, h Handle) {
-	h.Bytes = slices.Clone(h.Bytes)
-	put(&at(&b.dirs, d).handles, h.Cloud, h)
-}
+func (b *Batch) SetOwner(d Dir, o Owner) { put(&b.owners, d, o) }
 
 // Accept says that a version of a file was accepted wherever it was seen. What SetName says need not be said again. The zero
 // Version is that of a file that was never committed: it is known from then on.
@@ -149,29 +127,13 @@ func (b *Batch) Pay(cloud cipher.ID, p Place) {
 	*at(&b.debts, debtor{cloud, p}) = debtChange{paid: true}
 }
 
-// PayAll says that a cloud owes nothing but what this batch says after it.
-func (b *Batch) PayAll(cloud cipher.ID) {
-	put(&b.cleared, cloud, struct{}{})
-	for key := range b.debts {
-		if key.cloud == cloud {
-			delete(b.debts, key)
-		}
-	}
-}
-
-// SetSightings says what a cloud shows at a name that is not accepted there: all of it, none for nothing. Cloud and Place of
-// each are set.
-func (b *Batch) SetSightings(cloud cipher.ID, p Place, all ...Sighting) {
-	all = slices.Clone(all)
-	for i := range all {
-		all[i].Cloud, all[i].Place = cloud, p
-		all[i].Version.Vector = slices.Clone(all[i].Version.Vector)
-	}
-	put(&b.sightnow, debtor{cloud, p}, all)
-}
-
 // AddWriter says that a writer was seen.
 func (b *Batch) AddWriter(writer uint32) { put(&b.writers, writer, struct{}{}) }
+
+// Prune says to forget what has been over for longer than an age: names that are gone, files that have no name, records of
+// directories. The transaction looks at some rows, and the next one that is to prune goes on behind them, also after the index
+// was closed. As long as a cloud owes anything nothing is forgotten: what is over may be what it shows.
+func (b *Batch) Prune(age time.Duration) { b.prune = age }
 
 // SetApplied says how far the index has taken in a log, with this batch.
 func (b *Batch) SetApplied(a Applied) { b.applied = &a }
@@ -183,15 +145,8 @@ func (b *Batch) check() error {
 			return err
 		}
 	}
-	for d, c := range b.dirs {
-		if d == 0 {
-			return errors.New("directory 0")
-		}
-		for _, h := range c.handles {
-			if len(h.Bytes) > maxHandle {
-				return fmt.Errorf("a handle of %d bytes", len(h.Bytes))
-			}
-		}
+	if _, ok := b.owners[0]; ok {
+		return errors.New("directory 0")
 	}
 	for _, c := range b.files {
 		if err := errors.Join(checkVersion(c.accepted), checkVectors(c.ended), checkVectors(c.moved)); err != nil {
@@ -220,19 +175,6 @@ func (b *Batch) checkDebts() error {
 			}
 		}
 	}
-	for key, all := range b.sightnow {
-		if err := checkPlace(key.place); err != nil {
-			return err
-		}
-		for i := range all {
-			if len(all[i].Entry) > maxName {
-				return fmt.Errorf("an entry of %d bytes", len(all[i].Entry))
-			}
-			if err := checkVersion(all[i].Version); err != nil {
-				return err
-			}
-		}
-	}
 	return nil
 }
 
@@ -244,10 +186,8 @@ func (c *nameChange) check(p Place) error {
 		return fmt.Errorf("%d copies of a name", len(c.copies))
 	}
 	for _, copied := range c.copies {
-		if copied != nil {
-			if err := checkVersion(copied.InPlace); err != nil {
-				return err
-			}
+		if err := checkVersion(copied.InPlace); err != nil {
+			return err
 		}
 	}
 	if c.known == nil {

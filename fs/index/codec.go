@@ -14,9 +14,7 @@ const (
 	rowVersion = 1
 
 	maxName    = 255
-	maxHandle  = 128
 	maxCopies  = 64
-	maxHandles = 64
 	maxRecords = 16      // vectors of records of one kind that are kept for one file or path
 	maxPath    = 1 << 16 // bytes of a path from the root
 	maxRow     = 1 << 18 // bytes of a row as it is encoded

@@ -402,7 +402,7 @@ func TestDamagedWhileOpen(t *testing.T) {
 			if !errors.Is(err, ErrLost) {
 				t.Errorf("%s: %v", name, err)
 			}
-			equal(t, "since", b.Since(), b.clock.Now())
+			b.look(func(v *View) { equal(t, "since", v.Since(), b.clock.Now()) })
 			equal(t, "known", b.known(at1(Root, "7")), Known{})
 			b.apply(func(c *Batch) { c.SetName(at1(Root, "7"), isFile(1, 2)) })
 			equal(t, "known", b.known(at1(Root, "7")), isFile(1, 2))

@@ -1,17 +1,17 @@
 // Package index is what this machine knows: what should be at each name, where each file and directory has its names, what
-// each cloud owes, what was seen where it does not belong, and what was checked. It says what should be, not what is: no
-// question about a cloud is answered from here alone.
+// each cloud owes, and what was checked. It says what should be, not what is: no question about a cloud is answered from here
+// alone.
 //
-//	types.go    the vocabulary: Place, Known, Row, ID, Debt, Sighting …
+//	types.go    the vocabulary: Place, Known, Row, ID, Debt …
 //	batch.go    Batch, the changes that one transaction makes
 //	apply.go    Index.Apply: the transaction, and the rows of names
 //	applied.go  what follows from changed names: places of ids and of directories; then all other rows
 //	txn.go      one row at a time inside of a transaction, and the tally of rows
 //	view.go     View, a snapshot that is read
-//	scan.go     what a snapshot iterates: directories, debts, sightings
-//	ledger.go   what was committed and checked
+//	scan.go     what a snapshot iterates: directories, debts
+//	ledger.go   what was checked
 //	index.go    Index: open, close, lose
-//	upkeep.go   Check, which reads every row, and Prune, which forgets old ones
+//	upkeep.go   Check, which reads every row; and what Batch.Prune forgets
 //	keys.go     keys of rows, and their sealing
 //	rows.go     rows as bytes
 //	codec.go    the parts of rows as bytes, and what they may be
@@ -34,7 +34,7 @@
 // far as versions allow. A file that is damaged, cut short or under another key is renamed aside and a new one begins, at
 // Open or, where a row does not open, in the middle of a mount: then Apply and View return an error that wraps ErrLost, once,
 // and nothing of what they were asked is done. Whoever gets it marks every cloud that owes anything to be compared whole, and
-// tries again. [Index.Since] tells since when the index knows.
+// tries again. [View.Since] tells since when the index knows.
 //
 // A database file that was put back from a copy is whole, and old. It shows by [View.Applied]: the log has dropped entries
 // only after the index had them, so an index that has applied fewer than the log has retired, or another log's, was put
@@ -46,19 +46,17 @@
 // that is drawn with the file, bound to its bucket and key as associated data. m is HMAC-SHA-256 under another such key, with
 // a byte before its input that tells the kinds apart.
 //
-//	head    salt (in the clear), birth, applied, tally
-//	names   m(dir)[0:8]                                a directory: its place, handles, mode and owner
+//	head    salt (in the clear), birth, applied, tally, how far forgetting has come
+//	names   m(dir)[0:8]                                a directory: its place, mode and owner
 //	        m(dir)[0:8] ‖ m(dir, name)[0:16]           a name: what is known, and each cloud's copy
-//	        … ‖ m(cloud)[0:8] ‖ m(entry)[0:8]          what was seen at the name and is not accepted there
 //	ids     m(file)[0:16]                              versions that no name has, records of removals
 //	        … ‖ a name's 24 bytes                      one live name of it
-//	        … ‖ m(cloud)[0:8] ‖ m(entry)[0:8]          one sighting of it
 //	debts   m(cloud)[0:8] ‖ a name's 24 bytes          what a cloud owes
 //	rest    kind ‖ m(…)[0:16]                          writers, directories' records, counts of debts, what was checked
 //
-// So a directory is one scan, with its own row first; all about a name is one scan, and all about an id. A commit of a file
-// that exists changes the row of its name and no other, and names of one directory are neighbours, so that a transaction
-// touches few pages: bbolt writes whole ones.
+// So a directory is one scan, with its own row first, and all about an id is one. A commit of a file that exists changes the
+// row of its name and no other, and names of one directory are neighbours, so that a transaction touches few pages: bbolt
+// writes whole ones.
 //
 // The tally counts the rows of each bucket and adds up their tags, so that a row that is missing shows: the number when the
 // file is opened, the tags in Check.

@@ -64,7 +64,6 @@ type Index struct {
 
 	writing sync.Mutex
 	reserve reserve.Reserve // guarded by writing
-	pruned  sweep           // guarded by writing
 
 	mu     sync.RWMutex // guards all below
 	db     *bolt.DB     // nil where replacing a damaged one has failed so far
@@ -290,13 +289,6 @@ func (ix *Index) Lose(why string) error {
 		return err
 	}
 	return nil
-}
-
-// Since returns since when the index knows: when it was begun, empty.
-func (ix *Index) Since() time.Time {
-	ix.mu.RLock()
-	defer ix.mu.RUnlock()
-	return ix.since
 }
 
 // write runs fn in one transaction. The caller holds writing.

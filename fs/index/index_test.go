@@ -150,7 +150,7 @@ func TestNamesAndCopies(t *testing.T) {
 	alpha, beta := cipher.ID{0xa}, cipher.ID{0xb}
 	p, now := at1(Root, "file"), b.clock.Now()
 	one := Copy{
-		Cloud: alpha, InPlace: version(3), Unchanged: now.Add(time.Millisecond), Repair: Repair{Step: 1 << 60, Times: 2},
+		Cloud: alpha, InPlace: version(3),
 		Stat: Stat{Ino: 1 << 63, Ctime: now.Add(5), Size: 1 << 40, Mode: 0o100644, UID: 1000, GID: 1<<32 - 1},
 	}
 	two := Copy{Cloud: beta, InPlace: version(2)}
@@ -174,12 +174,12 @@ func TestNamesAndCopies(t *testing.T) {
 	b.apply(func(c *Batch) { c.SetName(p, isFile(1, 4)) })
 	check(one, two) // a copy that had the name's version goes on having that one
 	two.InPlace = version(4)
-	b.apply(func(c *Batch) { c.SetCopy(p, two); c.DropCopy(p, alpha) })
-	check(two)
+	b.apply(func(c *Batch) { c.SetCopy(p, two) })
+	check(one, two)
 	r, err := b.Name(p)
 	must(t, err)
 	equal(t, "a copy", r.Copy(beta), two)
-	equal(t, "no copy", r.Copy(alpha), Copy{Cloud: alpha})
+	equal(t, "no copy", r.Copy(cipher.ID{0xc}), Copy{Cloud: cipher.ID{0xc}})
 	b.apply(func(c *Batch) { c.SetName(p, Known{}) })
 	r, err = b.Name(p)
 	must(t, err)
@@ -307,19 +307,16 @@ func TestMet(t *testing.T) {
 func TestDirectories(t *testing.T) {
 	b := newBench(t)
 	a, sub := NewDir(), NewDir()
-	alpha := cipher.ID{0xa}
 	owner := &Owner{Mode: 0o755, UID: 3, GID: 4}
-	handle := Handle{Cloud: alpha, Type: -1, Bytes: []byte{1, 2, 3}}
 	b.apply(func(c *Batch) {
 		c.SetName(at1(Root, "a"), isDir(a))
 		c.SetName(at1(a, "sub"), isDir(sub))
 		c.SetName(at1(sub, "f"), isFile(1, 1))
 		c.SetOwner(a, *owner)
-		c.SetHandle(a, handle)
 		c.SetOwner(Root, Owner{Mode: 0o700})
 	})
 	dir, known := b.directory(a)
-	equal(t, "a", dir, Directory{at1(Root, "a"), owner, []Handle{handle}})
+	equal(t, "a", dir, Directory{at1(Root, "a"), owner})
 	equal(t, "known", known, true)
 	root, known := b.directory(Root)
 	equal(t, "the root", root, Directory{Owner: &Owner{Mode: 0o700}})
@@ -330,7 +327,7 @@ func TestDirectories(t *testing.T) {
 	b.apply(func(c *Batch) { c.SetName(at1(Root, "c"), isDir(a)) })
 	equal(t, "the name before", b.known(at1(Root, "b")), Known{})
 	dir, _ = b.directory(a)
-	equal(t, "a, moved", dir, Directory{at1(Root, "c"), owner, []Handle{handle}})
+	equal(t, "a, moved", dir, Directory{at1(Root, "c"), owner})
 	b.look(func(v *View) {
 		path, ok, err := v.Path(sub)
 		must(t, err)
@@ -344,12 +341,10 @@ func TestDirectories(t *testing.T) {
 func TestDirectoriesChangeAndEnd(t *testing.T) {
 	b := newBench(t)
 	a, sub, other := NewDir(), NewDir(), NewDir()
-	alpha := cipher.ID{0xa}
 	b.apply(func(c *Batch) {
 		c.SetName(at1(Root, "c"), isDir(a))
 		c.SetName(at1(a, "sub"), isDir(sub))
 		c.SetName(at1(sub, "f"), isFile(1, 1))
-		c.SetHandle(a, Handle{Cloud: alpha, Bytes: []byte{1}})
 	})
 	b.apply(func(c *Batch) { c.SetName(at1(Root, "d"), isDir(other)) })
 	b.apply(func(c *Batch) { c.SetName(at1(Root, "c"), isDir(other)); c.SetName(at1(Root, "d"), isDir(a)) })
@@ -358,14 +353,7 @@ func TestDirectoriesChangeAndEnd(t *testing.T) {
 	dir, _ = b.directory(other)
 	equal(t, "place", dir.Place, at1(Root, "c"))
 
-	b.apply(func(c *Batch) { c.SetHandle(a, Handle{Cloud: alpha}) })
-	dir, _ = b.directory(a)
-	equal(t, "without its handle", dir, Directory{Place: at1(Root, "d")})
-
-	b.apply(func(c *Batch) {
-		c.SetSightings(alpha, at1(sub, "g"), Sighting{File: fileN(9), Version: version(1)})
-		c.SetName(at1(Root, "d"), Known{})
-	})
+	b.apply(func(c *Batch) { c.SetName(at1(Root, "d"), Known{}) })
 	for _, d := range []Dir{a, sub} {
 		if _, known := b.directory(d); known {
 			t.Errorf("directory %x is known", d)
@@ -373,11 +361,6 @@ func TestDirectoriesChangeAndEnd(t *testing.T) {
 	}
 	equal(t, "a file below", b.known(at1(sub, "f")), Known{})
 	equal(t, "its id", b.id(fileN(1)), ID{Met: true, Greatest: version(1)})
-	b.look(func(v *View) {
-		for s, err := range v.SightingsOf(fileN(9)) {
-			t.Errorf("sighting %v, %v", s, err)
-		}
-	})
 	must(t, b.Check(t.Context()))
 }
 
@@ -392,7 +375,6 @@ func TestList(t *testing.T) {
 			want[p] = isFile(i, i+1)
 			c.SetName(p, want[p])
 			c.SetName(at1(Root, string(p.Name)), isFile(i+1000, 1))
-			c.SetSightings(cipher.ID{3}, p, Sighting{File: fileN(7), Version: version(1)})
 		}
 	})
 	for _, page := range []int{1, 7, 500, 1000} {
@@ -437,9 +419,7 @@ func TestInvalidBatches(t *testing.T) {
 		"a directory's record":   func(c *Batch) { c.EndDirectory("secret", bad) },
 		"a debt":                 func(c *Batch) { c.Owe(cipher.ID{1}, at1(Root, "x"), Debt{Had: Known{Kind: 77}}) },
 		"a debt at no name":      func(c *Batch) { c.Pay(cipher.ID{1}, at1(Root, "")) },
-		"a sighting":             func(c *Batch) { c.SetSightings(cipher.ID{1}, at1(Root, "x"), Sighting{Version: Version{Vector: bad}}) },
 		"a copy":                 func(c *Batch) { c.SetCopy(at1(Root, "x"), Copy{InPlace: Version{Nsec: 1e9}}) },
-		"a handle":               func(c *Batch) { c.SetHandle(Root, Handle{Bytes: make([]byte, 129)}) },
 		"a directory twice":      func(c *Batch) { c.SetName(at1(Root, "x"), isDir(d)); c.SetName(at1(Root, "y"), isDir(d)) },
 		"too many copies": func(c *Batch) {
 			for i := range byte(65) {

@@ -23,27 +23,24 @@ const (
 
 // The domains of the HMACs: the byte before what is hashed.
 const (
-	dirDomain       = 'd'
-	nameDomain      = 'n'
-	fileDomain      = 'f'
-	cloudDomain     = 'c'
-	entryDomain     = 'e'
-	pathDomain      = 'p'
-	writerDomain    = 'w'
-	committedDomain = 'v'
-	checkedDomain   = 'k'
+	dirDomain     = 'd'
+	nameDomain    = 'n'
+	fileDomain    = 'f'
+	cloudDomain   = 'c'
+	pathDomain    = 'p'
+	writerDomain  = 'w'
+	checkedDomain = 'k'
+	idleDomain    = 'v' // a file may have rows of it, which tell nothing
 )
 
 // The keys of rows.
 type (
-	dirKey      [8]byte
-	nameKey     [24]byte // begins with the directory's
-	fileKey     [16]byte
-	cloudKey    [8]byte
-	debtKey     [8 + 24]byte
-	linkKey     [16 + 24]byte
-	seenKey     [24 + 8 + 8]byte      // under the name
-	sightingKey [16 + 24 + 8 + 8]byte // under the file
+	dirKey   [8]byte
+	nameKey  [24]byte // begins with the directory's
+	fileKey  [16]byte
+	cloudKey [8]byte
+	debtKey  [8 + 24]byte
+	linkKey  [16 + 24]byte
 )
 
 // keys makes the keys of rows and seals rows, for one database file.
@@ -138,18 +135,6 @@ func (k *keys) link(f *fileKey, n *nameKey) (key linkKey) {
 	copy(key[:], f[:])
 	copy(key[16:], n[:])
 	return key
-}
-
-// seen returns both keys of a sighting.
-func (k *keys) seen(s *Sighting) (at seenKey, of sightingKey) {
-	f, n, c := k.file(s.File), k.name(s.Place), k.cloud(s.Cloud)
-	copy(at[:], n[:])
-	copy(at[24:], c[:])
-	// A file and a special file of one name can both be seen under it.
-	k.sum(at[32:], entryDomain, string(s.File.ID[:])+string(s.Entry), uint64(s.File.Type))
-	copy(of[:], f[:])
-	copy(of[16:], at[:])
-	return at, of
 }
 
 // rest returns the key of a row of the bucket of that name.

@@ -12,12 +12,10 @@ import (
 
 // What a copy has, as bits of one byte. Most copies have in place what the name has, which costs nothing.
 const (
-	copyInPlace   = 1 << iota // a version of its own
-	copySame                  // the version of the name
-	copyStat                  //
-	copyUnchanged             //
-	copyRepair                //
-	copyBits      = 1<<iota - 1
+	copyInPlace = 1 << iota // a version of its own
+	copySame                // the version of the name
+	copyStat                //
+	copyBits    = 1<<iota - 1
 )
 
 // appendName encodes the row of a name. A row without a word about the name is still one if it has copies.
@@ -109,12 +107,6 @@ func (e *encoder) copy(c *Copy, name Version) {
 	if c.Stat != (Stat{}) {
 		bits |= copyStat
 	}
-	if !c.Unchanged.IsZero() {
-		bits |= copyUnchanged
-	}
-	if c.Repair != (Repair{}) {
-		bits |= copyRepair
-	}
 	e.ID(c.Cloud)
 	e.Byte(bits)
 	if bits&copyInPlace != 0 {
@@ -122,13 +114,6 @@ func (e *encoder) copy(c *Copy, name Version) {
 	}
 	if bits&copyStat != 0 {
 		e.stat(&c.Stat)
-	}
-	if bits&copyUnchanged != 0 {
-		e.Time(c.Unchanged)
-	}
-	if bits&copyRepair != 0 {
-		e.Uint(c.Repair.Step)
-		e.Uint(uint64(c.Repair.Times))
 	}
 }
 
@@ -146,12 +131,6 @@ func (d *decoder) copy(name Version) Copy {
 	}
 	if bits&copyStat != 0 {
 		c.Stat = d.stat()
-	}
-	if bits&copyUnchanged != 0 {
-		c.Unchanged = d.Time()
-	}
-	if bits&copyRepair != 0 {
-		c.Repair = Repair{Step: d.Uint(1<<64 - 1), Times: uint32(d.Uint(1<<32 - 1))}
 	}
 	return c
 }
@@ -173,6 +152,9 @@ func (d *decoder) stat() Stat {
 	}
 }
 
+// noHandles ends a directory's row: the number of what would find it in clouds wherever it stands, of which none is kept.
+const noHandles = 0
+
 // appendDir encodes the row of a directory. The root has no place.
 func appendDir(b []byte, n Dir, dir *Directory) []byte {
 	e := newRow(b)
@@ -188,12 +170,7 @@ func appendDir(b []byte, n Dir, dir *Directory) []byte {
 		e.Uint(uint64(dir.Owner.UID))
 		e.Uint(uint64(dir.Owner.GID))
 	}
-	e.Uint(uint64(len(dir.Handles)))
-	for _, h := range dir.Handles {
-		e.ID(h.Cloud)
-		e.Int(int64(h.Type))
-		e.Text(string(h.Bytes))
-	}
+	e.Uint(noHandles)
 	return e.B
 }
 
@@ -207,14 +184,7 @@ func parseDir(b []byte) (n Dir, dir Directory, err error) {
 	if d.Flag() {
 		dir.Owner = &Owner{Mode: uint32(d.Uint(u32)), UID: uint32(d.Uint(u32)), GID: uint32(d.Uint(u32))}
 	}
-	count := int(d.Uint(maxHandles))
-	for i := range count {
-		h := Handle{Cloud: d.ID(), Type: int32(d.Int()), Bytes: []byte(d.Text(maxHandle))}
-		if d.Bad || i > 0 && bytes.Compare(dir.Handles[i-1].Cloud[:], h.Cloud[:]) >= 0 {
-			return 0, Directory{}, errRow
-		}
-		dir.Handles = append(dir.Handles, h)
-	}
+	d.Uint(noHandles)
 	return n, dir, d.Done()
 }
 
@@ -305,24 +275,4 @@ func parseDebt(b []byte) (Owed, error) {
 	d := openRow(b)
 	o := Owed{Place: d.place(), Debt: Debt{Why: Reason(d.Byte()), Since: d.Time(), Had: d.known()}}
 	return o, d.Done()
-}
-
-func appendSighting(b []byte, s *Sighting) []byte {
-	e := newRow(b)
-	e.ID(s.Cloud)
-	e.place(s.Place)
-	e.Text(string(s.Entry))
-	e.file(s.File)
-	e.version(s.Version)
-	e.Time(s.Since)
-	return e.B
-}
-
-func parseSighting(b []byte) (Sighting, error) {
-	d := openRow(b)
-	s := Sighting{
-		Cloud: d.ID(), Place: d.place(), Entry: cipher.EntryName(d.Text(maxName)),
-		File: d.file(), Version: d.version(), Since: d.Time(),
-	}
-	return s, d.Done()
 }

@@ -17,12 +17,12 @@ var shapes = []struct {
 }{
 	{"name", appendName(nil, &Row{Place: at1(3, "n"), Known: isFile(1, 2), Copies: []Copy{
 		{Cloud: cipher.ID{1}, InPlace: version(2), Stat: Stat{Ino: 1, Ctime: time.Unix(1, 2), Size: -1, Mode: 3}},
-		{Cloud: cipher.ID{2}, InPlace: version(1), Unchanged: time.Unix(5, 6), Repair: Repair{1, 2}},
+		{Cloud: cipher.ID{2}, InPlace: version(1)},
 	}}), func(b []byte) ([]byte, error) {
 		r, err := parseName(b)
 		return appendName(nil, &r), err
 	}},
-	{"directory", appendDir(nil, 7, &Directory{Place: at1(3, "n"), Owner: &Owner{1, 2, 3}, Handles: []Handle{{cipher.ID{1}, -5, []byte{1}}}}),
+	{"directory", appendDir(nil, 7, &Directory{Place: at1(3, "n"), Owner: &Owner{1, 2, 3}}),
 		func(b []byte) ([]byte, error) {
 			n, d, err := parseDir(b)
 			return appendDir(nil, n, &d), err
@@ -44,11 +44,6 @@ var shapes = []struct {
 		o, err := parseDebt(b)
 		return appendDebt(nil, &o), err
 	}},
-	{"sighting", appendSighting(nil, &Sighting{cipher.ID{1}, at1(3, "n"), "e (1)", fileN(1), version(2), time.Unix(5, 6)}),
-		func(b []byte) ([]byte, error) {
-			s, err := parseSighting(b)
-			return appendSighting(nil, &s), err
-		}},
 }
 
 // Every row opens only whole: cut short, with more behind it, or of another version it is none.
@@ -82,7 +77,7 @@ func TestLongRowsFit(t *testing.T) {
 	for i := range byte(maxCopies) {
 		other := v
 		other.Sec = int64(i)
-		r.Copies = append(r.Copies, Copy{Cloud: cipher.ID{i}, InPlace: other, Unchanged: time.Unix(1<<40, 5).UTC(), Repair: Repair{1 << 63, 1 << 31},
+		r.Copies = append(r.Copies, Copy{Cloud: cipher.ID{i}, InPlace: other,
 			Stat: Stat{1 << 63, time.Unix(-1<<40, 999_999_999).UTC(), 1 << 62, 1<<32 - 1, 1<<32 - 1, 1<<32 - 1}})
 	}
 	b := appendName(nil, &r)

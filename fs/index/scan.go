@@ -144,20 +144,6 @@ func (v *View) counted(cloud cipher.ID, debts iter.Seq2[Owed, error]) iter.Seq2[
 	}
 }
 
-// Sightings yields what any cloud shows at a name that is not accepted there.
-func (v *View) Sightings(p Place) iter.Seq2[Sighting, error] {
-	name := v.keys.name(p)
-	w := &walk{v: v, in: inNames, prefix: name[:], size: len(seenKey{})}
-	return rows(w, func(_, b []byte) (Sighting, error) { return parseSighting(b) })
-}
-
-// SightingsOf yields where a file was seen and is not accepted.
-func (v *View) SightingsOf(f File) iter.Seq2[Sighting, error] {
-	file := v.keys.file(f)
-	w := &walk{v: v, in: inIDs, prefix: file[:], size: len(sightingKey{})}
-	return rows(w, func(_, b []byte) (Sighting, error) { return parseSighting(b) })
-}
-
 // links returns the live names of a file.
 func (s *snapshot) links(key *fileKey) (names []Place, err error) {
 	c := s.in[inIDs].Cursor()

@@ -34,6 +34,7 @@ var (
 	birthKey   = []byte("birth")
 	appliedKey = []byte("applied")
 	tallyKey   = []byte("tally")
+	sweepKey   = []byte("sweep")
 )
 
 // A snapshot is a transaction of bbolt, with rows instead of bytes. It is used by one goroutine.

@@ -127,11 +127,9 @@ func findCopy(copies []Copy, cloud cipher.ID) (int, bool) {
 
 // A Copy is what one cloud has at a name, as this machine last saw or made it.
 type Copy struct {
-	Cloud     cipher.ID
-	InPlace   Version   // last in place there: what is older now was rolled back, or is stale
-	Stat      Stat      // of the backing file, right after our own write or check
-	Unchanged time.Time // since when it has been seen as it is
-	Repair    Repair
+	Cloud   cipher.ID
+	InPlace Version // last in place there: what is older now was rolled back, or is stale
+	Stat    Stat    // of the backing file, right after our own write or check
 }
 
 // A Stat is what a backing file's inode said. As long as number and ctime stay, so does the rest.
@@ -143,20 +141,6 @@ type Stat struct {
 	UID, GID uint32
 }
 
-// A Repair is the last step that repair took on its own at a name in a cloud, by a number that is the caller's, and how often
-// in a row.
-type Repair struct {
-	Step  uint64
-	Times uint32
-}
-
-// A Handle finds a directory in a cloud wherever it stands now: name_to_handle_at's.
-type Handle struct {
-	Cloud cipher.ID
-	Type  int32
-	Bytes []byte // at most 128
-}
-
 // An Owner is the mode and owner of a directory.
 type Owner struct {
 	Mode, UID, GID uint32
@@ -164,9 +148,8 @@ type Owner struct {
 
 // A Directory is what is known of one by its number.
 type Directory struct {
-	Place   Place    // zero for the root
-	Owner   *Owner   // nil where not known
-	Handles []Handle // by cloud, in the order of their ids
+	Place Place  // zero for the root
+	Owner *Owner // nil where not known
 }
 
 // An ID is what is known of a file, wherever it is.
@@ -217,16 +200,6 @@ type Owed struct {
 	Place  Place
 	Debt   Debt
 	Cursor Cursor
-}
-
-// A Sighting is a file that a cloud shows where it is not accepted: under a name, or as a sync tool's copy of that name.
-type Sighting struct {
-	Cloud   cipher.ID
-	Place   Place
-	Entry   cipher.EntryName // of a tool copy; "" for the name itself
-	File    File
-	Version Version
-	Since   time.Time
 }
 
 // Applied says how far the index has taken in a redo log.

@@ -3,7 +3,6 @@ package index
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -62,62 +61,80 @@ func (s *snapshot) add(sum *tally, in bucket, after []byte) ([]byte, error) {
 	return nil, nil
 }
 
-// A sweep is how far Prune has come.
+// A sweep is how far forgetting has come: which row of a bucket is the next to be looked at.
 type sweep struct {
 	in  bucket
 	key []byte
 }
 
-// Prune forgets what is over since before a time: names that are gone, files that have no name, records of directories. It
-// looks at a few thousand rows and goes on from there the next time; done is true where it has come to the end.
-func (ix *Index) Prune(before time.Time) (forgotten int, done bool, err error) {
-	ix.writing.Lock()
-	defer ix.writing.Unlock()
-	var next sweep
-	err = ix.write(func(t *txn) (err error) {
-		forgotten, next, err = t.prune(ix.pruned, before)
-		return err
-	})
-	if err != nil {
-		return 0, false, fmt.Errorf("index: prune: %w", err)
+const (
+	sweepStride = 1024 // rows that one transaction looks at
+	maxKey      = 64
+)
+
+// prune forgets some of what has been over for longer than an age.
+func (t *txn) prune(age time.Duration) error {
+	if owed, _ := t.in[inDebts].Cursor().First(); age <= 0 || owed != nil {
+		return nil
 	}
-	ix.pruned = next
-	return forgotten, next.key == nil && next.in == inHead, nil
+	from, err := t.sweep()
+	if err != nil {
+		return err
+	}
+	next, over, err := t.look(from, t.now.Add(-age))
+	if err != nil {
+		return err
+	}
+	for _, key := range over {
+		if err := t.del(from.in, key); err != nil {
+			return err
+		}
+	}
+	e := newRow(t.plain)
+	e.Byte(byte(next.in))
+	e.Text(string(next.key))
+	return t.put(inHead, sweepKey, e.B)
 }
 
-func (t *txn) prune(from sweep, before time.Time) (forgotten int, next sweep, err error) {
-	if from.in == inHead {
-		from.in = inNames
+// sweep returns how far forgetting has come, the first row of all for a new index.
+func (s *snapshot) sweep() (sweep, error) {
+	b, err := s.get(inHead, sweepKey)
+	if err != nil || b == nil {
+		return sweep{in: inNames}, err
 	}
+	d := openRow(b)
+	at := sweep{bucket(d.Byte()), []byte(d.Text(maxKey))}
+	if at.in == inHead || at.in >= buckets {
+		d.Fail()
+	}
+	return at, damaged(d.Done())
+}
+
+// look returns the keys of some rows that have been over since before a time, and where to go on.
+func (t *txn) look(from sweep, before time.Time) (next sweep, over [][]byte, err error) {
 	c := t.in[from.in].Cursor()
 	k, sealed := c.Seek(from.key)
-	var over [][]byte
-	for n := 0; k != nil && n < stride; k, sealed = c.Next() {
+	for n := 0; k != nil && n < sweepStride; k, sealed = c.Next() {
 		n++
-		next.key = append(next.key[:0], k...)
 		dead, err := t.over(from.in, k, sealed, before)
 		if err != nil {
-			return 0, sweep{}, err
+			return sweep{}, nil, err
 		}
 		if dead {
 			over = append(over, bytes.Clone(k))
 		}
 	}
-	switch next.in = from.in; {
-	case k != nil: // the last row is looked at again, which does no harm
+	switch {
+	case k != nil:
+		next = sweep{from.in, bytes.Clone(k)}
 	case from.in == inNames:
-		next = sweep{in: inIDs}
+		next.in = inIDs
 	case from.in == inIDs:
-		next = sweep{in: inRest}
+		next.in = inRest
 	default:
-		next = sweep{}
+		next.in = inNames
 	}
-	for _, key := range over {
-		if err := t.del(from.in, key); err != nil {
-			return 0, sweep{}, err
-		}
-	}
-	return len(over), next, nil
+	return next, over, nil
 }
 
 // over reports whether a row tells only of what has long been over.
@@ -148,8 +165,10 @@ func (t *txn) over(in bucket, key, sealed []byte, before time.Time) (bool, error
 		}
 		r, err := parsed(parseEnded(b))
 		return r.since.Before(before), err
-	case len(key) == 0:
-		return false, damaged(errors.New("a row without a key"))
+	case in == inRest && len(key) > 0 && key[0] == idleDomain:
+		return true, nil
+	case len(key) == 0 || len(key) > maxKey:
+		return false, damaged(fmt.Errorf("a key of %d bytes", len(key)))
 	}
 	return false, nil
 }

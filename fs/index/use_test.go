@@ -25,7 +25,6 @@ func TestFileTellsNothing(t *testing.T) {
 		c.SetName(p, Known{Kind: IsFile, File: f, Version: version(1)})
 		c.SetCopy(p, Copy{Cloud: cloud, InPlace: version(1)})
 		c.Owe(cloud, p, Debt{Why: Away, Had: isGone(1, 1)})
-		c.SetSightings(cloud, p, Sighting{Entry: "a secret entry", File: f, Version: version(1)})
 		c.EndDirectory("secret/path", vector(1))
 		c.AddWriter(0x73656372)
 	})
@@ -44,35 +43,83 @@ func TestFileTellsNothing(t *testing.T) {
 	}
 }
 
+// prune makes transactions that forget, with the index closed between them, until they have been round.
+func (b *bench) prune(age time.Duration) {
+	b.t.Helper()
+	for range 10 {
+		b.apply(func(c *Batch) { c.Prune(age) })
+		b.reopen()
+	}
+}
+
 func TestPrune(t *testing.T) {
 	b := newBench(t)
-	keep, old := at1(Root, "keep"), at1(Root, "old")
+	keep, old, young := at1(Root, "keep"), at1(Root, "old"), at1(Root, "young")
+	vanished := Known{Kind: Vanished, File: fileN(4), Version: version(1)}
 	b.apply(func(c *Batch) {
 		c.SetName(old, isGone(1, 1))
 		c.End(fileN(1), vector(1))
 		c.End(fileN(2), vector(1)) // it lives again below
 		c.EndDirectory("old", vector(1))
 		c.SetName(keep, isFile(2, 2))
-		for i := range 2 * stride {
+		c.SetName(at1(Root, "vanished"), vanished)
+		for i := range 3 * sweepStride {
 			c.SetName(at1(Root, fmt.Sprint(i)), isGone(100+i, 1))
 		}
 	})
 	b.clock.pass(time.Hour)
-	before := b.clock.Now()
-	b.apply(func(c *Batch) { c.SetName(at1(Root, "young"), isGone(3, 1)); c.End(fileN(3), vector(1)) })
-	total := 0
-	for done := false; !done; {
-		n, end, err := b.Prune(before)
-		must(t, err)
-		total, done = total+n, end
+	b.apply(func(c *Batch) { c.SetName(young, isGone(3, 1)); c.End(fileN(3), vector(1)) })
+	b.clock.pass(time.Minute)
+	b.prune(2 * time.Hour)
+	equal(t, "what was over for less", b.known(old).Kind, Gone)
+	b.apply(func(c *Batch) { c.Owe(cipher.ID{1}, keep, Debt{Why: Away}) })
+	b.prune(time.Hour)
+	equal(t, "while a cloud owes something", b.known(old).Kind, Gone)
+	b.apply(func(c *Batch) { c.Pay(cipher.ID{1}, keep) })
+
+	b.prune(time.Hour)
+	for i := range 3 * sweepStride {
+		equal(t, "one of many", b.known(at1(Root, fmt.Sprint(i))), Known{})
 	}
-	equal(t, "forgotten", total, 2*stride+3)
 	equal(t, "old", b.known(old), Known{})
-	equal(t, "young", b.known(at1(Root, "young")).Kind, Gone)
+	equal(t, "young", b.known(young).Kind, Gone)
+	equal(t, "vanished", b.known(at1(Root, "vanished")).Kind, Vanished)
+	equal(t, "one that lives", b.known(keep), isFile(2, 2))
 	equal(t, "an ended id", b.id(fileN(1)), ID{})
-	equal(t, "one that lives", len(b.id(fileN(2)).Ended), 1)
+	equal(t, "the records of one that lives", len(b.id(fileN(2)).Ended), 1)
 	equal(t, "a young one", len(b.id(fileN(3)).Ended), 1)
+	b.look(func(v *View) {
+		ended, err := v.EndedDirectory("old")
+		must(t, err)
+		equal(t, "a record of a directory", ended, nil)
+	})
 	must(t, b.Check(t.Context()))
+	equal(t, "told", b.told, nil)
+}
+
+// A file may have rows that tell nothing any more. They harm nobody, and are forgotten.
+func TestIdleRows(t *testing.T) {
+	b := newBench(t)
+	count := func() (n int) {
+		b.look(func(v *View) {
+			all, err := v.some(inRest, []byte{idleDomain}, 10)
+			must(t, err)
+			n = len(all)
+		})
+		return n
+	}
+	b.writing.Lock()
+	must(t, b.write(func(x *txn) error {
+		return x.put(inRest, x.keys.rest(idleDomain, "a file's id", 0), []byte{rowVersion, 1, 2, 3})
+	}))
+	b.writing.Unlock()
+	b.reopen()
+	must(t, b.Check(t.Context()))
+	equal(t, "rows", count(), 1)
+	b.prune(time.Hour)
+	equal(t, "rows", count(), 0)
+	must(t, b.Check(t.Context()))
+	equal(t, "told", b.told, nil)
 }
 
 func TestViewsSeeOneState(t *testing.T) {

@@ -217,3 +217,38 @@ func TestReadOnlyIndex(t *testing.T) {
 		s.known("a", index.IsFile)
 	})
 }
+
+// TestLongGone: what was removed is forgotten after long, when every cloud has that. One that was away for longer brings nothing back.
+func TestLongGone(t *testing.T) {
+	later := func(s *scene) {
+		for i := range 6 {
+			s.put("other", strconv.Itoa(i), false)
+			s.must(s.m.Sync())
+		}
+	}
+	telling(t, 2, func(s *scene) {
+		s.put("a", "a", false)
+		s.put("b", "b", false)
+		s.must(s.m.Sync())
+		s.steps(step{op: opUnlink, path: "a"})
+		later(s)
+		s.known("a", index.Gone)
+		s.clock.pass(200 * 24 * time.Hour)
+		s.goes(1)
+		s.steps(step{op: opUnlink, path: "b"})
+		later(s)
+		s.known("a", index.Gone)
+		s.clock.pass(200 * 24 * time.Hour)
+		later(s)
+		s.known("b", index.Gone)
+		s.mend()
+		s.backAgain()
+		s.everywhere()
+		s.missing("b")
+		later(s)
+		s.known("a", index.Unknown)
+		s.known("b", index.Unknown)
+		s.missing("b")
+		s.everywhere()
+	})
+}

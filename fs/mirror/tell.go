@@ -115,7 +115,7 @@ func (m *Mirror) tellCommitted(n *nodes.Node, h *cipher.Header, in []*cloud.Info
 	m.names.RLock()
 	defer m.names.RUnlock()
 	is := telling.Known(h)
-	c := memory.Commit{File: is.File, Version: is.Version, Writer: m.state.Writer()}
+	c := memory.Commit{File: is.File, Version: is.Version}
 	for _, l := range n.Links() {
 		if p, ok := l.Place(); ok {
 			c.Places = append(c.Places, p)

@@ -17,6 +17,9 @@ const (
 	MaxAge  = time.Minute
 )
 
+// longOver is for how long what is gone is kept: twice as long as records of removals are brought to clouds.
+const longOver = 180 * 24 * time.Hour
+
 // tooMany rows are more than memory is for: the index has failed for long.
 const tooMany = 10 * MaxRows
 
@@ -178,6 +181,9 @@ func (y *Memory) apply(going *changes, a index.Applied, missed bool) error {
 		if err != nil {
 			return err
 		}
+	}
+	if !missed {
+		b.Prune(longOver)
 	}
 	b.SetApplied(a)
 	return y.index.Apply(b)

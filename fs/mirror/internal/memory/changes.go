@@ -11,23 +11,22 @@ import (
 
 // changes are what was told and not applied. Of what is told twice the later counts.
 type changes struct {
-	names     map[index.Dir]map[cipher.PlainName]index.Known
-	copies    map[index.Dir]map[cipher.PlainName][]index.Copy
-	dirs      map[index.Dir]index.Place // where directories were said to stand
-	due       debts
-	ended     map[index.File]cipher.Vector
-	places    map[index.File][]index.Place // where names may have it, or may have had it
-	versions  map[index.File]index.Version // committed, wherever the file is
-	left      map[index.File]index.Version // that had a name which they have no more, as far as that is told; zero: never committed
-	dropped   map[index.Dir]bool           // directories that stand nowhere any more
-	cleared   map[string]bool              // paths from the root that directories have left
-	owners    map[index.Dir]index.Owner
-	committed map[cipher.ID]cipher.Version
-	checked   map[backing]index.Checked // the next mount asks for them
-	writers   map[uint32]bool           // seen for the first time
-	named     int                       // names in names
-	stood     int                       // names in copies and not in names: both are in one row
-	drafts    int                       // files in left that had no version when they left their first name
+	names    map[index.Dir]map[cipher.PlainName]index.Known
+	copies   map[index.Dir]map[cipher.PlainName][]index.Copy
+	dirs     map[index.Dir]index.Place // where directories were said to stand
+	due      debts
+	ended    map[index.File]cipher.Vector
+	places   map[index.File][]index.Place // where names may have it, or may have had it
+	versions map[index.File]index.Version // committed, wherever the file is
+	left     map[index.File]index.Version // that had a name which they have no more, as far as that is told; zero: never committed
+	dropped  map[index.Dir]bool           // directories that stand nowhere any more
+	cleared  map[string]bool              // paths from the root that directories have left
+	owners   map[index.Dir]index.Owner
+	checked  map[backing]index.Checked // the next mount asks for them
+	writers  map[uint32]bool           // seen for the first time
+	named    int                       // names in names
+	stood    int                       // names in copies and not in names: both are in one row
+	drafts   int                       // files in left that had no version when they left their first name
 }
 
 // backing is a backing file that was checked.
@@ -43,7 +42,7 @@ func newChanges() *changes {
 		names: map[index.Dir]map[cipher.PlainName]index.Known{}, copies: map[index.Dir]map[cipher.PlainName][]index.Copy{},
 		dirs: map[index.Dir]index.Place{}, due: newDebts(), ended: map[index.File]cipher.Vector{}, places: map[index.File][]index.Place{},
 		versions: map[index.File]index.Version{}, left: map[index.File]index.Version{}, dropped: map[index.Dir]bool{}, cleared: map[string]bool{}, owners: map[index.Dir]index.Owner{},
-		committed: map[cipher.ID]cipher.Version{}, checked: map[backing]index.Checked{}, writers: map[uint32]bool{},
+		checked: map[backing]index.Checked{}, writers: map[uint32]bool{},
 	}
 }
 
@@ -115,7 +114,7 @@ func (c *changes) leaves(f index.File, v index.Version) {
 
 // rows are about how many of the index they make.
 func (c *changes) rows() int {
-	return c.named + c.stood + c.drafts + len(c.cleared) + c.due.rows() + len(c.ended) + len(c.versions) + len(c.owners) + len(c.committed) + len(c.checked)
+	return c.named + c.stood + c.drafts + len(c.cleared) + c.due.rows() + len(c.ended) + len(c.versions) + len(c.owners) + len(c.checked)
 }
 
 // drop forgets what was told of the names in a directory, which stands nowhere any more.
@@ -170,7 +169,6 @@ func (c *changes) merge(later *changes) {
 		c.ended[f] = c.ended[f].Max(v)
 	}
 	c.due.merge(&later.due)
-	maps.Copy(c.committed, later.committed)
 	maps.Copy(c.checked, later.checked)
 	maps.Copy(c.writers, later.writers)
 }
@@ -198,9 +196,6 @@ func (c *changes) batch(v *index.View, missed bool, clouds []cipher.ID) (*index.
 	}
 	for d, o := range c.owners {
 		b.SetOwner(d, o)
-	}
-	for id, version := range c.committed {
-		b.Committed(index.Committed{FileID: id, Version: version})
 	}
 	for _, checked := range c.checked {
 		b.Checked(checked)

@@ -131,7 +131,7 @@ func TestTellings(t *testing.T) {
 	b.MadeDir(at(index.Root, "d"), index.Owner{Mode: 0o700})
 	d := b.Number(index.Root, "d")
 	b.Made(at(d, "a"), isFile(1, 0))
-	b.Committed(Commit{File: fileN(1), Version: version(3), Places: []index.Place{at(d, "a")}, Writer: 5})
+	b.Committed(Commit{File: fileN(1), Version: version(3), Places: []index.Place{at(d, "a")}})
 	for range 2 { // before a transaction, and after it
 		b.want(at(index.Root, "d"), index.Known{Kind: index.IsDir, Dir: d})
 		b.want(at(d, "a"), isFile(1, 3))

@@ -3,6 +3,7 @@ package memory
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
@@ -128,4 +129,37 @@ func TestClearedDir(t *testing.T) {
 			b.open()
 		}
 	}
+}
+
+// TestLongOver: what is gone is forgotten after long, but as long as a cloud may have missed that.
+func TestLongOver(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	b := newBench(t)
+	b.conf.Clock = func() time.Time { return now }
+	b.open()
+	is := func(missed bool, kind index.Kind, ended int) {
+		t.Helper()
+		for range 5 { // each looks at a part of what there is
+			b.Checked(index.Checked{Ino: 1})
+			b.Begin(2)
+			must(t, b.Apply(2, missed))
+		}
+		y := b.beside()
+		k, err := y.At(at(index.Root, "f"))
+		must(t, err)
+		of, err := y.Of(fileN(1))
+		must(t, err)
+		if k.Kind != kind || len(of.Ended) != ended {
+			t.Errorf("with a cloud that may have missed it %v: %+v, %+v", missed, k, of)
+		}
+	}
+	b.Made(at(index.Root, "f"), isFile(1, 3))
+	b.Removed(at(index.Root, "f"), fileN(1), version(3))
+	b.beside().End(fileN(1), version(3))
+	is(false, index.Gone, 1)
+	now = now.Add(91 * 24 * time.Hour) // by now no cloud is given the record of it any more
+	is(false, index.Gone, 1)
+	now = now.Add(100 * 24 * time.Hour)
+	is(true, index.Gone, 1)
+	is(false, index.Unknown, 0)
 }

@@ -89,7 +89,6 @@ type Commit struct {
 	File    index.File
 	Version index.Version
 	Places  []index.Place // those of its names that are at hand; the index may know of others
-	Writer  uint32        // this machine's; 0 where it was not it
 }
 
 // Committed says that the clouds have a version of a file.
@@ -104,9 +103,6 @@ func (y *Memory) Committed(c Commit) {
 	y.told.commit(c.File, c.Version)
 	for _, p := range c.Places {
 		y.told.set(p, index.Known{Kind: index.IsFile, File: c.File, Version: c.Version})
-	}
-	if c.Writer != 0 {
-		y.told.committed[c.File.ID] = cipher.Version{Writer: c.Writer, Counter: c.Version.Vector.Get(c.Writer)}
 	}
 }
 
