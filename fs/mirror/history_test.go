@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror"
 )
@@ -78,6 +80,10 @@ func lookAt(n mirror.Node) seen {
 	s := seen{kind: 'f', mode: a.Mode & 0o7777, mtime: a.Mtime.Unix(), links: int(a.Nlink), err: err}
 	if n.IsDir() {
 		s.kind = 'd'
+		return s
+	}
+	if n.Kind() == unix.S_IFIFO {
+		s.kind = 'p'
 		return s
 	}
 	target, err := n.Readlink()

@@ -189,7 +189,7 @@ func (s seen) agrees(n audit.Node) error {
 	}
 	h := n.Header
 	switch {
-	case (h.Type == cipher.TypeSymlink) != (s.kind == 'l'):
+	case (h.Type == cipher.TypeSymlink) != (s.kind == 'l'), (h.Type == cipher.TypeFIFO) != (s.kind == 'p'):
 		return fmt.Errorf("a %v, want %c", h.Type, s.kind)
 	case n.Sum.Size != int64(len(s.data)) || n.Sum.SHA256 != sha256.Sum256([]byte(s.data)):
 		return fmt.Errorf("other content, of %d bytes, want %s", n.Sum.Size, brief(s.data))

@@ -26,8 +26,16 @@ type scene struct {
 type wrong struct{ error }
 
 // tell plays a scene with n clouds.
-func tellScene(t *testing.T, n int, on layout, play func(s *scene)) (err error) {
-	s := &scene{box: newBoxOn(t, n, on)}
+func tellScene(t *testing.T, n int, on layout, play func(s *scene)) error {
+	return tellOn(newBoxOn(t, n, on), func(s *scene) {
+		s.mount()
+		play(s)
+	})
+}
+
+// tellOn plays a scene in a box.
+func tellOn(b *box, play func(s *scene)) (err error) {
+	s := &scene{box: b}
 	defer func() {
 		if r := recover(); r != nil {
 			w, ok := r.(wrong)
@@ -37,7 +45,6 @@ func tellScene(t *testing.T, n int, on layout, play func(s *scene)) (err error) 
 			err = s.explain("%w", w.error)
 		}
 	}()
-	s.mount()
 	play(s)
 	return nil
 }

@@ -85,6 +85,9 @@ func soiled(h *cipher.Header) *cipher.Header {
 func (b *box) put(k int, path string, h *cipher.Header) {
 	b.t.Helper()
 	at := b.at(k, path)
+	if h.Type.Special() {
+		at += "w"
+	}
 	cp, err := b.clouds[k].Build(at, *h)
 	must(b.t, err)
 	must(b.t, errors.Join(cp.WriteHeader(h), cp.Close()))

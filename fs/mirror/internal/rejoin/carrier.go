@@ -56,14 +56,23 @@ const (
 
 func (t *thing) clean() bool { return t.head != nil && t.head.Flags&cipher.Dirty == 0 }
 
-// look is what a cloud has at a plain path.
+// look is what a cloud has at a plain path. Where that is something under either
+// spelling of the name, it is what is under the one without the letter w.
 func look(c *replica.Cloud, path string) (*thing, error) {
-	t := &thing{cloud: c}
 	if path == "" {
 		info, err := c.Dir.Stat("")
-		t.is, t.info = directory, info
+		return &thing{cloud: c, is: directory, info: info}, err
+	}
+	t, err := lookAs(c, path, false)
+	if err != nil || t.is != nothing {
 		return t, err
 	}
+	return lookAs(c, path, true)
+}
+
+// lookAs is look under one spelling of the name.
+func lookAs(c *replica.Cloud, path string, special bool) (*thing, error) {
+	t := &thing{cloud: c}
 	dir, last := cloud.SplitPath(path)
 	for dir != "" {
 		n, err := c.Keys.EncodeName(cipher.PlainName(first(dir)))
@@ -77,27 +86,41 @@ func look(c *replica.Cloud, path string) (*thing, error) {
 	if t.name, err = c.Keys.EncodeName(cipher.PlainName(last)); err != nil {
 		return nil, err
 	}
-	for _, special := range []bool{false, true} {
-		at := replica.Join(t.dir, replica.Entry(t.name, special))
-		info, err := c.Dir.Stat(at)
-		if replica.Missing(err) || err == nil && !info.Regular && (special || !info.Dir) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		t.path, t.info, t.special = at, info, special
-		if t.is = directory; info.Dir {
-			return t, nil
-		}
-		t.is = file
-		t.head, t.why = c.Header(at)
-		if t.why != nil && !errors.Is(t.why, cipher.ErrDamaged) && !errors.Is(t.why, replica.ErrBlank) && !errors.Is(t.why, cipher.ErrNewer) {
-			return nil, t.why
-		}
+	at := replica.Join(t.dir, replica.Entry(t.name, special))
+	info, err := c.Dir.Stat(at)
+	if replica.Missing(err) || err == nil && !info.Regular && (special || !info.Dir) {
 		return t, nil
 	}
+	if err != nil {
+		return nil, err
+	}
+	t.path, t.info, t.special = at, info, special
+	if t.is = directory; info.Dir {
+		return t, nil
+	}
+	t.is = file
+	t.head, t.why = c.Header(at)
+	if t.why != nil && !errors.Is(t.why, cipher.ErrDamaged) && !errors.Is(t.why, replica.ErrBlank) && !errors.Is(t.why, cipher.ErrNewer) {
+		return nil, t.why
+	}
 	return t, nil
+}
+
+// beside is a file of a cloud under the spelling that what is to be at a name does not
+// have, where there is something under the other one, too; else nil. A kill between
+// the two steps that put the one in the place of the other leaves both.
+func beside(c *replica.Cloud, path string, want *thing) (*thing, error) {
+	if path == "" {
+		return nil, nil
+	}
+	other, err := lookAs(c, path, !want.special)
+	if err != nil || other.is != file {
+		return nil, err
+	}
+	if is, err := lookAs(c, path, want.special); err != nil || is.is == nothing {
+		return nil, err
+	}
+	return other, nil
 }
 
 func first(path string) string {
@@ -123,6 +146,17 @@ func (c *Carrier) Bring(path string, deep bool) error {
 	if err != nil {
 		return err
 	}
+	instead := want
+	if want.is == nothing {
+		instead = nil
+	}
+	if other, err := beside(c.To, path, want); err != nil {
+		return fmt.Errorf("cloud %s: %w", c.To.Name, err)
+	} else if other != nil {
+		if _, err := c.clear(path, other, instead); err != nil {
+			return err
+		}
+	}
 	if want.is == file {
 		return c.bringFile(path, want)
 	}
@@ -130,7 +164,7 @@ func (c *Carrier) Bring(path string, deep bool) error {
 	if err != nil {
 		return err
 	}
-	if want.is == nothing {
+	if instead == nil {
 		_, err = c.clear(path, have, nil)
 		return err
 	}

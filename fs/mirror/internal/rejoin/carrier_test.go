@@ -272,3 +272,47 @@ func TestThirdName(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherSpelling: of two entries of one name the one that is not wanted goes if it
+// is known to have left, and stays if it may be another machine's.
+func TestOtherSpelling(t *testing.T) {
+	link := func(id byte) *cipher.Header {
+		h := head(id, 1)
+		h.Type = cipher.TypeSymlink
+		return h
+	}
+	for _, want := range []*cipher.Header{nil, head(f, 1), link(f)} {
+		for _, left := range []bool{false, true} {
+			b := newBox(t, 2)
+			other := link(g)
+			if want != nil && want.Type.Special() {
+				other = head(g, 1)
+			}
+			if want != nil {
+				b.put(0, "x", want)
+				b.put(1, "x", want)
+			} else {
+				b.put(1, "x", head(3, 1))
+				b.past.left["x\x03"] = true
+				b.past.ended[fileOf(head(3, 1))] = []cipher.Vector{head(3, 1).Version}
+			}
+			b.put(1, "x", other)
+			if left {
+				b.past.left["x"+string([]byte{g})] = true
+				b.past.ended[fileOf(other)] = []cipher.Vector{other.Version}
+			}
+			must(t, b.Bring("x", false))
+			is, err := lookAs(b.clouds[1], "x", other.Type.Special())
+			must(t, err)
+			if (is.is == nothing) != left {
+				t.Errorf("where %v is wanted, and the other has left %v, it is of kind %d", want, left, is.is)
+			}
+			if left {
+				b.shows(1, "x", want)
+				b.leaves()
+			} else {
+				b.leaves("x")
+			}
+		}
+	}
+}
