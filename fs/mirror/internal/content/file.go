@@ -134,6 +134,9 @@ func (f *File) Append(e *journal.Entry, data ...[]byte) error {
 	return nil
 }
 
+// Sync makes durable what the log was told of any file.
+func (f *File) Sync() error { return f.s.log.Sync() }
+
 // Stat is what stat shows of an open file: what its backing file shows, and what
 // the file is by now.
 type Stat struct {

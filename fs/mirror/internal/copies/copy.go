@@ -199,6 +199,14 @@ func (c *Copy) WriteVersion(v *journal.Sealed) error {
 	return c.Commit(&h)
 }
 
+// Assume has a copy of a file without a name count as being of a version that its
+// header does not tell.
+func (c *Copy) Assume(v *journal.Sealed) {
+	h := v.Head
+	h.Acc, h.Salt = v.Accs[c.On.Index], c.Head.Salt
+	c.Head = &h
+}
+
 // Show gives the backing file owner, mode and, last of all, mtime of a version,
 // which replaces another one. now is the mtime where only that changed which
 // size and mtime do not show.

@@ -7,8 +7,10 @@
 // whole chunk, and as it is into the log. acc is kept up to date with both: a
 // chunk of the draft's layer counts for nothing until it is sealed.
 //
-// A file that nobody can see any more is written in place: what a crash leaves of it
-// is no matter, so it needs no log, and no memory for long.
+// A file that nobody can see any more is written in place, as soon as the log durably
+// says that its name is gone: what a crash leaves of it is no matter then, so it needs
+// no log, and no memory for long. The headers stay as they are, so that no replay
+// takes it for newer than what was removed.
 //
 //	draft.go    Draft, and what it needs
 //	read.go     reading plaintext
@@ -73,6 +75,9 @@ func (e *Env) Draw(n int, above uint64) ([]cipher.WriteID, uint64, error) {
 // Log is the redo log as one file has it.
 type Log interface {
 	Append(e *journal.Entry, data ...[]byte) error
+
+	// Sync makes durable what was appended, of all files.
+	Sync() error
 }
 
 // Draft is what programs see of a file now.

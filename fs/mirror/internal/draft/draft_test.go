@@ -33,13 +33,17 @@ func must(t *testing.T, err error) {
 }
 
 // quiet is the state, the log and the owner of one file.
-type quiet struct{ entries []*journal.Entry }
+type quiet struct {
+	entries []*journal.Entry
+	syncs   int
+}
 
 func (*quiet) Owes() map[cipher.ID]vault.Owes       { return nil }
 func (*quiet) MarkOwes(cipher.ID, vault.Owes) error { return nil }
 func (*quiet) ClearOwes(cipher.ID) error            { return nil }
 func (*quiet) Ino() uint64                          { return 1 }
 func (*quiet) CheckLater(*copies.Check)             {}
+func (q *quiet) Sync() error                        { q.syncs++; return nil }
 func (q *quiet) Append(e *journal.Entry, _ ...[]byte) error {
 	q.entries = append(q.entries, e)
 	return nil
@@ -93,11 +97,11 @@ func TestDraft(t *testing.T) {
 }
 
 // TestNameless goes on with a file whose last name is removed: nothing of what is written waits in memory for long,
-// and it reads as it should.
+// and it reads as it should. Before anything changes in place the log is durable, and the headers stay as they are.
 func TestNameless(t *testing.T) {
 	for seed := range uint64(12) {
 		rng := mrand.New(mrand.NewPCG(seed, 2))
-		d, _ := newDraft(t, 2)
+		d, q := newDraft(t, 2)
 		var want []byte
 		for range 4 {
 			want = change(t, rng, d, want, 3<<20)
@@ -107,6 +111,9 @@ func TestNameless(t *testing.T) {
 		for range 10 {
 			want = change(t, rng, d, want, 3<<20)
 			must(t, draft.Spill(d))
+			if spilled := d.Copies.Stored.Committed(); spilled && q.syncs != 1 {
+				t.Fatalf("seed %d: the log was synced %d times", seed, q.syncs)
+			}
 			if d.Reserved >= 1<<20 {
 				t.Fatalf("seed %d: %d bytes are in memory", seed, d.Reserved)
 			}
@@ -115,6 +122,9 @@ func TestNameless(t *testing.T) {
 		for _, c := range d.Copies.List {
 			if d.Layers.Draft.Empty() && len(d.Layers.Direct) == 0 && d.Covered > 0 && c.Head.Acc != d.Accs[c.On.Index] {
 				t.Errorf("seed %d: the header of cloud %s has another acc", seed, c.On.Name)
+			}
+			if h, err := c.On.Header("file"); err == nil && len(h.Version) > 0 {
+				t.Errorf("seed %d: cloud %s has a header of %v", seed, c.On.Name, h.Version)
 			}
 		}
 	}

@@ -46,6 +46,10 @@ func Spill(d *Draft) error {
 	if !d.Nameless || d.Reserved < maxNameless {
 		return nil
 	}
+	if err := d.Log.Sync(); err != nil {
+		return err
+	}
+	d.Log = deaf{}
 	flatten(d)
 	next, _, err := Next(d)
 	if err != nil {
@@ -63,7 +67,8 @@ func Spill(d *Draft) error {
 		if err := c.File.Truncate(size); err != nil {
 			return err
 		}
-		return c.WriteVersion(&next)
+		c.Assume(&next)
+		return nil
 	})
 	if d.Copies.Changing = false; err != nil {
 		return err
@@ -73,6 +78,12 @@ func Spill(d *Draft) error {
 	d.Covered, d.Unsynced = d.Copies.Floor(), nil
 	return nil
 }
+
+// deaf is the log of a file that it has nothing to do with any more.
+type deaf struct{}
+
+func (deaf) Append(*journal.Entry, ...[]byte) error { return nil }
+func (deaf) Sync() error                            { return nil }
 
 // flatten brings what is in the other layers into the draft's, where it counts for
 // nothing.
