@@ -14,5 +14,5 @@ const (
 	returnSeeds       = 2000
 	killedReturns     = 100
 	loadedReturns     = 1000
-	epochSeeds        = 1400
+	epochSeeds        = 3000
 )

@@ -23,6 +23,8 @@ type Case struct {
 	// it belongs, in that cloud. So it was moved, and the rest of that is due.
 	Spare []bool
 	Old   bool // only clouds that lack changes show it
+	// Second, by cloud: what it shows under the other spelling of the name is to go.
+	Second []bool
 
 	Unrecorded []cipher.Removal // of a single name: its verdict's records that no batch has yet
 
@@ -93,7 +95,7 @@ func tellJudged(c *Comparison) func() {
 
 // Quiet reports whether nothing is to be done in any cloud.
 func (k *Case) Quiet() bool {
-	return !slices.Contains(k.Spare, true) && k.Verdict.Quiet() && len(k.Verdict.Copies) == 0 && len(k.Verdict.Records) == 0 && k.Content == nil &&
+	return !slices.Contains(k.Spare, true) && !slices.Contains(k.Second, true) && k.Verdict.Quiet() && len(k.Verdict.Copies) == 0 && len(k.Verdict.Records) == 0 && k.Content == nil &&
 		!slices.ContainsFunc(k.Sights, func(s *Sight) bool { return s.Unsided })
 }
 
@@ -150,6 +152,7 @@ func (c *Comparison) weigh(f *folder, r row, full bool) (*Case, error) {
 		return nil, err
 	}
 	k.Verdict = judge.Judge(k.Known, claims, ids, seen, place)
+	k.judgeSeconds(claims, func(claims []judge.Claim) judge.Verdict { return judge.Judge(k.Known, claims, ids, seen, place) })
 	if c.onlyBehind(k) {
 		k.disbelieve()
 	}
@@ -198,6 +201,24 @@ func (k *Case) disbelieve() {
 		v.Clouds = append(v.Clouds, do)
 	}
 	k.Verdict = v
+	clear(k.Second)
+}
+
+// judgeSeconds judges what a cloud shows under a second spelling as if it were its
+// claim: what would be replaced then is one entry too many.
+func (k *Case) judgeSeconds(claims []judge.Claim, verdict func([]judge.Claim) judge.Verdict) {
+	k.Second = make([]bool, len(k.Sights))
+	for i, s := range k.Sights {
+		if s.Second == nil || s.Second.Shows != judge.ShowsFile {
+			continue
+		}
+		with := slices.Clone(claims)
+		with[i] = s.Second.Claim
+		with[i].Owes, with[i].Copies = s.Owes, slices.DeleteFunc(slices.Clone(s.versions()), func(v judge.Version) bool { return same(v, s.Second.Version) })
+		v, want := verdict(with), k.Verdict.Want
+		does := v.Clouds[i].Action
+		k.Second[i] = (does == judge.Write || does == judge.Remove) && v.Want.Is == want.Is && same(v.Want.Version, want.Version)
+	}
 }
 
 // spare reports whether what a cloud shows at a name that it owes is known to

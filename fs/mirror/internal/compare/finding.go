@@ -78,7 +78,11 @@ func (k *Case) find(c *Comparison) {
 	}
 	for i, s := range k.Sights {
 		for _, o := range s.Others {
-			k.say(c, Finding{Entry: o.Path, Cloud: i, Kind: Duplicate, Chunk: NoChunk, Detail: "a copy that a sync tool made"})
+			why := "a copy that a sync tool made"
+			if s.Second != nil && o.Path == s.Second.Path {
+				why = "the name has another entry"
+			}
+			k.say(c, Finding{Entry: o.Path, Cloud: i, Kind: Duplicate, Chunk: NoChunk, Detail: why})
 		}
 		if s.Unsided {
 			k.say(c, Finding{Cloud: i, Kind: Damaged, Chunk: NoChunk, Detail: "the sidecar of its long name is missing"})

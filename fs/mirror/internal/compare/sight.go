@@ -27,6 +27,7 @@ type Sight struct {
 	Unsided bool // the sidecar of its long name is not there
 
 	Others []Spot // further entries that stand for the name, as sync tools make them
+	Second *Sight // of these, the one under the other spelling of the name, or nil
 }
 
 // A Spot is one entry of a cloud.
@@ -64,6 +65,9 @@ func (c *observer) look(f *folder, r row, k int, known judge.Known) (*Sight, *re
 			claim, s.Claim = s.Claim, claim
 			spot, s.Spot = s.Spot, spot
 			cp, own = own, cp
+		}
+		if !e.copied && spot.Path != "" {
+			s.Second = &Sight{Claim: claim, Spot: spot}
 		}
 		if cp != nil {
 			cp.Close()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -210,6 +211,9 @@ func (h *Healer) remove(k *compare.Case, s Step) error {
 	}
 	defer done()
 	c, sight := h.Clouds[s.Cloud], k.Sights[s.Cloud]
+	if sight.Second != nil && s.Entry == sight.Second.Path {
+		sight = sight.Second
+	}
 	if sight.Shows == judge.ShowsDir {
 		return h.rmdir(s.Cloud, sight.Path)
 	}
@@ -232,7 +236,8 @@ func (h *Healer) remove(k *compare.Case, s Step) error {
 func (h *Healer) dropSidecar(k *compare.Case, i int) error {
 	c := h.Clouds[i]
 	n, err := c.Keys.EncodeName(k.Name)
-	if err != nil || n.Sidecar == "" || len(k.Sights[i].Others) > 0 {
+	copied := slices.ContainsFunc(k.Sights[i].Others, func(o compare.Spot) bool { return k.Sights[i].Second == nil || o.Path != k.Sights[i].Second.Path })
+	if err != nil || n.Sidecar == "" || copied {
 		return err
 	}
 	for _, special := range []bool{false, true} {

@@ -63,6 +63,9 @@ func Plan(k *compare.Case) (steps []Step) {
 	}
 	after := len(v.Copies) > 0 || len(v.Records) > 0 // the loser is safe, and its end recorded, first
 	for i, do := range v.Clouds {
+		if k.Second[i] {
+			steps = append(steps, Step{Op: Remove, Cloud: i, Path: k.Path, Entry: k.Sights[i].Second.Path, Why: judge.Duplicate})
+		}
 		s := Step{Cloud: i, Path: k.Path, Entry: k.Sights[i].Path, Why: do.State, last: after}
 		switch {
 		case do.Action == judge.Remove || k.Spare[i]:
