@@ -68,6 +68,7 @@ func bytesIn(t *testing.T, dir string) (sum int64) {
 
 // TestReplayInTime kills a mount that has made many files: the next one has them all, soon.
 func TestReplayInTime(t *testing.T) {
+	t.Parallel()
 	v := newVault(t, 2)
 	m := v.mount()
 	for i := range replayFiles {
