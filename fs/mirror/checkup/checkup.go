@@ -88,10 +88,15 @@ func (c *Config) report() *Report {
 // maxAgain is how many names are looked at a second time.
 const maxAgain = 10_000
 
-// Verify reads everything in every cloud and changes nothing. What is wrong
-// where something has changed lately is looked at again when it had the time to
-// settle.
+// Verify reads everything in every cloud, and first all that this machine knows, and
+// changes nothing. What is wrong where something has changed lately is looked at
+// again when it had the time to settle.
 func Verify(ctx context.Context, c Config) (*Report, error) {
+	if c.Mirror != nil && len(c.Under) == 0 {
+		if err := c.Mirror.Beside().CheckMemory(ctx); err != nil {
+			return nil, err
+		}
+	}
 	r := c.report()
 	config := c.compare(ctx.Err)
 	p := &pass{report: r, plan: c.Plan, waits: true}

@@ -1,6 +1,7 @@
 package belief
 
 import (
+	"context"
 	"strings"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -17,6 +18,9 @@ type Known struct {
 	Clouds []cipher.ID // by the vault's order
 	Debts  Debtor
 }
+
+// Check reads all of the memory, and finds what is damaged.
+func (k Known) Check(ctx context.Context) error { return k.Memory.Check(ctx) }
 
 // place is a path in the index; ok is false where nothing is known of its
 // directory.

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ type Index interface {
 	View(fn func(*index.View) error) error
 	Apply(b *index.Batch) error
 	Lose(why string) error
+	Check(ctx context.Context) error
 	Close() error
 }
 

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -244,6 +245,16 @@ func (y Rows) Ended(path string) (vectors []cipher.Vector, err error) {
 		vectors = append(slices.Clip(vectors), anyVersion)
 	}
 	return vectors, err
+}
+
+// Check reads all that the index has. Where any of it is damaged all is lost, which is an error that wraps [index.ErrLost].
+func (y Rows) Check(ctx context.Context) error {
+	if y.index == nil {
+		return nil
+	}
+	err := y.index.Check(ctx)
+	y.note(err)
+	return err
 }
 
 // Since is the beginning of what is known, also once it is closed; zero where

@@ -16,11 +16,27 @@ import (
 // packages compare and heal are to know, and whom they are to keep from what.
 type Beside struct {
 	r     *Returner
-	known compare.Memory
+	known Known
+}
+
+// Known is what this machine knows. It can be read to its end, which finds what is damaged.
+type Known interface {
+	compare.Memory
+	Check(ctx context.Context) error
 }
 
 // Beside makes one, by what this machine knows.
-func (r *Returner) Beside(known compare.Memory) *Beside { return &Beside{r, known} }
+func (r *Returner) Beside(known Known) *Beside { return &Beside{r, known} }
+
+// CheckMemory reads all that this machine knows. Where that is damaged it begins anew, which is told, and is no error.
+func (b *Beside) CheckMemory(ctx context.Context) error {
+	err := b.known.Check(ctx)
+	if errors.Is(err, index.ErrLost) {
+		b.r.Logger.Error("what this machine knows is damaged, and begins anew", "error", err)
+		return nil
+	}
+	return err
+}
 
 // Names implements [compare.Still], as does Content.
 func (b *Beside) Names() (done func()) {
