@@ -49,14 +49,6 @@ func (s *State) MarkOwes(id cipher.ID, o Owes) error {
 	return s.setOwes(id, next)
 }
 
-// SetOwes records durably what a cloud owes now, whatever it owed before: what
-// follows when it was compared whole.
-func (s *State) SetOwes(id cipher.ID, o Owes) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.setOwes(id, o)
-}
-
 func (s *State) setOwes(id cipher.ID, o Owes) error {
 	if o.Since.IsZero() {
 		o.Since = s.vault.sys.now()

@@ -44,7 +44,8 @@ func TestOwes(t *testing.T) {
 	}
 	expect(want)
 	check(t, s.MarkOwes(a, Owes{Reason: "index lost", Whole: true, Lost: true}))
-	check(t, s.SetOwes(b, Owes{Entry: 20, Reason: "since it was compared"}))
+	check(t, s.ClearOwes(b))
+	check(t, s.MarkOwes(b, Owes{Entry: 20, Reason: "since it was compared"}))
 	check(t, s.ClearOwes(c))
 	check(t, s.ClearOwes(c))
 	want[a] = Owes{whole, 0, "disk full; really", true, true}
@@ -113,7 +114,7 @@ func TestBehindOfEarlierVersions(t *testing.T) {
 	}
 
 	// An earlier version was run in between: it says what it knows, and nothing that was known before is forgotten.
-	check(t, s.SetOwes(a, Owes{Since: since, Entry: 7, Reason: "away"}))
+	check(t, errors.Join(s.ClearOwes(a), s.MarkOwes(a, Owes{Since: since, Entry: 7, Reason: "away"})))
 	check(t, v.store(behindName, s.behindStamp, map[cipher.ID]behind{}))
 	check(t, v.store(behindName, s.behindStamp, map[cipher.ID]map[string]any{a: {"reason": "x", "since": since}, b: {"reason": "y", "since": since}}))
 	s = reopen(t, s)

@@ -99,26 +99,6 @@ func (k *Case) Quiet() bool {
 		!slices.ContainsFunc(k.Sights, func(s *Sight) bool { return s.Unsided })
 }
 
-// One judges a single name, by what is seen there now. What is seen elsewhere is
-// as the last run found it.
-func (c *Comparison) One(path string) (*Case, error) {
-	if c.survey == nil {
-		if err := c.begin(); err != nil {
-			return nil, err
-		}
-	}
-	dir, name := cloud.SplitPath(path)
-	f, err := c.at(dir)
-	if err != nil {
-		return nil, err
-	}
-	r := f.find(cipher.PlainName(name))
-	c.survey.mu.Lock()
-	c.survey.unsound[c.survey.place(path)] = struct{}{}
-	c.survey.mu.Unlock()
-	return careful{c}.decide(f, r, r.anyDir())
-}
-
 // weigh looks at a name in every cloud, and judges.
 func (c *Comparison) weigh(f *folder, r row, full bool) (*Case, error) {
 	k := &Case{Path: f.child(r.name), Name: r.name}

@@ -115,21 +115,3 @@ func TestOnlyOne(t *testing.T) {
 		t.Errorf("cloud 1: %s", difference(got, want))
 	}
 }
-
-// TestOne judges a single name, as after a record of it has failed.
-func TestOne(t *testing.T) {
-	b := files(t, 2)
-	b.change(1, "d/f", func(d []byte) []byte { d[600] ^= 1; return d })
-	k, err := compare.New(b.comparison()).One("d/f")
-	must(t, err)
-	if len(k.Findings) != 1 || k.Findings[0].Cloud != 1 || k.Findings[0].Chunk != 0 {
-		t.Errorf("it finds %v", k.Findings)
-	}
-	want := b.tree(0)
-	out, err := b.healer().One("d/f")
-	must(t, err)
-	if out.Steps != 1 {
-		t.Errorf("%d steps", out.Steps)
-	}
-	b.healed(want)
-}

@@ -99,25 +99,6 @@ func (h *Healer) Run() (Outcome, error) {
 	return h.out, nil
 }
 
-// One heals a single name, by what is seen there now: what is seen elsewhere of
-// its file does not count. It is for a file of which a record has failed, and
-// for a name that a cloud owes.
-func (h *Healer) One(path string) (Outcome, error) {
-	h.Content = true
-	h.out.Errs = h.errs
-	h.steps, h.c = 0, compare.New(h.Config.Config)
-	h.check = h.c.Check
-	k, err := h.c.One(path)
-	if err == nil {
-		err = h.heal(k)
-	}
-	if err == nil {
-		err = h.finish()
-	}
-	h.out.Steps += h.steps
-	return h.out, err
-}
-
 // Comparison is that of the last round.
 func (h *Healer) Comparison() *compare.Comparison { return h.c }
 
@@ -142,7 +123,7 @@ func (h *Healer) round() error {
 		err = h.carryBatches()
 	}
 	if err == nil {
-		err = h.finish(h.sweep)
+		err = h.finish()
 	}
 	for k, silent := range h.c.Silent() {
 		if h.errs[k] == nil {
@@ -153,13 +134,13 @@ func (h *Healer) round() error {
 }
 
 // finish does what has waited for the end of a round, in this order.
-func (h *Healer) finish(last ...func() error) error {
-	steps := []func() error{
+func (h *Healer) finish() error {
+	for _, do := range []func() error{
 		h.flush, h.leaveRecords,
 		func() error { return h.drain(&h.later) }, h.flush,
 		func() error { return h.drain(&h.removes) }, h.finishDirs,
-	}
-	for _, do := range append(append(steps, last...), h.sync) {
+		h.sweep, h.sync,
+	} {
 		if err := do(); err != nil {
 			return err
 		}
