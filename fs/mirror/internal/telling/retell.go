@@ -230,7 +230,11 @@ func (t *retold) ended() (list []index.Known, err error) {
 			if err != nil {
 				return nil, err
 			}
-			list = append(list, k)
+			if met, err := t.met(thing, k); err != nil {
+				return nil, err
+			} else if met {
+				list = append(list, k)
+			}
 		}
 	}
 	return list, nil
@@ -294,10 +298,25 @@ func (t *retold) known(s *journal.Slot) (index.Known, error) {
 		return index.Known{Kind: index.Gone}, nil
 	}
 	k, err := t.file(was, s.Left)
-	if k.Kind == index.IsFile {
-		k.Kind = index.Gone
+	if err != nil || k.Kind != index.IsFile {
+		return k, err
 	}
-	return k, err
+	k.Kind = index.Gone
+	if met, err := t.met(was, k); !met {
+		return index.Known{}, err
+	}
+	return k, nil
+}
+
+// met reports whether it is known which names a file had before the log: the index
+// has met it, or the log has made it. Of another one that loses a name nobody can
+// say that it has ended, and what a cloud alone has there may be all that there is.
+func (t *retold) met(thing *journal.Thing, k index.Known) (bool, error) {
+	if thing.Made {
+		return true, nil
+	}
+	of, err := t.r.Of(k.File)
+	return of.Met, err
 }
 
 // file is a file under one of its ids, at the version that is known of that: the
