@@ -279,3 +279,40 @@ func TestNoPlaceForBatches(t *testing.T) {
 		})
 	}
 }
+
+// TestLinkThatCameBack: a cloud that shows one of two names of a file again, which this machine has removed, makes nobody put on
+// record that the file has ended: it goes on under the other.
+func TestLinkThatCameBack(t *testing.T) {
+	for late := range 2 {
+		for _, alone := range []bool{false, true} {
+			t.Run(fmt.Sprintf("cloud %d late, another writer %v", late, !alone), func(t *testing.T) {
+				telling(t, 2, func(s *scene) {
+					id := s.old("y", "content")
+					s.steps(step{op: opLink, path: "y", to: "x"})
+					s.must(s.m.Sync())
+					if !alone {
+						s.joined()
+					}
+					was := s.disk.Clone()
+					s.steps(step{op: opUnlink, path: "x"})
+					s.must(s.m.Sync())
+					s.must(s.them(late).Do(cloudtest.Rollback(s.entryAt(late, "x"), was.Dir(cloudName(late)))))
+					s.must(s.disk.Dir(cloudName(late)).Syncfs())
+					for range 3 {
+						s.clock.pass(time.Hour)
+						look(s.m)
+						s.must(s.m.Sync())
+						s.holds("y", "content")
+						for k := range s.n {
+							if s.recorded(k, id) {
+								s.failf("cloud %d has it on record that the file has ended", k)
+							}
+						}
+						s.tend()
+						s.remount()
+					}
+				})
+			})
+		}
+	}
+}

@@ -188,8 +188,13 @@ func (k *Case) disbelieve() {
 // goesOn reports whether a record would end a file that is seen under another name,
 // and of which nothing but that it has left this one is known.
 func goesOn(r judge.Record, f judge.Facts, seen []judge.Sighting) bool {
-	ended := slices.ContainsFunc(f.Ended, func(v cipher.Vector) bool { return atMost(r.Vector, v) })
-	return r.Kind == judge.RecordEnded && !ended && slices.ContainsFunc(seen, func(s judge.Sighting) bool { return s.Version.Identity == r.File })
+	return !hasEnded(r, f) && slices.ContainsFunc(seen, func(s judge.Sighting) bool { return s.Version.Identity == r.File })
+}
+
+// hasEnded reports whether more is known than that a file has left one name: that it
+// has ended, where a record says that.
+func hasEnded(r judge.Record, f judge.Facts) bool {
+	return r.Kind != judge.RecordEnded || slices.ContainsFunc(f.Ended, func(v cipher.Vector) bool { return atMost(r.Vector, v) })
 }
 
 // judgeSeconds judges what a cloud shows under a second spelling as if it were its

@@ -120,7 +120,7 @@ func (l *looking) judge(at Where) (*Case, error) {
 	}
 	k.Verdict = judge.Judge(k.Known, claims, ids, seen, place)
 	for _, r := range k.Verdict.Records {
-		if is := Left(r); !l.gone.Tells(&is) {
+		if is := Left(r); hasEnded(r, ids[r.File]) && !l.gone.Tells(&is) {
 			k.Unrecorded = append(k.Unrecorded, is)
 		}
 	}
