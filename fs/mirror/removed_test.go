@@ -213,15 +213,6 @@ func (s *scene) sees(want map[string]seen) {
 	}
 }
 
-// everywhere wants what a program sees to be in every cloud, and nothing else.
-func (s *scene) everywhere() {
-	var all []int
-	for k := range s.n {
-		all = append(all, k)
-	}
-	s.honest(all...)
-}
-
 // restorations are what is removed, and synced, before a cloud is put back from a copy of how it was.
 var restorations = []clearance{
 	{"a file", false, func(s *scene) { s.steps(step{op: opUnlink, path: "build/sub/y"}) }},

@@ -263,3 +263,12 @@ func chunks(letters string) string {
 	}
 	return b.String()
 }
+
+// everywhere wants what a program sees to be in every cloud, and nothing else.
+func (s *scene) everywhere() {
+	var all []int
+	for k := range s.n {
+		all = append(all, k)
+	}
+	s.honest(all...)
+}
