@@ -12,10 +12,10 @@ RACE     := $(if $(shell command -v gcc),-race)
 # In CI nothing counts that was measured before.
 FRESH    := $(if $(CI),-count=1)
 UNITS    := ./cipher/... ./fs/... ./cmd/...
-# The race detector is slow. Without it there are ten times the stories of package mirror, all worlds of package judge, and
-# whole commands.
+# The race detector is slow. Without it there are ten times the stories of package mirror, all worlds of package judge, more
+# through a mount, and whole commands.
 RACED    := ./cipher/... ./fs/... ./cmd/overcast/internal/...
-REST     := ./fs/mirror ./fs/mirror/internal/judge ./cmd/overcast ./integration/...
+REST     := ./fs/mirror ./fs/mount ./fs/mirror/internal/judge ./cmd/overcast ./integration/...
 
 # Where things are installed. DESTDIR is a tree to put them into, as packagers do. mount(8) finds its helpers only in /sbin, and
 # a user cannot write there.

@@ -231,12 +231,11 @@ func dataSeekUnwritten(t *testing.T, dir string) {
 // More than a commit holds, rewritten at once: the kernel passes it on in many
 // requests at the same time.
 func dataLargeRewrite(t *testing.T, dir string) {
-	const size = 120 << 20
 	path := dir + "/f"
 	block := make([]byte, 1<<20)
 	for round := range 2 {
 		fd := open(t, path, unix.O_WRONLY|unix.O_CREAT, 0o600)
-		for off := 0; off < size; off += len(block) {
+		for off := 0; off < rewritten; off += len(block) {
 			block[0], block[4096] = byte(off>>20), byte(round+1)
 			_, err := unix.Pwrite(fd, block, int64(off))
 			check(t, err)
@@ -244,7 +243,7 @@ func dataLargeRewrite(t *testing.T, dir string) {
 		check(t, unix.Close(fd))
 	}
 	fd := open(t, path, unix.O_RDONLY|unix.O_DIRECT, 0)
-	for off := 0; off < size; off += len(block) {
+	for off := 0; off < rewritten; off += len(block) {
 		_, err := unix.Pread(fd, block[:8192], int64(off))
 		check(t, err)
 		if block[0] != byte(off>>20) || block[4096] != 2 {

@@ -76,12 +76,11 @@ func dirListing(t *testing.T, dir string) {
 
 // telldir and seekdir over thousands of entries.
 func dirSeek(t *testing.T, dir string) {
-	const n = 2000
-	fill(t, dir, n)
+	fill(t, dir, sought)
 	fd := open(t, dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	all := entries(t, fd, 4096)
-	if len(all) != n+2 {
-		t.Fatalf("%d entries, want %d", len(all), n+2)
+	if len(all) != sought+2 {
+		t.Fatalf("%d entries, want %d", len(all), sought+2)
 	}
 	for i := 0; i < len(all)-1; i += 97 {
 		_, err := unix.Seek(fd, int64(all[i].Off), unix.SEEK_SET)
@@ -150,10 +149,10 @@ func dirChanging(t *testing.T, dir string) {
 
 // Removing what was just listed, as rm does, leaves nothing out.
 func dirRemoveAll(t *testing.T, dir string) {
-	fill(t, dir, 1500)
+	fill(t, dir, removed)
 	fd := open(t, dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	buf := make([]byte, 1024)
-	removed := 0
+	gone := 0
 	for {
 		n, err := unix.ReadDirent(fd, buf)
 		check(t, err)
@@ -165,12 +164,12 @@ func dirRemoveAll(t *testing.T, dir string) {
 			rest = rest[e.Parse(rest):]
 			if e.Name != "." && e.Name != ".." {
 				check(t, unix.Unlinkat(fd, e.Name, 0))
-				removed++
+				gone++
 			}
 		}
 	}
-	if removed != 1500 {
-		t.Errorf("removed %d entries of 1500", removed)
+	if gone != removed {
+		t.Errorf("removed %d entries of %d", gone, removed)
 	}
 	check(t, unix.Rmdir(dir))
 }
