@@ -12,5 +12,5 @@ const (
 	goSourceDir      = "" // all of the source of Go, some 13,000 names
 )
 
-// goBuild makes this program, and what it needs of the standard library.
-var goBuild = []string{"build", "./cmd/overcast"}
+// goPrograms are those of this module that are built in the mount.
+var goPrograms = []string{"./cipher/internal/asmgen", "./cmd/overcast"}

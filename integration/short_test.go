@@ -12,5 +12,5 @@ const (
 	goSourceDir      = "cmd" // of the source of Go, some 5,000 names
 )
 
-// goBuild makes a program of the tests of a package, and of what they need of the standard library.
-var goBuild = []string{"test", "-c", "./cipher/siv"}
+// goPrograms are those of this module that are built in the mount.
+var goPrograms = []string{"./cipher/internal/asmgen"}
