@@ -15,6 +15,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
 // lockNodes locks Mirror.names for writing with no commit of these nodes under
@@ -136,7 +137,7 @@ func (n Node) Unlink(name string) error {
 		return fs.ErrNotExist
 	}
 	id, seen := m.view.IdentifyFound(child, r.at)
-	r.last = m.belief.Links(r.at) <= 1
+	r.last = m.belief.Last(r.at, telling.File(id, child.Kind()), r.link)
 	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(plain), Also: r.also(), File: &id, Before: journal.Before{Seen: seen.Vector}, Kind: child.Kind()}
 	if r.last {
 		e.Last = &id

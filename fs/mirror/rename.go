@@ -247,7 +247,8 @@ func (mv *move) log() (e *journal.Entry, err error) {
 	}
 	id, had := m.view.IdentifyFound(mv.src, mv.srcAt)
 	e.File, e.Had, mv.was = &id, had.Vector, m.view.Known(mv.src, &id, had)
-	if mv.sourceFile.File != nil && mv.dst != nil && !mv.srcAt.Disputed && !mv.dstAt.Disputed && mv.dstAt.Info().Nlink == 1 && mv.srcAt.Info().Nlink == 1 {
+	mv.dstLast = mv.dst != nil && !mv.dst.IsDir() && m.belief.Last(mv.dstAt, mv.dstWas.File, mv.to)
+	if mv.sourceFile.File != nil && mv.dst != nil && mv.single() {
 		if err := mv.planTakeover(e); err != nil {
 			return nil, err
 		}
@@ -261,10 +262,15 @@ func (mv *move) log() (e *journal.Entry, err error) {
 	return e, err
 }
 
+// single reports whether both ends are the only names of their files, and undisputed.
+func (mv *move) single() bool {
+	return !mv.srcAt.Disputed && !mv.dstAt.Disputed && mv.dstAt.Info().Nlink == 1 && mv.srcAt.Info().Nlink == 1 &&
+		mv.dstLast && mv.m.belief.Last(mv.srcAt, mv.was.File, mv.from)
+}
+
 // noteLast has the entry say which file ends with the rename: the one that is
 // replaced, or whose content goes on under the id of that one.
 func (mv *move) noteLast(e *journal.Entry) {
-	mv.dstLast = mv.dst != nil && mv.m.belief.Links(mv.dstAt) <= 1
 	switch {
 	case mv.takeover != nil:
 		e.Last = e.File

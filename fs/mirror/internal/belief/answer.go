@@ -9,6 +9,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -124,6 +125,17 @@ func (b *Belief) Links(a *Answer) uint64 {
 		}
 	}
 	return max(known, least)
+}
+
+// Last reports whether a name is the only one of a file, as far as anybody knows: a tool that knows no hard links has made copies of
+// them, and what cannot be read says nothing.
+func (b *Belief) Last(a *Answer, f index.File, at nodes.Link) bool {
+	if b.Links(a) > 1 {
+		return false
+	}
+	places, err := b.Memory.Places(f)
+	here, _ := at.Place()
+	return err == nil && !slices.ContainsFunc(places, func(p index.Place) bool { return p != here })
 }
 
 // Outlived reports whether a version has ended, or is known to be in place, or to

@@ -1,0 +1,82 @@
+package mirror_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
+)
+
+// TestCopiedLinks: a sync tool that knows no hard links has made each name of a file a copy. Who takes one of them away, and has seen
+// the other, keeps that, and tells nobody that the file has ended.
+func TestCopiedLinks(t *testing.T) {
+	ways := []struct {
+		name string
+		play func(s *scene)
+	}{
+		{"removed", func(s *scene) { s.steps(step{op: opUnlink, path: "x"}) }},
+		{"replaced", func(s *scene) {
+			s.put("new", "another", true)
+			s.steps(step{op: opRename, path: "new", to: "x"})
+		}},
+		{"moved", func(s *scene) { s.steps(step{op: opRename, path: "x", to: "z"}) }},
+		{"moved, and removed", func(s *scene) { s.steps(step{op: opRename, path: "x", to: "z"}, step{op: opUnlink, path: "z"}) }},
+		{"moved over another file", func(s *scene) {
+			s.put("other", "another", true)
+			s.steps(step{op: opRename, path: "x", to: "other"})
+		}},
+		{"replaced by a symlink", func(s *scene) {
+			s.steps(step{op: opSymlink, path: "new", to: "target"}, step{op: opRename, path: "new", to: "x"})
+		}},
+	}
+	for _, way := range ways {
+		for _, here := range []bool{false, true} {
+			for n := 1; n <= 2; n++ {
+				t.Run(fmt.Sprintf("%s, by the one who made them %v, %d clouds", way.name, here, n), func(t *testing.T) {
+					telling(t, n, func(s *scene) {
+						id := s.old("y", "content")
+						s.steps(step{op: opLink, path: "y", to: "x"})
+						s.joined()
+						s.unmount()
+						o := s
+						if !here {
+							o = &scene{box: s.machine(9)}
+						}
+						for k := range s.n {
+							s.must(s.them(k).Do(cloudtest.Replace(s.entryAt(k, "x"), s.backing(s.disk, k, "x"))))
+							s.must(s.disk.Dir(cloudName(k)).Syncfs())
+						}
+						s.clock.pass(time.Hour)
+						o.mount()
+						o.holds("y", "content")
+						o.holds("x", "content")
+						way.play(o)
+						o.keepsBoth(id)
+						if o != s {
+							o.unmount()
+							s.mount()
+							s.keepsBoth(id)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// keepsBoth wants y to be there, as it was, also later, and no record of the end of its file.
+func (s *scene) keepsBoth(id [16]byte) {
+	for range 3 {
+		s.must(s.m.Sync())
+		for k := range s.n {
+			if s.recorded(k, id) {
+				s.failf("cloud %d has it on record that the file has ended", k)
+			}
+		}
+		s.clock.pass(time.Hour)
+		s.holds("y", "content")
+		s.tend()
+		s.remount()
+	}
+}
