@@ -226,7 +226,7 @@ func (n Node) Rmdir(name string) error {
 // replay has to find the file. Names that this mount never looked up are searched
 // only where the log has something. The caller holds Mirror.names for writing.
 func (r *removal) also() []byte {
-	if r.child.IsDir() || r.at.Info().Nlink < 2 {
+	if r.child.IsDir() || !r.at.Linked() {
 		return nil
 	}
 	path, ok := r.otherPath()
@@ -253,7 +253,7 @@ func (r *removal) unnamed() {
 	r.remember()
 	named := r.child.Unlinked(r.link)
 	open := r.child.Content.Open()
-	if named || open == nil || r.at.Info().Nlink > 1 {
+	if named || open == nil || r.at.Linked() {
 		return
 	}
 	open.Orphan()

@@ -264,7 +264,7 @@ func (mv *move) log() (e *journal.Entry, err error) {
 
 // single reports whether both ends are the only names of their files, and undisputed.
 func (mv *move) single() bool {
-	return !mv.srcAt.Disputed && !mv.dstAt.Disputed && mv.dstAt.Info().Nlink == 1 && mv.srcAt.Info().Nlink == 1 &&
+	return !mv.srcAt.Disputed && !mv.dstAt.Disputed && !mv.srcAt.Linked() && !mv.dstAt.Linked() &&
 		mv.dstLast && mv.m.belief.Last(mv.srcAt, mv.was.File, mv.from)
 }
 

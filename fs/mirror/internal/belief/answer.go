@@ -127,6 +127,12 @@ func (b *Belief) Links(a *Answer) uint64 {
 	return max(known, least)
 }
 
+// Linked reports whether some cloud has the backing file, or what it shows instead, under several names. It may be the only one that
+// has another of them.
+func (a *Answer) Linked() bool {
+	return slices.ContainsFunc(a.Shown, func(s Shown) bool { return s.There && s.Info.Regular && s.Info.Nlink > 1 })
+}
+
 // Last reports whether a name is the only one of a file, as far as anybody knows: a tool that knows no hard links has made copies of
 // them, and what cannot be read says nothing.
 func (b *Belief) Last(a *Answer, f index.File, at nodes.Link) bool {

@@ -79,16 +79,21 @@ func (n *Node) otherBacking(inodes []uint64) bool {
 }
 
 // linked is the live node of a file of which another name was found: in each cloud
-// that has it, it is the same backing file.
+// that has both, it is the same backing file.
 func (t *Table) linked(f *Found) *Node {
 	if f.Best < 0 || f.Kind == unix.S_IFDIR {
 		return nil
 	}
-	n := t.byBacking[backing{f.Best, f.Inodes[f.Best]}]
-	if n == nil || n.kind != f.Kind || !f.ID.IsZero() && !n.id.IsZero() && n.id != f.ID || n.otherBacking(f.Inodes) {
-		return nil
+	for k, ino := range f.Inodes {
+		if ino == 0 {
+			continue
+		}
+		n := t.byBacking[backing{k, ino}]
+		if n != nil && n.kind == f.Kind && (f.ID.IsZero() || n.id.IsZero() || n.id == f.ID) && !n.otherBacking(f.Inodes) {
+			return n
+		}
 	}
-	return n
+	return nil
 }
 
 // learn completes what is known of a node's inodes.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/listing"
@@ -73,39 +74,43 @@ func (v *View) specialKind(l nodes.Link, f *belief.Answer) uint32 {
 	return replica.Kind(h.Type)
 }
 
-// Search looks through the lead for names of a file that is open under none that
-// is known: links that this mount never looked up.
+// Search looks for further names of a file: links that this mount never looked up. Where they are in
+// some of the clouds only, the lead need not be one of these.
 func (v *View) Search(n *nodes.Node) {
-	lead := v.Clouds.Lead()
-	if lead == nil || n.Backing()[lead.Index] == 0 {
+	known := len(n.Links())
+	for _, cl := range v.Clouds.Ups() {
+		if n.Backing()[cl.Index] != 0 && len(n.Links()) == known {
+			v.searchIn(cl, n, v.Nodes.Root())
+		}
+	}
+}
+
+func (v *View) searchIn(cl *clouds.Cloud, n, dir *nodes.Node) {
+	path, ok := dir.Path(cl.Index)
+	if !ok {
 		return
 	}
-	var search func(dir *nodes.Node)
-	search = func(dir *nodes.Node) {
-		path, _ := dir.Path(lead.Index)
-		entries, err := lead.Dir.ReadDir(path)
-		if err != nil {
-			v.Logger.Warn("a directory cannot be searched", "cloud", lead.Name, "error", err)
-		}
-		for _, e := range entries {
-			if !e.Dir && e.Ino != n.Backing()[lead.Index] {
-				continue
-			}
-			name, _, ok := listing.Decode(lead.Cloud, path, e)
-			if !ok {
-				continue
-			}
-			child, _, err := v.childOf(dir, string(name))
-			if err != nil {
-				continue
-			}
-			if child.IsDir() {
-				search(child)
-			}
-			child.Forget()
-		}
+	entries, err := cl.Dir.ReadDir(path)
+	if err != nil {
+		v.Logger.Warn("a directory cannot be searched", "cloud", cl.Name, "error", err)
 	}
-	search(v.Nodes.Root())
+	for _, e := range entries {
+		if !e.Dir && e.Ino != n.Backing()[cl.Index] {
+			continue
+		}
+		name, _, ok := listing.Decode(cl.Cloud, path, e)
+		if !ok {
+			continue
+		}
+		child, _, err := v.childOf(dir, string(name))
+		if err != nil {
+			continue
+		}
+		if child.IsDir() {
+			v.searchIn(cl, n, child)
+		}
+		child.Forget()
+	}
 }
 
 // childOf is Child of a name in a directory.
