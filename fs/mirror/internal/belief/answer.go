@@ -134,9 +134,9 @@ func (a *Answer) Linked() bool {
 }
 
 // Last reports whether a name is the only one of a file, as far as anybody knows: a tool that knows no hard links has made copies of
-// them, and what cannot be read says nothing.
+// them, one cloud alone can have another name, and what cannot be read says nothing.
 func (b *Belief) Last(a *Answer, f index.File, at nodes.Link) bool {
-	if b.Links(a) > 1 {
+	if a.Linked() {
 		return false
 	}
 	places, err := b.Memory.Places(f)
