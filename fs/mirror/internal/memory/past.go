@@ -28,6 +28,12 @@ func (y Past) Find(path string) (p index.Place, k index.Known, err error) {
 	}
 }
 
+// Now returns what should be at a path from the root.
+func (y Past) Now(path string) (index.Known, error) {
+	_, k, err := y.Find(path)
+	return k, err
+}
+
 // Left reports whether a file, at that version, is known to have no business at a path: it was removed there, or the file is
 // known at no lesser version, or to have ended at one, and not to be there. No version is that of a file that was never
 // committed.

@@ -54,6 +54,7 @@ type past struct {
 	emptied map[string]bool
 	ended   map[index.File][]cipher.Vector
 	homes   map[index.File][]string
+	now     map[string]index.Known
 }
 
 func (p *past) Left(path string, f index.File, _ cipher.Vector) (bool, error) {
@@ -62,6 +63,7 @@ func (p *past) Left(path string, f index.File, _ cipher.Vector) (bool, error) {
 func (p *past) Ended(f index.File) ([]cipher.Vector, error) { return p.ended[f], nil }
 func (p *past) Homes(f index.File) ([]string, error)        { return p.homes[f], nil }
 func (p *past) ClearedDir(string) (bool, error)             { return false, nil }
+func (p *past) Now(path string) (index.Known, error)        { return p.now[path], nil }
 func (p *past) LeftDir(path string) (bool, error)           { return p.dirs[path], nil }
 func (p *past) Emptied(path string) (bool, error)           { return p.emptied[path], nil }
 

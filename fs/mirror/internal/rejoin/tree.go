@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -18,6 +19,8 @@ import (
 // Past is what this machine knows of names that are not any more. Paths are
 // plain, from the root.
 type Past interface {
+	// Now returns what should be at a path.
+	Now(path string) (index.Known, error)
 	// Left reports whether a file, at that version, is known to have no business
 	// at a path; without a version: one that was never committed.
 	Left(path string, f index.File, v cipher.Vector) (bool, error)
@@ -148,10 +151,11 @@ func (t *Tree) walk(c *replica.Cloud, plain, backing string) error {
 		}
 		path, at := replica.Join(plain, string(e.name)), replica.Join(backing, e.Name)
 		if e.Dir {
-			if _, known := t.names[path]; !known {
-				t.add(plain, e.name, judge.Known{Has: judge.Dir})
+			walk, err := t.seeDir(plain, e.name)
+			if err == nil && walk {
+				err = t.walk(c, path, at)
 			}
-			if err := t.walk(c, path, at); err != nil {
+			if err != nil {
 				return err
 			}
 			continue
@@ -165,7 +169,9 @@ func (t *Tree) walk(c *replica.Cloud, plain, backing string) error {
 		}
 		i := inode{c.Index, e.Ino}
 		t.links[i] = append(t.links[i], path)
-		t.see(plain, e.name, judge.VersionOf(head))
+		if err := t.see(plain, e.name, judge.VersionOf(head)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -178,16 +184,43 @@ func (t *Tree) add(dir string, name cipher.PlainName, k judge.Known) {
 	t.names[path] = k
 }
 
-// see notes a version at a name: the greatest of one file, and else the first.
-func (t *Tree) see(dir string, name cipher.PlainName, v judge.Version) {
+// seeDir notes a directory at a name, and reports whether to go through it: not where another cloud has the file that this machine
+// knows to be there.
+func (t *Tree) seeDir(dir string, name cipher.PlainName) (walk bool, err error) {
+	path := replica.Join(dir, string(name))
+	had, known := t.names[path]
+	if !known {
+		t.add(dir, name, judge.Known{Has: judge.Dir})
+	}
+	if had.Has != judge.File {
+		return true, nil
+	}
+	is, err := t.Past.Now(path)
+	if err == nil && is.Kind == index.IsDir {
+		t.forget(path)
+		t.add(dir, name, judge.Known{Has: judge.Dir})
+	}
+	return is.Kind != index.IsFile || is.File != (index.File{ID: had.Version.ID, Type: had.Version.Type}), err
+}
+
+// see notes a version at a name: the greatest of one file; of several files, or a directory, the one that this machine knows to be
+// there, and else the first.
+func (t *Tree) see(dir string, name cipher.PlainName, v judge.Version) error {
 	for _, e := range v.Vector {
 		t.writers[e.Writer] = true
 	}
 	path := replica.Join(dir, string(name))
 	had, known := t.names[path]
-	greater := known && had.Version.Identity == v.Identity && cipher.Compare(v.Vector, had.Version.Vector) == cipher.Greater
-	if known && !greater {
-		return
+	if known {
+		if had.Version.Identity != v.Identity {
+			if is, err := t.Past.Now(path); err != nil || is.Kind != index.IsFile || is.File != (index.File{ID: v.ID, Type: v.Type}) {
+				return err
+			}
+			t.forget(path)
+			known = false
+		} else if cipher.Compare(v.Vector, had.Version.Vector) != cipher.Greater {
+			return nil
+		}
 	}
 	t.add(dir, name, judge.Known{Has: judge.File, Version: v})
 	f := t.live[v.Identity]
@@ -198,6 +231,30 @@ func (t *Tree) see(dir string, name cipher.PlainName, v judge.Version) {
 		f.Version = v
 	}
 	t.live[v.Identity] = f
+	return nil
+}
+
+// forget takes out what was noted at a name, and below it. The name itself stays one of its directory's.
+func (t *Tree) forget(path string) {
+	gone := []string{path}
+	if t.names[path].Has == judge.Dir {
+		for at := range t.names {
+			if strings.HasPrefix(at, path+"/") {
+				gone = append(gone, at)
+			}
+		}
+	}
+	for _, at := range gone {
+		if k := t.names[at]; k.Has == judge.File {
+			f := t.live[k.Version.Identity]
+			f.Live = slices.DeleteFunc(f.Live, func(n judge.Name) bool { return n == judge.Name(at) })
+			t.live[k.Version.Identity] = f
+		}
+		delete(t.within, at)
+		if at != path {
+			delete(t.names, at)
+		}
+	}
 }
 
 // home is where a file of the cloud that lacks changes is known to be, which the
@@ -211,8 +268,7 @@ func (t *Tree) home(h *cipher.Header) (path string, err error) {
 		return "", nil
 	}
 	dir, name := cloud.SplitPath(lives[0])
-	t.see(dir, cipher.PlainName(name), judge.VersionOf(h))
-	return lives[0], nil
+	return lives[0], t.see(dir, cipher.PlainName(name), judge.VersionOf(h))
 }
 
 // elsewhere are the names of a file that is at others than this one, at no lesser

@@ -8,6 +8,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -21,8 +22,8 @@ type Wanted struct {
 	Calm  func(cloud.Info, time.Duration) bool // whether a backing file has not changed for so long
 }
 
-// want is what the clouds in use have at a path: of a file the greatest version.
-// A file that was never committed is there without a header.
+// want is what the clouds in use have at a path: of a file the greatest version; of several things the one that this machine knows
+// to be there, and else the first. A file that was never committed is there without a header.
 func (w *Wanted) want(path string) (*thing, error) {
 	best := &thing{}
 	for _, from := range w.From {
@@ -30,15 +31,45 @@ func (w *Wanted) want(path string) (*thing, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cloud %s: %w", from.Name, err)
 		}
+		if t.is == nothing || best.is == nothing {
+			if best.is == nothing {
+				best = t
+			}
+			continue
+		}
+		if differ(t, best) {
+			is, err := w.Past.Now(path)
+			if err != nil {
+				return nil, err
+			}
+			if known := t.stands(is); known != best.stands(is) {
+				if known {
+					best = t
+				}
+				continue
+			}
+		}
 		switch {
-		case t.is == nothing:
-		case best.is == nothing, !best.clean() && t.clean() && best.is == t.is:
+		case !best.clean() && t.clean() && best.is == t.is:
 			best = t
 		case t.clean() && best.clean() && same(t.head, best.head) && cipher.Compare(t.head.Version, best.head.Version) == cipher.Greater:
 			best = t
 		}
 	}
 	return best, nil
+}
+
+// differ reports whether two clouds have another thing at a name, as far as their headers tell.
+func differ(a, b *thing) bool {
+	return a.is != b.is || a.head != nil && b.head != nil && !same(a.head, b.head)
+}
+
+// stands reports whether it is what is known of a name.
+func (t *thing) stands(k index.Known) bool {
+	if t.is == directory {
+		return k.Kind == index.IsDir
+	}
+	return t.head != nil && k.Kind == index.IsFile && k.File == fileOf(t.head)
 }
 
 // A fate is what becomes of a file that is not what should be at its name.

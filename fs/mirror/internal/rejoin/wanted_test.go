@@ -133,5 +133,6 @@ func (u unread) Left(string, index.File, cipher.Vector) (bool, error) { return t
 func (u unread) Ended(index.File) ([]cipher.Vector, error)            { return nil, u.err }
 func (u unread) Homes(index.File) ([]string, error)                   { return nil, u.err }
 func (u unread) ClearedDir(string) (bool, error)                      { return true, u.err }
+func (u unread) Now(string) (index.Known, error)                      { return index.Known{}, u.err }
 func (u unread) LeftDir(string) (bool, error)                         { return true, u.err }
 func (u unread) Emptied(string) (bool, error)                         { return true, u.err }
