@@ -15,10 +15,12 @@ var oldAttacks = []finding{
 	{"R38 an old log after a kill, one cloud", 1, oldLogAfterKill},
 	{"R38 an old log after a kill, two clouds", 2, oldLogAfterKill},
 	{"R39 an old log after a power cut", 1, oldLogAfterCut},
+	{"R39 an old log that ends in a rename over what it does not identify, one cloud", 1, oldLogEnds},
+	{"R39 an old log that ends in a rename over what it does not identify, two clouds", 2, oldLogEnds},
 	{"R40 temporary files after a replay that was killed", 2, temporaryFiles},
 }
 
-// ageLog writes the log again as d7f7c7f would have.
+// ageLog writes the log again as d7f7c7f would have, which had no index.
 func (b *box) ageLog() {
 	b.t.Helper()
 	old := b.logOn(store{b.disk.Store(b.logs)})
@@ -48,6 +50,7 @@ func (b *box) ageLog() {
 		check(b.t, err)
 	}
 	check(b.t, again.Close())
+	b.index = newKept(b.t)
 }
 
 // oldStory has renames over things of every kind.
@@ -74,8 +77,24 @@ func oldStory() []step {
 }
 
 // oldLogAfterKill replays old logs, at every operation of a story.
-func oldLogAfterKill(s *scene) {
-	tl := tale{n: s.n, steps: oldStory()}
+func oldLogAfterKill(s *scene) { s.ageEverywhere(oldStory()) }
+
+// oldLogEnds does so with logs whose only entry is a rename over something: a file
+// and what is spelled otherwise, each over each.
+func oldLogEnds(s *scene) {
+	for _, pair := range [][2]string{{"a", "l"}, {"l", "a"}, {"a", "b"}, {"l", "m"}} {
+		s.ageEverywhere([]step{
+			{op: opCreate, path: "a", h: 1, mode: 0o644}, {op: opWrite, h: 1, n: 700, seed: 1}, {op: opClose, h: 1},
+			{op: opCreate, path: "b", h: 2, mode: 0o644}, {op: opWrite, h: 2, n: 800, seed: 2}, {op: opClose, h: 2},
+			{op: opSymlink, path: "l", to: "x"}, {op: opSymlink, path: "m", to: "y"},
+			{op: opSync},
+			{op: opRename, path: pair[0], to: pair[1]},
+		})
+	}
+}
+
+func (s *scene) ageEverywhere(steps []step) {
+	tl := tale{n: s.n, steps: steps}
 	ops, err := rehearse(tl.box(s.t), tl.steps)
 	s.must(err)
 	var at []int

@@ -1,6 +1,8 @@
 package repair
 
 import (
+	"slices"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/step"
@@ -14,10 +16,9 @@ func (p asider) makeWay(n *node, s *journal.Slot) bool {
 	return !p.sameBoot && n.dir != s.Now.IsDir() && p.setAside(n, s)
 }
 
-// putStrangersAside gives names of their own to things of which the log does not
-// tell, at names where it has something else, which is there: the one with the
-// letter w, and the other without. The end of the log that told of them is lost, and
-// a name with two things shows only one.
+// putStrangersAside gives names of their own to things of which the log, whose end is lost, does not tell, at names where
+// it has something else, which is there: the one with the letter w, and the other without. A name with two things shows
+// only one. What a kill has kept the last rename of all from replacing goes.
 func (p asider) putStrangersAside() {
 	for _, thing := range p.fold.Things {
 		for _, s := range thing.Now {
@@ -26,7 +27,10 @@ func (p asider) putStrangersAside() {
 			if at == nil || at.thing != thing || n == nil {
 				continue
 			}
-			if n.stranger() && n.head.Flags&cipher.Dirty == 0 || n.dir && n.thing == nil && thing.Special() && !p.sameBoot {
+			if p.ending(s) && n.stranger() && slices.ContainsFunc(s.Was, func(t *journal.Thing) bool { return !t.IsDir() && t.Special() != thing.Special() }) {
+				p.do(p.removal(n))
+				p.drop(n)
+			} else if n.stranger() && n.head.Flags&cipher.Dirty == 0 || n.dir && n.thing == nil && thing.Special() && !p.sameBoot {
 				p.setAside(n, s)
 			}
 		}
