@@ -38,10 +38,7 @@ func (f refiller) refill() (done bool, err error) {
 		return false, err
 	}
 	suitable := f.Copies.Stored.Committed() && !f.replacing() && !f.Nameless && f.Length > 0 && f.Layers.Idle() && !f.underway()
-	if suitable {
-		info, err := f.Copies.Current().File.Stat()
-		suitable = err == nil && info.Nlink == 1
-	}
+	suitable = suitable && f.oneName()
 	e.unlock()
 	if !suitable {
 		return false, nil
@@ -60,6 +57,20 @@ func (f refiller) refill() (done bool, err error) {
 	}
 	editor(f).switchTo(fresh, dir)
 	return true, nil
+}
+
+// oneName tells whether no cloud has the file under another name, which would go on with
+// the old backing file. One that lacks a name may be the lead.
+func (f refiller) oneName() bool {
+	for _, c := range f.Copies.Targets() {
+		if c.File == nil {
+			continue
+		}
+		if info, err := c.File.Stat(); err != nil || info.Nlink > 1 {
+			return false
+		}
+	}
+	return true
 }
 
 // makeFresh makes the backing files. It returns nil if the directory takes no
