@@ -89,7 +89,7 @@ const (
 // fateOf tells what becomes of a file of the cloud; want is what is to be in its
 // place, or nil. It goes if it is an earlier version of what is wanted, if it
 // has left that name, and is safe, or if nothing of it was ever whole and it is
-// this machine's.
+// this machine's, or is long the same where something whole is wanted.
 func (w *Wanted) fateOf(path string, have, want *thing) (fate, error) {
 	h := have.head
 	switch {
@@ -99,10 +99,11 @@ func (w *Wanted) fateOf(path string, have, want *thing) (fate, error) {
 		return w.fateOfHeadless(path, have, want)
 	case h.Flags&cipher.Dirty != 0 && len(h.Version) == 0:
 		left, err := w.Past.Left(path, fileOf(h), nil)
-		if err != nil || !left && (want == nil || want.head == nil || !same(h, want.head)) {
-			return stays, err
+		made := want != nil && want.head != nil && same(h, want.head)
+		if err == nil && (left || made || want != nil && want.clean() && w.Calm(have.info, blankFor)) {
+			return goes, nil
 		}
-		return goes, nil
+		return stays, err
 	case want != nil && want.clean() && same(h, want.head) && atMost(h.Version, want.head.Version):
 		return goes, nil
 	}

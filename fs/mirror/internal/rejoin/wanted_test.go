@@ -63,6 +63,8 @@ func TestFate(t *testing.T) {
 		{name: "never committed, and nobody knows it", have: has(head(f, 0)), age: 24 * time.Hour, is: stays},
 		{name: "never committed, and nobody knows it, in an emptied name", have: has(head(f, 0)), past: func(p *past) { p.emptied["x"] = true }, is: stays},
 		{name: "never committed, and nobody knows it, where another is wanted", have: has(head(f, 0)), want: has(head(g, 1)), is: stays},
+		{name: "never committed, and nobody knows it, where another is wanted, ten minutes old", have: has(head(f, 0)), want: has(head(g, 1)), age: 10 * minute, is: goes},
+		{name: "never committed, and nobody knows it, where another is not whole yet", have: has(head(f, 0)), want: has(head(g, 0)), age: 24 * time.Hour, is: stays},
 		{name: "never committed, and nobody knows it, where a directory is wanted", have: has(head(f, 0)), want: dir, is: stays},
 		{name: "never committed, and known to have left", have: has(head(f, 0)), past: leftX, is: goes},
 		{name: "never committed here, and wanted", have: has(head(f, 0)), want: has(head(f, 1)), is: goes},
