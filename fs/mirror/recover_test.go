@@ -9,7 +9,15 @@ import (
 
 // TestRecoverAppended kills while a committed file grows: what was written beyond the committed length comes back, with its
 // holes, in every cloud.
-func TestRecoverAppended(t *testing.T) {
+func TestRecoverAppended(t *testing.T) { recoverAppended(t, func(*box) {}) }
+
+// TestRecoverCopied is the same for a vault that was copied after the kill, so that
+// the machine is another writer.
+func TestRecoverCopied(t *testing.T) {
+	recoverAppended(t, func(b *box) { check(t, b.state.RenewWriter()) })
+}
+
+func recoverAppended(t *testing.T, meanwhile func(*box)) {
 	const more, hole = 15000, 40000
 	for _, committed := range []int{0, 1, 100, 4096, 5000, 8192} {
 		b := newBox(t, 2)
@@ -28,6 +36,7 @@ func TestRecoverAppended(t *testing.T) {
 			b.disk.Kill()
 			return nil
 		}))
+		meanwhile(b)
 		b.unmount(b.mount())
 		for k := range b.n {
 			m := b.mount(without(b.n, k)...)

@@ -171,7 +171,8 @@ func (r *Recovery) rewrite(ed editor, e *journal.Entry) error {
 
 // readopt takes over records that were written directly. One that is not in
 // every cloud as it should be becomes a change of the draft, which brings it
-// there.
+// there, and so does one of a writer that this machine is no more: since the kill
+// the vault was copied, or its state was damaged, and no version would cover it.
 func (r *Recovery) readopt(ed editor, e *journal.Entry) error {
 	size := r.Env.Layout.ChunkSize()
 	r.strays.Add(e.First, e.First+e.Count)
@@ -185,7 +186,7 @@ func (r *Recovery) readopt(ed editor, e *journal.Entry) error {
 		if err != nil {
 			return err
 		}
-		if everywhere {
+		if everywhere && id.Writer() == r.Env.Writer() {
 			r.Length = max(r.Length, i*size+n)
 			ed.Count(i, id)
 			r.Layers.Direct.Add(i, i+1)
