@@ -204,23 +204,28 @@ func (t *Tree) seeDir(dir string, name cipher.PlainName) (walk bool, err error) 
 }
 
 // see notes a version at a name: the greatest of one file; of several files, or a directory, the one that this machine knows to be
-// there, and else the first.
+// there, and else the first. What is known to have left that name is back in a cloud in use, and is nothing that should be there.
 func (t *Tree) see(dir string, name cipher.PlainName, v judge.Version) error {
 	for _, e := range v.Vector {
 		t.writers[e.Writer] = true
 	}
-	path := replica.Join(dir, string(name))
+	path, of := replica.Join(dir, string(name)), index.File{ID: v.ID, Type: v.Type}
+	is, left, err := t.now(path, v)
+	if left || err != nil {
+		return err
+	}
 	had, known := t.names[path]
-	if known {
-		if had.Version.Identity != v.Identity {
-			if is, err := t.Past.Now(path); err != nil || is.Kind != index.IsFile || is.File != (index.File{ID: v.ID, Type: v.Type}) {
-				return err
-			}
-			t.forget(path)
-			known = false
-		} else if cipher.Compare(v.Vector, had.Version.Vector) != cipher.Greater {
+	switch {
+	case known && had.Version.Identity == v.Identity:
+		if cipher.Compare(v.Vector, had.Version.Vector) != cipher.Greater {
 			return nil
 		}
+	case known:
+		if is.Kind != index.IsFile || is.File != of {
+			return nil
+		}
+		t.forget(path)
+		known = false
 	}
 	t.add(dir, name, judge.Known{Has: judge.File, Version: v})
 	f := t.live[v.Identity]
@@ -232,6 +237,22 @@ func (t *Tree) see(dir string, name cipher.PlainName, v judge.Version) error {
 	}
 	t.live[v.Identity] = f
 	return nil
+}
+
+// now is what should be at a path, and whether a version is known to have left it, or to have ended with its directory.
+func (t *Tree) now(path string, v judge.Version) (is index.Known, left bool, err error) {
+	of := index.File{ID: v.ID, Type: v.Type}
+	if is, err = t.Past.Now(path); err != nil || is.Kind == index.IsFile {
+		return is, false, err
+	}
+	if is.Kind == index.Gone && is.File == of && atMost(v.Vector, is.Version.Vector) {
+		return is, true, nil
+	}
+	if left, err = t.Past.Left(path, of, v.Vector); err != nil || !left {
+		return is, false, err
+	}
+	ended, err := t.Past.Ended(of)
+	return is, slices.ContainsFunc(ended, func(end cipher.Vector) bool { return atMost(v.Vector, end) }), err
 }
 
 // forget takes out what was noted at a name, and below it. The name itself stays one of its directory's.
