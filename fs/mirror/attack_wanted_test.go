@@ -83,13 +83,7 @@ func TestReturnBesidePlanted(t *testing.T) {
 								s.must(s.m.Sync())
 							}
 							s.put("more", "more", true)
-							if what == "a directory" {
-								s.must(s.them(bad).Do(cloudtest.Delete(s.entryAt(bad, "f"))))
-								s.must(s.them(bad).Do(cloudtest.Rename(s.entryAt(bad, "d"), s.entryAt(bad, "f"))))
-							} else {
-								s.must(s.them(bad).Do(cloudtest.Replace(s.entryAt(bad, "f"), s.backing(from, bad, "g"))))
-							}
-							s.clock.pass(time.Hour)
+							s.inPlaceOf(bad, "f", what == "a directory", from)
 							before := len(look(s.m))
 							s.backAgain()
 							want := "content"
@@ -117,4 +111,15 @@ func TestReturnBesidePlanted(t *testing.T) {
 			}
 		}
 	}
+}
+
+// inPlaceOf puts in the place of a file in cloud k its directory d, or what another disk has at g there; an hour passes.
+func (s *scene) inPlaceOf(k int, path string, dir bool, from *cloudtest.Disk) {
+	if dir {
+		s.must(s.them(k).Do(cloudtest.Delete(s.entryAt(k, path))))
+		s.must(s.them(k).Do(cloudtest.Rename(s.entryAt(k, "d"), s.entryAt(k, path))))
+	} else {
+		s.must(s.them(k).Do(cloudtest.Replace(s.entryAt(k, path), s.backing(from, k, "g"))))
+	}
+	s.clock.pass(time.Hour)
 }
