@@ -137,7 +137,8 @@ func (n Node) Unlink(name string) error {
 		return fs.ErrNotExist
 	}
 	id, seen := m.view.IdentifyFound(child, r.at)
-	r.last = m.belief.Last(r.at, telling.File(id, child.Kind()), r.link)
+	here, _ := r.link.Place()
+	r.last = m.belief.Last(r.at, telling.File(id, child.Kind()), here)
 	e := &journal.Entry{Op: journal.OpUnlink, Path: []byte(plain), Also: r.also(), File: &id, Before: journal.Before{Seen: seen.Vector}, Kind: child.Kind()}
 	if r.last {
 		e.Last = &id

@@ -247,7 +247,8 @@ func (mv *move) log() (e *journal.Entry, err error) {
 	}
 	id, had := m.view.IdentifyFound(mv.src, mv.srcAt)
 	e.File, e.Had, mv.was = &id, had.Vector, m.view.Known(mv.src, &id, had)
-	mv.dstLast = mv.dst != nil && !mv.dst.IsDir() && m.belief.Last(mv.dstAt, mv.dstWas.File, mv.to)
+	to, _ := mv.to.Place()
+	mv.dstLast = mv.dst != nil && !mv.dst.IsDir() && m.belief.Last(mv.dstAt, mv.dstWas.File, to)
 	if mv.sourceFile.File != nil && mv.dst != nil && mv.single() {
 		if err := mv.planTakeover(e); err != nil {
 			return nil, err
@@ -264,8 +265,9 @@ func (mv *move) log() (e *journal.Entry, err error) {
 
 // single reports whether both ends are the only names of their files, and undisputed.
 func (mv *move) single() bool {
+	from, _ := mv.from.Place()
 	return !mv.srcAt.Disputed && !mv.dstAt.Disputed && !mv.srcAt.Linked() && !mv.dstAt.Linked() &&
-		mv.dstLast && mv.m.belief.Last(mv.srcAt, mv.was.File, mv.from)
+		mv.dstLast && mv.m.belief.Last(mv.srcAt, mv.was.File, from)
 }
 
 // noteLast has the entry say which file ends with the rename: the one that is

@@ -9,7 +9,6 @@ import (
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -135,13 +134,12 @@ func (a *Answer) Linked() bool {
 
 // Last reports whether a name is the only one of a file, as far as anybody knows: a tool that knows no hard links has made copies of
 // them, one cloud alone can have another name, and what cannot be read says nothing.
-func (b *Belief) Last(a *Answer, f index.File, at nodes.Link) bool {
+func (b *Belief) Last(a *Answer, f index.File, at index.Place) bool {
 	if a.Linked() {
 		return false
 	}
 	places, err := b.Memory.Places(f)
-	here, _ := at.Place()
-	return err == nil && !slices.ContainsFunc(places, func(p index.Place) bool { return p != here })
+	return err == nil && !slices.ContainsFunc(places, func(p index.Place) bool { return p != at })
 }
 
 // Outlived reports whether a version has ended, or is known to be in place, or to
