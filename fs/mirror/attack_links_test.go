@@ -82,23 +82,3 @@ func (s *scene) keepsBoth(id [16]byte) {
 		s.remount()
 	}
 }
-
-// TestLinkInOneCloud: of two links that nobody knows to be ones, one cloud has lost one. Who removes the other does not end the file.
-func TestLinkInOneCloud(t *testing.T) {
-	for k := range 2 {
-		telling(t, 2, func(s *scene) {
-			id := s.old("y", "content")
-			s.steps(step{op: opLink, path: "y", to: "x"})
-			s.joined()
-			s.unmount()
-			s.index = newKept(t)
-			s.must(s.them(k).Do(cloudtest.Delete(s.entryAt(k, "y"))))
-			s.must(s.disk.Dir(cloudName(k)).Syncfs())
-			s.clock.pass(time.Hour)
-			s.mount()
-			s.holds("x", "content")
-			s.steps(step{op: opUnlink, path: "x"})
-			s.keepsBoth(id)
-		})
-	}
-}

@@ -248,13 +248,14 @@ func (r *removal) otherPath() (string, bool) {
 }
 
 // unnamed takes the name from the node. An open file without another link goes
-// on without one. The caller holds Mirror.names for writing, and the file's
+// on without one; a link that one cloud alone has counts where this machine knows
+// of it, since it may be planted. The caller holds Mirror.names for writing, and the file's
 // applying lock.
 func (r *removal) unnamed() {
 	r.remember()
 	named := r.child.Unlinked(r.link)
 	open := r.child.Content.Open()
-	if named || open == nil || r.at.Linked() {
+	if named || open == nil || r.at.Info().Nlink > 1 || r.at.Linked() && !r.last {
 		return
 	}
 	open.Orphan()

@@ -160,7 +160,7 @@ func (mv *move) replaces(flags RenameFlags) bool {
 
 // replaced is the removal of what is replaced.
 func (mv *move) replaced() *removal {
-	return &removal{m: mv.m, link: mv.to, child: mv.dst, at: mv.dstAt}
+	return &removal{m: mv.m, link: mv.to, child: mv.dst, at: mv.dstAt, last: mv.dstLast}
 }
 
 // prepareSource opens the source and commits it. A source that cannot be read

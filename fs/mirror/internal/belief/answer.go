@@ -133,9 +133,9 @@ func (a *Answer) Linked() bool {
 }
 
 // Last reports whether a name is the only one of a file, as far as anybody knows: a tool that knows no hard links has made copies of
-// them, one cloud alone can have another name, and what cannot be read says nothing.
+// them, and what cannot be read says nothing. One more link in one cloud alone may be planted.
 func (b *Belief) Last(a *Answer, f index.File, at index.Place) bool {
-	if a.Linked() {
+	if b.Links(a) > 1 {
 		return false
 	}
 	places, err := b.Memory.Places(f)
