@@ -3,9 +3,13 @@
 package mirror_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
 )
 
 // TestLinkStays: a file that has lost one of two names while a cloud was away stays, whoever knows of the other one.
@@ -50,5 +54,56 @@ func TestLinkStays(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestLastCopyIsARemovedLink: where every cloud has lost the one name of a file, a cloud that shows the other again, which this
+// machine has removed, keeps it: the file has not ended, and that is its last copy.
+func TestLastCopyIsARemovedLink(t *testing.T) {
+	for i := range 8 {
+		late, looked, alone := i%2, i/2%2 == 1, i/4 == 1
+		t.Run(fmt.Sprintf("cloud %d late, looked %v, another writer %v", late, looked, !alone), func(t *testing.T) {
+			telling(t, 2, func(s *scene) {
+				id := s.old("y", "content")
+				s.steps(step{op: opLink, path: "y", to: "x"})
+				s.must(s.m.Sync())
+				if !alone {
+					s.joined()
+				}
+				was, at := s.disk.Clone(), s.entryAt(late, "x")
+				last := s.backing(s.disk, late, "x")
+				s.steps(step{op: opUnlink, path: "x"})
+				s.must(s.m.Sync())
+				for k := range s.n {
+					s.must(s.them(k).Do(cloudtest.Delete(s.entryAt(k, "y"))))
+				}
+				if looked {
+					s.clock.pass(time.Hour)
+					look(s.m)
+				}
+				s.must(s.them(late).Do(cloudtest.Rollback(at, was.Dir(cloudName(late)))))
+				s.must(s.disk.Dir(cloudName(late)).Syncfs())
+				for range 3 {
+					s.clock.pass(time.Hour)
+					look(s.m)
+					s.must(s.m.Sync())
+					s.backAgain()
+					if s.recorded(late, id) {
+						s.failf("it is on record that the file has ended")
+					}
+					if now := s.backing(s.disk, late, "x"); !bytes.Equal(now, last) {
+						s.failf("the last copy is gone")
+					}
+					s.remount()
+				}
+				s.put("x", "another", true)
+				if now := s.backing(s.disk, late, "x"); !bytes.Equal(now, last) {
+					s.failf("the last copy is gone for another file")
+				}
+				if s.id(1-late, "x") == id {
+					s.failf("another file goes on under the id of one that has not ended")
+				}
+			})
+		})
 	}
 }

@@ -103,7 +103,7 @@ func (b *Belief) answer(q *Question, row index.Row, c *compare.Case) *Answer {
 		shows := s.Shows != judge.ShowsNothing && s.Shows != judge.ShowsNoAnswer
 		a.Untouched[k] = shows && (do.Action == judge.Wait || do.State == judge.NewerFormat)
 		a.Removable[k] = shows && (do.Action == judge.Remove || do.Action == judge.Write)
-		if ended(row.Known, s) {
+		if do.State == judge.Arriving && ended(row.Known, s) {
 			a.Untouched[k], a.Removable[k] = false, true
 		}
 		switch do.State {
@@ -139,10 +139,6 @@ func (b *Belief) answer(q *Question, row index.Row, c *compare.Case) *Answer {
 func (b *Belief) blind(a *Answer, c *compare.Case) bool {
 	if a.Is != judge.WantFile || a.Head == nil {
 		return false
-	}
-	atMost := func(v, w cipher.Vector) bool {
-		order := cipher.Compare(v, w)
-		return order == cipher.Less || order == cipher.Equal
 	}
 	next := a.Head.Version.With(b.Writer(), math.MaxUint64)
 	for _, s := range c.Sights {
@@ -198,9 +194,14 @@ func servers(c *compare.Case, known index.Known) (list []int, older bool) {
 // ended reports whether what a cloud shows is what was removed here, however
 // lately it came back.
 func ended(known index.Known, s *compare.Sight) bool {
-	order := cipher.Compare(s.Version.Vector, known.Version.Vector)
 	return known.Kind == index.Gone && s.Shows == judge.ShowsFile && s.Version.ID == known.File.ID && s.Version.Type == known.File.Type &&
-		(order == cipher.Less || order == cipher.Equal)
+		atMost(s.Version.Vector, known.Version.Vector)
+}
+
+// atMost reports whether a version is not above another one.
+func atMost(v, w cipher.Vector) bool {
+	order := cipher.Compare(v, w)
+	return order == cipher.Less || order == cipher.Equal
 }
 
 // unfinished reports whether what a cloud shows is half a version of the file that

@@ -2,6 +2,7 @@ package belief
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -90,6 +91,8 @@ func (k Known) Of(id judge.Identity) (judge.Facts, error) {
 			f.Live = append(f.Live, judge.Name(strings.TrimPrefix(dir+"/"+string(p.Name), "/")))
 		}
 	}
+	// Where the last name of a file was removed, that was told: of another one without a name nobody knows where it is.
+	f.Missing = of.Met && len(of.Names) == 0 && !slices.ContainsFunc(of.Ended, func(end cipher.Vector) bool { return atMost(of.Greatest.Vector, end) })
 	return f, nil
 }
 

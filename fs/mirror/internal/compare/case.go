@@ -132,7 +132,6 @@ func (c *Comparison) weigh(f *folder, r row, full bool) (*Case, error) {
 		return nil, err
 	}
 	k.Verdict = judge.Judge(k.Known, claims, ids, seen, place)
-	k.Verdict.Records = slices.DeleteFunc(k.Verdict.Records, func(r judge.Record) bool { return goesOn(r, ids[r.File], seen) })
 	k.judgeSeconds(claims, func(claims []judge.Claim) judge.Verdict { return judge.Judge(k.Known, claims, ids, seen, place) })
 	if c.onlyBehind(k) {
 		k.disbelieve()
@@ -183,18 +182,6 @@ func (k *Case) disbelieve() {
 	}
 	k.Verdict = v
 	clear(k.Second)
-}
-
-// goesOn reports whether a record would end a file that is seen under another name,
-// and of which nothing but that it has left this one is known.
-func goesOn(r judge.Record, f judge.Facts, seen []judge.Sighting) bool {
-	return !hasEnded(r, f) && slices.ContainsFunc(seen, func(s judge.Sighting) bool { return s.Version.Identity == r.File })
-}
-
-// hasEnded reports whether more is known than that a file has left one name: that it
-// has ended, where a record says that.
-func hasEnded(r judge.Record, f judge.Facts) bool {
-	return r.Kind != judge.RecordEnded || slices.ContainsFunc(f.Ended, func(v cipher.Vector) bool { return atMost(r.Vector, v) })
 }
 
 // judgeSeconds judges what a cloud shows under a second spelling as if it were its

@@ -276,7 +276,7 @@ func (c *Comparison) sightAt(f *folder, r row) error {
 			if c.survey.isAsked(v.Identity) {
 				c.survey.sight(judge.Sighting{
 					Version: v, Cloud: k, Name: judge.Name(path), Copy: copied, Dead: f.dead,
-					Taken: known.Has == judge.Dir || known.Has == judge.File && known.Version.Identity != v.Identity,
+					Taken: known.Has == judge.Dir || known.Has == judge.File && known.Version.Identity != v.Identity || left(known, v),
 				})
 			}
 		}
@@ -288,6 +288,11 @@ func (c *Comparison) sightAt(f *folder, r row) error {
 		}
 	}
 	return nil
+}
+
+// left reports whether a version is known to have left a name.
+func left(known judge.Known, v judge.Version) bool {
+	return known.Has == judge.Gone && known.Version.Identity == v.Identity && atMost(v.Vector, known.Version.Vector)
 }
 
 // noteStrange counts and reports the entries of a folder that are no names, and

@@ -120,11 +120,17 @@ func (l *looking) judge(at Where) (*Case, error) {
 	}
 	k.Verdict = judge.Judge(k.Known, claims, ids, seen, place)
 	for _, r := range k.Verdict.Records {
-		if is := Left(r); hasEnded(r, ids[r.File]) && !l.gone.Tells(&is) {
+		if is := Left(r); !endsAside(r, ids[r.File]) && !l.gone.Tells(&is) {
 			k.Unrecorded = append(k.Unrecorded, is)
 		}
 	}
 	return k, nil
+}
+
+// endsAside reports whether a record is of a file that has not ended, and will when
+// it is kept under another name: a single look does not keep it.
+func endsAside(r judge.Record, f judge.Facts) bool {
+	return r.Kind == judge.RecordEnded && !slices.ContainsFunc(f.Ended, func(v cipher.Vector) bool { return atMost(r.Vector, v) })
 }
 
 // enter finds out whether the directory is there, and since when it is as it is.

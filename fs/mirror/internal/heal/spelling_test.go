@@ -125,28 +125,3 @@ func (b *box) keepsBoth(want string) {
 	b.equal(all)
 	b.clean()
 }
-
-// TestLinkStays: of a file that has lost one of two names the other stays, where a
-// cloud that missed that still shows both, whether it is known to have the other or not.
-func TestLinkStays(t *testing.T) {
-	for _, knows := range []bool{false, true} {
-		b := newBox(t, 2)
-		b.with(func(m *mirror.Mirror) {
-			b.write(m, "y", []byte("content"))
-			b.link(m, "y", "x")
-		})
-		before, know := b.disk.Clone(), b.knowing(0)
-		b.with(func(m *mirror.Mirror) { must(t, m.Root().Unlink("x")) })
-		want, is := b.tree(0), know.at["x"].Version
-		know.at["x"] = judge.Known{Has: judge.Gone, Version: is}
-		know.ids[is.Identity] = judge.Facts{Version: is, Live: []judge.Name{"y"}}
-		if !knows {
-			delete(know.at, "y")
-			know.ids[is.Identity] = judge.Facts{Version: is}
-		}
-		b.know = know
-		b.does(1, cloudtest.Rollback(b.entry(1, "x"), before.Dir("cloud1")))
-		b.heal()
-		b.equal(want)
-	}
-}

@@ -60,6 +60,12 @@ var claimRows = []claimRow{
 			return Do{LeftOver, x.onceSafe(x.outdone(s) || x.file(s.Identity).inPlaceAtItsOwnName(s.Version))}
 		},
 	}, {
+		"a version that has left this name, of a file that goes on",
+		func(_ *conclusion, _ *Claim, s *sight) bool { return s.proof == hasLeft },
+		func(x *conclusion, _ *Claim, s *sight) Do {
+			return Do{Resurrected, x.onceSafe(x.outdone(s) || x.file(s.Identity).safe(s.Version))}
+		},
+	}, {
 		"the wanted version",
 		func(x *conclusion, _ *Claim, s *sight) bool { return x.isWanted(s) },
 		func(*conclusion, *Claim, *sight) Do { return Do{InPlace, Keep} },

@@ -16,6 +16,7 @@ const (
 	hasEnded         // an ended record is at least this version
 	hasMoved         // a moved record is, and a version beyond the record is seen
 	leftBehind       // the directory has ended, and the file is seen outside of it
+	hasLeft          // the index has it that the file has left this name, at this version or a later one, and it goes on
 )
 
 // A sight is one version of a file that verifies, here or elsewhere.
@@ -23,7 +24,7 @@ type sight struct {
 	Version
 	at      Source
 	here    bool // at the name that is judged
-	taken   bool
+	taken   bool // it cannot have moved there
 	dead    bool
 	pending bool // the header still has the id that the index has split this file from
 	proof   proof
@@ -77,6 +78,20 @@ func (f *file) inPlaceAtItsOwnName(v Version) bool {
 	return f.any(func(s *sight) bool {
 		return !s.here && !s.at.Copy && s.supersedes(v) && slices.Contains(f.facts.Live, s.at.Name)
 	})
+}
+
+// goesOn reports whether the index has the file at a name, or could have it at
+// one, or it is seen at another one where it can be.
+func (f *file) goesOn() bool {
+	return len(f.facts.Live) > 0 || f.facts.Missing || slices.ContainsFunc(f.sights, func(s *sight) bool {
+		return !s.here && !s.taken && !covered(s.Vector, f.facts.Ended)
+	})
+}
+
+// safe reports whether v or a later version is seen where the file goes on: at
+// its own name, or, if the index knows of none, where it will be accepted.
+func (f *file) safe(v Version) bool {
+	return f.inPlaceAtItsOwnName(v) || len(f.facts.Live) == 0 && f.any(func(s *sight) bool { return s.home() && s.supersedes(v) })
 }
 
 // beyond reports whether a version is known that a record does not cover.
@@ -166,11 +181,17 @@ func (e *evidence) splitFrom(v Version) bool {
 		e.place.Derive(v.ID, k.Version.Commit) == k.Version.ID && atMost(v.Vector, k.Version.Vector)
 }
 
-// weigh holds every sight against the records.
+// weigh holds every sight against the records, and against what is gone here.
+// That a file has left this name is its end only where nothing is known or seen
+// of it at another one.
 func (e *evidence) weigh() {
 	for _, f := range e.files {
-		if e.known.Has == Gone && e.known.Version.Identity == f.Identity && !covered(e.known.Version.Vector, f.facts.Ended) {
-			f.facts.Ended = append(slices.Clone(f.facts.Ended), e.known.Version.Vector)
+		var left []cipher.Vector
+		if gone := e.known.Version; e.known.Has == Gone && gone.Identity == f.Identity && !covered(gone.Vector, f.facts.Ended) {
+			left = append(left, gone.Vector)
+			if !f.goesOn() {
+				f.facts.Ended = append(slices.Clone(f.facts.Ended), gone.Vector)
+			}
 		}
 		moves := f.activeMoves()
 		for _, s := range f.sights {
@@ -179,6 +200,8 @@ func (e *evidence) weigh() {
 				s.proof = hasEnded
 			case covered(s.Vector, moves):
 				s.proof = hasMoved
+			case s.here && covered(s.Vector, left):
+				s.proof = hasLeft
 			}
 		}
 		for _, s := range f.sights {

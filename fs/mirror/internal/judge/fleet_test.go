@@ -265,7 +265,7 @@ func (f *fleet) rename(m *machine, from, to Name) {
 	old := v.Want.Version
 	if over.Want.Is != WantFile {
 		made := f.commit(m, to, old.Identity, old.Vector, old)
-		m.clear(from, Known{Has: Unknown})
+		m.clear(from, gone(old))
 		f.record(m, Record{RecordMoved, old.Identity, old.Vector})
 		f.say("%s renames %s to %s: %s", m.name, from, to, versionText(made))
 		return
@@ -273,7 +273,7 @@ func (f *fleet) rename(m *machine, from, to Name) {
 	replaced := over.Want.Version
 	if !atMost(others(old.Vector, m.writer), replaced.Vector) {
 		made := f.commit(m, to, old.Identity, old.Vector, old, replaced)
-		m.clear(from, Known{Has: Unknown})
+		m.clear(from, gone(old))
 		f.record(m, Record{RecordEnded, replaced.Identity, replaced.Vector})
 		f.record(m, Record{RecordMoved, old.Identity, old.Vector})
 		f.say("%s renames %s over %s without taking over: %s", m.name, from, to, versionText(made))

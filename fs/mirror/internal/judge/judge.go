@@ -23,6 +23,7 @@ func Judge(known Known, claims []Claim, ids map[Identity]Facts, seen []Sighting,
 			break
 		}
 	}
+	j.keepForks()
 	j.records()
 	(&conclusion{j}).conclude()
 	return j.v

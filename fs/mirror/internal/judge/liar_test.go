@@ -31,6 +31,12 @@ func truths() []truth {
 			"a hard link", map[Name]Known{"n": row(f2), "m": row(f2)}, []Record{hEnded},
 			nil, // a link that is missing in a cloud is left to who made it
 		}, {
+			"one of two links was removed", map[Name]Known{"n": gone(f2), "m": row(f2)}, []Record{hEnded},
+			nil, // without an index, that a cloud still shows the link is no less than that the other lacks it
+		}, {
+			"one of two links was removed, with a new version", map[Name]Known{"n": gone(f1), "m": row(f2)}, []Record{hEnded, moved1},
+			[]map[Name]entry{{}, {"n": file1(f1)}, {"n": file1(f1), "m": file1(f1)}},
+		}, {
 			"a deleted file", map[Name]Known{"n": gone(f2), "m": row(g1)}, []Record{hEnded, {RecordEnded, f2.Identity, f2.Vector}},
 			[]map[Name]entry{{}, {"n": file1(f1)}, {"n": file1(f2)}, {"n": file1(f2), "m": file1(g1)}},
 		}, {
@@ -69,8 +75,8 @@ func (r truth) honest() *cloudModel {
 // index returns an index that knows the truth.
 func (r truth) index() *indexModel {
 	x := newIndex()
-	for n, k := range r.rows {
-		x.learn(n, k)
+	for _, n := range slices.Sorted(maps.Keys(r.rows)) {
+		x.learn(n, r.rows[n])
 	}
 	for _, record := range r.records {
 		x.records = addRecord(x.records, record)

@@ -63,8 +63,9 @@ func (c *cloudModel) String() string {
 // An indexModel is what one machine knows.
 type indexModel struct {
 	rows    map[Name]Known
-	version map[Identity]Version // the greatest accepted
-	records []Record             // own and read
+	version map[Identity]Version       // the greatest accepted
+	met     map[Identity]cipher.Vector // up to where it is known to have been at a name that it has left
+	records []Record                   // own and read
 	writers int
 	mass    bool            // so many names are missing in some cloud that none is restored unasked
 	inDead  func(Name) bool // whether a name lies in a directory that a record ends
@@ -72,14 +73,14 @@ type indexModel struct {
 
 func newIndex() *indexModel {
 	return &indexModel{
-		rows: map[Name]Known{}, version: map[Identity]Version{}, writers: 2,
+		rows: map[Name]Known{}, version: map[Identity]Version{}, met: map[Identity]cipher.Vector{}, writers: 2,
 		inDead: func(Name) bool { return false },
 	}
 }
 
 func (x *indexModel) clone() *indexModel {
 	out := *x
-	out.rows, out.version, out.records = maps.Clone(x.rows), maps.Clone(x.version), slices.Clone(x.records)
+	out.rows, out.version, out.met, out.records = maps.Clone(x.rows), maps.Clone(x.version), maps.Clone(x.met), slices.Clone(x.records)
 	return &out
 }
 
@@ -89,13 +90,33 @@ func (x *indexModel) learn(n Name, k Known) {
 		delete(x.rows, n)
 		return
 	}
-	x.rows[n] = k
-	if k.Has == Gone && len(k.Version.Vector) > 0 {
-		x.records = addRecord(x.records, Record{RecordEnded, k.Version.Identity, k.Version.Vector})
+	if k.Has == Gone && x.rows[n].Has != Gone {
+		v := k.Version
+		x.met[v.Identity] = x.met[v.Identity].Max(v.Vector)
+		if len(v.Vector) > 0 && !x.goesOn(n, v.Identity) {
+			x.records = addRecord(x.records, Record{RecordEnded, v.Identity, v.Vector})
+		}
 	}
+	x.rows[n] = k
 	if k.Has == File || k.Has == Vanished {
 		x.accept(k.Version)
 	}
+}
+
+// goesOn reports whether a file is at another name, or has vanished from one.
+func (x *indexModel) goesOn(from Name, id Identity) bool {
+	for n, k := range x.rows {
+		if n != from && (k.Has == File || k.Has == Vanished) && k.Version.Identity == id {
+			return true
+		}
+	}
+	return false
+}
+
+// left reports whether a version is not to be shown at a name any more.
+func (x *indexModel) left(n Name, v Version) bool {
+	k := x.row(n)
+	return k.Has == Gone && k.Version.Identity == v.Identity && atMost(v.Vector, k.Version.Vector)
 }
 
 // accept remembers the greatest version of an id.
@@ -233,6 +254,8 @@ func (w *world) ids(x *indexModel) map[Identity]Facts {
 				f.Moved = append(f.Moved, r.Vector)
 			}
 		}
+		met := f.Version.Vector.Max(x.met[id])
+		f.Missing = len(f.Live) == 0 && len(met) > 0 && !covered(met, f.Ended)
 		slices.Sort(f.Live)
 		ids[id] = f
 	}
@@ -265,7 +288,7 @@ func (w *world) question(x *indexModel, n Name, names []Name, ids map[Identity]F
 				row := x.row(other)
 				q.seen = append(q.seen, Sighting{
 					Version: v, Cloud: i, Name: other, Copy: copied, Dead: x.inDead(other),
-					Taken: row.Has == Dir || row.Has == File && row.Version.Identity != v.Identity,
+					Taken: row.Has == Dir || row.Has == File && row.Version.Identity != v.Identity || x.left(other, v),
 				})
 			}
 			if e.shows == ShowsFile {

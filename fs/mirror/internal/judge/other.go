@@ -184,6 +184,33 @@ func (j *judgement) putAside() {
 	}
 }
 
+// keepForks keeps what has left this name and is concurrent with what is seen of
+// its file elsewhere: once the two are joined there, this one would count as safe.
+func (j *judgement) keepForks() {
+	for _, f := range j.files {
+		var forks []head
+		for _, s := range f.sights {
+			if s.proof != hasLeft || s.at.Copy || !f.forks(s.Version) {
+				continue
+			}
+			i := slices.IndexFunc(forks, func(h head) bool { return h.Commit == s.Commit })
+			if i < 0 {
+				i, forks = len(forks), append(forks, head{Version: s.Version})
+			}
+			forks[i].at = append(forks[i].at, s)
+		}
+		for _, h := range forks {
+			j.keepCopy(h)
+		}
+	}
+}
+
+// forks reports whether v is concurrent with something that is seen of the file,
+// and nothing follows it.
+func (f *file) forks(v Version) bool {
+	return !f.any(func(s *sight) bool { return s.supersedes(v) }) && f.any(func(s *sight) bool { return !v.supersedes(s.Version) })
+}
+
 // livesElsewhere reports whether the index has the file at another name too.
 func (f *file) livesElsewhere(here Name) bool {
 	return slices.ContainsFunc(f.facts.Live, func(n Name) bool { return n != here })

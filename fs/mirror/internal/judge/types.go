@@ -110,6 +110,7 @@ type Name string
 type Facts struct {
 	Version Version // the greatest accepted; zero if none ever was
 	Live    []Name  // where the index has it
+	Missing bool    // the index has it nowhere, though it met it, and does not know that it has ended: it has vanished
 	Ended   []cipher.Vector
 	Moved   []cipher.Vector
 }
@@ -120,7 +121,7 @@ type Sighting struct {
 	Cloud   int // its place in the order of the claims
 	Name    Name
 	Copy    bool // a sync tool's copy of that name
-	Taken   bool // the index has another live thing there
+	Taken   bool // the index has another live thing there, or that this version has left that name
 	Dead    bool // it lies in a directory whose end is recorded
 }
 

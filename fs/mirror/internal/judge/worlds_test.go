@@ -44,6 +44,7 @@ type worldSet struct {
 	name    string
 	clouds  int
 	n, m    []Known // the index's rows
+	third   []Known // at a further name, o, if any
 	entries []entry // at n and at m, in each cloud
 	away    bool    // also with each cloud away
 	records [][]Record
@@ -56,10 +57,20 @@ var moved1 = Record{RecordMoved, f1.Identity, f1.Vector}
 // size is how many worlds there are in the set.
 func (s worldSet) size() int {
 	total := s.awayCases() * len(s.n) * len(s.m) * len(s.records)
-	for range 2 * s.clouds {
+	if s.third != nil {
+		total *= len(s.third)
+	}
+	for range len(s.names()) * s.clouds {
 		total *= len(s.entries)
 	}
 	return total
+}
+
+func (s worldSet) names() []Name {
+	if s.third != nil {
+		return []Name{"m", "n", "o"}
+	}
+	return []Name{"m", "n"}
 }
 
 func (s worldSet) awayCases() int {
@@ -77,13 +88,16 @@ func (s worldSet) world(number int) (*world, *indexModel) {
 		return i
 	}
 	w, x := &world{}, newIndex()
+	if s.third != nil {
+		x.learn("o", s.third[pick(len(s.third))])
+	}
 	x.learn("m", s.m[pick(len(s.m))])
 	x.learn("n", s.n[pick(len(s.n))])
 	records := s.records[pick(len(s.records))]
 	away := pick(s.awayCases()) - 1
 	for i := range s.clouds {
 		c := &cloudModel{away: i == away, entries: map[Name]entry{}, records: slices.Clone(records)}
-		for _, n := range []Name{"m", "n"} {
+		for _, n := range s.names() {
 			c.put(n, s.entries[pick(len(s.entries))])
 		}
 		w.clouds = append(w.clouds, c)
@@ -231,6 +245,18 @@ func worldSets() []worldSet {
 			n:       []Known{{Has: Unknown}, gone(f1), row(f1), row(f2), row(g1)},
 			m:       []Known{{Has: Unknown}, row(f1), row(f2)},
 			entries: []entry{nothing, file1(f1), file1(f2), file1(fb), file1(g1)},
+			records: [][]Record{nil, {moved1}},
+		}, {
+			name: "a link that was removed", clouds: 2, away: true,
+			n:       []Known{gone(f1), gone(f2)},
+			m:       []Known{{Has: Unknown}, row(f1), row(f2), row(g1), {Vanished, f1}, gone(f1)},
+			entries: []entry{nothing, file1(f1), file1(f2), file1(fb), file1(g1)},
+			records: [][]Record{nil, {ended1}, {moved1}},
+		}, {
+			name: "one of three links was removed", clouds: 2, third: []Known{{Has: Unknown}, row(f1), gone(f1)},
+			n:       []Known{gone(f1), gone(f2)},
+			m:       []Known{{Has: Unknown}, row(f1), row(f2), {Vanished, f1}, gone(f1)},
+			entries: []entry{nothing, file1(f1), file1(f2)},
 			records: [][]Record{nil, {moved1}},
 		}, {
 			name: "three clouds", clouds: 3,
