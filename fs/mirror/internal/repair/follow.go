@@ -7,9 +7,8 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
-// follow deals with what no cloud has where the log has it, though it was there:
-// somebody else, or what a power cut took from the log, has moved or removed it.
-// It is not made again, unless the log alone has all of it.
+// follow deals with what no cloud has where the log has it, though it was there: somebody else, or what a power cut took from
+// the log, has moved or removed it. It is made again only where the log has all of it, and whoever removed it had not seen that.
 func (r *Replay) follow() {
 	if slices.Contains(r.trees, nil) {
 		return
@@ -32,7 +31,7 @@ func (r *Replay) follow() {
 			r.Logger.Info("a file was moved by somebody else", "thing", thing.Key)
 			r.Fold.Follow(thing, path)
 			r.out.Found = append(r.out.Found, path)
-		case !found && !r.trees.seen(thing):
+		case !found && !r.trees.seen(thing) && !r.again(thing):
 			r.Logger.Info("a file was removed, which the log does not tell", "thing", thing.Key)
 			thing.Vanish()
 		}
@@ -44,9 +43,8 @@ func (r *Replay) follow() {
 	}
 }
 
-// yield gives up names at which, after a power cut, some cloud has something of which
-// the log does not tell, and none what is to be there, though that is under another
-// name, or was never more than a name: the end of the log told of it, and is lost.
+// yield gives up names at which, after a power cut, some cloud has something of which the log does not tell, and none what is to
+// be there, though that is under another name, or was never more than a name: the end of the log told of it, and is lost.
 func (r *Replay) yield() {
 	if r.SameBoot {
 		return
@@ -74,8 +72,8 @@ func (r *Replay) yield() {
 	}
 }
 
-// bare reports whether nothing is lost with a thing: a directory in which nothing is
-// to be, or a file that the log made, and of which it has no version, and no cloud.
+// bare reports whether nothing is lost with a thing: a directory in which nothing is to be, or a file that the log made, and of
+// which it has no version, and no cloud.
 func (all trees) bare(thing *journal.Thing) bool {
 	if thing.IsDir() {
 		return !thing.Full()
@@ -100,8 +98,7 @@ func (all trees) taken(s *journal.Slot) (taken bool) {
 	return taken
 }
 
-// elsewhere is the plaintext path of another place of a file, at which the log has
-// it.
+// elsewhere is the plaintext path of another place of a file, at which the log has it.
 func (all trees) elsewhere(thing *journal.Thing, but *journal.Slot) (path string, found bool) {
 	for _, s := range thing.Now {
 		if path, ok := s.Path(); ok && s != but && !all.taken(s) {
@@ -111,8 +108,7 @@ func (all trees) elsewhere(thing *journal.Thing, but *journal.Slot) (path string
 	return "", false
 }
 
-// leave gives up directories that are nowhere, and in which nothing is to be any
-// more.
+// leave gives up directories that are nowhere, and in which nothing is to be any more.
 func (r *Replay) leave(strayed []*journal.Thing) {
 	for _, thing := range slices.Backward(r.Fold.Things) {
 		empties := slices.ContainsFunc(strayed, func(o *journal.Thing) bool {
@@ -129,8 +125,7 @@ func (all trees) seen(thing *journal.Thing) bool {
 	return slices.ContainsFunc(all, func(t *tree) bool { return len(t.of[thing]) > 0 })
 }
 
-// was reports whether a file was surely in some cloud, and the log can make none of
-// its versions again.
+// was reports whether a file was surely in some cloud, and the log, if it made it, can make none of its versions again.
 func (r *Replay) was(thing *journal.Thing) bool {
 	if thing.IsDir() || thing.Committed() == nil {
 		return false
@@ -139,14 +134,24 @@ func (r *Replay) was(thing *journal.Thing) bool {
 	return !thing.Made || (thing.Firm || r.SameBoot) && !held
 }
 
-// layoutOf is that of the vault's files.
+// again reports whether a file that was removed in every cloud is made again: the log has all of an edit beside the removal,
+// which no record ends. After a power cut it can have been removed here.
+func (r *Replay) again(thing *journal.Thing) bool {
+	b := thing.Committed()
+	if !r.SameBoot || b == nil || thing.Made || thing.Special() || slices.Contains(r.trees, nil) || r.trees.seen(thing) || !b.Holds(r.trees.layout()) {
+		return false
+	}
+	sealed := b.Head().Sealed(len(r.Clouds))
+	return r.Ended == nil || !r.Ended(&sealed.Head)
+}
+
+// layout is that of the vault's files.
 func (all trees) layout() cipher.Layout {
 	i := slices.IndexFunc(all, func(t *tree) bool { return t != nil })
 	return all[i].Keys.Layout()
 }
 
-// moved is the plaintext path of a file that is found where the log does not
-// name it.
+// moved is the plaintext path of a file that is found where the log does not name it.
 func (all trees) moved(thing *journal.Thing) (path string, found bool) {
 	for _, t := range all {
 		if t == nil {

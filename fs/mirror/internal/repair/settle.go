@@ -10,10 +10,9 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/step"
 )
 
-// settle deals with files of the log in whose place some cloud shows what the log
-// does not lead to: another machine's version that has not seen ours, or another
-// file. Both contents are kept, and the judgement says which of them has the
-// name. The log makes a claim like a cloud's.
+// settle deals with files of the log in whose place some cloud shows what the log does not lead to: another machine's version
+// that has not seen ours, or another file; or which are to be made again. Both contents are kept, and the judgement says which
+// of them has the name. The log makes a claim like a cloud's.
 func (r *Replay) settle() {
 	for _, thing := range r.Fold.Things {
 		if thing.IsDir() || thing.Special() || thing.Gone() || thing.Committed() == nil {
@@ -41,8 +40,8 @@ type dispute struct {
 	in     *tree         // that cloud
 }
 
-// gather looks what each cloud shows at the name, and reports whether there is
-// anything to settle, and our version is there to be kept.
+// gather looks what each cloud shows at the name, and reports whether there is anything to settle, and our version is there to
+// be kept.
 func (d *dispute) gather() bool {
 	b := d.thing.Committed()
 	sealed := b.Head().Sealed(len(d.r.Clouds))
@@ -66,7 +65,7 @@ func (d *dispute) gather() bool {
 		}
 	}
 	d.claims = append(d.claims, judge.Claim{Shows: judge.ShowsFile, Version: d.mine})
-	return other && (d.made != nil || b.Holds(d.r.trees.layout()))
+	return other && (d.made != nil || b.Holds(d.r.trees.layout())) || d.r.again(d.thing)
 }
 
 // claim is what one cloud shows at a name. What the log does not tell of and is
@@ -103,8 +102,7 @@ func (d *dispute) find(t *tree) {
 	}
 }
 
-// settle judges, keeps the losers under names of their own in every cloud, and
-// only then makes the name what it is to be.
+// settle judges, keeps the losers under names of their own in every cloud, and only then makes the name what it is to be.
 func (d *dispute) settle() error {
 	known := judge.Known{Has: judge.File, Version: d.mine}
 	ids := map[judge.Identity]judge.Facts{}

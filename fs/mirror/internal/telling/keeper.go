@@ -3,7 +3,6 @@ package telling
 import (
 	"errors"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -82,10 +81,11 @@ func (y *Keeper) Homes(f index.File) []string {
 	return paths
 }
 
-// HasEnded reports whether a version of a file is known to have ended, as far as that can be read, also by the batches that were.
+// HasEnded reports whether a version of a file is known to have ended, as far as that can be read: by a batch that was read,
+// whatever names the index has, since another machine may have removed it meanwhile; or by the index, if it has none.
 func (y *Keeper) HasEnded(f index.File, v cipher.Vector) bool {
 	of, err := y.Of(f)
-	return err == nil && len(of.Names) == 0 && covered(v, append(slices.Clip(of.Ended), y.Book.HasEnded(f.ID)...))
+	return covered(v, y.Book.HasEnded(f.ID)) || err == nil && len(of.Names) == 0 && covered(v, of.Ended)
 }
 
 // CatchUp makes the index say that what the log has lost of its numbers needs
