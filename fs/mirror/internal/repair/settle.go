@@ -68,8 +68,7 @@ func (d *dispute) gather() bool {
 	return other && (d.made != nil || b.Holds(d.r.trees.layout())) || d.r.again(d.thing)
 }
 
-// claim is what one cloud shows at a name. What the log does not tell of and is
-// not whole may be arriving just now.
+// claim is what one cloud shows at a name. What the log does not tell of and is not whole may be arriving just now.
 func claim(n *node) judge.Claim {
 	switch {
 	case n == nil:
@@ -83,8 +82,7 @@ func claim(n *node) judge.Claim {
 	return judge.Claim{Shows: judge.ShowsFile, Version: judge.VersionOf(n.head), Dirty: dirty, Young: dirty && n.thing == nil}
 }
 
-// foreign reports whether a version is one that neither leads to ours nor comes
-// from it.
+// foreign reports whether a version is one that neither leads to ours nor comes from it.
 func (d *dispute) foreign(v judge.Version) bool {
 	if v.Identity != d.mine.Identity {
 		return !slices.Contains(d.thing.IDs, v.ID)
@@ -186,8 +184,7 @@ func (d *dispute) put(k int, want judge.Version) error {
 	return d.build(k, d.slot.Name, want, func(h *cipher.Header) { h.Version = want.Vector })
 }
 
-// build makes a whole copy of a version under a name in one cloud, and replaces
-// what is there. One that is there already is not made again.
+// build makes a whole copy of a version under a name in one cloud, and replaces what is there, unless that is the same.
 func (d *dispute) build(k int, plain string, v judge.Version, as func(h *cipher.Header)) error {
 	t := d.r.trees[k]
 	p := &planner{tree: t}
