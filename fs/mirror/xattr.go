@@ -8,11 +8,13 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
 // Extended attributes lie beside the backing file, encrypted; sync tools do
-// not carry them, so a cloud that cannot keep them is not behind for it.
+// not carry them, so a cloud that cannot keep them is not behind for it. One that
+// fails goes out of use as it does for any change.
 
 func checkXattr(name string) error {
 	if !strings.HasPrefix(name, "user.") || len(name) == len("user.") {
@@ -71,7 +73,7 @@ func (n Node) Removexattr(name string) error {
 	return n.changeXattr(name, func(x replica.Xattrs) error { return x.Remove(name) })
 }
 
-// onXattrs asks the lead.
+// onXattrs asks the lead, or the first cloud that can say.
 func (n Node) onXattrs(ask func(replica.Xattrs) error) error {
 	m := n.m
 	if err := m.enter(); err != nil {
@@ -80,18 +82,32 @@ func (n Node) onXattrs(ask func(replica.Xattrs) error) error {
 	defer m.leave()
 	m.names.RLock()
 	defer m.names.RUnlock()
-	var err error = ErrNoCloud
-	for _, cl := range m.clouds.Ups() {
-		var x replica.Xattrs
-		if x, err = m.view.Xattrs(n.live, cl); err != nil {
-			continue
+	asked := false
+	var answer error
+	err := m.clouds.Reach("xattr", func(cl *clouds.Cloud) error {
+		if asked {
+			return nil
 		}
-		return xattrErr(ask(x))
-	}
-	return err
+		x, err := m.view.Xattrs(n.live, cl)
+		if err == nil {
+			err = ask(x)
+		}
+		if err != nil && atFault(cl, err) {
+			return err
+		}
+		asked, answer = true, err
+		return nil
+	})
+	return errors.Join(err, xattrErr(answer))
 }
 
-// changeXattr changes an attribute in every cloud; the lead's answer counts.
+// atFault tells what goes wrong in one cloud, or with its copy, from an answer.
+func atFault(cl *clouds.Cloud, err error) bool {
+	f := cl.Fault(err)
+	return f.OfCloud() || f == clouds.Strayed
+}
+
+// changeXattr changes an attribute in every cloud; the first answer counts.
 func (n Node) changeXattr(name string, change func(x replica.Xattrs) error) error {
 	if err := checkXattr(name); err != nil {
 		return err
@@ -106,24 +122,21 @@ func (n Node) changeXattr(name string, change func(x replica.Xattrs) error) erro
 	}
 	m.names.RLock()
 	defer m.names.RUnlock()
-	var first error
-	asked := false
-	for _, cl := range m.clouds.Ups() {
+	changed := false
+	_, err := m.clouds.Each(clouds.Change{What: "xattr", Undo: clouds.Harmless, Do: func(cl *clouds.Cloud) error {
 		x, err := m.view.Xattrs(n.live, cl)
 		if err == nil {
 			err = change(x)
 		}
-		if !asked {
-			asked, first = true, xattrErr(err)
-			if first != nil {
-				return first
-			}
-		} else if err != nil {
-			m.logger.Warn("a cloud does not keep an extended attribute", "cloud", cl.Name, "error", err)
-		}
 		if f := n.live.Content.Open(); f != nil {
 			f.Touched(cl.Index) // it moved ctime
 		}
-	}
-	return first
+		if err != nil && changed && !atFault(cl, err) {
+			m.logger.Warn("a cloud does not keep an extended attribute", "cloud", cl.Name, "error", err)
+			return nil
+		}
+		changed = changed || err == nil
+		return err
+	}})
+	return xattrErr(err)
 }
