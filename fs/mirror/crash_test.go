@@ -39,6 +39,7 @@ type crash struct {
 // ascending order, leave of it.
 func moments(t *testing.T, tl tale, at []int) []*crash {
 	b, h := tl.box(t), tell(tl.steps)
+	h.attrs = true
 	p, err := newPlayer(b)
 	check(t, err)
 	var list []*crash
@@ -267,7 +268,7 @@ func (b *box) verifyAlone(k int, all map[string]seen, same bool, holds func(map[
 		return err
 	}
 	for path := range all {
-		if same && (got[path].data != all[path].data || got[path].mode != all[path].mode) {
+		if same && (got[path].data != all[path].data || got[path].mode != all[path].mode || got[path].owner != all[path].owner) {
 			return fmt.Errorf("%q is %v, and with all clouds %v", path, got[path], all[path])
 		}
 	}

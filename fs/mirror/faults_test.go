@@ -161,7 +161,7 @@ func drawLackEverywhere(rng *rand.Rand, tl tale) fault {
 	return f
 }
 
-// lacks tells whether no program can make links while the fault lasts.
+// lacks tells whether no program can do something while the fault lasts.
 func (f fault) lacks(op string) bool {
 	return slices.ContainsFunc(f.rules, func(r cloudtest.Rule) bool { return r.Op == op })
 }
@@ -178,17 +178,16 @@ func (s faulted) String() string {
 	return fmt.Sprintf("%v, %s, %v, killed %v", s.tl, s.kind.name, s.f, s.killed)
 }
 
-// faultedStory is the story of a seed and a kind.
-func faultedStory(seed uint64, kind faultKind) faulted {
-	tl := invented(seed)
+// in makes up a story in which the fault comes into a history.
+func (kind faultKind) in(tl tale, seed uint64) faulted {
 	if !kind.mayFail {
 		tl.n = 2 + int(seed%2)
 	}
 	rng := rand.New(rand.NewPCG(seed, 17))
 	s := faulted{tl: tl, f: kind.draw(rng, tl), kind: kind, killed: rng.IntN(3) == 0}
-	if s.f.lacks("link") {
-		s.tl.steps = slices.DeleteFunc(slices.Clone(tl.steps), func(s step) bool { return s.op == opLink })
-	}
+	s.tl.steps = slices.DeleteFunc(slices.Clone(tl.steps), func(st step) bool {
+		return st.op == opLink && s.f.lacks("link") || (st.op == opSetxattr || st.op == opDelxattr) && s.f.lacks("setxattr")
+	})
 	return s
 }
 
@@ -196,10 +195,18 @@ func faultedStory(seed uint64, kind faultKind) faulted {
 // finds everything as it was before that step, or as after it, when the fault
 // is gone.
 func (s faulted) tell(t *testing.T) error {
-	b := s.tl.box(t)
+	if err := s.play(s.tl.box(t)); err != nil {
+		return fmt.Errorf("%v: %w", s, err)
+	}
+	return nil
+}
+
+func (s faulted) play(b *box) error {
 	p, err := newPlayer(b)
-	check(t, err)
-	done, err := s.play(p)
+	if err != nil {
+		return err
+	}
+	done, err := s.untilTold(p)
 	if err != nil {
 		return b.explain("%w", err)
 	}
@@ -225,14 +232,14 @@ func (s faulted) tell(t *testing.T) error {
 // onNames tells operations on names from those on contents.
 func (s step) onNames() bool {
 	switch s.op {
-	case opCreate, opMkdir, opSymlink, opUnlink, opRmdir, opRename, opExchange, opLink:
+	case opCreate, opMkdir, opMknod, opSymlink, opUnlink, opRmdir, opRename, opRenameNew, opExchange, opLink:
 		return true
 	}
 	return false
 }
 
-// play returns how many steps were done, and an error that should not be.
-func (s faulted) play(p *player) (done int, err error) {
+// untilTold returns how many steps were done, and an error that should not be.
+func (s faulted) untilTold(p *player) (done int, err error) {
 	w := newModel()
 	for i, st := range s.tl.steps {
 		if i == s.f.step {
@@ -256,10 +263,7 @@ func (p *player) leave() error {
 	if p.m == nil {
 		return nil
 	}
-	for h, open := range p.handles {
-		_ = open.close() // what it says, Close says again
-		delete(p.handles, h)
-	}
+	_ = p.letGo() // what it says, Close says again
 	return p.m.Close()
 }
 
@@ -270,9 +274,9 @@ func TestFaults(t *testing.T) {
 		losing(t, "faults: "+kind.name, func(t *testing.T, name string) error {
 			return eachSeed(name, faultSeeds, func(seed uint64) error {
 				ran.story(kind.name)
-				s := faultedStory(seed, kind)
+				s := kind.in(invented(seed), seed)
 				if err := s.tell(t); err != nil {
-					return fmt.Errorf("%v: %w\n%s", s, err, script(s.tl.steps))
+					return fmt.Errorf("%w\n%s", err, script(s.tl.steps))
 				}
 				return nil
 			})

@@ -15,6 +15,7 @@ import (
 // to notice nothing, and the other clouds are as if nothing had been.
 type meddled struct {
 	tl   tale
+	kind meddling
 	rng  *rand.Rand
 	step int // before which it begins
 	k    int // the cloud
@@ -42,14 +43,25 @@ func (p prey) was() []byte {
 	return content
 }
 
+type meddling struct {
+	name  string
+	moves func(p prey) []cloudtest.Move
+}
+
+// in makes up a story in which somebody meddles with a history.
+func (m meddling) in(tl tale, seed uint64) *meddled {
+	tl.n = 2 + int(seed%2)
+	rng := rand.New(rand.NewPCG(seed, 23))
+	return &meddled{
+		tl: tl, kind: m, rng: rng, step: len(tl.steps)/4 + rng.IntN(max(1, len(tl.steps)/2)), k: rng.IntN(tl.n), op: 1 + rng.IntN(10),
+	}
+}
+
 func one(m cloudtest.Move) []cloudtest.Move { return []cloudtest.Move{m} }
 
 // meddlings are the kinds of what somebody does, one move before each
 // operation.
-var meddlings = []struct {
-	name  string
-	moves func(p prey) []cloudtest.Move
-}{
+var meddlings = []meddling{
 	{"deleted", func(p prey) []cloudtest.Move { return one(cloudtest.Delete(p.at)) }},
 	{"replaced by garbage", func(p prey) []cloudtest.Move { return one(cloudtest.Replace(p.at, []byte("garbage"))) }},
 	{"rewritten with garbage", func(p prey) []cloudtest.Move { return one(cloudtest.Rewrite(p.at, random(2000))) }},
@@ -71,18 +83,26 @@ func (s *meddled) String() string {
 	return fmt.Sprintf("%v, in cloud %d, from step %d on before operation %d: %v", s.tl, s.k, s.step+1, s.op, s.them)
 }
 
-func (s *meddled) tell(t *testing.T, moves func(p prey) []cloudtest.Move) error {
-	b := s.tl.box(t)
+func (s *meddled) tell(t *testing.T) error {
+	if err := s.play(s.tl.box(t)); err != nil {
+		return fmt.Errorf("%v: %w", s, err)
+	}
+	return nil
+}
+
+func (s *meddled) play(b *box) error {
 	s.them = b.them(s.k)
 	p, err := newPlayer(b)
-	check(t, err)
+	if err != nil {
+		return err
+	}
 	var past []*cloudtest.Disk
 	p.before = func(i int, w *model) error {
 		past = append(past, b.disk.Clone())
 		if i == s.step {
 			found := prey{free: b.entryAt(s.k, "free"), old: past[s.rng.IntN(len(past))].Dir(cloudName(s.k))}
 			found.at, found.other = s.target(b, w), s.target(b, w)
-			for j, move := range moves(found) {
+			for j, move := range s.kind.moves(found) {
 				b.rigged[s.k].Inject(cloudtest.Rule{From: s.op + j, To: s.op + j, Act: s.them.Then(move)})
 			}
 		}
@@ -105,7 +125,7 @@ func (s *meddled) target(b *box, w *model) string {
 	var entries []string
 	w.visit(func(path string, t *thing) {
 		entry := b.entryAt(s.k, spell(path))
-		if t.kind == 'l' {
+		if t.kind != 'f' && t.kind != 'd' {
 			entry += "w"
 		}
 		entries = append(entries, entry)
@@ -124,12 +144,9 @@ func TestForeign(t *testing.T) {
 		losing(t, "foreign: "+m.name, func(t *testing.T, name string) error {
 			return eachSeed(name, faultSeeds, func(seed uint64) error {
 				ran.story(m.name)
-				tl := invented(seed)
-				tl.n = 2 + int(seed%2)
-				rng := rand.New(rand.NewPCG(seed, 23))
-				s := &meddled{tl: tl, rng: rng, step: len(tl.steps)/4 + rng.IntN(len(tl.steps)/2), k: rng.IntN(tl.n), op: 1 + rng.IntN(10)}
-				if err := s.tell(t, m.moves); err != nil {
-					return fmt.Errorf("%v: %w\n%s", s, err, script(tl.steps))
+				s := m.in(invented(seed), seed)
+				if err := s.tell(t); err != nil {
+					return fmt.Errorf("%w\n%s", err, script(s.tl.steps))
 				}
 				return nil
 			})

@@ -18,12 +18,18 @@ type author struct {
 	w     *model
 	steps []step
 	seed  int
-	free  int // the next handle
+	free  int  // the next handle
+	wide  bool // uses every operation
 }
 
 // invent makes a story of n steps. Equal seeds give equal stories.
 func invent(seed uint64, n int) []step {
 	a := &author{rng: rand.New(rand.NewPCG(seed, 11)), w: newModel(), free: 1}
+	return a.write(n)
+}
+
+// write makes up steps until there are n.
+func (a *author) write(n int) []step {
 	for len(a.steps) < n {
 		s, ok := a.next()
 		if !ok {
@@ -44,6 +50,9 @@ func (a *author) try(s step) error { return a.w.clone().apply(s) }
 
 func (a *author) next() (step, bool) {
 	a.seed++
+	if a.wide && a.rng.IntN(4) == 0 {
+		return a.widely()
+	}
 	switch a.rng.IntN(20) {
 	case 0, 1, 2, 3, 4, 5, 6, 7:
 		return a.content()
@@ -172,6 +181,8 @@ func (a *author) attr() (step, bool) {
 		return step{}, false
 	case t.kind == 'd':
 		return step{op: opChmod, path: path, mode: pick[uint32](a.rng, 0o755, 0o700, 0o777)}, true
+	case t.kind == 's':
+		return step{op: opChmod, path: path, mode: sticky | pick[uint32](a.rng, 0o600, 0o666)}, true
 	case a.rng.IntN(2) == 0:
 		return step{op: opUtimens, path: path, n: 1_000_000_000 + a.rng.Int64N(1_000_000)}, true
 	}

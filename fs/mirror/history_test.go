@@ -4,111 +4,24 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror"
 )
 
-// seen is what a program finds at a path.
-type seen struct {
-	kind  byte
-	mode  uint32
-	mtime int64
-	links int
-	data  string
-	err   error // it cannot be read
-}
-
-func (s seen) String() string {
-	if s.err != nil {
-		return fmt.Sprintf("%c %o unreadable: %v", s.kind, s.mode, s.err)
-	}
-	return fmt.Sprintf("%c %o %d %s", s.kind, s.mode, s.mtime, brief(s.data))
-}
-
-func brief(c string) string {
-	if len(c) > 80 {
-		return fmt.Sprintf("%d bytes %q…%q", len(c), c[:24], c[len(c)-24:])
-	}
-	return fmt.Sprintf("%d bytes %q", len(c), c)
-}
-
-// look reads everything.
-func look(m *mirror.Mirror) map[string]seen {
-	w := map[string]seen{}
-	var visit func(n mirror.Node, prefix string)
-	visit = func(n mirror.Node, prefix string) {
-		list, err := n.ReadDir()
-		if err != nil {
-			w[prefix] = seen{kind: 'd', err: err}
-			return
-		}
-		for _, e := range list {
-			path := prefix + unspell(e.Name)
-			child, err := n.Lookup(e.Name)
-			if err != nil {
-				w[path] = seen{kind: '?', err: err}
-				continue
-			}
-			w[path] = lookAt(child)
-			if errors.Is(w[path].err, mirror.ErrStale) {
-				child.Forget()
-				child, err = n.Lookup(e.Name) // as the kernel does
-				if err != nil {
-					w[path] = seen{kind: '?', err: err}
-					continue
-				}
-				w[path] = lookAt(child)
-			}
-			if child.IsDir() {
-				visit(child, path+"/")
-			}
-			child.Forget()
-		}
-	}
-	visit(m.Root(), "")
-	return w
-}
-
-func lookAt(n mirror.Node) seen {
-	a, err := n.Attr()
-	s := seen{kind: 'f', mode: a.Mode & 0o7777, mtime: a.Mtime.Unix(), links: int(a.Nlink), err: err}
-	if n.IsDir() {
-		s.kind = 'd'
-		return s
-	}
-	if n.Kind() == unix.S_IFIFO {
-		s.kind = 'p'
-		return s
-	}
-	target, err := n.Readlink()
-	if !errors.Is(err, mirror.ErrInvalid) {
-		s.kind, s.data, s.err = 'l', target, err
-		return s
-	}
-	data, err := readNode(n)
-	s.data = string(data)
-	if s.err == nil {
-		s.err = err
-	}
-	if err == nil && a.Size != int64(len(data)) {
-		s.err = fmt.Errorf("stat shows %d bytes, read %d", a.Size, len(data))
-	}
-	return s
-}
-
 // version is what a thing was from one step on.
 type version struct {
 	from    int
 	mode    uint32
+	owner   mirror.Owner
 	mtime   int64
 	data    string
-	commits []int // steps after which it may have been committed
+	attrs   map[string]string // extended ones
+	commits []int             // steps after which it may have been committed
 }
 
 // past is everything that one thing was.
@@ -156,6 +69,7 @@ type history struct {
 	links  []map[int]int    // and under how many names
 	things map[int]*past
 	logged []int // steps that made every name durable
+	attrs  bool  // extended attributes are asked for: they belong to each cloud, which lacks those that were set while it was out
 }
 
 // tell works out a story's history.
@@ -169,7 +83,7 @@ func tell(steps []step) *history {
 		err := w.apply(s)
 		h.note(w, i+1)
 		// What is refused may have been committed on the way to the refusal.
-		if err == nil || slices.Contains([]string{opRmdir, opUnlink, opRename, opExchange, opLink}, s.op) {
+		if err == nil || slices.Contains([]string{opRmdir, opUnlink, opRename, opRenameNew, opExchange, opLink}, s.op) {
 			h.mark(w, s, i+1, affected)
 		}
 	}
@@ -185,8 +99,8 @@ func (h *history) note(w *model, step int) {
 			p = &past{kind: t.kind}
 			h.things[t.id] = p
 		}
-		v := version{from: step, mode: t.mode, mtime: t.mtime, data: t.data}
-		if last := p.at(step); last == nil || last.mode != v.mode || last.mtime != v.mtime || last.data != v.data {
+		v := version{from: step, mode: t.mode, owner: t.owner, mtime: t.mtime, data: t.data, attrs: t.attrs}
+		if last := p.at(step); last == nil || !last.same(v) {
 			p.versions = append(p.versions, v)
 		}
 	}
@@ -199,6 +113,11 @@ func (h *history) note(w *model, step int) {
 		keep(t)
 	}
 	h.paths, h.links = append(h.paths, paths), append(h.links, links)
+}
+
+// same tells whether nothing has changed.
+func (v *version) same(o version) bool {
+	return v.mode == o.mode && v.owner == o.owner && v.mtime == o.mtime && v.data == o.data && maps.Equal(v.attrs, o.attrs)
 }
 
 // mark records what a step made durable, or may have committed.
@@ -228,7 +147,9 @@ func (h *history) mark(w *model, s step, at int, affected []*thing) {
 		for id := range h.things {
 			commit(id)
 		}
-	case opClose, opChmod, opUtimens, opRename, opExchange, opUnlink, opRmdir, opLink:
+	case opMknod:
+		commit(w.find(s.path).id)
+	case opClose, opChmod, opChown, opUtimens, opCut, opRename, opRenameNew, opExchange, opUnlink, opRmdir, opLink:
 		for _, t := range affected {
 			if t != nil {
 				commit(t.id)
@@ -264,7 +185,11 @@ func (h *history) exactly(got map[string]seen, at, done int) error {
 		if g.err != nil {
 			return fmt.Errorf("%q: %v, want %s", path, g, brief(want.data))
 		}
-		if err := p.shows(g, want, h.links[at][id]); err != nil && (at == done || !p.half(g, p.at(done), want)) {
+		err := p.shows(g, want, h.links[at][id])
+		if err == nil && h.attrs {
+			err = g.localErr(want.attrs)
+		}
+		if err != nil && (at == done || !p.half(g, p.at(done), want)) {
 			return fmt.Errorf("%q: %w", path, err)
 		}
 	}
@@ -281,7 +206,9 @@ func (p *past) shows(g seen, v *version, links int) error {
 	switch {
 	case g.kind != p.kind || g.data != v.data || g.mode != v.mode:
 		return fmt.Errorf("%v, want %c %o %s", g, p.kind, v.mode, brief(v.data))
-	case v.mtime != 0 && g.mtime != v.mtime && g.kind == 'f':
+	case g.owner != v.owner:
+		return fmt.Errorf("owner %v, want %v", g.owner, v.owner)
+	case v.mtime != 0 && g.mtime != v.mtime && g.kind != 'd':
 		return fmt.Errorf("mtime %d, want %d", g.mtime, v.mtime)
 	case g.kind == 'f' && g.links != links:
 		return fmt.Errorf("%d links, want %d", g.links, links)
@@ -477,20 +404,22 @@ func (p *past) afterCut(g seen, done, last int) error {
 	if g.kind != p.kind {
 		return fmt.Errorf("it was %c", p.kind)
 	}
-	content, mode := false, p.kind == 'd'
+	content, mode, owner := false, p.kind == 'd', p.kind == 'd'
 	for i, v := range p.versions {
 		if v.from > last || p.until(i) < synced {
 			continue
 		}
 		committed := synced >= v.from || slices.ContainsFunc(v.commits, func(at int) bool { return at <= last })
 		content = content || v.data == g.data && (committed || p.kind != 'f')
-		mode = mode || v.mode == g.mode
+		mode, owner = mode || v.mode == g.mode, owner || v.owner == g.owner
 	}
 	switch {
 	case !content:
 		return fmt.Errorf("no content that it had from step %d on", synced)
 	case !mode:
 		return fmt.Errorf("no mode that it had from step %d on", synced)
+	case !owner:
+		return fmt.Errorf("no owner that it had from step %d on", synced)
 	}
 	return nil
 }

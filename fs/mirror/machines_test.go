@@ -129,7 +129,7 @@ func below(dir string, steps []step) []step {
 		if s.path != "" || s.op == opSyncDir {
 			s.path = strings.TrimSuffix(dir+"/"+s.path, "/")
 		}
-		if s.to != "" && s.op != opSymlink {
+		if s.to != "" && s.op != opSymlink && s.op != opSetxattr && s.op != opDelxattr {
 			s.to = dir + "/" + s.to
 		}
 		moved = append(moved, s)

@@ -17,12 +17,14 @@ import (
 // thing is a file, directory or symbolic link as a program knows it.
 type thing struct {
 	id      int
-	kind    byte // 'f', 'd' or 'l'
+	kind    byte // as in letters
 	mode    uint32
+	owner   mirror.Owner
 	mtime   int64 // in seconds, if the last change set it; else 0
 	data    string
 	links   int
 	entries map[string]*thing // of a directory
+	attrs   map[string]string // extended ones; never changed, but replaced
 }
 
 // model is what a filesystem must show, kept the simplest way.
@@ -124,28 +126,57 @@ func (w *model) apply(s step) error {
 	switch s.op {
 	case opWrite, opTruncate, opAllocate, opFsync, opClose:
 		return w.onHandle(s)
-	case opCreate, opOpen, opReplace, opMkdir, opSymlink, opUnlink, opRmdir:
+	case opCreate, opOpen, opReplace, opMkdir, opMknod, opSymlink, opUnlink, opRmdir:
 		return w.onName(s)
-	case opRename, opExchange, opLink:
+	case opRename, opRenameNew, opExchange, opLink:
 		return w.onNames(s)
-	case opChmod, opUtimens:
-		t := w.find(s.path)
-		if t == nil {
-			return fs.ErrNotExist
-		}
-		if s.op == opChmod {
-			t.mode = s.mode
-		} else {
-			t.mtime = s.n
-		}
+	case opChmod, opChown, opUtimens, opCut, opSetxattr, opDelxattr, opSyncDir:
+		return w.onNode(s)
 	case opRemount:
 		clear(w.handles)
-	case opSyncDir:
-		if d := w.find(s.path); d == nil {
-			return fs.ErrNotExist
-		}
 	}
 	return nil
+}
+
+func (w *model) onNode(s step) error {
+	t := w.find(s.path)
+	if t == nil {
+		return fs.ErrNotExist
+	}
+	switch s.op {
+	case opChmod:
+		t.mode = s.mode
+	case opChown:
+		t.owner = mirror.Owner{UID: uint32(s.n), GID: uint32(s.off)}
+	case opUtimens:
+		t.mtime = s.n
+	case opCut:
+		if t.kind == 'd' {
+			return mirror.ErrIsDir
+		}
+		if t.kind != 'f' {
+			return mirror.ErrInvalid
+		}
+		t.cut(int(s.n))
+	case opSetxattr:
+		t.attrs = maps.Clone(t.attrs)
+		if t.attrs == nil {
+			t.attrs = map[string]string{}
+		}
+		t.attrs[s.to] = text(int(s.n), s.seed)
+	case opDelxattr:
+		if _, has := t.attrs[s.to]; !has {
+			return mirror.ErrNoAttr
+		}
+		t.attrs = maps.Clone(t.attrs)
+		delete(t.attrs, s.to)
+	}
+	return nil
+}
+
+// cut gives a file another length.
+func (t *thing) cut(n int) {
+	t.data, t.mtime = patched(t.data[:min(n, len(t.data))], "", n), 0 // now, also if the size stays
 }
 
 func (w *model) onHandle(s step) error {
@@ -159,7 +190,7 @@ func (w *model) onHandle(s step) error {
 		t.data = patched(t.data, text(int(s.n), s.seed), off)
 		t.mtime = 0
 	case opTruncate:
-		t.data, t.mtime = patched(t.data[:min(int(s.n), len(t.data))], "", int(s.n)), 0 // now, also if the size stays
+		t.cut(int(s.n))
 	case opAllocate:
 		w.allocate(t, s)
 	case opClose:
@@ -210,6 +241,11 @@ func (w *model) onName(s step) error {
 		w.handles[s.h] = at.dir.entries[at.name]
 	case opMkdir:
 		at.dir.entries[at.name] = w.add('d', s.mode)
+	case opMknod:
+		at.dir.entries[at.name] = w.add(letters[s.mode&unix.S_IFMT], s.mode&0o7777)
+		if kind := at.dir.entries[at.name].kind; kind == 'c' || kind == 'b' {
+			at.dir.entries[at.name].data = string(device(uint32(s.n)))
+		}
 	case opSymlink:
 		at.dir.entries[at.name] = w.add('l', 0o777)
 		at.dir.entries[at.name].data = s.to
@@ -273,6 +309,9 @@ func (w *model) onNames(s step) error {
 		}
 		from.dir.entries[from.name], to.dir.entries[to.name] = to.here, from.here
 		return nil
+	}
+	if s.op == opRenameNew && to.here != nil {
+		return fs.ErrExist
 	}
 	if err := mayRename(from, to); err != nil || from.here == to.here {
 		return err

@@ -7,9 +7,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror"
 	"github.com/overcast-fs/overcast/fs/mirror/audit"
 	"github.com/overcast-fs/overcast/fs/vault"
 )
@@ -61,11 +63,22 @@ func (m known) settled(k int, tree *audit.Tree, want map[string]seen) error {
 	for path := range m.owed[k] {
 		is, wanted := want[path]
 		n, has := tree.Nodes[spell(path)]
-		if wanted == has && (!has || is.err == nil && is.agrees(n) == nil && m.rows[path].agrees(n)) {
+		if wanted == has && (!has || is.err == nil && is.agrees(n) == nil && m.rows[path].agrees(n) && outwardly(n)) {
 			return fmt.Errorf("%q is owed, and nothing is wrong with it", path)
 		}
 	}
 	return nil
+}
+
+// outwardly tells whether a backing entry shows what the header in it says: that, too, can
+// be owed.
+func outwardly(n audit.Node) bool {
+	if n.Dir || cipher.HeaderDecides(n.Info.Mode) {
+		return true
+	}
+	h := n.Header
+	return n.Info.Mode == cipher.BackingMode(h.Mode, false) && n.Info.Mtime.Equal(time.Unix(h.MtimeSec, int64(h.MtimeNsec))) &&
+		n.Info.UID == h.UID && n.Info.GID == h.GID
 }
 
 // inOrder holds each cloud against what a program sees.
@@ -189,11 +202,13 @@ func (s seen) agrees(n audit.Node) error {
 	}
 	h := n.Header
 	switch {
-	case (h.Type == cipher.TypeSymlink) != (s.kind == 'l'), (h.Type == cipher.TypeFIFO) != (s.kind == 'p'):
+	case h.Type != types[s.kind]:
 		return fmt.Errorf("a %v, want %c", h.Type, s.kind)
 	case n.Sum.Size != int64(len(s.data)) || n.Sum.SHA256 != sha256.Sum256([]byte(s.data)):
 		return fmt.Errorf("other content, of %d bytes, want %s", n.Sum.Size, brief(s.data))
-	case s.kind == 'f' && (h.Mode != s.mode || h.MtimeSec != s.mtime || int(n.Info.Nlink) != s.links):
+	case s.owner != mirror.Owner{UID: h.UID, GID: h.GID}:
+		return fmt.Errorf("owner %d:%d, want %v", h.UID, h.GID, s.owner)
+	case h.Mode != s.mode || h.MtimeSec != s.mtime || int(n.Info.Nlink) != s.links:
 		return fmt.Errorf("mode %o, mtime %d, %d links, want %o, %d, %d", h.Mode, h.MtimeSec, n.Info.Nlink, s.mode, s.mtime, s.links)
 	}
 	return nil

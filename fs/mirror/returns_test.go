@@ -18,10 +18,10 @@ type trouble struct {
 	comes func(b *box, k int)
 }
 
-func failing(op string, errno syscall.Errno) trouble {
+func failing(op string, why error) trouble {
 	return trouble{
-		name:  fmt.Sprintf("%s: %v", op, errno),
-		goes:  func(b *box, k int) { b.inject(k, cloudtest.Rule{Op: op, Err: errno}) },
+		name:  fmt.Sprintf("%s: %v", op, why),
+		goes:  func(b *box, k int) { b.inject(k, cloudtest.Rule{Op: op, Err: why}) },
 		comes: func(b *box, k int) { b.mend() },
 	}
 }
@@ -62,7 +62,12 @@ func (j journey) String() string {
 // travels invents the journey of a seed.
 func travels(seed uint64) journey {
 	rng := rand.New(rand.NewPCG(seed, 21))
-	j := journey{tale: invented(seed), trouble: troubles[rng.IntN(len(troubles))]}
+	return troubles[rng.IntN(len(troubles))].in(invented(seed), rng)
+}
+
+// in makes up a journey in a history.
+func (tr trouble) in(tl tale, rng *rand.Rand) journey {
+	j := journey{tale: tl, trouble: tr}
 	j.n = 2 + rng.IntN(2)
 	j.k = rng.IntN(j.n)
 	j.goes = rng.IntN(len(j.steps))
@@ -121,11 +126,8 @@ func (j journey) return_(b *box, p *player) error {
 
 // arrived closes the mirror when all debts are paid, and holds each cloud against what was seen.
 func (j journey) arrived(b *box, p *player) error {
-	for h, open := range p.handles {
-		if err := open.close(); err != nil {
-			return err
-		}
-		delete(p.handles, h)
+	if err := p.letGo(); err != nil {
+		return err
 	}
 	if err := p.m.Sync(); err != nil {
 		return err

@@ -11,28 +11,34 @@ import (
 
 // The operations of a story.
 const (
-	opCreate   = "create"   // path, mode; handle h is open on it
-	opOpen     = "open"     // path; handle h
-	opReplace  = "replace"  // path; handle h, truncated
-	opClose    = "close"    // handle h
-	opWrite    = "write"    // handle h, off (-1: at the end), n, seed
-	opTruncate = "truncate" // handle h, n
-	opAllocate = "allocate" // handle h, mode, off, n
-	opFsync    = "fsync"    // handle h
-	opMkdir    = "mkdir"    // path, mode
-	opSymlink  = "symlink"  // path, to
-	opUnlink   = "unlink"   // path
-	opRmdir    = "rmdir"    // path
-	opRename   = "rename"   // path, to
-	opExchange = "exchange" // path, to
-	opLink     = "link"     // path, to
-	opChmod    = "chmod"    // path, mode
-	opUtimens  = "utimens"  // path, n
-	opSyncDir  = "syncdir"  // path
-	opSync     = "sync"     // the mirror's
-	opRound    = "round"    // of commits; every file if n is 1, else what is due after off seconds
-	opRetire   = "retire"   // log entries
-	opRemount  = "remount"
+	opCreate    = "create"      // path, mode; handle h is open on it
+	opOpen      = "open"        // path; handle h
+	opReplace   = "replace"     // path; handle h, truncated
+	opClose     = "close"       // handle h
+	opWrite     = "write"       // handle h, off (-1: at the end), n, seed
+	opTruncate  = "truncate"    // handle h, n
+	opAllocate  = "allocate"    // handle h, mode, off, n
+	opFsync     = "fsync"       // handle h
+	opMkdir     = "mkdir"       // path, mode
+	opMknod     = "mknod"       // path, mode with the kind, n (of a device)
+	opSymlink   = "symlink"     // path, to
+	opUnlink    = "unlink"      // path
+	opRmdir     = "rmdir"       // path
+	opRename    = "rename"      // path, to
+	opRenameNew = "rename new"  // path, to: RENAME_NOREPLACE
+	opExchange  = "exchange"    // path, to
+	opLink      = "link"        // path, to
+	opChmod     = "chmod"       // path, mode
+	opChown     = "chown"       // path, n, off
+	opUtimens   = "utimens"     // path, n
+	opCut       = "cut"         // path, n: truncate(2)
+	opSetxattr  = "setxattr"    // path, to, n, seed
+	opDelxattr  = "removexattr" // path, to
+	opSyncDir   = "syncdir"     // path
+	opSync      = "sync"        // the mirror's
+	opRound     = "round"       // of commits; every file if n is 1, else what is due after off seconds
+	opRetire    = "retire"      // log entries
+	opRemount   = "remount"
 )
 
 // step is one call of a program, or one thing that the mirror does by itself.
@@ -156,11 +162,11 @@ func (p *player) try(s step) error {
 	switch s.op {
 	case opWrite, opTruncate, opAllocate, opFsync, opClose:
 		return p.onHandle(s)
-	case opCreate, opOpen, opReplace, opMkdir, opSymlink, opUnlink, opRmdir:
+	case opCreate, opOpen, opReplace, opMkdir, opMknod, opSymlink, opUnlink, opRmdir:
 		return p.onName(s)
-	case opRename, opExchange, opLink:
+	case opRename, opRenameNew, opExchange, opLink:
 		return p.onNames(s)
-	case opChmod, opUtimens, opSyncDir:
+	case opChmod, opChown, opUtimens, opCut, opSetxattr, opDelxattr, opSyncDir:
 		return p.onNode(s)
 	case opSync:
 		return p.m.Sync()
@@ -179,11 +185,8 @@ func (p *player) try(s step) error {
 }
 
 func (p *player) remount() error {
-	for h, open := range p.handles {
-		if err := open.close(); err != nil {
-			return err
-		}
-		delete(p.handles, h)
+	if err := p.letGo(); err != nil {
+		return err
 	}
 	err := p.m.Close()
 	p.m = nil
@@ -234,6 +237,8 @@ func (p *player) onName(s step) error {
 		return err
 	case opMkdir:
 		n, err = d.Mkdir(name, s.mode, mirror.Owner{})
+	case opMknod:
+		n, err = d.Mknod(name, s.mode, uint32(s.n), mirror.Owner{})
 	case opSymlink:
 		n, err = d.Symlink(name, s.to, mirror.Owner{})
 	case opUnlink:
@@ -277,7 +282,7 @@ func (p *player) onNames(s step) error {
 	}
 	defer b.Forget()
 	if s.op != opLink {
-		return a.Rename(x, b, y, mirror.RenameFlags{Exchange: s.op == opExchange})
+		return a.Rename(x, b, y, mirror.RenameFlags{Exchange: s.op == opExchange, NoReplace: s.op == opRenameNew})
 	}
 	n, err := a.Lookup(x)
 	if err != nil {
@@ -296,6 +301,15 @@ func (p *player) onNode(s step) error {
 	switch s.op {
 	case opChmod:
 		_, err = n.SetAttr(mirror.SetAttr{Mode: &s.mode})
+	case opChown:
+		uid, gid := uint32(s.n), uint32(s.off)
+		_, err = n.SetAttr(mirror.SetAttr{UID: &uid, GID: &gid})
+	case opCut:
+		_, err = n.SetAttr(mirror.SetAttr{Size: &s.n})
+	case opSetxattr:
+		err = n.Setxattr(s.to, []byte(text(int(s.n), s.seed)), 0)
+	case opDelxattr:
+		err = n.Removexattr(s.to)
 	case opUtimens:
 		t := time.Unix(s.n, 0)
 		_, err = n.SetAttr(mirror.SetAttr{Mtime: &t})
@@ -314,6 +328,7 @@ func rehearse(b *box, steps []step) (ops []int, err error) {
 		return nil, err
 	}
 	h := tell(steps)
+	h.attrs = true
 	w, used := newModel(), map[string]bool{}
 	before := b.disk.Ops()
 	for i, s := range steps {
@@ -361,8 +376,9 @@ func (p *player) agrees(w *model) error {
 		if err != nil {
 			return fmt.Errorf("handle %d: %w", h, err)
 		}
-		if a.Size != int64(len(t.data)) || a.Mode&0o7777 != t.mode || int(a.Nlink) != t.links {
-			return fmt.Errorf("handle %d: size %d, mode %o, %d links, want %d, %o, %d", h, a.Size, a.Mode, a.Nlink, len(t.data), t.mode, t.links)
+		if a.Size != int64(len(t.data)) || a.Mode&0o7777 != t.mode || a.UID != t.owner.UID || a.GID != t.owner.GID || int(a.Nlink) != t.links {
+			return fmt.Errorf("handle %d: size %d, mode %o, %d:%d, %d links, want %d, %o, %v, %d",
+				h, a.Size, a.Mode, a.UID, a.GID, a.Nlink, len(t.data), t.mode, t.owner, t.links)
 		}
 	}
 	return nil

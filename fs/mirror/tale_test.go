@@ -3,10 +3,8 @@ package mirror_test
 import (
 	"flag"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,12 +88,10 @@ func TestFailingRecoveries(t *testing.T) {
 				if err != nil {
 					return err
 				}
+				ran.story(e.name)
 				rng := rand.New(rand.NewPCG(seed, 5))
-				for _, c := range moments(t, tl, []int{rng.IntN(ops[len(ops)-1])}) {
-					ran.story(e.name)
-					if err := e.run(c); err != nil {
-						return fmt.Errorf("%v: %w\n%s", tl, err, script(tl.steps))
-					}
+				if err := e.run(moments(t, tl, []int{rng.IntN(ops[len(ops)-1])})[0]); err != nil {
+					return fmt.Errorf("%v: %w\n%s", tl, err, script(tl.steps))
 				}
 				return nil
 			})
@@ -113,23 +109,33 @@ func invented(seed uint64) tale {
 	}
 }
 
-// TestRandomStories crashes histories of random steps at random operations,
-// and their recoveries, too.
+// widely is the random history of a seed with every operation.
+func widely(seed uint64) tale {
+	tl := invented(seed)
+	tl.steps = inventWide(seed, len(tl.steps))
+	return tl
+}
+
+// TestRandomStories tells what may become of histories of random steps: crashes at
+// random operations, of which the recoveries crash, too, and mishaps.
 func TestRandomStories(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // every mount makes and drops buffers of a MiB
 	var ran tally
 	lost, start := 0, time.Now()
 	for seed := *firstStory; seed < *firstStory+*histories; seed++ {
-		tl := invented(seed)
-		if steps, err := tellStories(t, tl, &ran); err != nil {
-			tl.steps = steps
+		p := cycle{tale: widely(seed), crashes: crashesPerHistory - 1, mishaps: len(crashEndings)}
+		if *onlyMishap != "" {
+			p.crashes = 0
+		}
+		if steps, err := p.tell(t, &ran); err != nil {
+			p.steps = steps
 			if lost++; lost > 3 { // enough to look at
 				line, _, _ := strings.Cut(err.Error(), "\n")
-				t.Errorf("%v: %v", tl, line)
+				t.Errorf("%v: %v", p, line)
 				continue
 			}
-			tl, err = shrink(t, tl, err)
-			t.Errorf("%v: %v\n%s\nagain: go test ./fs/mirror -run 'TestRandomStories$' -first %d -histories 1", tl, err, script(tl.steps), seed)
+			p, err = p.shrink(t, err)
+			t.Errorf("%v: %v\n%s\nagain: go test ./fs/mirror -run 'TestRandomStories$' -first %d -histories 1", p, err, script(p.steps), seed)
 		}
 	}
 	t.Logf("%d stories, of which %d histories fail, in %v, seeds %d to %d\n%v", ran.stories, lost, time.Since(start).Round(time.Millisecond), *firstStory, *firstStory+*histories-1, &ran)
@@ -145,118 +151,11 @@ func TestHardStories(t *testing.T) {
 			continue
 		}
 		losing(t, storyName(seed), func(t *testing.T, _ string) error {
-			steps, err := tellStories(t, invented(seed), &ran)
+			steps, err := cycle{tale: invented(seed), crashes: crashesPerHistory}.tell(t, &ran)
 			if err != nil {
 				err = fmt.Errorf("%w\n%s", err, script(steps))
 			}
 			return err
 		})
 	}
-}
-
-// tellStories rehearses a history, and crashes it at a few operations. Of one
-// that fails it returns what led there.
-func tellStories(t *testing.T, tl tale, ran *tally) ([]step, error) {
-	ops, err := rehearse(tl.box(t), tl.steps)
-	if err != nil {
-		return tl.steps, err
-	}
-	ran.steps(tl.steps)
-	rng := rand.New(rand.NewPCG(tl.seed, 3))
-	var at []int
-	for range crashesPerHistory {
-		at = append(at, 1+rng.IntN(ops[len(ops)-1]))
-	}
-	slices.Sort(at)
-	for _, c := range moments(t, tl, at) {
-		for _, e := range crashEndings {
-			if err := e.run(c.fork()); err != nil {
-				return tl.steps[:min(c.done+1, len(tl.steps))], err
-			}
-			ran.story(e.name)
-		}
-	}
-	return nil, nil
-}
-
-// shrink leaves out of a history what is not needed to make it fail as it did:
-// in the rehearsal, or by a crash in its last step.
-func shrink(t *testing.T, tl tale, why error) (tale, error) {
-	for i := len(tl.steps) - 2; i >= 0; i-- {
-		fewer := tl
-		fewer.steps = slices.Delete(slices.Clone(tl.steps), i, i+1)
-		if err := failsAgain(t, fewer, why); err != nil {
-			tl, why = fewer, err
-			i = min(i, len(tl.steps)-1)
-		}
-	}
-	return tl, why
-}
-
-func failsAgain(t *testing.T, tl tale, why error) error {
-	ops, err := rehearse(tl.box(t), tl.steps)
-	if err != nil {
-		if kindOf(err) == kindOf(why) {
-			return err
-		}
-		return nil
-	}
-	var at []int
-	for op := ops[max(0, len(ops)-2)]; op <= ops[len(ops)-1]; op++ {
-		at = append(at, op)
-	}
-	for _, c := range moments(t, tl, at) {
-		for _, e := range crashEndings {
-			if err := e.run(c.fork()); err != nil && kindOf(err) == kindOf(why) {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// kindOf tells failures apart.
-func kindOf(err error) string {
-	kind := ""
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	for _, word := range []string{
-		"killed", "power cut", "alone", "behind", "audit", "missing", "is there", "left over", "unreadable", "damaged", "arriving", "links", "mtime", "want",
-	} {
-		if strings.Contains(line, word) {
-			kind += word + " "
-		}
-	}
-	return kind
-}
-
-// tally counts what was tried, so that what never happens is seen.
-type tally struct {
-	stories int
-	counts  map[string]int
-}
-
-func (y *tally) add(what string) {
-	if y.counts == nil {
-		y.counts = map[string]int{}
-	}
-	y.counts[what]++
-}
-
-func (y *tally) story(what string) {
-	y.stories++
-	y.add(what)
-}
-
-func (y *tally) steps(steps []step) {
-	for _, s := range steps {
-		y.add("step " + s.op)
-	}
-}
-
-func (y *tally) String() string {
-	var b strings.Builder
-	for _, what := range slices.Sorted(maps.Keys(y.counts)) {
-		fmt.Fprintf(&b, "%8d %s\n", y.counts[what], what)
-	}
-	return b.String()
 }
