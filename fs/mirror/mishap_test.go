@@ -33,6 +33,7 @@ type mishap struct {
 // each that fails, most of them with -mishap and that name.
 var spared = map[string]uint64{
 	"recovery: power cut, a cloud fails":     20020,
+	"machines: in turn":                      20049,
 	"foreign: deleted":                       20020,
 	"foreign: replaced by garbage":           20188,
 	"foreign: rewritten with garbage":        20000,
