@@ -107,10 +107,11 @@ func (e *evidence) explained(f *file) bool {
 }
 
 // linked reports whether every cloud (none away) shows the file here: that is a
-// hard link.
+// hard link. One that still shows a version which has moved showed it here
+// before: another name may be what the record is of.
 func (e *evidence) linked(f *file) bool {
 	return !slices.ContainsFunc(e.shown, func(s *sight) bool {
-		return s == nil || s.Identity != f.Identity || s.proof != alive
+		return s == nil || s.Identity != f.Identity || s.proof != alive && s.proof != hasMoved
 	})
 }
 
