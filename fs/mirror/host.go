@@ -7,6 +7,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
 // host is the mirror as packages recovery, nodes and rejoin know it.
@@ -30,6 +31,8 @@ func (m host) Owner(path string) (o index.Owner, ok bool) {
 	a, err := n.Attr()
 	return ownerOf(a), err == nil
 }
+
+func (m host) Renew(list []telling.Left) { left(list).renew(m.Mirror) }
 
 func (m host) Search(n *nodes.Node) { m.view.Search(n) }
 

@@ -69,6 +69,7 @@ type removal struct {
 	child  *nodes.Node
 	at     *belief.Answer // what the clouds show there
 	last   bool           // it is the last name of a file
+	left   left
 	unlock func()
 }
 
@@ -109,6 +110,7 @@ func (m *Mirror) lockRemoval(dir Node, name string) (*removal, error) {
 // end lets go of what lockRemoval took.
 func (r *removal) end() {
 	r.unlock()
+	r.left.renew(r.m)
 	r.child.Forget()
 }
 

@@ -36,8 +36,9 @@ type move struct {
 	dstLast         bool        // what is replaced is a file's last name
 	takeover        *content.Takeover
 	sourceFile      content.Holder // for a takeover; of nothing where none is due
-	undone          bool           // the source has a new identity, which the clouds lack
-	since           time.Time      // when it began
+	left            left
+	undone          bool      // the source has a new identity, which the clouds lack
+	since           time.Time // when it began
 	unlock          func()
 }
 
@@ -178,6 +179,7 @@ func (mv *move) prepareSource() error {
 func (mv *move) end() {
 	if mv.unlock != nil {
 		mv.unlock()
+		mv.left.renew(mv.m)
 	}
 	if mv.sourceFile.File != nil {
 		if mv.undone {

@@ -43,6 +43,7 @@ func (r *removal) tell(id cipher.ID, version index.Version, since time.Time) {
 			m.memory.EndForAll(f, version)
 		} else {
 			m.belief.TouchedAll(f, since)
+			r.left.note(m, f, version)
 		}
 	}
 }
@@ -66,11 +67,15 @@ func (mv *move) tell() {
 	if mv.src.IsDir() {
 		m.tellCleared(mv.from)
 	}
-	switch {
-	case mv.takeover != nil:
+	if mv.takeover != nil {
 		m.memory.EndForAll(move.Was.File, move.Was.Version)
-	case mv.dstLast:
+		return
+	}
+	mv.left.note(m, mv.was.File, mv.was.Version)
+	if mv.dstLast {
 		m.memory.EndForAll(mv.dstWas.File, mv.dstWas.Version)
+	} else {
+		mv.left.note(m, mv.dstWas.File, mv.dstWas.Version)
 	}
 }
 
@@ -82,6 +87,8 @@ func (mv *move) tellExchanged() {
 	if ok && toOK {
 		m.memory.Made(from, mv.dstWas)
 		m.memory.Made(to, mv.was)
+		mv.left.note(m, mv.was.File, mv.was.Version)
+		mv.left.note(m, mv.dstWas.File, mv.dstWas.Version)
 	}
 	if mv.src.IsDir() {
 		m.tellCleared(mv.from)

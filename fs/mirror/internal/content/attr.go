@@ -18,6 +18,12 @@ type SetAttr struct {
 	Size  *int64
 	Atime *time.Time
 	Mtime *time.Time
+	Renew bool // a new version at once, though nothing may change
+}
+
+// nothing reports whether no version is due.
+func (a *SetAttr) nothing() bool {
+	return a.Mode == nil && a.UID == nil && a.GID == nil && a.Mtime == nil && !a.Renew
 }
 
 // Owner is who a new entry belongs to.
@@ -38,7 +44,7 @@ func (f Holder) SetAttr(a SetAttr) error {
 			return err
 		}
 	}
-	if a.Mode == nil && a.UID == nil && a.GID == nil && a.Atime == nil && a.Mtime == nil {
+	if a.nothing() && a.Atime == nil {
 		return nil
 	}
 	f.commit.Lock()
@@ -49,7 +55,7 @@ func (f Holder) SetAttr(a SetAttr) error {
 	}
 	alone, err := e.setAttr(a)
 	e.unlock()
-	if err != nil || !alone {
+	if err != nil || !alone && !a.Renew {
 		return err
 	}
 	return f.commitOne()
@@ -67,7 +73,7 @@ func (e editor) setAttr(a SetAttr) (alone bool, err error) {
 			return false, err
 		}
 	}
-	if a.Mode == nil && a.UID == nil && a.GID == nil && a.Mtime == nil {
+	if a.nothing() {
 		return false, nil
 	}
 	if a.Mode != nil {

@@ -46,6 +46,9 @@ type Names interface {
 
 	// Owner is what a directory shows; ok is false where it cannot be seen.
 	Owner(path string) (o index.Owner, ok bool)
+
+	// Renew gives files a new version, where the log has none, and tells others.
+	Renew(list []telling.Left)
 }
 
 // replayer brings, at mount, what the log says to the clouds. The fold tells
@@ -108,7 +111,8 @@ func (r *replayer) finish() error {
 	told := telling.Replayed{
 		Clouds: r.Clouds, Entries: r.entries, Seqs: r.seqs, Fold: r.fold, SameBoot: !r.cut, Waits: r.Waiting.waits, Owner: r.Names.Owner,
 	}
-	if err := r.Memory.Retell(told, found); err != nil {
+	left, err := r.Memory.Retell(told, found)
+	if err != nil {
 		return err
 	}
 	if !r.cut {
@@ -116,6 +120,7 @@ func (r *replayer) finish() error {
 			return err
 		}
 	}
+	r.Names.Renew(left)
 	if err := r.Waiting.carry(&r.Config); err != nil {
 		r.Logger.Error("what no cloud could be given cannot be said again at the end of the redo log, which is kept as it is", "error", err)
 		r.keep()

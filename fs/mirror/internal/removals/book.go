@@ -64,20 +64,50 @@ func (b *Book) Made(id cipher.ID) {
 	b.made[0][id] = now
 }
 
+// Young reports whether this mount has made a file so lately.
+func (b *Book) Young(id cipher.ID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.young(id)
+}
+
+func (b *Book) young(id cipher.ID) bool {
+	now := b.Clock()
+	return slices.ContainsFunc(b.made[:], func(made map[cipher.ID]time.Time) bool {
+		at, ok := made[id]
+		return ok && now.Sub(at) < young
+	})
+}
+
 // Ended says that the last name of a file was removed, at that version; without one it was never committed, and nobody has it.
 func (b *Book) Ended(id cipher.ID, v cipher.Vector) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := b.Clock()
-	for _, made := range b.made {
-		if at, ok := made[id]; ok && now.Sub(at) < young {
-			return
-		}
+	if !b.young(id) {
+		b.notes(b.told.ended, id, v)
 	}
+}
+
+// Moved says that a file has lost a name and has another one, and has now a later version than that one.
+func (b *Book) Moved(id cipher.ID, v cipher.Vector) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.notes(b.told.moved, id, v)
+}
+
+// notes notes up to which version a file is to be on record. The caller holds mu.
+func (b *Book) notes(in map[cipher.ID]cipher.Vector, id cipher.ID, v cipher.Vector) {
 	if !id.IsZero() && len(v) > 0 {
-		b.told.ended[id] = b.told.ended[id].Max(v)
-		b.begins(now)
+		in[id] = in[id].Max(v)
+		b.begins(b.Clock())
 	}
+}
+
+// CameBack reports whether anything waits to be put on record because it came back.
+func (b *Book) CameBack() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.told.again)+len(b.going.again) > 0
 }
 
 // Back says that something is shown again of which a record tells, and that the record is not in the clouds.

@@ -6,6 +6,7 @@
 //	record.go   what was removed is on record before the log lets it go
 //	past.go     what is known of names that are not any more, also by those records
 //	retell.go   at mount: the log of earlier runs becomes rows of the index
+//	left.go     what it says of files that have lost a name and have another
 //	showing.go  what the clouds show of a name that the log tells of
 //	version.go  what the index keeps of a header
 //

@@ -17,6 +17,13 @@ func (y *Keeper) EndForAll(f index.File, v index.Version) {
 	y.Book.Ended(f.ID, v.Vector)
 }
 
+// Records reports whether others are to be told that a file has lost a name and has another one, wherever they see it: by a
+// record, and a new version.
+func (y *Keeper) Records(f index.File) bool { return y.recording() && !y.Book.Young(f.ID) }
+
+// recording reports whether what is removed is put on record.
+func (y *Keeper) recording() bool { return y.others() || y.clouds.Missed() || y.Book.CameBack() }
+
 // Due reports whether a transaction is due, or a batch of removals; or at once, whether there is anything for one.
 func (y *Keeper) Due(now time.Time, log int64, below uint64, atOnce bool) bool {
 	return y.Memory.Due(now, log, below, atOnce) || y.Book.Due(atOnce)

@@ -32,17 +32,18 @@ type Replayed struct {
 
 // Retell tells what the log says and the clouds show: of names what the index
 // does not have yet, and every version; and what they show at the paths where the
-// replay found something else.
-func (y *Keeper) Retell(r Replayed, found []string) error {
+// replay found something else. It returns the files that have lost a name and have another
+// one, where others are to be told.
+func (y *Keeper) Retell(r Replayed, found []string) ([]Left, error) {
 	t := &replayed{Keeper: y, Replayed: r, shown: map[string]index.Known{}}
-	err := t.names()
+	rest, err := t.names()
 	if errors.Is(err, index.ErrLost) {
 		if err = y.beginAnew(); err == nil {
-			err = t.names()
+			rest, err = t.names()
 		}
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, path := range found {
 		t.found(path)
@@ -52,7 +53,10 @@ func (y *Keeper) Retell(r Replayed, found []string) error {
 			t.version(thing, b.Head())
 		}
 	}
-	return nil
+	if !y.recording() {
+		return nil, nil
+	}
+	return left(rest), nil
 }
 
 // replayed is what is told at one mount.
@@ -103,10 +107,9 @@ func (r *replayed) found(path string) {
 	r.Made(p, k)
 }
 
-// names tells of the names that the index does not have yet.
-func (r *replayed) names() error {
+// names tells of the names that the index does not have yet, and returns the entries that tell of them.
+func (r *replayed) names() (rest []*journal.Entry, err error) {
 	names := r.Applied().Names
-	var rest []*journal.Entry
 	for at, e := range r.Entries {
 		if e != nil && r.Seqs[at] >= names {
 			rest = append(rest, e)
@@ -125,7 +128,7 @@ func (r *replayed) names() error {
 			}
 		}
 	}
-	return t.tell()
+	return rest, t.tell()
 }
 
 // retold is how the log of earlier runs becomes rows of the index. What the

@@ -1,0 +1,90 @@
+package mirror
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
+)
+
+// left are files that have lost a name and have another one, where others are to be told. Who still sees such a file at the name
+// that it had believes the record of that once there is a later version, wherever the file is now. So that comes first: a record
+// without it would keep the file from being brought to clouds that lack it.
+type left []telling.Left
+
+// note tells that a file has left a name, at that version. The caller holds Mirror.names for writing.
+func (l *left) note(m *Mirror, f index.File, v index.Version) {
+	if len(v.Vector) > 0 && m.memory.Records(f) {
+		*l = append(*l, telling.Left{File: f, Before: v.Vector})
+	}
+}
+
+// renew commits versions that differ in nothing but that, and puts the files on record. What was done to the names is done
+// whatever comes of it. The caller holds no lock.
+func (l left) renew(m *Mirror) {
+	for _, f := range l {
+		paths := m.memory.Homes(f.File)
+		if len(paths) == 0 {
+			continue // it is gone since
+		}
+		if err := renewAt(m, &f, paths); err != nil {
+			m.logger.Warn("a file that has left a name is not on record", "error", err)
+			continue
+		}
+		m.memory.Book.Moved(f.File.ID, f.Before)
+	}
+}
+
+// renewAt gives a file, by any of its paths, a later version than it had before, where it has none yet.
+func renewAt(m *Mirror, f *telling.Left, paths []string) (err error) {
+	for _, path := range paths {
+		var n *nodes.Node
+		if n, err = m.find(path); err != nil || n == nil {
+			continue
+		}
+		var open content.Holder
+		if open, err = n.Content.Acquire(); err == nil {
+			err = errors.Join(renewOpen(open, f), open.Leave())
+		}
+		n.Forget()
+		if err == nil {
+			return nil
+		}
+	}
+	return errors.Join(ErrStale, err)
+}
+
+func renewOpen(open content.Holder, f *telling.Left) error {
+	stored := open.Stored()
+	switch {
+	case stored.Head.FileID != f.File.ID || !stored.Committed():
+		return ErrStale
+	case len(f.Before) == 0:
+		f.Before = stored.Head.Version
+	case cipher.Compare(stored.Head.Version, f.Before) == cipher.Greater:
+		return nil
+	}
+	return open.SetAttr(content.SetAttr{Renew: true})
+}
+
+// find returns what is at a path, with a reference, or nil.
+func (m *Mirror) find(path string) (at *nodes.Node, err error) {
+	at = m.nodes.Root()
+	at.Ref()
+	for part := range strings.SplitSeq(path, "/") {
+		var l nodes.Link
+		dir := at
+		if l, err = m.view.Link(dir, part); err == nil {
+			at, err = m.findChild(l)
+		}
+		dir.Forget()
+		if err != nil || at == nil {
+			return nil, err
+		}
+	}
+	return at, nil
+}
