@@ -48,7 +48,10 @@ func renewAt(m *Mirror, f *telling.Left, paths []string) (err error) {
 		}
 		var open content.Holder
 		if open, err = n.Content.Acquire(); err == nil {
-			err = errors.Join(renewOpen(open, f), open.Leave())
+			if err = onlyAt(open, len(paths)); err == nil {
+				err = renewOpen(open, f)
+			}
+			err = errors.Join(err, open.Leave())
 		}
 		n.Forget()
 		if err == nil {
@@ -56,6 +59,21 @@ func renewAt(m *Mirror, f *telling.Left, paths []string) (err error) {
 		}
 	}
 	return errors.Join(ErrStale, err)
+}
+
+// onlyAt wants every backing file to have as many names as this machine knows. What a tool has copied, in the place of a link,
+// would be left behind under the record, and what somebody has linked would have a version that nobody gave it.
+func onlyAt(open content.Holder, names int) error {
+	for k := range open.Copies.List {
+		b := open.Backing(k)
+		if b == nil {
+			continue
+		}
+		if info, err := b.Stat(); err != nil || int(info.Nlink) != names {
+			return errors.Join(ErrConflict, err)
+		}
+	}
+	return nil
 }
 
 func renewOpen(open content.Holder, f *telling.Left) error {
