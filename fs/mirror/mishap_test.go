@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/overcast-fs/overcast/fs/cloud"
@@ -155,21 +155,23 @@ func (h *history) ever(got map[string]seen, done int) error {
 
 // closing closes a mirror in the middle of an operation of a cloud, which goes on when that lets nobody in.
 type closing struct {
-	once sync.Once
-	m    *mirror.Mirror
-	done chan error
+	begun atomic.Bool
+	m     *mirror.Mirror
+	done  chan error
 }
 
+// Act may come to be called by what it does itself.
 func (c *closing) Act() {
-	c.once.Do(func() {
-		go func() { c.done <- c.m.Close() }()
-		for {
-			if _, err := c.m.Statfs(); errors.Is(err, mirror.ErrClosed) {
-				return
-			}
-			runtime.Gosched()
+	if c.begun.Swap(true) {
+		return
+	}
+	go func() { c.done <- c.m.Close() }()
+	for {
+		if _, err := c.m.Statfs(); errors.Is(err, mirror.ErrClosed) {
+			return
 		}
-	})
+		runtime.Gosched()
+	}
 }
 
 func (c *closing) String() string { return "a close" }
