@@ -101,9 +101,9 @@ func (b *Belief) answer(q *Question, row index.Row, c *compare.Case) *Answer {
 	for k, do := range v.Clouds {
 		s := c.Sights[k]
 		shows := s.Shows != judge.ShowsNothing && s.Shows != judge.ShowsNoAnswer
-		a.Untouched[k] = shows && (do.Action == judge.Wait || do.State == judge.NewerFormat)
 		a.Removable[k] = shows && (do.Action == judge.Remove || do.Action == judge.Write)
-		if do.State == judge.Arriving && ended(row.Known, s) {
+		a.Untouched[k] = shows && !a.Removable[k] && do.State != judge.InPlace
+		if (do.State == judge.Arriving || do.State == judge.Damaged) && ended(row.Known, s) {
 			a.Untouched[k], a.Removable[k] = false, true
 		}
 		switch do.State {
