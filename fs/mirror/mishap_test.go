@@ -39,7 +39,6 @@ var spared = map[string]uint64{
 	"foreign: rewritten with garbage":        20000,
 	"foreign: renamed over another":          20038,
 	"foreign: replaced by a link of another": 20009,
-	"foreign: linked to a free name":         20058,
 	"foreign: all rolled back":               20049,
 }
 

@@ -141,7 +141,13 @@ func (n Node) Attr() (Attr, error) {
 	}
 	defer m.leave()
 	if f := n.live.Content.Open(); f != nil {
-		return m.view.OpenAttr(n.live, f)
+		a, err := m.view.OpenAttr(n.live, f)
+		if err == nil && a.Nlink > 1 {
+			m.names.RLock()
+			defer m.names.RUnlock()
+			a.Nlink = m.view.LinksOf(n.live, a.Nlink)
+		}
+		return a, err
 	}
 	m.names.RLock()
 	defer m.names.RUnlock()

@@ -257,7 +257,7 @@ func (r *removal) unnamed() {
 	r.remember()
 	named := r.child.Unlinked(r.link)
 	open := r.child.Content.Open()
-	if named || open == nil || r.at.Info().Nlink > 1 || r.at.Linked() && !r.last {
+	if named || open == nil || r.at.Linked() && !r.last {
 		return
 	}
 	open.Orphan()

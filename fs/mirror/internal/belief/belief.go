@@ -85,7 +85,7 @@ func (b *Belief) Known() Known {
 
 // Ask answers a question.
 func (b *Belief) Ask(q *Question) (*Answer, error) {
-	row := b.row(q)
+	row := b.Row(q)
 	b.disbelieve(q, &row)
 	if a := b.quick(q, row); a != nil {
 		return a, nil
@@ -98,7 +98,7 @@ func (b *Belief) Ask(q *Question) (*Answer, error) {
 
 // Judge answers by the headers, whatever the entries show.
 func (b *Belief) Judge(q *Question) (*Answer, error) {
-	row := b.row(q)
+	row := b.Row(q)
 	b.disbelieve(q, &row)
 	return b.judge(q, row)
 }
@@ -116,8 +116,8 @@ func (b *Belief) disbelieve(q *Question, row *index.Row) {
 	}
 }
 
-// row is what is known of a name. What cannot be read is not known.
-func (b *Belief) row(q *Question) index.Row {
+// Row is what is known of a name. What cannot be read is not known.
+func (b *Belief) Row(q *Question) index.Row {
 	if q.Place.Dir == 0 {
 		return index.Row{}
 	}

@@ -13,7 +13,7 @@ import (
 // nothing else is known, their headers are all that it takes. renew is whether a
 // change takes a new writer.
 func (b *Belief) Choose(p index.Place, set *copies.Set, ask func() (*Question, error)) (best *cipher.Header, renew bool) {
-	row := b.row(&Question{Place: p})
+	row := b.Row(&Question{Place: p})
 	one := b.agreed(set)
 	if one != nil && (b.unheardOf(&row, one) || is(row.Known, one)) {
 		if row.Known.Kind == index.Unknown {

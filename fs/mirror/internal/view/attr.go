@@ -92,7 +92,11 @@ func gone(n *nodes.Node) (Attr, error) {
 // AttrOf is what stat shows of a node that was just found.
 func (v *View) AttrOf(n *nodes.Node, f *belief.Answer) (Attr, error) {
 	if open := n.Content.Open(); open != nil {
-		return v.OpenAttr(n, open)
+		a, err := v.OpenAttr(n, open)
+		if f.Best() >= 0 && f.Linked() {
+			a.Nlink = uint32(v.Belief.Links(f))
+		}
+		return a, err
 	}
 	info := f.Info()
 	a := fromInfo(n.Ino(), info)
@@ -134,6 +138,16 @@ func (v *View) OpenAttr(n *nodes.Node, f *content.File) (Attr, error) {
 		a.UID, a.GID = st.UID, st.GID
 	}
 	return a, nil
+}
+
+// LinksOf is how many names an open file has of which some cloud shows several.
+func (v *View) LinksOf(n *nodes.Node, shown uint32) uint32 {
+	if l, ok := n.Link(); ok {
+		if f, err := v.Find(l); err == nil && f.Best() >= 0 {
+			return uint32(v.Belief.Links(f))
+		}
+	}
+	return shown
 }
 
 // length is that of a file that nobody has open.

@@ -56,6 +56,9 @@ func (v *View) findOpen(l nodes.Link, q *belief.Question) *belief.Answer {
 	if f.Best() < 0 {
 		return nil
 	}
+	if f.Linked() { // which of the links the file has is for this machine to say
+		f.Row = v.Belief.Row(q)
+	}
 	return f
 }
 
