@@ -1,3 +1,5 @@
+//go:build !race || long
+
 package mirror_test
 
 import (
@@ -50,6 +52,56 @@ func TestLinkPlantedBeforeRemoval(t *testing.T) {
 						s.clock.pass(time.Hour)
 						s.tend()
 						s.missing("free")
+						s.remount()
+					}
+					s.honest(1 - k)
+				})
+			})
+		}
+	}
+}
+
+// TestLinkOfWhatIsPlanted: somebody has put another file, or nothing, in the place of one in one cloud. Who links that file links
+// it, and not what stands there instead.
+func TestLinkOfWhatIsPlanted(t *testing.T) {
+	files := map[string]step{"symlink": {op: opSymlink, path: "a", to: "some/where"}, "fifo": {op: opMknod, path: "a", mode: 0o010644}, "file": {}}
+	for what, made := range files {
+		for i := range 8 {
+			k, lost, remounted := i%2, i/2%2 == 1, i/4 == 1
+			t.Run(fmt.Sprintf("%s, in cloud %d, nothing instead %v, remounted %v", what, k, lost, remounted), func(t *testing.T) {
+				telling(t, 2, func(s *scene) {
+					at := s.entryAt(k, "a")
+					if s.put("other", "another", true); what == "file" {
+						s.put("a", "content", true)
+					} else {
+						s.steps(made)
+						at += "w"
+					}
+					s.must(s.m.Sync())
+					if remounted {
+						s.unmount()
+					}
+					move := cloudtest.Rename(s.entryAt(k, "other"), at)
+					if lost {
+						move = cloudtest.Delete(at)
+					}
+					s.must(s.them(k).Do(move))
+					if remounted {
+						s.mount()
+					}
+					s.steps(step{op: opLink, path: "a", to: "b"})
+					want := look(s.m)
+					for _, path := range []string{"a", "b"} {
+						if g := want[path]; g.err != nil || what == "file" && g.data != "content" || what == "symlink" && g.data != "some/where" {
+							s.failf("%q: %v", path, g)
+						}
+					}
+					for range 3 {
+						s.must(s.m.Sync())
+						s.clock.pass(time.Hour)
+						s.sees(want)
+						s.tend()
+						s.sees(want)
 						s.remount()
 					}
 					s.honest(1 - k)

@@ -225,12 +225,17 @@ func (n Node) Link(name string, target Node) error {
 		return err
 	}
 	from, ok := old.Plain()
-	if !ok {
+	at, named := old.Link()
+	if !ok || !named {
 		return fs.ErrNotExist
 	}
-	id, had, err := m.view.Identify(old)
+	found, err := m.view.Find(at)
 	if err != nil {
 		return err
+	}
+	id, had := m.view.IdentifyFound(old, found)
+	if id.IsZero() {
+		return ErrStale
 	}
 	e := &journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Before: journal.Before{Had: had.Vector}, Kind: old.Kind()}
 	if _, err := m.log.Append(e); err != nil {
@@ -240,6 +245,9 @@ func (n Node) Link(name string, target Node) error {
 	made, err := m.operate(e, clouds.Change{
 		What: "link",
 		Do: func(cl *clouds.Cloud) error {
+			if found.Best() >= 0 && !found.Serves[cl.Index] {
+				return ErrConflict // what it shows instead has no other name
+			}
 			if err := s.makeRoom(cl); err != nil {
 				return err
 			}
