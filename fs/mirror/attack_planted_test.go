@@ -110,3 +110,47 @@ func TestLinkOfWhatIsPlanted(t *testing.T) {
 		}
 	}
 }
+
+// TestMadeWhereOneCloudHasAnother: at a name that no program sees somebody has put something into one cloud, long before something
+// is made there or at that moment. What is made is there, and what is there is not told of.
+func TestMadeWhereOneCloudHasAnother(t *testing.T) {
+	ways := map[string]step{
+		"file": {op: opCreate, path: "a", h: 1, mode: 0o644}, "symlink": {op: opSymlink, path: "a", to: "some/where"},
+		"directory": {op: opMkdir, path: "a", mode: 0o755}, "link": {op: opLink, path: "other", to: "a"},
+	}
+	for what, st := range ways {
+		for i := range 8 {
+			k, special, late := i%2, i/2%2 == 1, i/4 == 1
+			t.Run(fmt.Sprintf("%s, in cloud %d, as special %v, late %v", what, k, special, late), func(t *testing.T) {
+				telling(t, 2, func(s *scene) {
+					at := s.entryAt(k, "a")
+					if special {
+						at += "w"
+					}
+					s.put("other", "another", true)
+					s.put("mine", "content", true)
+					s.must(s.m.Sync())
+					plant := s.them(k).Then(cloudtest.Plant(s.entryAt(k, "mine"), at, false))
+					if late {
+						s.inject(k, cloudtest.Rule{Op: "change", From: 1, To: 1, Act: plant})
+					} else {
+						plant.Act()
+						s.clock.pass(time.Hour)
+					}
+					s.steps(st)
+					for range 3 {
+						s.must(s.m.Sync())
+						s.holds("mine", "content")
+						s.clock.pass(time.Hour)
+						s.tend()
+						if _, there := look(s.m)["a"]; !there {
+							s.failf("it is not there")
+						}
+						s.remount()
+					}
+					s.honest(1 - k)
+				})
+			})
+		}
+	}
+}

@@ -74,6 +74,15 @@ func (s *site) makeRoom(cl *clouds.Cloud) error {
 	return putSidecar(cl, s.link)
 }
 
+// taken is the error of making an entry in one cloud. Where something is at the name that no program sees, one cloud of several
+// goes without the new one.
+func (s *site) taken(err error) error {
+	if errors.Is(err, fs.ErrExist) && len(s.m.clouds.Ups()) > 1 {
+		return errors.Join(ErrConflict, err)
+	}
+	return err
+}
+
 // putSidecar writes the sidecar of a long name before its entry.
 func putSidecar(cl *clouds.Cloud, l nodes.Link) error {
 	dir, _ := l.Parent.Path(cl.Index)
@@ -121,7 +130,7 @@ func (n Node) Create(name string, mode uint32, o Owner) (Node, *Handle, error) {
 				if err := s.makeRoom(cl); err != nil {
 					return err
 				}
-				return f.Create(cl, s.link.In(cl.Index, false))
+				return s.taken(f.Create(cl, s.link.In(cl.Index, false)))
 			},
 			Undo: func(cl *clouds.Cloud) error { return f.Uncreate(cl, s.link.In(cl.Index, false)) },
 			Skip: func(cl *clouds.Cloud, _ error) { f.Lack(cl) },
@@ -183,7 +192,7 @@ func (s *site) makeDir(cl *clouds.Cloud) error {
 	}
 	path := s.link.In(cl.Index, false)
 	if err := cl.Dir.Mkdir(path, s.mode); err != nil {
-		return err
+		return s.taken(err)
 	}
 	if s.m.owners {
 		if err := cl.Dir.Chown(path, int(s.owner.UID), int(s.owner.GID)); err != nil {
@@ -246,13 +255,13 @@ func (n Node) Link(name string, target Node) error {
 		What: "link",
 		Do: func(cl *clouds.Cloud) error {
 			if found.Best() >= 0 && !found.Serves[cl.Index] {
-				return ErrConflict // what it shows instead has no other name
+				return ErrConflict // what it shows instead gets no other name
 			}
 			if err := s.makeRoom(cl); err != nil {
 				return err
 			}
 			path, _ := old.Path(cl.Index)
-			return cl.Dir.Link(path, s.link.In(cl.Index, old.Special()))
+			return s.taken(cl.Dir.Link(path, s.link.In(cl.Index, old.Special())))
 		},
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.link.In(cl.Index, old.Special())) },
 	})

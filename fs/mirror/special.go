@@ -80,7 +80,7 @@ func (n Node) makeSpecial(sp special) (Node, error) {
 			if err := s.makeRoom(cl); err != nil {
 				return err
 			}
-			return whole.Make(cl, s.link.In(cl.Index, true))
+			return s.taken(whole.Make(cl, s.link.In(cl.Index, true)))
 		},
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.link.In(cl.Index, true)) },
 	})
