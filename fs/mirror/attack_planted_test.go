@@ -154,3 +154,30 @@ func TestMadeWhereOneCloudHasAnother(t *testing.T) {
 		}
 	}
 }
+
+// TestKindIsNotOfOneCloud: a symlink goes from one cloud at any moment of a link to it. It is a symlink all the same.
+func TestKindIsNotOfOneCloud(t *testing.T) {
+	for i := range 40 {
+		k, synced, op := i%2, i/2%2 == 1, i/4+1
+		t.Run(fmt.Sprintf("cloud %d, synced %v, before operation %d", k, synced, op), func(t *testing.T) {
+			telling(t, 2, func(s *scene) {
+				s.steps(step{op: opSymlink, path: "b", to: "some/where"})
+				if synced {
+					s.must(s.m.Sync())
+				}
+				s.inject(k, cloudtest.Rule{From: op, To: op, Act: s.them(k).Then(cloudtest.Rename(s.entryAt(k, "b")+"w", s.entryAt(k, "a")))})
+				s.steps(step{op: opLink, path: "b", to: "c"}, step{op: opLink, path: "c", to: "d"})
+				for range 2 {
+					all := look(s.m)
+					for _, path := range []string{"b", "c", "d"} {
+						if g := all[path]; g.err != nil || g.kind != 'l' || g.data != "some/where" {
+							s.failf("%q: %v", path, g)
+						}
+					}
+					s.remount()
+				}
+				s.honest(1 - k)
+			})
+		})
+	}
+}

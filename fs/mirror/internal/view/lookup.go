@@ -4,6 +4,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
@@ -57,8 +58,8 @@ func (v *View) kind(l nodes.Link, f *belief.Answer) uint32 {
 	return unix.S_IFREG
 }
 
-// specialKind reads what an entry with the letter w is. One that cannot be
-// read is shown as a socket: it can be neither followed nor opened.
+// specialKind is what an entry with the letter w is: as it is known, or as the first cloud says that can be read. One that
+// none can be read of is shown as a socket: it can be neither followed nor opened.
 func (v *View) specialKind(l nodes.Link, f *belief.Answer) uint32 {
 	k := f.Best()
 	if old := l.Parent.Live(l.Name); old != nil && old.Special() && old.Backing()[k] == f.Info().Ino {
@@ -67,11 +68,18 @@ func (v *View) specialKind(l nodes.Link, f *belief.Answer) uint32 {
 	if f.Head != nil {
 		return replica.Kind(f.Head.Type)
 	}
-	h, err := v.Clouds.All()[k].Header(l.In(k, true))
-	if err != nil || !h.Type.Special() {
-		return unix.S_IFSOCK
+	if known := f.Row.Known; known.Kind == index.IsFile && known.File.Type.Special() {
+		return replica.Kind(known.File.Type)
 	}
-	return replica.Kind(h.Type)
+	for k, serves := range f.Serves {
+		if !serves {
+			continue
+		}
+		if h, err := v.Clouds.All()[k].Header(l.In(k, true)); err == nil && h.Type.Special() {
+			return replica.Kind(h.Type)
+		}
+	}
+	return unix.S_IFSOCK
 }
 
 // Search looks for further names of a file: links that this mount never looked up. Where they are in
