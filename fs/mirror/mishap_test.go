@@ -37,7 +37,7 @@ var spared = map[string]uint64{
 	"foreign: deleted":                       20020,
 	"foreign: replaced by garbage":           20188,
 	"foreign: rewritten with garbage":        20000,
-	"foreign: renamed over another":          20038,
+	"foreign: renamed over another":          20127,
 	"foreign: replaced by a link of another": 20009,
 	"foreign: all rolled back":               20049,
 }
