@@ -57,6 +57,20 @@ func (m *Mirror) vacant(dir Node, name string, mode uint32, o Owner) (*site, err
 	return &site{m: m, link: l, plain: plain, mode: mode & view.PermBits, owner: o, shown: f}, nil
 }
 
+// in makes the new entry in one cloud. Where that has something there all the same,
+// which was not seen, or is not to be touched yet, it goes without: the name is free
+// for programs.
+func (s *site) in(cl *clouds.Cloud, do func() error) error {
+	if err := s.makeRoom(cl); err != nil {
+		return err
+	}
+	err := do()
+	if errors.Is(err, fs.ErrExist) && len(s.m.clouds.Ups()) > 1 {
+		return errors.Join(ErrConflict, err)
+	}
+	return err
+}
+
 // makeRoom prepares a cloud for a new entry: what has ended, and is shown again,
 // goes; anything else that is hidden there stays, and the cloud goes without the
 // new one.
@@ -72,15 +86,6 @@ func (s *site) makeRoom(cl *clouds.Cloud) error {
 		}
 	}
 	return putSidecar(cl, s.link)
-}
-
-// taken is the error of making an entry in one cloud. Where something is at the name that no program sees, one cloud of several
-// goes without the new one.
-func (s *site) taken(err error) error {
-	if errors.Is(err, fs.ErrExist) && len(s.m.clouds.Ups()) > 1 {
-		return errors.Join(ErrConflict, err)
-	}
-	return err
 }
 
 // putSidecar writes the sidecar of a long name before its entry.
@@ -127,10 +132,7 @@ func (n Node) Create(name string, mode uint32, o Owner) (Node, *Handle, error) {
 		made, err = m.operate(e, clouds.Change{
 			What: "create",
 			Do: func(cl *clouds.Cloud) error {
-				if err := s.makeRoom(cl); err != nil {
-					return err
-				}
-				return s.taken(f.Create(cl, s.link.In(cl.Index, false)))
+				return s.in(cl, func() error { return f.Create(cl, s.link.In(cl.Index, false)) })
 			},
 			Undo: func(cl *clouds.Cloud) error { return f.Uncreate(cl, s.link.In(cl.Index, false)) },
 			Skip: func(cl *clouds.Cloud, _ error) { f.Lack(cl) },
@@ -174,7 +176,7 @@ func (n Node) Mkdir(name string, mode uint32, o Owner) (Node, error) {
 	}
 	made, err := m.operate(e, clouds.Change{
 		What: "mkdir",
-		Do:   func(cl *clouds.Cloud) error { return s.makeDir(cl) },
+		Do:   func(cl *clouds.Cloud) error { return s.in(cl, func() error { return s.makeDir(cl) }) },
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Rmdir(s.link.In(cl.Index, false)) },
 	})
 	if made {
@@ -187,12 +189,9 @@ func (n Node) Mkdir(name string, mode uint32, o Owner) (Node, error) {
 }
 
 func (s *site) makeDir(cl *clouds.Cloud) error {
-	if err := s.makeRoom(cl); err != nil {
-		return err
-	}
 	path := s.link.In(cl.Index, false)
 	if err := cl.Dir.Mkdir(path, s.mode); err != nil {
-		return s.taken(err)
+		return err
 	}
 	if s.m.owners {
 		if err := cl.Dir.Chown(path, int(s.owner.UID), int(s.owner.GID)); err != nil {
@@ -257,11 +256,8 @@ func (n Node) Link(name string, target Node) error {
 			if found.Best() >= 0 && !found.Serves[cl.Index] {
 				return ErrConflict // what it shows instead gets no other name
 			}
-			if err := s.makeRoom(cl); err != nil {
-				return err
-			}
 			path, _ := old.Path(cl.Index)
-			return s.taken(cl.Dir.Link(path, s.link.In(cl.Index, old.Special())))
+			return s.in(cl, func() error { return cl.Dir.Link(path, s.link.In(cl.Index, old.Special())) })
 		},
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.link.In(cl.Index, old.Special())) },
 	})

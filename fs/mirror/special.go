@@ -77,10 +77,7 @@ func (n Node) makeSpecial(sp special) (Node, error) {
 	made, err := m.operate(e, clouds.Change{
 		What: "create",
 		Do: func(cl *clouds.Cloud) error {
-			if err := s.makeRoom(cl); err != nil {
-				return err
-			}
-			return s.taken(whole.Make(cl, s.link.In(cl.Index, true)))
+			return s.in(cl, func() error { return whole.Make(cl, s.link.In(cl.Index, true)) })
 		},
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.link.In(cl.Index, true)) },
 	})

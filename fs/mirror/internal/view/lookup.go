@@ -61,8 +61,7 @@ func (v *View) kind(l nodes.Link, f *belief.Answer) uint32 {
 // specialKind is what an entry with the letter w is: as it is known, or as the first cloud says that can be read. One that
 // none can be read of is shown as a socket: it can be neither followed nor opened.
 func (v *View) specialKind(l nodes.Link, f *belief.Answer) uint32 {
-	k := f.Best()
-	if old := l.Parent.Live(l.Name); old != nil && old.Special() && old.Backing()[k] == f.Info().Ino {
+	if old := l.Parent.Live(l.Name); old != nil && old.Special() && old.Backing()[f.Best()] == f.Info().Ino {
 		return old.Kind()
 	}
 	if f.Head != nil {
