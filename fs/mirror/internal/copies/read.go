@@ -12,9 +12,10 @@ import (
 )
 
 // Allowed is what a file's records may be by now, with what no version on the
-// clouds has yet.
+// clouds has yet. Beyond the floor only what was written directly is read, and
+// that is never a hole, though the bytes may be gone from one cloud.
 type Allowed struct {
-	Sparse  bool          // holes are right
+	Sparse  bool          // holes are right, below the floor
 	Version cipher.Vector // it covers their write ids, below the floor
 }
 
@@ -94,7 +95,7 @@ func (s *Set) readRun(c *Copy, r *replica.Run, allowed Allowed) error {
 		switch {
 		case state == cipher.RecordDamaged && reason == nil:
 			reason = replica.ErrDamaged
-		case state == cipher.RecordHole && !allowed.Sparse:
+		case state == cipher.RecordHole && (!allowed.Sparse || r.First+int64(i) >= floor):
 			r.States[i], reason = cipher.RecordDamaged, fmt.Errorf("%w: zeros", replica.ErrDamaged)
 		case state == cipher.RecordOK && r.First+int64(i) < floor && !allowed.Version.Covers(r.IDs[i]):
 			r.States[i], reason = cipher.RecordDamaged, replica.ErrArriving

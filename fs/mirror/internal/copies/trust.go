@@ -96,12 +96,27 @@ func (s *Set) believe(c *Copy, r *replica.Run, raw []byte) error {
 			if peer != nil {
 				c.marks.Add(at, at+1)
 			}
+		case c.whole == unknown && at >= s.Floor() && !contradicts(s, peer, r, i):
 		default:
 			r.States[i] = cipher.RecordDamaged
 			reason = fmt.Errorf("%w: of another version than the header", replica.ErrDamaged)
 		}
 	}
 	return reason
+}
+
+// contradicts reports whether a peer has a record there that verifies, where it has not
+// the same one. Of what was written directly no acc tells, and what does not verify
+// says nothing of any other copy.
+func contradicts(s *Set, peer *Copy, r *replica.Run, i int) bool {
+	size := int(s.Layout.ChunkSize())
+	plain := s.Buffer(min(size, len(r.Plain)-i*size))
+	defer s.Recycle(plain)
+	one := replica.NewRun(r.First+int64(i), 1, plain)
+	raw := s.Buffer(one.Raw())
+	defer s.Recycle(raw)
+	_, err := peer.ReadInto(one, raw)
+	return err == nil && one.States[0] == cipher.RecordOK
 }
 
 // errAnswers: what was read is not what was checked.
