@@ -73,11 +73,13 @@ func (n Node) makeSpecial(sp special) (Node, error) {
 	if err != nil {
 		return Node{}, err
 	}
-	since := m.belief.Kernel()
+	since, in := m.belief.Kernel(), make([]bool, m.clouds.N())
 	made, err := m.operate(e, clouds.Change{
 		What: "create",
 		Do: func(cl *clouds.Cloud) error {
-			return s.in(cl, func() error { return whole.Make(cl, s.link.In(cl.Index, true)) })
+			err := s.in(cl, func() error { return whole.Make(cl, s.link.In(cl.Index, true)) })
+			in[cl.Index] = err == nil
+			return err
 		},
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.link.In(cl.Index, true)) },
 	})
@@ -85,7 +87,7 @@ func (n Node) makeSpecial(sp special) (Node, error) {
 		s.tell(telling.Known(whole.Head()))
 		m.memory.Book.Made(whole.Head().FileID)
 		if p, ok := s.link.Place(); ok {
-			m.belief.Created(telling.Version(whole.Head()), since, p)
+			m.belief.Created(telling.Version(whole.Head()), since, p, in)
 		}
 	}
 	if !made || err != nil {

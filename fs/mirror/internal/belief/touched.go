@@ -54,11 +54,13 @@ func (b *Belief) TouchedAll(f index.File, since time.Time) {
 }
 
 // Created says that this mount has made a file of that version, whole, between then
-// and now.
-func (b *Belief) Created(version index.Version, from time.Time, at index.Place) {
+// and now, in these clouds.
+func (b *Belief) Created(version index.Version, from time.Time, at index.Place, in []bool) {
 	touches := make([]touch, b.Clouds.N())
 	for k := range touches {
-		touches[k] = touch{made: true, version: version, from: from.Add(-tick), to: b.Kernel()}
+		if in[k] {
+			touches[k] = touch{made: true, version: version, from: from.Add(-tick), to: b.Kernel()}
+		}
 	}
 	b.touched(touches, at)
 }

@@ -1,7 +1,6 @@
 package content
 
 import (
-	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -10,7 +9,6 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
 // Dir is where a directory is now. Its methods are called with Mirror.names
@@ -197,26 +195,13 @@ func (o *Object) misled(f *File) bool {
 
 // replacedBehind reports whether a sync client put another file in the place
 // of one that is open here and has nothing on its way, or another version into
-// it.
+// it, and no cloud has it as it was.
 func (o *Object) replacedBehind(f *File) bool {
 	o.s.names.RLock()
 	defer o.s.names.RUnlock()
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	if f.Nameless || f.replacing() || f.ref != 0 {
-		return false
-	}
-	c := f.Copies.List[f.Copies.Source]
-	path, ok := o.Path(f.Copies.Source)
-	if !ok || !c.Serves() {
-		return false
-	}
-	there, err := c.On.Dir.Stat(path)
-	if err != nil {
-		return false
-	}
-	here, err := c.File.Stat()
-	return err == nil && here.Ino != there.Ino || errors.Is(f.Copies.Refresh(c), replica.ErrArriving)
+	f.lock()
+	defer f.unlock()
+	return !f.Nameless && !f.replacing() && f.ref == 0 && copies.Replaced(&f.Copies, o.Path)
 }
 
 // Hold takes another reference; ok is false for a file that was closed.

@@ -1,6 +1,7 @@
 package copies
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -42,6 +43,44 @@ func (c *Copy) Untouched(now cloud.Info) error {
 		return fmt.Errorf("%w while it was open", replica.ErrArriving)
 	}
 	return nil
+}
+
+// Replaced looks whether somebody else has put another file, or another version, in
+// the place of the copies, which are at these paths. A version that follows the stored
+// one counts wherever it is. Of anything else only that cloud goes without, as long as
+// another copy stands.
+func Replaced(s *Set, path func(k int) (string, bool)) bool {
+	var displaced []*Copy
+	for _, c := range s.readers() {
+		at, ok := path(c.On.Index)
+		if !ok || !showsAnother(s, c, at) {
+			for _, d := range displaced {
+				d.Err = fmt.Errorf("%w while it was open", replica.ErrStale)
+			}
+			return false
+		}
+		if h, err := c.On.Header(at); err == nil && follows(s, h) {
+			return true
+		}
+		displaced = append(displaced, c)
+	}
+	return len(displaced) > 0
+}
+
+// showsAnother reports whether a path shows something else than the copy that is open.
+func showsAnother(s *Set, c *Copy, at string) bool {
+	there, err := c.On.Dir.Stat(at)
+	if err != nil {
+		return false
+	}
+	here, err := c.File.Stat()
+	return err == nil && here.Ino != there.Ino || errors.Is(s.Refresh(c), replica.ErrArriving)
+}
+
+// follows reports whether a header is that of a version which is not the stored one, nor an earlier one.
+func follows(s *Set, h *cipher.Header) bool {
+	order := cipher.Compare(h.Version, s.Stored.Head.Version)
+	return sameFile(h, &s.Stored.Head) && h.Flags&cipher.Dirty == 0 && order != cipher.Less && order != cipher.Equal
 }
 
 // Replaces looks whether a fresh backing file may take the place of what its
