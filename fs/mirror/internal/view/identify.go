@@ -10,9 +10,9 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
-// Identify returns the file id of a file and the version that is known of it,
+// identify returns the file id of a file and the version that is known of it,
 // from memory or from the header that is served.
-func (v *View) Identify(n *nodes.Node) (cipher.ID, index.Version, error) {
+func (v *View) identify(n *nodes.Node) (cipher.ID, index.Version, error) {
 	if id, seen := n.ID(); !id.IsZero() {
 		if f := n.Content.Open(); f != nil {
 			sealed := f.Version()
@@ -35,7 +35,7 @@ func (v *View) Identify(n *nodes.Node) (cipher.ID, index.Version, error) {
 	return cipher.ID{}, index.Version{}, last
 }
 
-// IdentifyFound is Identify of what was just found: what is known of it, or what
+// IdentifyFound is identify of what was just found: what is known of it, or what
 // was judged, needs no header. A file of which nothing can be read has the zero id.
 func (v *View) IdentifyFound(n *nodes.Node, f *belief.Answer) (cipher.ID, index.Version) {
 	if id, _ := n.ID(); id.IsZero() && n.Content.Open() == nil && f != nil {
@@ -46,7 +46,7 @@ func (v *View) IdentifyFound(n *nodes.Node, f *belief.Answer) (cipher.ID, index.
 			return k.File.ID, k.Version
 		}
 	}
-	id, version, err := v.Identify(n)
+	id, version, err := v.identify(n)
 	if err != nil {
 		return cipher.ID{}, index.Version{}
 	}
