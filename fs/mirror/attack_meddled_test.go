@@ -125,6 +125,63 @@ func TestDirectTornInOne(t *testing.T) {
 	}
 }
 
+// TestMissedExchange: one cloud goes without an exchange, since somebody else has put garbage at one of both names. What is linked,
+// written or moved afterwards is what programs have there, and what that cloud has left is not shown again.
+func TestMissedExchange(t *testing.T) {
+	a, b := step{op: opMknod, path: "a", mode: unix.S_IFIFO | 0o644}, specials["device"]
+	b.path = "b"
+	for name, steps := range map[string][]step{
+		"a special is linked": {a, b, {op: opExchange, path: "a", to: "b"}, {op: opLink, path: "a", to: "L"}},
+		"an open file is written": {
+			{op: opCreate, path: "a", h: 1, mode: 0o644}, {op: opCreate, path: "b", h: 2, mode: 0o644}, {op: opRound, n: 1},
+			{op: opExchange, path: "a", to: "b"}, {op: opUtimens, path: "b", n: 1e9}, {op: opUtimens, path: "a", n: 1e9},
+			{op: opWrite, h: 1, n: 5000, seed: 1}, {op: opWrite, h: 2, n: 5000, seed: 2},
+		},
+		"a file moves on from where a directory was": {
+			{op: opCreate, path: "a", h: 1, mode: 0o644}, {op: opMkdir, path: "b", mode: 0o755}, {op: opRound, n: 1},
+			{op: opExchange, path: "a", to: "b"}, {op: opRename, path: "b", to: "a/b"},
+		},
+	} {
+		for at := range steps {
+			if steps[at].op != opExchange {
+				continue
+			}
+			for k := range 2 {
+				for _, path := range []string{"a", "b"} {
+					t.Run(fmt.Sprintf("%s, garbage at %s in cloud %d", name, path, k), func(t *testing.T) {
+						telling(t, 2, func(s *scene) {
+							p := &player{b: s.box, m: s.m, handles: map[int]*played{}}
+							p.before = func(i int, _ *model) error {
+								if entry, file := s.harmed(k, path); i == at && file {
+									return s.them(k).Do(cloudtest.Replace(entry, []byte("garbage")))
+								}
+								return nil
+							}
+							s.must(p.play(steps))
+							s.must(p.letGo())
+							h, last := tell(steps), len(steps)
+							s.must(h.exactly(look(s.m), last, last))
+							s.remount()
+							s.must(h.exactly(look(s.m), last, last))
+							s.honest(1 - k)
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
+// harmed is the entry of a path, in the spelling that is there, and tells whether it is no directory.
+func (s *scene) harmed(k int, path string) (entry string, file bool) {
+	entry = s.entryAt(k, path)
+	if _, err := s.disk.Dir(cloudName(k)).Stat(entry + "w"); err == nil {
+		return entry + "w", true
+	}
+	info, err := s.disk.Dir(cloudName(k)).Stat(entry)
+	return entry, err == nil && !info.Dir
+}
+
 // reads wants an open file to have that content at an offset.
 func (s *scene) reads(h *mirror.Handle, want string, off int64) {
 	got := make([]byte, len(want))

@@ -151,6 +151,9 @@ func (m host) Pay(cloud cipher.ID, place index.Place) { m.memory.Pay(cloud, plac
 // Owes reports whether a cloud in use is known to lack what others have at a path.
 func (m *Mirror) Owes(cloud int, path string) bool { return m.returns.Owes(cloud, path) }
 
+// Unseen reports whether a cloud in use owes nobody knows what.
+func (m host) Unseen(cloud int) bool { return m.returns.Unseen(cloud) }
+
 // unnumber forgets the numbers of all directories, and has those forgotten that
 // the index has.
 func (m *Mirror) unnumber(forget func()) {

@@ -26,6 +26,9 @@ type Debtor interface {
 	// Owes reports whether a cloud in use, by the vault's order, is known to lack
 	// what others have at a path, or to have something else there.
 	Owes(cloud int, path string) bool
+
+	// Unseen reports whether a cloud in use owes nobody knows what.
+	Unseen(cloud int) bool
 }
 
 // Config says whom to ask, and whom to tell.
@@ -104,13 +107,13 @@ func (b *Belief) Judge(q *Question) (*Answer, error) {
 }
 
 // disbelieve asks those clouds nothing that show a directory where this machine
-// has removed something, and that are known to owe the name.
+// has removed something, and that are known to owe the name, or nobody knows what.
 func (b *Belief) disbelieve(q *Question, row *index.Row) {
 	if row.Known.Kind != index.Gone {
 		return
 	}
 	for k, s := range q.Shown {
-		if path, ok := q.Path(); s.There && s.Info.Dir && ok && b.Debts.Owes(k, path) {
+		if path, ok := q.Path(); s.There && s.Info.Dir && ok && (b.Debts.Unseen(k) || b.Debts.Owes(k, path)) {
 			q.Shown[k] = Shown{}
 		}
 	}

@@ -218,6 +218,14 @@ func (c *Changes) hasAll(k int) bool {
 	return len(c.debts[k]) == 0 && !unseen
 }
 
+// Unseen reports whether a cloud in use owes nobody knows what, until it is looked over.
+func (c *Changes) Unseen(k int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, unseen := c.unseen[k]
+	return unseen
+}
+
 // lookAt says when a cloud in use is to be looked over; zero: no more.
 func (c *Changes) lookAt(k int, when time.Time) {
 	c.mu.Lock()
