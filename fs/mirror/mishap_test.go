@@ -34,11 +34,9 @@ type mishap struct {
 var spared = map[string]uint64{
 	"recovery: power cut, a cloud fails":     20020,
 	"machines: in turn":                      20049,
-	"foreign: deleted":                       20020,
-	"foreign: replaced by garbage":           20188,
-	"foreign: rewritten with garbage":        20000,
+	"foreign: replaced by garbage":           20262,
 	"foreign: renamed over another":          20127,
-	"foreign: replaced by a link of another": 20009,
+	"foreign: replaced by a link of another": 21064,
 	"foreign: all rolled back":               20049,
 }
 
