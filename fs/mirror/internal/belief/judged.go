@@ -225,12 +225,13 @@ func (b *Belief) learn(p index.Place, was index.Known, c *compare.Case) index.Kn
 		}
 		return was
 	case was.Kind == index.IsDir || was.Kind == index.Vanished && was.File == (index.File{}):
+		left := index.Known{}
+		if was.Kind == index.IsDir {
+			b.Memory.RemovedDir(p)
+			left.Kind = index.Gone
+		}
 		if now.Has == judge.Unknown || now.Has == judge.Gone && now.Version.ID.IsZero() {
-			if was.Kind == index.IsDir {
-				b.Memory.RemovedDir(p)
-				return index.Known{Kind: index.Gone}
-			}
-			return index.Known{}
+			return left
 		}
 	case sameKnown(indexed(now), was) || indexed(now).Kind == index.Unknown && was.Kind == index.Unknown:
 		return was

@@ -119,12 +119,24 @@ func (l *looking) judge(at Where) (*Case, error) {
 		return nil, err
 	}
 	k.Verdict = judge.Judge(k.Known, claims, ids, seen, place)
+	if place.Full && !k.someDir() {
+		// Where every cloud has a file, none has anything in a directory of that name.
+		place.Full = false
+		if v := judge.Judge(k.Known, claims, ids, seen, place); v.Want.Is == judge.WantFile && len(v.Served) == len(claims) {
+			k.Verdict = v
+		}
+	}
 	for _, r := range k.Verdict.Records {
 		if is := Left(r); !endsAside(r, ids[r.File]) && !l.gone.Tells(&is) {
 			k.Unrecorded = append(k.Unrecorded, is)
 		}
 	}
 	return k, nil
+}
+
+// someDir reports whether a cloud has a directory of the name, which may be under its other spelling.
+func (k *Case) someDir() bool {
+	return slices.ContainsFunc(k.Sights, func(s *Sight) bool { return s.Shows == judge.ShowsDir || s.Second != nil })
 }
 
 // endsAside reports whether a record is of a file that has not ended, and will when
