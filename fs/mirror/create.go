@@ -227,7 +227,11 @@ func (n Node) Link(name string, target Node) error {
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	var linked left
+	defer func() {
+		unlock()
+		linked.renew(m)
+	}()
 	s, err := m.vacant(n, name, 0, Owner{})
 	if err != nil {
 		return err
@@ -262,9 +266,11 @@ func (n Node) Link(name string, target Node) error {
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.link.In(cl.Index, old.Special())) },
 	})
 	if made {
-		s.tell(m.view.Known(old, &id, had))
+		is := m.view.Known(old, &id, had)
+		s.tellLink(old, is)
 		m.belief.TouchedAll(telling.File(id, old.Kind()), since)
 		old.Linked(s.link)
+		linked.noteLink(m, is.File, is.Version)
 	}
 	return err
 }

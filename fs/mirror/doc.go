@@ -23,7 +23,7 @@
 //	remove.go    unlink, rmdir
 //	rename.go    rename, with takeover of the replaced file's identity
 //	exchange.go  rename that exchanges two names
-//	renew.go     new versions of what has left a name
+//	renew.go     new versions of what has left a name, or has one more
 //	setattr.go   chmod, chown, utimens
 //	xattr.go     extended attributes
 //	handle.go    what an opener holds

@@ -13,13 +13,23 @@ import (
 
 // left are files that have lost a name and have another one, where others are to be told. Who still sees such a file at the name
 // that it had believes the record of that once there is a later version, wherever the file is now. So that comes first: a record
-// without it would keep the file from being brought to clouds that lack it.
+// without it would keep the file from being brought to clouds that lack it. A file that has got one more name may be known to
+// have left it: the later version tells that it is there again.
 type left []telling.Left
 
 // note tells that a file has left a name, at that version. The caller holds Mirror.names for writing.
 func (l *left) note(m *Mirror, f index.File, v index.Version) {
-	if len(v.Vector) > 0 && m.memory.Records(f) {
-		*l = append(*l, telling.Left{File: f, Before: v.Vector})
+	l.add(m, telling.Left{File: f, Before: v.Vector})
+}
+
+// noteLink tells that a file has got one more name, at that version. The caller holds Mirror.names for writing.
+func (l *left) noteLink(m *Mirror, f index.File, v index.Version) {
+	l.add(m, telling.Left{File: f, Before: v.Vector, Linked: true})
+}
+
+func (l *left) add(m *Mirror, f telling.Left) {
+	if len(f.Before) > 0 && m.memory.Records(f.File) {
+		*l = append(*l, f)
 	}
 }
 
@@ -32,10 +42,12 @@ func (l left) renew(m *Mirror) {
 			continue // it is gone since
 		}
 		if err := renewAt(m, &f, paths); err != nil {
-			m.logger.Warn("a file that has left a name is not on record", "error", err)
+			m.logger.Warn("a file that has another name than before has no later version", "error", err)
 			continue
 		}
-		m.memory.Book.Moved(f.File.ID, f.Before)
+		if !f.Linked {
+			m.memory.Book.Moved(f.File.ID, f.Before)
+		}
 	}
 }
 
@@ -48,7 +60,7 @@ func renewAt(m *Mirror, f *telling.Left, paths []string) (err error) {
 		}
 		var open content.Holder
 		if open, err = n.Content.Acquire(); err == nil {
-			if err = onlyAt(open, len(paths)); err == nil {
+			if err = onlyAt(open, f, len(paths)); err == nil {
 				err = renewOpen(open, f)
 			}
 			err = errors.Join(err, open.Leave())
@@ -62,14 +74,16 @@ func renewAt(m *Mirror, f *telling.Left, paths []string) (err error) {
 }
 
 // onlyAt wants every backing file to have as many names as this machine knows. What a tool has copied, in the place of a link,
-// would be left behind under the record, and what somebody has linked would have a version that nobody gave it.
-func onlyAt(open content.Holder, names int) error {
+// would be left behind under the record, and what somebody has linked would have a version that nobody gave it. Where nothing is
+// put on record, a name too few is no matter.
+func onlyAt(open content.Holder, f *telling.Left, names int) error {
 	for k := range open.Copies.List {
 		b := open.Backing(k)
 		if b == nil {
 			continue
 		}
-		if info, err := b.Stat(); err != nil || int(info.Nlink) != names {
+		info, err := b.Stat()
+		if has := int(info.Nlink); err != nil || has > names || has < names && !f.Linked {
 			return errors.Join(ErrConflict, err)
 		}
 	}

@@ -28,6 +28,16 @@ func (s *site) tellDir() {
 	}
 }
 
+// tellLink is tell of one more name of a file. The names that its node has are known from now on, too.
+func (s *site) tellLink(n *nodes.Node, is index.Known) {
+	for _, l := range n.Links() {
+		if p, ok := l.Place(); ok {
+			s.m.memory.Saw(p, is)
+		}
+	}
+	s.tell(is)
+}
+
 // tell is of a file told since when the names that are left were touched.
 func (r *removal) tell(id cipher.ID, version index.Version, since time.Time) {
 	m, n := r.m, r.child

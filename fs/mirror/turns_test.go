@@ -1,4 +1,4 @@
-//go:build !race
+//go:build !race || long
 
 package mirror_test
 
@@ -175,4 +175,74 @@ func TestDisplacedByItsFile(t *testing.T) {
 			s.failf("that it was removed is not on record")
 		}
 	})
+}
+
+// namesTaken are how a machine takes the name y from a file, which then has the name z.
+var namesTaken = []struct {
+	name   string
+	theirs bool // the other machine gives the name first
+	steps  []step
+}{
+	{"renamed", false, []step{{op: opRename, path: "x", to: "y"}, {op: opRename, path: "y", to: "z"}}},
+	{"renamed, which the other one had, too", true, []step{{op: opRename, path: "y", to: "z"}}},
+	{"one of two links removed", false, []step{{op: opLink, path: "x", to: "y"}, {op: opRename, path: "x", to: "z"}, {op: opUnlink, path: "y"}}},
+}
+
+// TestLinkedWhereItWas: another machine gives a file a name again that this one took from it, which knows of the other one or not.
+// Both names are there, also where the other one was killed in it.
+func TestLinkedWhereItWas(t *testing.T) {
+	for _, d := range namesTaken {
+		for _, knows := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, the other is known %v", d.name, knows), func(t *testing.T) {
+				telling(t, 2, func(s *scene) {
+					if knows {
+						s.joined()
+					}
+					other := &scene{box: s.machine(9)}
+					s.put("x", "old", true)
+					s.unmount()
+					other.mount()
+					look(other.m)
+					if d.theirs {
+						other.steps(step{op: opRename, path: "x", to: "y"})
+					}
+					other.unmount()
+					s.mount()
+					s.steps(d.steps...)
+					s.unmount()
+					again := step{op: opLink, path: "z", to: "y"}
+					linked := 0
+					other.eachKill(again, func(_ int, c *scene) {
+						c.mount()
+						_, there := look(c.m)["y"]
+						c.unmount()
+						if there {
+							linked++
+							(&scene{box: s.on(c.disk)}).hasBoth()
+						}
+					})
+					if linked == 0 {
+						s.failf("no kill came after the link")
+					}
+					other.mount()
+					other.steps(again)
+					other.unmount()
+					s.hasBoth()
+				})
+			})
+		}
+	}
+}
+
+// hasBoth mounts, and wants both names of the file, before it is healed and after.
+func (s *scene) hasBoth() {
+	s.mount()
+	for range 2 {
+		s.holds("z", "old")
+		s.holds("y", "old")
+		s.everywhere()
+		s.clock.pass(time.Hour)
+		s.healed()
+	}
+	s.unmount()
 }

@@ -8,10 +8,11 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 )
 
-// Left is a file that has lost a name and has another one.
+// Left is a file that has lost a name and has another one, or that has got one more.
 type Left struct {
 	File   index.File
 	Before cipher.Vector // its version then; of one that the log tells of, nil where it has no later one
+	Linked bool          // it has lost none
 }
 
 // leaving finds, in the log, the files that have left names.
@@ -21,7 +22,7 @@ type leaving struct {
 	list []Left
 }
 
-// left are the files that have lost a name by these entries and have another one, as far as these tell. One that the log has
+// left are the files that have lost a name by these entries and have another one, or have got one more, as far as these tell. One that the log has
 // made, and has no later version of, is young.
 func left(entries []*journal.Entry) (list []Left) {
 	l := &leaving{made: map[cipher.ID]bool{}, at: map[index.File]int{}}
@@ -44,6 +45,8 @@ func (l *leaving) entry(e *journal.Entry) {
 		if e.File != nil {
 			l.made[*e.File] = true
 		}
+	case journal.OpLink:
+		l.note(e.File, e.Kind, true)
 	case journal.OpUnlink:
 		l.leaves(e, e.File, e.Kind)
 	case journal.OpRename, journal.OpExchange:
@@ -62,16 +65,24 @@ func (l *leaving) entry(e *journal.Entry) {
 	}
 }
 
-// leaves notes that a file loses a name, unless it is the last one by an entry. Of several times the last one counts.
+// leaves notes that a file loses a name, unless it is the last one by an entry.
 func (l *leaving) leaves(by *journal.Entry, id *cipher.ID, kind uint32) {
-	if id == nil || id.IsZero() || kind == unix.S_IFDIR || by != nil && by.Last != nil && *by.Last == *id {
+	if by == nil || by.Last == nil || id == nil || *by.Last != *id {
+		l.note(id, kind, false)
+	}
+}
+
+// note notes that a file has got a name, or loses one. Of several times the last one counts.
+func (l *leaving) note(id *cipher.ID, kind uint32, linked bool) {
+	if id == nil || id.IsZero() || kind == unix.S_IFDIR {
 		return
 	}
 	f := File(*id, kind)
 	if at, ok := l.at[f]; ok {
 		l.list[at].Before = nil
+		l.list[at].Linked = l.list[at].Linked && linked
 		return
 	}
 	l.at[f] = len(l.list)
-	l.list = append(l.list, Left{File: f})
+	l.list = append(l.list, Left{File: f, Linked: linked})
 }
