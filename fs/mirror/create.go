@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
@@ -236,20 +237,10 @@ func (n Node) Link(name string, target Node) error {
 	if err != nil {
 		return err
 	}
-	from, ok := old.Plain()
-	at, named := old.Link()
-	if !ok || !named {
-		return fs.ErrNotExist
-	}
-	found, err := m.view.Find(at)
+	e, found, had, err := s.entryOf(old)
 	if err != nil {
 		return err
 	}
-	id, had := m.view.IdentifyFound(old, found)
-	if id.IsZero() {
-		return ErrStale
-	}
-	e := &journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Before: journal.Before{Had: had.Vector}, Kind: old.Kind()}
 	if _, err := m.log.Append(e); err != nil {
 		return err
 	}
@@ -266,11 +257,29 @@ func (n Node) Link(name string, target Node) error {
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.link.In(cl.Index, old.Special())) },
 	})
 	if made {
-		is := m.view.Known(old, &id, had)
+		is := m.view.Known(old, e.File, had)
 		s.tellLink(old, is)
-		m.belief.TouchedAll(telling.File(id, old.Kind()), since)
+		m.belief.TouchedAll(telling.File(*e.File, old.Kind()), since)
 		old.Linked(s.link)
 		linked.noteLink(m, is.File, is.Version)
 	}
 	return err
+}
+
+// entryOf is the entry of the log for another name of a file, and what the clouds have at one that it has already.
+func (s *site) entryOf(old *nodes.Node) (e *journal.Entry, found *belief.Answer, had index.Version, err error) {
+	from, ok := old.Plain()
+	at, named := old.Link()
+	if !ok || !named {
+		return nil, nil, had, fs.ErrNotExist
+	}
+	if found, err = s.m.view.Find(at); err != nil {
+		return nil, nil, had, err
+	}
+	id, had := s.m.view.IdentifyFound(old, found)
+	if id.IsZero() {
+		return nil, nil, had, ErrStale
+	}
+	e = &journal.Entry{Op: journal.OpLink, Path: []byte(from), To: []byte(s.plain), File: &id, Before: journal.Before{Had: had.Vector}, Kind: old.Kind()}
+	return e, found, had, nil
 }
