@@ -107,7 +107,7 @@ var hardSeeds = map[string][]uint64{
 	"foreign: rewritten in pieces":           {212},
 	"foreign: renamed to what is foreign":    {1411},
 	"foreign: renamed over another":          {1156},
-	"foreign: swapped with another":          {1064},
+	"foreign: swapped with another":          {87},
 	"foreign: replaced by a copy of another": {1014},
 	"foreign: replaced by a link of another": {1038},
 	"foreign: duplicated":                    {1379},

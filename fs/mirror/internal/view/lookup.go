@@ -50,8 +50,10 @@ func (v *View) kind(l nodes.Link, f *belief.Answer) uint32 {
 	switch {
 	case f.Info().Dir:
 		return unix.S_IFDIR
-	case f.Best() < 0 && f.Is == judge.WantFile:
+	case f.Best() < 0 && f.Is == judge.WantFile && !device(f.Row.Known.File.Type):
 		return replica.Kind(f.Row.Known.File.Type)
+	case f.Best() < 0 && f.Is == judge.WantFile:
+		return unix.S_IFSOCK // see specialKind
 	case f.Special:
 		return v.specialKind(l, f)
 	}
@@ -59,27 +61,32 @@ func (v *View) kind(l nodes.Link, f *belief.Answer) uint32 {
 }
 
 // specialKind is what an entry with the letter w is: as it is known, or as the first cloud says that can be read. One that
-// none can be read of is shown as a socket: it can be neither followed nor opened.
+// none can be read of is shown as a socket, which can be neither followed nor opened, and so is a device without its numbers.
 func (v *View) specialKind(l nodes.Link, f *belief.Answer) uint32 {
 	if old := l.Parent.Live(l.Name); old != nil && old.Special() && old.Backing()[f.Best()] == f.Info().Ino {
 		return old.Kind()
 	}
+	known := cipher.Type(0)
 	if f.Head != nil {
-		return replica.Kind(f.Head.Type)
+		known = f.Head.Type
+	} else if is := f.Row.Known; is.Kind == index.IsFile {
+		known = is.File.Type
 	}
-	if known := f.Row.Known; known.Kind == index.IsFile && known.File.Type.Special() {
-		return replica.Kind(known.File.Type)
+	if known.Special() && !device(known) {
+		return replica.Kind(known)
 	}
 	for k, serves := range f.Serves {
 		if !serves {
 			continue
 		}
-		if h, err := v.Clouds.All()[k].Header(l.In(k, true)); err == nil && h.Type.Special() {
+		if h, _, err := v.Clouds.All()[k].Device(l.In(k, true)); err == nil && h.Type.Special() {
 			return replica.Kind(h.Type)
 		}
 	}
 	return unix.S_IFSOCK
 }
+
+func device(t cipher.Type) bool { return t == cipher.TypeChar || t == cipher.TypeBlock }
 
 // Search looks for further names of a file: links that this mount never looked up. Where they are in
 // some of the clouds only, the lead need not be one of these.
