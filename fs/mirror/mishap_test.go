@@ -36,7 +36,6 @@ var spared = map[string]uint64{
 	"foreign: replaced by garbage":           20262,
 	"foreign: renamed over another":          20127,
 	"foreign: replaced by a link of another": 21064,
-	"machines: in turn":                      21122,
 	"foreign: all rolled back":               20049,
 }
 

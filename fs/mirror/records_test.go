@@ -54,6 +54,16 @@ func (s *scene) joined() {
 	s.holds("theirs", "theirs")
 }
 
+// looked has another machine look at everything, between two mounts of this one.
+func (s *scene) looked() {
+	other := &scene{box: s.machine(8)}
+	s.unmount()
+	other.mount()
+	look(other.m)
+	other.unmount()
+	s.mount()
+}
+
 // reasons are when removals are recorded.
 var reasons = []struct {
 	name string
@@ -62,6 +72,7 @@ var reasons = []struct {
 }{
 	{"one writer, all clouds there", false, func(*scene) {}},
 	{"another writer", true, (*scene).joined},
+	{"another writer, who has left a batch and nothing else", true, (*scene).looked},
 	{"a cloud away", true, func(s *scene) { s.remount(1) }},
 }
 

@@ -1,6 +1,8 @@
 package removals
 
 import (
+	"slices"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
@@ -35,4 +37,17 @@ func List(c *replica.Cloud) (batches []Entry, temps []string, err error) {
 		}
 	}
 	return batches, temps, nil
+}
+
+// Writers are those who have left batches in some of these clouds, as far as they can be listed.
+func Writers(in []*replica.Cloud) (list []uint32) {
+	for _, c := range in {
+		batches, _, _ := List(c)
+		for _, e := range batches {
+			if v, err := cipher.ParseGoneEntry(e.Name); err == nil && !slices.Contains(list, v.Writer) {
+				list = append(list, v.Writer)
+			}
+		}
+	}
+	return list
 }

@@ -44,11 +44,17 @@ func NewKeeper(y *memory.Memory, c Config) *Keeper {
 }
 
 // Open reads how far the index has come. Of one that knows nothing nobody can say what clouds owe that owe anything, unless
-// nothing may be changed.
+// nothing may be changed. Who else has written is known at once from the batches that are there.
 func (y *Keeper) Open(readOnly bool) error {
 	known, err := y.Memory.Open(y.log.Retired())
-	if err != nil || known || readOnly {
+	if err != nil || readOnly {
 		return err
+	}
+	for _, writer := range removals.Writers(clouds.Replicas(y.clouds.Ups())) {
+		y.Met(writer)
+	}
+	if known {
+		return nil
 	}
 	return y.clouds.Lose()
 }
