@@ -13,9 +13,9 @@ RACE     := $(if $(shell command -v gcc),-race)
 FRESH    := $(if $(CI),-count=1)
 UNITS    := ./cipher/... ./fs/... ./cmd/...
 # The race detector is slow. Without it there are ten times the stories of package mirror, all worlds of package judge, more
-# through a mount, and whole commands.
+# through a mount, and whole commands, which take longest and so come first.
 RACED    := ./cipher/... ./fs/... ./cmd/overcast/internal/...
-REST     := ./fs/mirror ./fs/mount ./fs/mirror/internal/judge ./cmd/overcast ./integration/...
+REST     := ./integration/... ./fs/mirror ./fs/mirror/internal/judge ./fs/mount ./cmd/overcast
 
 # Where things are installed. DESTDIR is a tree to put them into, as packagers do. mount(8) finds its helpers only in /sbin, and
 # a user cannot write there.

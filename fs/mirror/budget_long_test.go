@@ -6,6 +6,7 @@ package mirror_test
 const (
 	everyNth          = 1 // operation of a fixed story is a crash
 	everyHard         = 1
+	everyScene        = 1
 	crashesPerHistory = 6
 	someHistories     = 12500 // of 24 stories each
 	faultSeeds        = 1000  // of each kind

@@ -5,7 +5,8 @@ package mirror_test
 // How much is tried with the race detector, all of it in two minutes: 500 stories.
 const (
 	everyNth          = 20 // operation of a fixed story is a crash
-	everyHard         = 10 // of the seeds that have failed
+	everyHard         = 25 // of the seeds that have failed
+	everyScene        = 7
 	crashesPerHistory = 6
 	someHistories     = 12
 	faultSeeds        = 4 // of each kind

@@ -6,6 +6,7 @@ package mirror_test
 const (
 	everyNth          = 5 // operation of a fixed story is a crash
 	everyHard         = 1 // all seeds that have failed
+	everyScene        = 1 // scene of those that differ in little
 	crashesPerHistory = 6
 	someHistories     = 140
 	faultSeeds        = 8 // of each kind

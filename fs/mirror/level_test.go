@@ -13,7 +13,7 @@ import (
 func (s *scene) cuts(holds func(c *scene) bool, look func(c *scene)) {
 	s.t.Helper()
 	silent := 0
-	for seed := range uint64(200) {
+	for seed := range uint64(200 / everyScene) {
 		c := &scene{box: s.clone()}
 		c.disk.PowerCut(rand.New(rand.NewPCG(seed, 21)))
 		c.state.powerCut()

@@ -28,7 +28,7 @@ func TestUnlinkedInPlace(t *testing.T) {
 				s.failf("only %d moments", len(left))
 			}
 			for at, b := range left {
-				for seed := range uint64(6) {
+				for seed := range uint64(7 / everyScene) {
 					c := &scene{box: b.on(b.disk.Clone())}
 					if c.disk.Kill(); seed > 0 {
 						c.cut(seed)
