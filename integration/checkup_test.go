@@ -234,10 +234,10 @@ func TestHealServed(t *testing.T) {
 	demandUnchanged(t, v.at("still"), want)
 	_, err = held.WriteAt([]byte("written after"), 5)
 	must(t, errors.Join(err, held.Close()))
+	v.awaitAllWell() // what the programs met on the way is a debt
 	if r := v.check(0, "verify"); !r.OK || len(r.Findings) > 0 {
 		t.Errorf("after healing: %v", r.kinds())
 	}
-	v.awaitAllWell()
 	v.demandAlike(m)
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -115,12 +116,35 @@ func startBridge(t testing.TB, role bridged) *bridge {
 // stop returns when every thread of the bridge has stopped.
 func (b *bridge) stop() {
 	b.t.Helper()
-	b.signal(unix.SIGSTOP)
-	var status unix.WaitStatus
-	_, err := unix.Wait4(b.cmd.Process.Pid, &status, unix.WUNTRACED, nil)
-	if err != nil || !status.Stopped() {
-		b.t.Fatalf("the bridge does not stop: %v, %v", status, err)
+	stop(b.t, b.cmd.Process)
+}
+
+// stop stops a process, and returns when no thread of it goes on: the signal alone only asks.
+func stop(t testing.TB, p *os.Process) {
+	t.Helper()
+	must(t, p.Signal(unix.SIGSTOP))
+	inTime(t, time.Minute, "stopping", func() error {
+		for {
+			threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.Pid))
+			if err != nil || len(threads) == 0 {
+				return fmt.Errorf("no process %d: %w", p.Pid, err)
+			}
+			if !slices.ContainsFunc(threads, goesOn) {
+				return nil
+			}
+			time.Sleep(time.Millisecond)
+		}
+	})
+}
+
+// goesOn tells whether a thread has not been stopped. One that waits for a stopped filesystem cannot be, and does nothing.
+func goesOn(stat string) bool {
+	said, err := os.ReadFile(stat)
+	if err != nil {
+		return false // it has ended
 	}
+	_, state, _ := strings.Cut(string(said), ") ")
+	return strings.HasPrefix(state, "R") || strings.HasPrefix(state, "S")
 }
 
 func (b *bridge) resume() { b.signal(unix.SIGCONT) }
@@ -211,7 +235,7 @@ func TestStoppedCloud(t *testing.T) {
 		return nil
 	})
 	inTime(t, statusTime, "the summary", func() error { return v.summed("suspended") })
-	must(t, m.process.Signal(unix.SIGSTOP)) // the mount does not answer either
+	stop(t, m.process) // the mount does not answer either
 	inTime(t, statusTime, "status", func() error {
 		s := v.status()
 		if s.OK || s.Answers || !s.Mounted || s.Clouds[1].State != "suspended" || !s.Clouds[1].Owes {
