@@ -141,6 +141,20 @@ var costs = []struct {
 		"1 chmod, 1 chtimes, 1 writeat, 2 open, 2 readat, 8 stat",
 		"1 chmod, 1 chtimes, 1 open, 1 readat, 1 writeat, 6 stat",
 	}},
+	{"chmod of a directory", func(m *mirror.Mirror) error { return chmod(m, "d", 0o700) }, [2]string{
+		"1 chmod, 3 stat",
+		"1 chmod, 2 stat",
+	}},
+	{"exchange and look", func(m *mirror.Mirror) error {
+		return errors.Join(m.Root().Rename("f", m.Root(), "g", mirror.RenameFlags{Exchange: true}), lookUp(m, "f", nil), lookUp(m, "g", nil))
+	}, [2]string{
+		"1 exchange, 9 stat",
+		"1 exchange, 9 stat",
+	}},
+	{"set an extended attribute and look", func(m *mirror.Mirror) error { return errors.Join(setXattr(m, "f"), lookUp(m, "f", nil)) }, [2]string{
+		"1 setxattr, 2 stat",
+		"1 setxattr, 2 stat",
+	}},
 }
 
 func forgetData(_ []byte, err error) error { return err }
@@ -201,6 +215,15 @@ func chmod(m *mirror.Mirror, path string, mode uint32) error {
 	defer n.Forget()
 	_, err = n.SetAttr(mirror.SetAttr{Mode: &mode})
 	return err
+}
+
+func setXattr(m *mirror.Mirror, path string) error {
+	n, err := m.Walk(path)
+	if err != nil {
+		return err
+	}
+	defer n.Forget()
+	return n.Setxattr("user.name", []byte("value"), 0)
 }
 
 // counter counts calls of one kind.

@@ -42,6 +42,7 @@ func (mv *move) exchange() error {
 	if _, err := m.log.AppendDurably(e); err != nil {
 		return err
 	}
+	mv.since = m.belief.Kernel()
 	made, err := m.operate(e, clouds.Change{
 		What: "exchange",
 		Do:   func(cl *clouds.Cloud) error { return mv.exchangeIn(cl, e.Temps[cl.Index]) },

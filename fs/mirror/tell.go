@@ -70,9 +70,7 @@ func (mv *move) tell() {
 	if move.Is = move.Was; mv.takeover != nil {
 		move.Was, move.Is = telling.Known(mv.takeover.From()), telling.Known(mv.takeover.To())
 	}
-	if row, err := m.memory.Row(from); err == nil && move.Is.Kind == index.IsFile {
-		m.belief.Touched(&row, move.Is.Version, mv.since, to)
-	}
+	mv.touched(from, to, move.Is)
 	m.memory.Moved(move)
 	if mv.src.IsDir() {
 		m.tellCleared(mv.from)
@@ -89,12 +87,22 @@ func (mv *move) tell() {
 	}
 }
 
+// touched tells that what stood at a name stands, as a file of a known version, at
+// another one.
+func (mv *move) touched(from, to index.Place, is index.Known) {
+	if row, err := mv.m.memory.Row(from); err == nil && is.Kind == index.IsFile {
+		mv.m.belief.Touched(&row, is.Version, mv.since, to)
+	}
+}
+
 // tellExchanged comes before the nodes have their new places.
 func (mv *move) tellExchanged() {
 	m := mv.m
 	from, ok := mv.from.Place()
 	to, toOK := mv.to.Place()
 	if ok && toOK {
+		mv.touched(from, to, mv.was)
+		mv.touched(to, from, mv.dstWas)
 		m.memory.Made(from, mv.dstWas)
 		m.memory.Made(to, mv.was)
 		mv.left.note(m, mv.was.File, mv.was.Version)
@@ -105,6 +113,18 @@ func (mv *move) tellExchanged() {
 	}
 	if mv.dst.IsDir() {
 		m.tellCleared(mv.to)
+	}
+}
+
+// tellTouched tells that the ctimes of a file were moved since then.
+func (m *Mirror) tellTouched(n *nodes.Node, since time.Time) {
+	for _, l := range n.Links() {
+		if p, ok := l.Place(); ok {
+			if k, err := m.memory.At(p); err == nil {
+				m.belief.TouchedAll(k.File, since)
+				return
+			}
+		}
 	}
 }
 

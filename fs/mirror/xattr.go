@@ -122,7 +122,8 @@ func (n Node) changeXattr(name string, change func(x replica.Xattrs) error) erro
 	}
 	m.names.RLock()
 	defer m.names.RUnlock()
-	changed := false
+	changed, since := false, m.belief.Kernel()
+	defer m.tellTouched(n.live, since)
 	_, err := m.clouds.Each(clouds.Change{What: "xattr", Undo: clouds.Harmless, Do: func(cl *clouds.Cloud) error {
 		x, err := m.view.Xattrs(n.live, cl)
 		if err == nil {
