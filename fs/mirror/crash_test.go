@@ -2,11 +2,14 @@ package mirror_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
+	"github.com/overcast-fs/overcast/fs/mirror"
 	"github.com/overcast-fs/overcast/fs/mirror/audit"
 )
 
@@ -185,6 +188,7 @@ type demand struct {
 	same  bool         // every cloud shows the same
 	names bool         // every cloud has the same names
 	owes  map[int]bool // but for these, which may owe something
+	late  bool         // clouds that owe something are waited for
 	tidy  bool         // nothing else is left over, such as sidecars that no entry needs
 
 	indexed bool                                                      // the index has just what every cloud has
@@ -209,11 +213,20 @@ func (b *box) verify(d demand, holds func(map[string]seen) error) error {
 	if err != nil {
 		return b.explain("mount: %w", err)
 	}
-	w := look(m)
+	w, owing := look(m), b.state.Owes()
+	if d.late {
+		later, err := b.wait(m)
+		if err == nil {
+			err = holds(later)
+		}
+		if err != nil {
+			return b.explain("with all clouds: %w", err)
+		}
+		w = until(w, later)
+	}
 	if err := holds(w); err != nil {
 		return b.explain("%w", err)
 	}
-	owing := b.state.Owes()
 	for k := range b.n {
 		if why, owes := owing[b.ids[k]]; owes && d.same && !d.owes[k] {
 			return b.explain("cloud %d is behind: %v", k, why)
@@ -247,6 +260,31 @@ func (b *box) verify(d demand, holds func(map[string]seen) error) error {
 		}
 	}
 	return nil
+}
+
+// wait gives what is there once all clouds are back.
+func (b *box) wait(m *mirror.Mirror) (map[string]seen, error) {
+	for range 5 {
+		b.clock.pass(time.Minute)
+		if err := m.Tend(); err != nil {
+			return nil, err
+		}
+	}
+	return look(m), nil
+}
+
+// until gives what is there, and of what cannot be read what comes of it: as long as a cloud is away that can have
+// it, nobody knows whether it was removed.
+func until(w, later map[string]seen) map[string]seen {
+	w = maps.Clone(w)
+	for path, is := range w {
+		if then, stays := later[path]; is.err != nil && stays {
+			w[path] = then
+		} else if is.err != nil {
+			delete(w, path)
+		}
+	}
+	return w
 }
 
 // explain adds what the mirror said, and what happened on the disk.

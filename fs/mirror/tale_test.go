@@ -52,6 +52,7 @@ func failingRecovery(where func(*rand.Rand, tale) int, cut bool) ending {
 		if cut {
 			c.cut(c.rng.Uint64())
 			holds, d = c.afterCut, c.cutDemand()
+			d.late = true
 		} else {
 			c.b.disk.Kill()
 		}

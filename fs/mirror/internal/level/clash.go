@@ -15,13 +15,20 @@ type clash struct {
 	dir, file shown
 }
 
-// compare finds what only one cloud shows, once no name is a directory in one and a
-// file in the other any more.
+// compare finds what only one cloud shows, once nothing is hidden that this machine knows,
+// and no name is a directory in one and a file in the other any more.
 func (l *Leveller) compare() (*difference, error) {
 	for {
 		d := &difference{Leveller: l}
-		if err := d.folder(Folder{}, [2]bool{true, true}); err != nil || len(d.clashes) == 0 {
+		if err := d.folder(Folder{}, [2]bool{true, true}); err != nil {
 			return d, err
+		}
+		again, err := d.uncover()
+		if err != nil || !again && len(d.clashes) == 0 {
+			return d, err
+		}
+		if again {
+			continue
 		}
 		for _, c := range d.clashes {
 			if err := d.part(c); err != nil {
@@ -33,24 +40,35 @@ func (l *Leveller) compare() (*difference, error) {
 
 // alone looks through a cloud that is compared with no other.
 func (l *Leveller) alone() error {
-	if !l.All {
-		return nil
+	for again := true; again; {
+		d := &difference{Leveller: l}
+		err := d.each(0, Folder{}, func(s shown) error {
+			d.displaced(0, s)
+			return nil
+		})
+		if err == nil {
+			again, err = d.uncover()
+		}
+		if err != nil {
+			return err
+		}
 	}
-	d := &difference{Leveller: l}
-	return d.each(0, Folder{}, func(s shown) error {
-		d.displaced(s)
-		return nil
-	})
+	return nil
 }
 
 // displaced notes a file that has the name of a directory that this machine knows, and
-// no cloud has: the log told of its end, and is lost.
-func (d *difference) displaced(s shown) {
-	if !d.All || s.Dir || d.known(s).Kind != index.IsDir {
-		return
-	}
-	if _, whole := d.versionOf(0, s); whole {
-		d.found(s)
+// no cloud has, or that was renamed: the log told of that, and is lost.
+func (d *difference) displaced(side int, s shown) {
+	switch kind := d.known(s).Kind; {
+	case s.Dir:
+	case kind == index.IsDir && d.All:
+		if _, whole := d.versionOf(side, s); whole {
+			d.found(s)
+		}
+	case kind != index.IsDir && kind != index.IsFile:
+		if h, err := d.Clouds[side].Header(s.path(side)); err == nil {
+			d.renamed(s, h)
+		}
 	}
 }
 

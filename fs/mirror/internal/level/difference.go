@@ -52,6 +52,7 @@ type difference struct {
 	torn        [2][]shown // files in the middle of a change, of which only names are brought
 	stubs       [2][]shown // new files that never had a version
 	clashes     []clash
+	hidden      []hidden              // entries of which nobody knows the names
 	links       [2]map[uint64][]shown // all names of those of files that have several, by inode
 }
 
@@ -88,7 +89,7 @@ func (d *difference) folder(dir Folder, in [2]bool) error {
 		for _, s := range list {
 			o, both := has[1-side][s.name]
 			if both && side == 0 && !o.Dir {
-				d.displaced(s)
+				d.displaced(0, s)
 			}
 			switch {
 			case !s.Dir && (!both || !o.Dir && s.special == o.special && d.blank(1-side, o)):
@@ -168,7 +169,10 @@ func (d *difference) lists(dir Folder, in [2]bool) (lists [2][]shown, err error)
 		if !in[side] {
 			continue
 		}
-		list, err := listed(c, side, dir)
+		list, nameless, err := listed(c, side, dir)
+		for _, e := range nameless {
+			d.hidden = append(d.hidden, hidden{side, dir, e})
+		}
 		switch {
 		case errors.Is(err, fs.ErrPermission), replica.Missing(err):
 			d.Logger.Warn("a directory cannot be compared", "cloud", c.Name, "error", err)
@@ -181,21 +185,25 @@ func (d *difference) lists(dir Folder, in [2]bool) (lists [2][]shown, err error)
 	return lists, nil
 }
 
-// listed is what one cloud shows in a directory.
-func listed(c *replica.Cloud, side int, dir Folder) (list []shown, err error) {
+// listed is what one cloud shows in a directory, and what has lost its name.
+func listed(c *replica.Cloud, side int, dir Folder) (list []shown, nameless []cloud.Entry, err error) {
 	entries, err := c.Dir.ReadDir(dir.Paths[side])
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name, ".") || !e.Dir && !e.Regular {
 			continue
 		}
-		if d, ok := c.Decode(dir.Paths[side], e.Name); ok && !(e.Dir && d.Special) {
-			list = append(list, shown{place: place{dir, string(d.Name), d.Special}, Entry: e})
+		is, err := c.DecodeEntry(dir.Paths[side], e.Name)
+		switch {
+		case errors.Is(err, cipher.ErrSidecar):
+			nameless = append(nameless, e)
+		case err == nil && !is.Copy && !(e.Dir && is.Special):
+			list = append(list, shown{place: place{dir, string(is.Name), is.Special}, Entry: e})
 		}
 	}
-	return list, nil
+	return list, nameless, nil
 }
 
 // inside is a directory that is shown.
@@ -252,6 +260,7 @@ func (d *difference) file(side int, s shown, alone bool) {
 		d.Logger.Warn("a file that was removed is back in one cloud", "cloud", d.Clouds[side].Name)
 		return
 	}
+	d.renamed(s, h)
 	s.is, s.over = version{judge.Identity{ID: h.FileID, Type: h.Type}, h.CommitID}, !alone
 	d.files[side] = append(d.files[side], s)
 }
@@ -330,7 +339,7 @@ func (d *difference) each(side int, dir Folder, do func(shown) error) error {
 func Common(clouds [2]*replica.Cloud, paths [2]string) (n int) {
 	had := map[string]cipher.ID{}
 	for side, c := range clouds {
-		list, err := listed(c, side, Folder{Paths: paths})
+		list, _, err := listed(c, side, Folder{Paths: paths})
 		if err != nil {
 			return 0
 		}

@@ -11,6 +11,9 @@
 // A file at the name of a directory that this machine knows, and no cloud has, is told,
 // be there two clouds or one.
 //
+// A file at none of the names that this machine knows it to have was renamed; and an entry without the sidecar that tells its name gets
+// back the one that is known.
+//
 // What it costs is a listing of every directory of both clouds, and a header of
 // each file of which this machine knows no version, or of all where a file is in
 // one cloud alone: so it is for power cuts only. Another file at a name that both
@@ -20,5 +23,6 @@
 //	level.go      Leveller: what is made, renamed and brought
 //	difference.go what only one of the clouds shows
 //	clash.go      names that are a directory in one cloud and a file in the other
+//	homes.go      files at none of the names that are known, and entries that have lost theirs
 //	back.go       a rename over another file, which only one cloud has seen
 package level

@@ -22,12 +22,15 @@ type Leveller struct {
 	All    bool                                     // no cloud of the vault is away
 	Steps  func(cloud int, steps []step.Step) error // does steps in one of them, by its index
 	Known  func(path string) index.Known            // what this machine knows of a name; nil: nothing
+	Homes  func(f index.File) []string              // and the paths at which it knows a file; nil: none
 	Ended  func(h *cipher.Header) bool              // whether it knows that version of a file to have ended; nil: nothing
 	Owners bool                                     // the process may set owners of backing files
 	Clock  func() time.Time
 	Logger *slog.Logger
 
 	Found []string // plaintext paths at which something was brought together
+
+	up []*replica.Cloud // all that are brought together
 }
 
 // Error is one of which a cloud is the cause.
@@ -228,17 +231,26 @@ func (l *Leveller) bring(side int, s shown, names []shown) error {
 	if err := c.Dir.Remove(do.Path); err != nil && !replica.Missing(err) {
 		return l.blame(to, err)
 	}
-	if _, err := c.Whole(do.Path, o, replica.AsItIs, l.Owners, l.Clock()); err != nil {
-		l.Logger.Warn("a file is whole in no cloud, or cannot be copied", "cloud", l.Clouds[side].Name, "error", err)
+	_, _, err = o.Check(o.Head)
+	unread := err != nil
+	if err == nil {
+		_, err = c.Whole(do.Path, o, replica.AsItIs, l.Owners, l.Clock())
+	}
+	switch damaged := errors.Is(err, cipher.ErrDamaged); {
+	case err == nil:
+		return l.do(to, do)
+	case !unread && !damaged: // the other cloud does not take it
+		return l.blame(to, err)
+	default:
+		l.Logger.Warn("a file is whole in no cloud", "cloud", l.Clouds[side].Name, "error", err)
 		if err := c.Dir.Remove(do.Path); err != nil && !replica.Missing(err) {
 			return l.blame(to, err)
 		}
-		if errors.Is(err, cipher.ErrDamaged) {
+		if damaged {
 			return l.blame(to, l.stub(to, s))
 		}
 		return nil
 	}
-	return l.do(to, do)
 }
 
 // stub makes a file without a header where the other cloud has one that nobody can

@@ -15,7 +15,8 @@ import (
 )
 
 // recover brings back, after a kill of the process, what had reached the
-// mirror and was in no commit yet, file by file, at the place where each is now.
+// mirror and was in no commit yet, file by file, at the place where each is now. What was
+// before a power cut is lost.
 func (r *replayer) recover() error {
 	files := map[uint64]*content.Recovery{}
 	defer func() {
@@ -27,7 +28,7 @@ func (r *replayer) recover() error {
 	}()
 	err := r.each(func(at int, e *journal.Entry) error {
 		f := r.refs[e.Ref]
-		if e.Ref == 0 || f == nil || at <= f.commit || f.change <= f.commit {
+		if e.Ref == 0 || f == nil || f.at < r.since || at <= f.commit || f.change <= f.commit {
 			return nil
 		}
 		open, known := files[e.Ref]

@@ -60,6 +60,8 @@ type replayer struct {
 	refs    map[uint64]*ref  // files that the log names
 	fold    *journal.Fold
 	cut     bool // what was written to the clouds for some entry can be lost: the power was cut since
+	since   int  // index of the first entry behind all of which that is so
+	unmade  bool // there was no room for what an entry says: the next mount does it, as if it was the first
 }
 
 // ref is a file that the log names.
@@ -109,16 +111,15 @@ func (r *replayer) finish() error {
 		return err
 	}
 	told := telling.Replayed{
-		Clouds: r.Clouds, Entries: r.entries, Seqs: r.seqs, Fold: r.fold, SameBoot: !r.cut, Waits: r.Waiting.waits, Owner: r.Names.Owner,
+		Clouds: r.Clouds, Entries: r.entries, Seqs: r.seqs, Fold: r.fold, SameBoot: !r.cut, Owner: r.Names.Owner,
+		Waits: func(path string, k index.Known) bool { return r.unmade || r.Waiting.waits(path, k) },
 	}
 	left, err := r.Memory.Retell(told, found)
 	if err != nil {
 		return err
 	}
-	if !r.cut {
-		if err := r.recover(); err != nil {
-			return err
-		}
+	if err := r.recover(); err != nil {
+		return err
 	}
 	r.Names.Renew(left)
 	if err := r.Waiting.carry(&r.Config); err != nil {
@@ -147,7 +148,7 @@ func (r *replayer) keep() {
 // version came to nothing: they were made before a power cut. The rest is as if it
 // was written in this boot.
 func (r *replayer) revokeChanges() error {
-	for at, e := range r.entries {
+	for at, e := range r.entries[:r.since] {
 		if e == nil || r.refs[e.Ref] == nil || at <= r.refs[e.Ref].commit {
 			continue
 		}
@@ -162,8 +163,10 @@ func (r *replayer) revokeChanges() error {
 			}
 		}
 	}
-	if _, err := r.Log.Append(&journal.Entry{Op: journal.OpReplayed}); err != nil {
-		return err
+	if !r.unmade {
+		if _, err := r.Log.Append(&journal.Entry{Op: journal.OpReplayed}); err != nil {
+			return err
+		}
 	}
 	return r.Log.Sync()
 }
@@ -187,11 +190,16 @@ func (r *replayer) survey() error {
 		if e.Op == journal.OpRevoke {
 			revoked[e.Revokes] = true
 		}
-		if same := logged.SameBoot || logged.Boot == "" && r.State.SameBoot(); !same || e.Op == journal.OpReplayed {
-			r.cut = !same
+		switch same := logged.SameBoot || logged.Boot == "" && r.State.SameBoot(); {
+		case !same:
+			r.cut, r.since = true, len(r.entries)
+		case e.Op == journal.OpReplayed:
+			r.cut, r.since = false, 0
 		}
 	}
-	r.cut = r.cut || r.State.Cut()
+	if r.State.Cut() {
+		r.cut, r.since = true, len(r.entries)
+	}
 	for at, e := range r.entries {
 		if revoked[r.seqs[at]] {
 			r.entries[at] = nil
@@ -282,14 +290,25 @@ func (r *replayer) repair() (found []string, err error) {
 		return nil, err
 	}
 	work := repair.Replay{
-		Clouds: r.ups(), Behind: behind, Fold: r.fold, Log: r.each, SameBoot: !r.cut, Known: r.Memory.AtPath, Ended: r.ended,
+		Clouds: r.ups(), Behind: behind, Fold: r.fold, Log: r.each, SameBoot: !r.cut, Known: r.Memory.AtPath, Homes: r.untold, Ended: r.ended,
 		Owners: r.Owners, Clock: r.Clock, Logger: r.Logger,
 	}
 	out := work.Run()
+	if r.unmade = out.Unmade; r.unmade { // nobody could make room if that kept the vault from being used
+		r.keep()
+	}
 	for _, thing := range out.Kept {
 		r.Waiting.keep(thing, r.entries, slices.Contains(out.Waiting, thing))
 	}
 	return out.Found, r.blame(&out)
+}
+
+// untold are the paths at which a file was known before the log, if that tells nothing of it.
+func (r *replayer) untold(f index.File) []string {
+	if r.fold.Names(f.ID) {
+		return nil
+	}
+	return r.Memory.Homes(f)
 }
 
 // ended reports whether the log, or what is known from before it, tells that a version of a file has ended.

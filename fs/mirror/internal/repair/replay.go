@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
@@ -27,6 +25,7 @@ type Replay struct {
 	Log      func(do func(at int, e *journal.Entry) error) error // every entry that was folded, with its data
 	SameBoot bool                                                // nothing that was written is lost
 	Known    func(path string) index.Known                       // what this machine knew of a name before the log; nil: nothing
+	Homes    func(f index.File) []string                         // and the paths at which it knew a file
 	Ended    func(h *cipher.Header) bool                         // whether it, or the log, knows that version of a file to have ended; nil: no
 	Owners   bool
 	Clock    func() time.Time
@@ -36,7 +35,6 @@ type Replay struct {
 	behind trees // those that were asked for what no other can have
 	plans  []*planner
 	tasks  [][]*job // by cloud
-	unmade []bool   // by cloud: it had no room for something
 	out    Outcome
 }
 
@@ -46,6 +44,7 @@ type Outcome struct {
 	Missing []int            // names and files that it does not have as they are to be
 	Kept    []*journal.Thing // of which the log is still needed: it has a version that no cloud could be given
 	Waiting []*journal.Thing // of those, what no other version is of use instead
+	Unmade  bool             // the only cloud had no room for something that the log says
 	Found   []string         // plaintext paths at which something was moved, or had been, that the log does not tell
 }
 
@@ -54,8 +53,7 @@ type Outcome struct {
 func (r *Replay) Run() Outcome {
 	n := len(r.Clouds)
 	r.trees, r.plans, r.tasks = make(trees, n), make([]*planner, n), make([][]*job, n)
-	r.unmade, r.behind = make([]bool, n), make(trees, n)
-	r.out = Outcome{Errors: make([]error, n), Missing: make([]int, n)}
+	r.behind, r.out = make(trees, n), Outcome{Errors: make([]error, n), Missing: make([]int, n)}
 	r.stage(r.look)
 	r.follow()
 	r.exchange()
@@ -139,8 +137,7 @@ func passing(err error) bool {
 
 // together makes the clouds show the same names after a power cut, which can take
 // from the log what one cloud has kept of an operation and another has lost:
-// nothing but the clouds tells of it then. That one is full is no fault: nobody could
-// make room if it was not used.
+// nothing but the clouds tells of it then.
 func (r *Replay) together() {
 	if r.SameBoot {
 		return
@@ -151,8 +148,8 @@ func (r *Replay) together() {
 			up = append(up, r.Clouds[k])
 		}
 	}
-	l := level.Leveller{All: !slices.Contains(r.trees, nil), Steps: r.steps, Known: r.Known, Ended: r.Ended, Owners: r.Owners, Clock: r.Clock, Logger: r.Logger}
-	found, failed := l.Together(up, func(err error) bool { return !full(err) && passing(err) })
+	l := level.Leveller{All: !slices.Contains(r.trees, nil), Steps: r.steps, Known: r.Known, Homes: r.Homes, Ended: r.Ended, Owners: r.Owners, Clock: r.Clock, Logger: r.Logger}
+	found, failed := l.Together(up, passing)
 	r.out.Found = append(r.out.Found, found...)
 	for k, err := range failed {
 		r.out.Errors[k] = err
@@ -227,25 +224,20 @@ func (r *Replay) steps(k int, steps []step.Step) error {
 	for _, s := range steps {
 		r.Logger.Debug("repair", "cloud", d.Name, "step", s)
 		err := d.Do(s)
-		if full(err) && r.alone(k) {
+		if step.Full(err) && r.alone(k) {
 			r.cannotMake(k, s)
-		} else if err != nil && !(replica.Missing(err) && r.unmade[k]) {
+		} else if err != nil && !(replica.Missing(err) && r.out.Unmade) {
 			return err
 		}
 	}
 	return nil
 }
 
-// full reports that a cloud takes nothing new.
-func full(err error) bool {
-	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EROFS)
-}
-
 // cannotMake notes that the only cloud is too full for a step, and what is to be
 // in what it makes cannot be made, either: nobody could make room if that kept
 // the vault from being used.
 func (r *Replay) cannotMake(k int, s step.Step) {
-	r.unmade[k] = true
+	r.out.Unmade = true
 	r.Logger.Warn("there is no room", "cloud", r.Clouds[k].Name, "step", s)
 	t := r.trees[k]
 	for _, n := range slices.Clone(t.of[s.Thing]) {
@@ -275,6 +267,7 @@ func (r *Replay) content(k int) error {
 		if passing(j.err) && !r.alone(k) {
 			return j.err // the cloud's: the others have the file
 		}
+		r.out.Unmade = r.out.Unmade || passing(j.err)
 	}
 	return nil
 }
@@ -338,8 +331,8 @@ func (r *Replay) restoreTemps(k int) error {
 			if err := f.Close(); err != nil {
 				return err
 			}
-		} else if full(err) && r.alone(k) {
-			r.unmade[k] = true
+		} else if step.Full(err) && r.alone(k) {
+			r.out.Unmade = true
 			continue
 		} else if !errors.Is(err, fs.ErrExist) {
 			return err

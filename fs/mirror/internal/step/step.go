@@ -57,11 +57,38 @@ type Doer struct {
 	*replica.Cloud
 	Owners bool // the process may set owners of backing files
 	Warn   func(what string, err error)
+
+	stays map[string]error // why what is at a path has not gone elsewhere
 }
 
-// Do does a step. Where a directory may not be written to by its owner, who we
+// Full reports that a cloud takes nothing new.
+func Full(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EROFS)
+}
+
+// Do does a step. Nothing is moved to where something else is that should have been
+// moved away, and could not be. Where a directory may not be written to by its owner, who we
 // are, it may for as long as that takes.
 func (d *Doer) Do(s Step) error {
+	if err := d.stays[s.To]; err != nil {
+		return d.stay(s, err)
+	}
+	return d.stay(s, d.permitted(s))
+}
+
+// stay notes why what a step is to move stays where it is.
+func (d *Doer) stay(s Step, err error) error {
+	if err != nil && (s.Op == Move || s.Op == Aside) {
+		if d.stays == nil {
+			d.stays = map[string]error{}
+		}
+		d.stays[s.Path] = err
+	}
+	return err
+}
+
+// permitted does a step, with a right that it takes for that long where it has to.
+func (d *Doer) permitted(s Step) error {
 	err := d.try(s)
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
