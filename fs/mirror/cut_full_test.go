@@ -21,8 +21,11 @@ func TestCutThenFailure(t *testing.T) {
 					check(t, tellScene(t, n, layout{reuse: true}, func(s *scene) {
 						s.put("x", "x", true)
 						s.put("y", "y", true)
+						s.steps(step{op: opMkdir, path: "e", mode: 0o755}, step{op: opSymlink, path: "m", to: "to"})
+						s.put("e/f", "f", true)
 						s.must(s.m.Sync())
 						s.steps(step{op: opExchange, path: "x", to: "y"},
+							step{op: opExchange, path: "m", to: "e"},
 							step{op: opMkdir, path: "d", mode: 0o755},
 							step{op: opRename, path: "x", to: "d/x"},
 							step{op: opSymlink, path: "l", to: "to"})
@@ -54,13 +57,16 @@ func (s *scene) cutThenFail(seed uint64, k int, fault cloudtest.Rule, synced boo
 	if synced {
 		c.holds("d/x", "y")
 		c.holds("y", "x")
+		c.holds("m/f", "f")
 	} else {
-		if found := c.contents(); !found["x"] || !found["y"] {
+		if found := c.contents(); !found["x"] || !found["y"] || !found["f"] {
 			c.failf("%v at %v: %v", seed, fault, look(c.m))
 		}
 	}
-	if g := look(c.m)["l"]; synced && (g.kind != 'l' || g.data != "to") {
-		c.failf("%v at %v: the link is %v", seed, fault, g)
+	for _, link := range []string{"l", "e"} {
+		if g := look(c.m)[link]; synced && (g.kind != 'l' || g.data != "to") {
+			c.failf("%v at %v: the link is %v", seed, fault, g)
+		}
 	}
 	c.tend()
 	all := look(c.m)

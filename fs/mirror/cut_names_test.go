@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
 )
 
 // TestCutOfRename takes the power where a file was renamed to a name that it had before, or
@@ -60,4 +64,21 @@ func TestCutOfRename(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestLostFIFO: a FIFO that no cloud has that answers can be opened by nobody, as little as any other file.
+func TestLostFIFO(t *testing.T) {
+	check(t, tellScene(t, 2, layout{}, func(s *scene) {
+		s.steps(step{op: opMknod, path: "p", mode: unix.S_IFIFO | 0o644})
+		s.unmount()
+		s.must(s.them(0).Do(cloudtest.Delete(s.entryAt(0, "p") + "w")))
+		s.mount(1)
+		if g := look(s.m)["p"]; g.kind != 's' || g.err == nil {
+			s.failf("it is %v", g)
+		}
+		s.remount()
+		if g := look(s.m)["p"]; g.kind != 'p' || g.err != nil {
+			s.failf("with both clouds it is %v", g)
+		}
+	}))
 }

@@ -3,6 +3,7 @@
 //
 //	entry.go  Entry, and how it lies in the log
 //	fold.go   Fold: what is to be at each name that the entries touch
+//	told.go   what the log tells of, and what not
 //	again.go  what the log says of one file, said again at its end
 //	thing.go  Thing, a file or directory wherever it is; Slot; Backing
 //	spans.go  Spans, a set of chunk indices

@@ -133,9 +133,6 @@ func (f *Fold) Who(k int, h *cipher.Header) *Thing {
 	return nil
 }
 
-// Names reports whether the log tells of a file.
-func (f *Fold) Names(id cipher.ID) bool { return len(f.byID[id]) > 0 }
-
 // Ended reports whether a file was removed, and not at a lesser version, as far as the log tells of its names.
 func (f *Fold) Ended(h *cipher.Header) bool {
 	return slices.ContainsFunc(f.byID[h.FileID], func(t *Thing) bool {

@@ -59,16 +59,16 @@ func (l *Leveller) alone() error {
 // displaced notes a file that has the name of a directory that this machine knows, and
 // no cloud has, or that was renamed: the log told of that, and is lost.
 func (d *difference) displaced(side int, s shown) {
-	switch kind := d.known(s).Kind; {
-	case s.Dir:
-	case kind == index.IsDir && d.All:
-		if _, whole := d.versionOf(side, s); whole {
-			d.found(s)
-		}
-	case kind != index.IsDir && kind != index.IsFile:
+	kind := d.known(s).Kind
+	if s.Dir || kind == index.IsFile {
+		return
+	}
+	if kind != index.IsDir || !d.All {
 		if h, err := d.Clouds[side].Header(s.path(side)); err == nil {
 			d.renamed(s, h)
 		}
+	} else if _, whole := d.versionOf(side, s); whole {
+		d.found(s)
 	}
 }
 

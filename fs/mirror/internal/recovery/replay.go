@@ -303,12 +303,9 @@ func (r *replayer) repair() (found []string, err error) {
 	return out.Found, r.blame(&out)
 }
 
-// untold are the paths at which a file was known before the log, if that tells nothing of it.
+// untold are the paths at which a file was known before the log, and of which that tells nothing.
 func (r *replayer) untold(f index.File) []string {
-	if r.fold.Names(f.ID) {
-		return nil
-	}
-	return r.Memory.Homes(f)
+	return slices.DeleteFunc(r.Memory.Homes(f), func(path string) bool { return r.fold.Tells(f.ID, path) })
 }
 
 // ended reports whether the log, or what is known from before it, tells that a version of a file has ended.

@@ -50,10 +50,10 @@ func (v *View) kind(l nodes.Link, f *belief.Answer) uint32 {
 	switch {
 	case f.Info().Dir:
 		return unix.S_IFDIR
-	case f.Best() < 0 && f.Is == judge.WantFile && !device(f.Row.Known.File.Type):
+	case f.Best() < 0 && f.Is == judge.WantFile && asked(f.Row.Known.File.Type):
 		return replica.Kind(f.Row.Known.File.Type)
 	case f.Best() < 0 && f.Is == judge.WantFile:
-		return unix.S_IFSOCK // see specialKind
+		return unix.S_IFSOCK // nobody is to open what is not there; see specialKind
 	case f.Special:
 		return v.specialKind(l, f)
 	}
@@ -85,6 +85,9 @@ func (v *View) specialKind(l nodes.Link, f *belief.Answer) uint32 {
 	}
 	return unix.S_IFSOCK
 }
+
+// asked reports whether it is the mirror that is asked for what is in something of that type.
+func asked(t cipher.Type) bool { return t == cipher.TypeFile || t == cipher.TypeSymlink }
 
 func device(t cipher.Type) bool { return t == cipher.TypeChar || t == cipher.TypeBlock }
 
