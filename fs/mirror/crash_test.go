@@ -9,7 +9,6 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
-	"github.com/overcast-fs/overcast/fs/mirror"
 	"github.com/overcast-fs/overcast/fs/mirror/audit"
 )
 
@@ -209,24 +208,29 @@ var (
 // verify mounts after a crash, holds what is there against the story and the
 // format, and then again from each cloud alone.
 func (b *box) verify(d demand, holds func(map[string]seen) error) error {
+	var later map[string]seen
+	if d.late {
+		c := b.clone()
+		var err error
+		if later, err = c.wait(); err == nil {
+			err = holds(later)
+		}
+		if err != nil {
+			return c.explain("with all clouds: %w", err)
+		}
+	}
 	m, err := b.open()
 	if err != nil {
 		return b.explain("mount: %w", err)
 	}
-	w, owing := look(m), b.state.Owes()
+	w := look(m)
 	if d.late {
-		later, err := b.wait(m)
-		if err == nil {
-			err = holds(later)
-		}
-		if err != nil {
-			return b.explain("with all clouds: %w", err)
-		}
 		w = until(w, later)
 	}
 	if err := holds(w); err != nil {
 		return b.explain("%w", err)
 	}
+	owing := b.state.Owes()
 	for k := range b.n {
 		if why, owes := owing[b.ids[k]]; owes && d.same && !d.owes[k] {
 			return b.explain("cloud %d is behind: %v", k, why)
@@ -263,14 +267,19 @@ func (b *box) verify(d demand, holds func(map[string]seen) error) error {
 }
 
 // wait gives what is there once all clouds are back.
-func (b *box) wait(m *mirror.Mirror) (map[string]seen, error) {
+func (b *box) wait() (map[string]seen, error) {
+	m, err := b.open()
+	if err != nil {
+		return nil, err
+	}
 	for range 5 {
 		b.clock.pass(time.Minute)
 		if err := m.Tend(); err != nil {
 			return nil, err
 		}
 	}
-	return look(m), nil
+	w := look(m)
+	return w, m.Close()
 }
 
 // until gives what is there, and of what cannot be read what comes of it: as long as a cloud is away that can have

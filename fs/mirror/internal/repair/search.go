@@ -32,8 +32,8 @@ func (t *tree) searchDir(dir *node, lost map[*journal.Thing]bool) error {
 	}
 	for _, e := range entries {
 		known := dir.children[e.Name]
-		if known == nil && !e.Dir && (!e.Regular || cipher.EntryName(e.Name).IsTemp()) {
-			continue // what is under a temporary name is no name of the file
+		if name := cipher.EntryName(e.Name); known == nil && !e.Dir && (!e.Regular || name.IsTemp() || name.IsSidecar()) {
+			continue // neither a temporary name nor a sidecar is a name of the file
 		}
 		n, err := t.look(dir, e.Name)
 		if err != nil {
