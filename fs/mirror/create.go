@@ -62,7 +62,7 @@ func (m *Mirror) vacant(dir Node, name string, mode uint32, o Owner) (*site, err
 // which was not seen, or is not to be touched yet, it goes without: the name is free
 // for programs.
 func (s *site) in(cl *clouds.Cloud, do func() error) error {
-	if err := s.makeRoom(cl); err != nil {
+	if err := makeRoom(cl, s.link, s.shown); err != nil {
 		return err
 	}
 	err := do()
@@ -72,21 +72,19 @@ func (s *site) in(cl *clouds.Cloud, do func() error) error {
 	return err
 }
 
-// makeRoom prepares a cloud for a new entry: what has ended, and is shown again,
-// goes; anything else that is hidden there stays, and the cloud goes without the
-// new one.
-func (s *site) makeRoom(cl *clouds.Cloud) error {
-	k := cl.Index
-	if s.shown.Stays(k) {
+// makeRoom prepares a cloud for what is to be at a name: what is worth nothing there goes, such as what has ended and is shown
+// again; anything else that is hidden there stays, and the cloud goes without what is new.
+func makeRoom(cl *clouds.Cloud, l nodes.Link, shown *belief.Answer) error {
+	if shown.Stays(cl.Index) {
 		return ErrConflict
 	}
-	if s.shown.Goes(k) {
-		dir, _ := s.link.Parent.Path(k)
-		if err := cl.RemoveEntry(dir, s.link.Enc[k]); err != nil {
+	if shown.Goes(cl.Index) {
+		dir, _ := l.Parent.Path(cl.Index)
+		if err := cl.RemoveEntry(dir, l.Enc[cl.Index]); err != nil {
 			return err
 		}
 	}
-	return putSidecar(cl, s.link)
+	return putSidecar(cl, l)
 }
 
 // putSidecar writes the sidecar of a long name before its entry.

@@ -155,21 +155,32 @@ func (n Node) Unlink(name string) error {
 		return err
 	}
 	since := m.belief.Kernel()
-	made, err := m.operate(e, clouds.Change{What: "unlink", Do: func(cl *clouds.Cloud) error {
-		if r.at.Stays(cl.Index) {
-			return ErrConflict
-		}
-		if err := cl.Dir.Remove(r.link.In(cl.Index, child.Special())); err != nil && !replica.Missing(err) {
-			return err
-		}
-		dropSidecar(m, cl, r.link)
-		return nil
-	}})
+	made, err := m.operate(e, clouds.Change{What: "unlink", Do: r.in})
 	if made {
 		r.tell(id, seen, since)
 		r.unnamed()
 	}
 	return err
+}
+
+// in removes a file's name from one cloud.
+func (r *removal) in(cl *clouds.Cloud) error {
+	k := cl.Index
+	if r.at.Stays(k) {
+		return ErrConflict
+	}
+	var err error
+	if r.at.Goes(k) { // whatever it is
+		dir, _ := r.link.Parent.Path(k)
+		err = cl.RemoveEntry(dir, r.link.Enc[k])
+	} else {
+		err = cl.Dir.Remove(r.link.In(k, r.child.Special()))
+	}
+	if err != nil && !replica.Missing(err) {
+		return err
+	}
+	dropSidecar(r.m, cl, r.link)
+	return nil
 }
 
 // Rmdir removes an empty directory.

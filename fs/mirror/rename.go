@@ -320,10 +320,10 @@ func (mv *move) replacedHead() (*cipher.Header, error) {
 // in renames in one cloud.
 func (mv *move) in(cl *clouds.Cloud, litter *view.Litter) error {
 	k := cl.Index
-	if litter.Kept(cl) || mv.srcAt.Stays(k) || mv.dstAt.Stays(k) {
+	if litter.Kept(cl) || mv.another(cl) {
 		return ErrConflict
 	}
-	if err := putSidecar(cl, mv.to); err != nil {
+	if err := makeRoom(cl, mv.to, mv.dstAt); err != nil {
 		return err
 	}
 	source, target := mv.from.In(k, mv.src.Special()), mv.to.In(k, mv.src.Special())
@@ -348,6 +348,20 @@ func (mv *move) in(cl *clouds.Cloud, litter *view.Litter) error {
 	}
 	dropSidecar(mv.m, cl, mv.from)
 	return nil
+}
+
+// another reports whether a cloud shows something else than what is renamed, which has no part in that. Another version of the
+// same file goes along: it may be an edit, and is better looked for where the file is.
+func (mv *move) another(cl *clouds.Cloud) bool {
+	k := cl.Index
+	if !mv.srcAt.Another(k) {
+		return mv.srcAt.Stays(k)
+	}
+	if mv.takeover != nil || mv.src.IsDir() {
+		return true
+	}
+	h, err := cl.Header(mv.from.In(k, mv.src.Special()))
+	return err != nil || index.File{ID: h.FileID, Type: h.Type} != mv.was.File
 }
 
 // removeReplaced removes the file that a rename replaces from a cloud that

@@ -94,6 +94,12 @@ func (a *Answer) Info() cloud.Info {
 	return cloud.Info{Regular: true, Nlink: 1, Mtime: time.Unix(v.Sec, int64(v.Nsec))}
 }
 
+// Another reports whether a cloud shows something else than what is served, so that nothing is to be moved or linked there. Of
+// what nobody can serve, it is not known what it shows.
+func (a *Answer) Another(k int) bool {
+	return a.Best() >= 0 && a.Shown[k].There && !a.Serves[k]
+}
+
 // Stays reports whether a cloud shows something that is not served, and that must
 // stay. Of no answer, nothing does.
 func (a *Answer) Stays(k int) bool { return a != nil && a.Untouched != nil && a.Untouched[k] }

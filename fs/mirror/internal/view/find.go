@@ -49,9 +49,10 @@ func (v *View) findOpen(l nodes.Link, q *belief.Question) *belief.Answer {
 		return nil
 	}
 	backing := n.Backing()
-	f := &belief.Answer{Is: judge.WantFile, Special: n.Special(), Shown: q.Shown, Serves: make([]bool, len(q.Shown))}
+	f := &belief.Answer{Is: judge.WantFile, Special: n.Special(), Shown: q.Shown, Serves: make([]bool, len(q.Shown)), Untouched: make([]bool, len(q.Shown))}
 	for k, s := range q.Shown {
 		f.Serves[k] = s.There && backing[k] != 0 && s.Info.Ino == backing[k]
+		f.Untouched[k] = s.There && !f.Serves[k] // it may be an edit
 	}
 	if f.Best() < 0 {
 		return nil
