@@ -58,18 +58,12 @@ func (m *Mirror) vacant(dir Node, name string, mode uint32, o Owner) (*site, err
 	return &site{m: m, link: l, plain: plain, mode: mode & view.PermBits, owner: o, shown: f}, nil
 }
 
-// in makes the new entry in one cloud. Where that has something there all the same,
-// which was not seen, or is not to be touched yet, it goes without: the name is free
-// for programs.
+// in makes the new entry in one cloud.
 func (s *site) in(cl *clouds.Cloud, do func() error) error {
 	if err := makeRoom(cl, s.link, s.shown); err != nil {
 		return err
 	}
-	err := do()
-	if errors.Is(err, fs.ErrExist) && len(s.m.clouds.Ups()) > 1 {
-		return errors.Join(ErrConflict, err)
-	}
-	return err
+	return do()
 }
 
 // makeRoom prepares a cloud for what is to be at a name: what is worth nothing there goes, such as what has ended and is shown

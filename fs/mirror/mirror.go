@@ -121,7 +121,7 @@ func New(cfg Config) (*Mirror, error) {
 		Clouds: m.clouds.N(), Draw: m.memory.Number, Host: host{m}, Init: func(o *content.Object, at content.Place) { o.Init(m.files, at) },
 	})
 	m.view = view.New(view.Config{
-		Clouds: m.clouds, Nodes: m.nodes, Belief: m.belief, Memory: m.memory.Rows, Debts: host{m}, Layout: m.layout, Renew: m.state.RenewWriter,
+		Clouds: m.clouds, Nodes: m.nodes, Belief: m.belief, Memory: m.memory.Rows, Layout: m.layout, Renew: m.state.RenewWriter,
 		Logger: m.logger, Owners: m.owners,
 	})
 	m.returns = rejoin.New(rejoin.Config{
@@ -228,13 +228,25 @@ func (m *Mirror) operate(e *journal.Entry, c clouds.Change) (made bool, err erro
 			skip(cl, why)
 		}
 	}
+	do := c.Do
+	c.Do = func(cl *clouds.Cloud) error { return itsOwn(do(cl)) }
 	made, err = m.clouds.Each(c)
 	m.returns.Ends(e, made)
 	if !made {
 		return made, errors.Join(err, m.log.Revoke(e.Seq))
 	}
 	m.waiting.Ends(e)
-	return made, errors.Join(err, m.returns.Owe(strays, e.Kind == unix.S_IFDIR, e.Names()...))
+	return made, errors.Join(err, m.returns.Owe(strays, e.Kind == unix.S_IFDIR || e.Over == unix.S_IFDIR, e.Names()...))
+}
+
+// itsOwn marks what one cloud says of a name against the view of all, in which it can be done: that cloud shows something else there.
+func itsOwn(err error) error {
+	for _, of := range []error{unix.EEXIST, unix.ENOTEMPTY, unix.ELOOP, unix.EXDEV} {
+		if errors.Is(err, of) && clouds.FaultOf(err) == clouds.Refused {
+			return errors.Join(ErrConflict, err)
+		}
+	}
+	return err
 }
 
 // closeFiles closes what openers left open, when the mirror ends.

@@ -17,6 +17,7 @@ var errnos = [...]struct {
 }{
 	{cloud.ErrAbsent, syscall.EIO}, // it wraps what the missing directory gave
 	{fs.ErrNotExist, syscall.ENOENT},
+	{syscall.ENOTEMPTY, syscall.ENOTEMPTY}, // which is an fs.ErrExist
 	{fs.ErrExist, syscall.EEXIST},
 	{mirror.ErrNotDir, syscall.ENOTDIR},
 	{mirror.ErrIsDir, syscall.EISDIR},

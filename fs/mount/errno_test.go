@@ -31,6 +31,7 @@ func TestErrnoOf(t *testing.T) {
 		{mirror.ErrNotDir, syscall.ENOTDIR},
 		{mirror.ErrIsDir, syscall.EISDIR},
 		{mirror.ErrNotEmpty, syscall.ENOTEMPTY},
+		{&fs.PathError{Op: "rmdir", Err: syscall.ENOTEMPTY}, syscall.ENOTEMPTY},
 		{mirror.ErrNameTooLong, syscall.ENAMETOOLONG},
 		{mirror.ErrInvalid, syscall.EINVAL},
 		{mirror.ErrReadOnly, syscall.EROFS},

@@ -15,7 +15,7 @@ import (
 // Litter is what may be removed with a directory. The zero Litter is nothing.
 type Litter struct {
 	in    map[int][]string // entries by cloud
-	keeps []int            // clouds that owe something in the directory: it stays there until that is paid
+	keeps []int            // clouds that have something in the directory that nobody sees: it stays there until that is settled
 }
 
 // Kept reports whether the directory stays in a cloud.
@@ -32,51 +32,48 @@ func (l *Litter) Remove(cl *clouds.Cloud, path string) error {
 }
 
 // Litter lists what may be removed with the directory in each cloud: what verifies
-// as this program's own and is worth nothing any more. Anything else, foreign
-// entries too, makes the directory not empty, and nothing is removed anywhere,
-// unless the cloud is known to owe that name: then it keeps the directory.
+// as this program's own and is worth nothing any more. Foreign entries, and what programs see, make
+// the directory not empty, and nothing is removed anywhere. A cloud that alone has something there that
+// programs do not see keeps the directory.
 func (v *View) Litter(dir *nodes.Node) (*Litter, error) {
 	litter := &Litter{in: map[int][]string{}}
-	var full []string // an entry of each cloud that keeps it
+	var full, unseen []string // an entry of each cloud for which the directory is not empty, or that keeps it
 	err := v.Clouds.Reach("readdir", func(cl *clouds.Cloud) error {
 		path, _ := dir.Path(cl.Index)
 		entries, err := cl.Dir.ReadDir(path)
 		if replica.Missing(err) {
 			return nil
 		}
-		if slices.ContainsFunc(entries, func(e cloud.Entry) bool { return v.owed(dir, cl, path, e) }) {
-			litter.keeps = append(litter.keeps, cl.Index)
-			return err
-		}
 		for _, e := range entries {
-			if !cl.Litter(path, e) && !v.outlived(dir, cl, path, e) {
+			switch {
+			case cl.Litter(path, e) || v.outlived(dir, cl, path, e):
+				litter.in[cl.Index] = append(litter.in[cl.Index], e.Name)
+			case v.hidden(dir, cl, path, e):
+				litter.keeps, unseen = append(litter.keeps, cl.Index), append(unseen, cl.Name+"/"+e.Name)
+			default:
 				full = append(full, cl.Name+"/"+e.Name)
-				break
+				return nil
 			}
-			litter.in[cl.Index] = append(litter.in[cl.Index], e.Name)
 		}
 		return err
 	})
-	if err != nil || len(full) == 0 {
-		return litter, err
+	if err != nil {
+		return nil, err
+	}
+	goes := slices.ContainsFunc(v.Clouds.Ups(), func(cl *clouds.Cloud) bool { return !litter.Kept(cl) })
+	if goes && len(full) == 0 {
+		return litter, nil
 	}
 	if l, failed := v.List(dir); failed == nil && len(l) == 0 {
-		v.Logger.Warn("a directory that shows nothing is not removed: there are entries in it that are not this vault's, or not in use", "entries", full)
+		v.Logger.Warn("a directory that shows nothing is not removed: there are entries in it that are not this vault's, or not in use", "entries", append(full, unseen...))
 	}
 	return nil, ErrNotEmpty
 }
 
-// owed reports whether a cloud owes the name of an entry that is not shown.
-func (v *View) owed(dir *nodes.Node, cl *clouds.Cloud, path string, e cloud.Entry) bool {
-	if !cl.Owes() {
-		return false
-	}
+// hidden reports whether an entry is at a name at which programs see nothing.
+func (v *View) hidden(dir *nodes.Node, cl *clouds.Cloud, path string, e cloud.Entry) bool {
 	name, _, ok := listing.Decode(cl.Cloud, path, e)
 	if !ok {
-		return false
-	}
-	plain, ok := nodes.Link{Parent: dir, Name: string(name)}.Path()
-	if !ok || !v.Debts.Owes(cl.Index, plain) {
 		return false
 	}
 	l, err := v.Link(dir, string(name))

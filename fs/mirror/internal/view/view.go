@@ -24,7 +24,6 @@ type Config struct {
 	Nodes  *nodes.Table
 	Belief *belief.Belief
 	Memory memory.Rows
-	Debts  belief.Debtor
 	Layout cipher.Layout
 	Renew  func() error // draws a new writer for what this machine changes
 	Logger *slog.Logger
