@@ -241,6 +241,7 @@ func (c *observer) evidence(k *Case, elsewhere func(judge.Identity, judge.Facts)
 		}
 	}
 	ids = map[judge.Identity]judge.Facts{}
+	var passing []judge.Sighting // of others, at the names of these
 	for len(of) > 0 {
 		id := of[0]
 		of = of[1:]
@@ -255,10 +256,18 @@ func (c *observer) evidence(k *Case, elsewhere func(judge.Identity, judge.Facts)
 			return nil, nil, err
 		}
 		for _, s := range all {
-			if s.Name != judge.Name(k.Path) && s.Version.Identity == id {
-				seen = append(seen, s)
-				of = append(of, derived(s.Version))
+			switch {
+			case s.Name == judge.Name(k.Path):
+			case s.Version.Identity == id:
+				seen, of = append(seen, s), append(of, derived(s.Version))
+			default:
+				passing = append(passing, s)
 			}
+		}
+	}
+	for _, s := range passing {
+		if _, in := ids[s.Version.Identity]; in && !slices.ContainsFunc(seen, func(o judge.Sighting) bool { return o.Cloud == s.Cloud && o.Name == s.Name }) {
+			seen = append(seen, s)
 		}
 	}
 	return seen, ids, nil

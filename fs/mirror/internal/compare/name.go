@@ -195,9 +195,9 @@ func (l *looking) sights(f *folder, name cipher.PlainName, known judge.Known) ([
 	return sights, nil
 }
 
-// elsewhere looks where a file is known to be, besides at a path.
+// elsewhere looks where a file is known to be, besides at a path, whatever is there.
 func (l *looking) elsewhere(path string) func(judge.Identity, judge.Facts) ([]judge.Sighting, error) {
-	return func(id judge.Identity, facts judge.Facts) (seen []judge.Sighting, err error) {
+	return func(_ judge.Identity, facts judge.Facts) (seen []judge.Sighting, err error) {
 		for _, at := range facts.Live {
 			if string(at) == path {
 				continue
@@ -212,7 +212,7 @@ func (l *looking) elsewhere(path string) func(judge.Identity, judge.Facts) ([]ju
 				return nil, err
 			}
 			for k, s := range sights {
-				if s.Shows == judge.ShowsFile && !s.Dirty && s.Version.Identity == id {
+				if s.Shows == judge.ShowsFile && !s.Dirty {
 					seen = append(seen, judge.Sighting{Version: s.Version, Cloud: k, Name: at, Dead: f.dead})
 				}
 			}
