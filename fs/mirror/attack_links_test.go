@@ -82,3 +82,48 @@ func (s *scene) keepsBoth(id [16]byte) {
 		s.remount()
 	}
 }
+
+// TestLinkBesideLateCloud: two of three clouds show a link that another machine has made, and the one that was away does not. Who
+// removes the name that all have, whether a healing has made the copies equal or not, ends no file.
+func TestLinkBesideLateCloud(t *testing.T) {
+	for away := range 3 {
+		for _, heals := range []bool{false, true} {
+			for _, replace := range []bool{false, true} {
+				t.Run(fmt.Sprintf("cloud %d was away, healed %v, replaced %v", away, heals, replace), func(t *testing.T) {
+					telling(t, 3, func(s *scene) {
+						s.old("x", "X")
+						s.joined()
+						s.unmount()
+						o := &scene{box: s.machine(9)}
+						o.mount()
+						look(o.m)
+						o.unmount()
+						s.mount(away)
+						s.steps(step{op: opLink, path: "x", to: "y"})
+						s.unmount()
+						s.clock.pass(time.Hour)
+						o.mount()
+						if heals {
+							o.heal()
+							o.remount()
+						}
+						if replace {
+							o.put("z", "Z", true)
+							o.steps(step{op: opRename, path: "z", to: "x"})
+						} else {
+							o.steps(step{op: opUnlink, path: "x"})
+						}
+						o.unmount()
+						for _, machine := range []*scene{s, o, s} {
+							s.clock.pass(time.Hour)
+							machine.mount()
+							machine.backAgain()
+							machine.holds("y", "X")
+							machine.unmount()
+						}
+					})
+				})
+			}
+		}
+	}
+}

@@ -138,10 +138,21 @@ func (a *Answer) Linked() bool {
 	return slices.ContainsFunc(a.Shown, func(s Shown) bool { return s.There && s.Info.Regular && s.Info.Nlink > 1 })
 }
 
+// linkedIn counts the clouds that have what is served under several names.
+func (a *Answer) linkedIn() (clouds int) {
+	for k, ok := range a.Serves {
+		if ok && a.Shown[k].Info.Nlink > 1 {
+			clouds++
+		}
+	}
+	return clouds
+}
+
 // Last reports whether a name is the only one of a file, as far as anybody knows: a tool that knows no hard links has made copies of
-// them, and what cannot be read says nothing. One more link in one cloud alone may be planted.
+// them, and what cannot be read says nothing. One more link in one cloud alone may be planted; one that two have is another
+// machine's, which the rest do not show yet.
 func (b *Belief) Last(a *Answer, f index.File, at index.Place) bool {
-	if b.Links(a) > 1 {
+	if b.Links(a) > 1 || a.linkedIn() > 1 {
 		return false
 	}
 	places, err := b.Memory.Places(f)
