@@ -83,6 +83,67 @@ func (s *scene) keepsBoth(id [16]byte) {
 	}
 }
 
+// copied has a sync tool make copies of links in every cloud.
+func (s *scene) copied(links ...string) {
+	s.unmount()
+	for k := range s.n {
+		for _, path := range links {
+			s.must(s.them(k).Do(cloudtest.Replace(s.entryAt(k, path), s.backing(s.disk, k, path))))
+		}
+		s.must(s.disk.Dir(cloudName(k)).Syncfs())
+	}
+	s.clock.pass(time.Hour)
+	s.mount()
+}
+
+// TestCopyChanges: of links that a tool has copied one is changed, or linked once more. Each name can still be removed and replaced, and
+// no other one goes with it.
+func TestCopyChanges(t *testing.T) {
+	changes := []struct {
+		name string
+		play func(s *scene)
+	}{
+		{"linked", func(s *scene) { s.steps(step{op: opLink, path: "d/b", to: "d/c"}) }},
+		{"the other one linked", func(s *scene) { s.steps(step{op: opLink, path: "d/a", to: "d/c"}) }},
+		{"chmod", func(s *scene) { s.steps(step{op: opChmod, path: "d/b", mode: 0o600}) }},
+		{"edited", func(s *scene) { s.must(s.patch("d/b", "edited", 0)) }},
+	}
+	for _, change := range changes {
+		for _, path := range []string{"d/a", "d/b", "d/c"} {
+			for _, replace := range []bool{false, true} {
+				for n := 1; n <= 2; n++ {
+					t.Run(fmt.Sprintf("%s, then %s goes, replaced %v, %d clouds", change.name, path, replace, n), func(t *testing.T) {
+						telling(t, n, func(s *scene) {
+							s.movable()
+							s.joined()
+							look(s.m)
+							s.copied("d/a", "d/b")
+							look(s.m)
+							change.play(s)
+							want := look(s.m)
+							if _, there := want[path]; !there {
+								return
+							}
+							if delete(want, path); replace {
+								s.steps(step{op: opRename, path: "x", to: path})
+								want[path] = want["x"]
+								delete(want, "x")
+							} else {
+								s.steps(step{op: opUnlink, path: path})
+							}
+							for range 2 {
+								s.sees(want)
+								s.clock.pass(time.Hour)
+								s.remount()
+							}
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
 // TestLinkBesideLateCloud: two of three clouds show a link that another machine has made, and the one that was away does not. Who
 // removes the name that all have, whether a healing has made the copies equal or not, ends no file.
 func TestLinkBesideLateCloud(t *testing.T) {

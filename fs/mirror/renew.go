@@ -53,19 +53,17 @@ func (l left) renew(m *Mirror) {
 
 // renewAt gives a file, by any of its paths, a later version than it had before, where it has none yet.
 func renewAt(m *Mirror, f *telling.Left, paths []string) (err error) {
+	names := len(paths)
+	if f.Linked { // nothing is put on record, so that names that it has left since are no matter
+		names = standsAt(m, f.File, paths)
+	}
 	for _, path := range paths {
-		var n *nodes.Node
-		if n, err = m.find(path); err != nil || n == nil {
-			continue
-		}
-		var open content.Holder
-		if open, err = n.Content.Acquire(); err == nil {
-			if err = onlyAt(open, f, len(paths)); err == nil {
-				err = renewOpen(open, f)
+		err = openAt(m, path, func(open content.Holder) error {
+			if err := onlyAt(open, names); err != nil {
+				return err
 			}
-			err = errors.Join(err, open.Leave())
-		}
-		n.Forget()
+			return renewOpen(open, f)
+		})
 		if err == nil {
 			return nil
 		}
@@ -73,17 +71,43 @@ func renewAt(m *Mirror, f *telling.Left, paths []string) (err error) {
 	return errors.Join(ErrStale, err)
 }
 
-// onlyAt wants every backing file to have as many names as this machine knows. What a tool has copied, in the place of a link,
-// would be left behind under the record, and what somebody has linked would have a version that nobody gave it. Where nothing is
-// put on record, a name too few is no matter.
-func onlyAt(open content.Holder, f *telling.Left, names int) error {
+// standsAt counts the paths at which a file is.
+func standsAt(m *Mirror, f index.File, paths []string) (names int) {
+	for _, path := range paths {
+		_ = openAt(m, path, func(open content.Holder) error { // where nothing can be opened it is not
+			if open.Stored().Head.FileID == f.ID {
+				names++
+			}
+			return nil
+		})
+	}
+	return names
+}
+
+// openAt uses what is at a path.
+func openAt(m *Mirror, path string, use func(content.Holder) error) error {
+	n, err := find(m, path)
+	if err != nil || n == nil {
+		return errors.Join(ErrStale, err)
+	}
+	defer n.Forget()
+	open, err := n.Content.Acquire()
+	if err != nil {
+		return err
+	}
+	return errors.Join(use(open), open.Leave())
+}
+
+// onlyAt wants every backing file to have as many names as the file has. What a tool has copied, in the place of a link, would be
+// left behind, under the record or at the version before, and what somebody has linked would have a version that nobody gave it.
+func onlyAt(open content.Holder, names int) error {
 	for k := range open.Copies.List {
 		b := open.Backing(k)
 		if b == nil {
 			continue
 		}
 		info, err := b.Stat()
-		if has := int(info.Nlink); err != nil || has > names || has < names && !f.Linked {
+		if err != nil || int(info.Nlink) != names {
 			return errors.Join(ErrConflict, err)
 		}
 	}
@@ -104,7 +128,7 @@ func renewOpen(open content.Holder, f *telling.Left) error {
 }
 
 // find returns what is at a path, with a reference, or nil.
-func (m *Mirror) find(path string) (at *nodes.Node, err error) {
+func find(m *Mirror, path string) (at *nodes.Node, err error) {
 	at = m.nodes.Root()
 	at.Ref()
 	for part := range strings.SplitSeq(path, "/") {

@@ -114,7 +114,7 @@ func (b *Belief) answer(q *Question, row index.Row, c *compare.Case) *Answer {
 	served, older := servers(c, row.Known)
 	a.Renew = a.Renew || older
 	for _, k := range served {
-		a.Serves[k] = true
+		a.Serves[k], a.Untouched[k] = true, false
 		if a.Is == judge.WantFile {
 			a.Shown[k] = Shown{Asked: true, There: true, Special: a.Special, Info: c.Sights[k].Info}
 			if a.Head == nil {
