@@ -8,6 +8,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/view"
 )
 
 // host is the mirror as packages recovery, nodes and rejoin know it.
@@ -29,7 +30,7 @@ func (m host) Owner(path string) (o index.Owner, ok bool) {
 	}
 	defer n.Forget()
 	a, err := n.Attr()
-	return ownerOf(a), err == nil
+	return view.OwnerOf(a), err == nil
 }
 
 func (m host) Renew(list []telling.Left) { left(list).renew(m.Mirror) }

@@ -10,6 +10,8 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/view"
 )
 
 // SetAttr changes attributes and returns the new ones. On a file with
@@ -50,14 +52,12 @@ func (m *Mirror) setDirAttr(n *nodes.Node, s SetAttr) (Attr, error) {
 	if !ok {
 		return Attr{}, ErrStale
 	}
-	if !m.owners && (s.UID != nil || s.GID != nil) {
-		a, err := m.view.DirAttr(n)
-		if err != nil {
-			return Attr{}, err
-		}
-		if s.UID != nil && *s.UID != a.UID || s.GID != nil && *s.GID != a.GID {
-			return Attr{}, fs.ErrPermission
-		}
+	was, err := m.view.DirAttr(n)
+	if err != nil {
+		return Attr{}, err
+	}
+	if !m.owners && (s.UID != nil && *s.UID != was.UID || s.GID != nil && *s.GID != was.GID) {
+		return Attr{}, fs.ErrPermission
 	}
 	attrs := &journal.Attrs{Mode: s.Mode, UID: s.UID, GID: s.GID, Atime: s.Atime, Mtime: s.Mtime}
 	e := &journal.Entry{Op: journal.OpDirAttr, Path: []byte(plain), Kind: unix.S_IFDIR, Attrs: attrs}
@@ -85,11 +85,10 @@ func (m *Mirror) setDirAttr(n *nodes.Node, s SetAttr) (Attr, error) {
 	if !made || err != nil {
 		return Attr{}, err
 	}
-	a, err := m.view.DirAttr(n)
-	if err == nil {
-		m.tellOwner(n, a)
+	if d := n.Number(); d != 0 {
+		m.memory.Owned(d, telling.Owner(view.OwnerOf(was), attrs))
 	}
-	return a, err
+	return m.view.DirAttr(n)
 }
 
 // restoreDirAttr gives a directory back what it had.

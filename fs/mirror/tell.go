@@ -10,7 +10,6 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/view"
 )
 
 // What follows tells what was just done in the clouds. The callers hold
@@ -132,16 +131,6 @@ func (m *Mirror) tellTouched(n *nodes.Node, since time.Time) {
 func (m *Mirror) tellCleared(l nodes.Link) {
 	if path, ok := l.Path(); ok {
 		m.memory.Cleared(path)
-	}
-}
-
-func ownerOf(a Attr) index.Owner {
-	return index.Owner{Mode: a.Mode & view.PermBits, UID: a.UID, GID: a.GID}
-}
-
-func (m *Mirror) tellOwner(n *nodes.Node, a Attr) {
-	if d := n.Number(); d != 0 {
-		m.memory.Owned(d, ownerOf(a))
 	}
 }
 

@@ -170,6 +170,27 @@ func (y Rows) placeOf(d index.Dir) (p index.Place, ok bool, err error) {
 	return p, k.Kind == index.IsDir && k.Dir == d, err
 }
 
+// Owner returns mode and owner of a directory, nil where they are not known.
+func (y Rows) Owner(d index.Dir) (owner *index.Owner, err error) {
+	y.mu.Lock()
+	for _, c := range []*changes{y.told, y.going} {
+		if c == nil {
+			continue
+		}
+		if o, ok := c.owners[d]; ok {
+			y.mu.Unlock()
+			return &o, nil
+		}
+	}
+	y.mu.Unlock()
+	err = y.view(func(v *index.View) error {
+		dir, _, err := v.Directory(d)
+		owner = dir.Owner
+		return err
+	})
+	return owner, err
+}
+
 // List returns what is known of the names in a directory.
 func (y Rows) List(d index.Dir) (map[cipher.PlainName]index.Known, error) {
 	list := map[cipher.PlainName]index.Known{}

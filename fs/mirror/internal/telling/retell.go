@@ -346,8 +346,8 @@ func (t *retold) file(thing *journal.Thing, id cipher.ID) (index.Known, error) {
 	return k, err
 }
 
-// owners tells mode and owner of the directories where the log has changed them,
-// as they are.
+// owners tells mode and owner of the directories where the log has changed them:
+// what it does not say is as they show.
 func (t *retold) owners() {
 	for _, dir := range t.fold.Things {
 		a := dir.Attrs
@@ -356,7 +356,7 @@ func (t *retold) owners() {
 			continue
 		}
 		if o, ok := t.r.Owner(path); ok {
-			t.r.Owned(t.numbers[dir], o)
+			t.r.Owned(t.numbers[dir], Owner(o, &a))
 		}
 	}
 }

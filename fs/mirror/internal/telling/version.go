@@ -32,3 +32,17 @@ func File(id cipher.ID, kind uint32) index.File {
 	}
 	return index.File{ID: id, Type: replica.Type(kind)}
 }
+
+// Owner is mode and owner of a directory whose attributes are changed.
+func Owner(was index.Owner, a *journal.Attrs) index.Owner {
+	if a.Mode != nil {
+		was.Mode = *a.Mode & 0o7777
+	}
+	if a.UID != nil {
+		was.UID = *a.UID
+	}
+	if a.GID != nil {
+		was.GID = *a.GID
+	}
+	return was
+}

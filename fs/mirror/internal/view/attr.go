@@ -102,7 +102,14 @@ func (v *View) AttrOf(n *nodes.Node, f *belief.Answer) (Attr, error) {
 	a := fromInfo(n.Ino(), info)
 	switch {
 	case info.Dir:
-		return a, nil
+		return a, v.ownDir(&a, n, func() (list []cloud.Info, err error) {
+			for k, serves := range f.Serves {
+				if serves {
+					list = append(list, f.Shown[k].Info)
+				}
+			}
+			return list, nil
+		})
 	case f.Best() < 0:
 		a.Mode, a.Size = n.Kind(), 0
 		return a, nil
@@ -189,32 +196,6 @@ func (v *View) headerAttr(n *nodes.Node, f *belief.Answer, a *Attr) {
 		}
 		return
 	}
-}
-
-// DirAttr is what stat shows of a directory: what the lead does.
-func (v *View) DirAttr(n *nodes.Node) (Attr, error) {
-	var a Attr
-	asked := false
-	err := v.Clouds.Reach("stat", func(cl *clouds.Cloud) error {
-		if asked {
-			return nil
-		}
-		path, ok := n.Path(cl.Index)
-		if !ok {
-			return replica.ErrStale
-		}
-		info, err := cl.Dir.Stat(path)
-		if err == nil && !info.Dir {
-			err = replica.ErrMissing
-		}
-		if err != nil {
-			return err
-		}
-		asked = true
-		a = fromInfo(n.Ino(), info)
-		return nil
-	})
-	return a, err
 }
 
 // Xattrs are a node's extended attributes in one cloud: at its path, or of an open

@@ -8,6 +8,7 @@
 //	lookup.go    the node of a name; names of a file that has none that is known
 //	list.go      directories
 //	attr.go      what stat shows
+//	dirattr.go   whose directories are, and who may use them
 //	identify.go  which file or directory a node is, for the log and the index
 //	litter.go    what a directory holds that programs see as empty
 //
