@@ -184,11 +184,12 @@ func (c *crash) recovery() (at int, left *box, err error) {
 
 // demand is what is asked of the clouds beside what a program sees.
 type demand struct {
-	same  bool         // every cloud shows the same
-	names bool         // every cloud has the same names
-	owes  map[int]bool // but for these, which may owe something
-	late  bool         // clouds that owe something are waited for
-	tidy  bool         // nothing else is left over, such as sidecars that no entry needs
+	same  bool                                  // every cloud shows the same
+	names bool                                  // every cloud has the same names
+	owes  map[int]bool                          // but for these, which may owe something
+	late  bool                                  // clouds that owe something are waited for
+	but   func(map[string]seen) map[string]seen // what else programs may see is taken out, or nil
+	tidy  bool                                  // nothing else is left over, such as sidecars that no entry needs
 
 	indexed bool                                                      // the index has just what every cloud has
 	rows    func(rows map[string]indexed, seen map[string]seen) error // what is asked of the index beside that, or nil
@@ -226,6 +227,9 @@ func (b *box) verify(d demand, holds func(map[string]seen) error) error {
 	w := look(m)
 	if d.late {
 		w = until(w, later)
+	}
+	if d.but != nil {
+		w = d.but(w)
 	}
 	if err := holds(w); err != nil {
 		return b.explain("%w", err)
