@@ -186,7 +186,7 @@ func (v *View) headerAttr(n *nodes.Node, f *belief.Answer, a *Attr) {
 			v.Logger.Warn("a header cannot be read", "cloud", cl.Name, "error", err)
 			continue
 		}
-		if len(h.Version) == 0 {
+		if len(h.Version) == 0 || !mayBe(f, h) {
 			continue // of a file that never had a version, it says nothing
 		}
 		a.fromHeader(h)

@@ -79,7 +79,7 @@ func (v *View) specialKind(l nodes.Link, f *belief.Answer) uint32 {
 		if !serves {
 			continue
 		}
-		if h, _, err := v.Clouds.All()[k].Device(l.In(k, true)); err == nil && h.Type.Special() {
+		if h, _, err := v.Clouds.All()[k].Device(l.In(k, true)); err == nil && h.Type.Special() && mayBe(f, h) {
 			return replica.Kind(h.Type)
 		}
 	}
@@ -88,6 +88,18 @@ func (v *View) specialKind(l nodes.Link, f *belief.Answer) uint32 {
 
 // asked reports whether it is the mirror that is asked for what is in something of that type.
 func asked(t cipher.Type) bool { return t == cipher.TypeFile || t == cipher.TypeSymlink }
+
+// mayBe reports whether a header can be that of the file that was found: somebody else may have
+// put another one there since.
+func mayBe(f *belief.Answer, h *cipher.Header) bool {
+	switch is := f.Row.Known; {
+	case f.Head != nil:
+		return h.FileID == f.Head.FileID && h.Type == f.Head.Type
+	case is.Kind == index.IsFile:
+		return h.FileID == is.File.ID && h.Type == is.File.Type
+	}
+	return true
+}
 
 func device(t cipher.Type) bool { return t == cipher.TypeChar || t == cipher.TypeBlock }
 
