@@ -339,6 +339,9 @@ func (mv *move) in(cl *clouds.Cloud, litter *view.Litter) error {
 		if !mv.srcAt.Serves[k] && replica.Missing(err) {
 			return errors.Join(err, mv.removeReplaced(cl))
 		}
+		if mv.dst == nil && occupied(err) && len(mv.m.clouds.Ups()) > 1 {
+			err = errors.Join(ErrConflict, err) // something is hidden there: the name is free for programs
+		}
 		return errors.Join(err, mv.takeover.BackIn(cl, mv.srcAt.Shown[k].Info))
 	}
 	if mv.dst != nil && mv.dst.Special() != mv.src.Special() {
@@ -362,6 +365,11 @@ func (mv *move) another(cl *clouds.Cloud) bool {
 	}
 	h, err := cl.Header(mv.from.In(k, mv.src.Special()))
 	return err != nil || index.File{ID: h.FileID, Type: h.Type} != mv.was.File
+}
+
+// occupied reports that something else stands where an entry was to be.
+func occupied(err error) bool {
+	return errors.Is(err, fs.ErrExist) || errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EISDIR)
 }
 
 // removeReplaced removes the file that a rename replaces from a cloud that

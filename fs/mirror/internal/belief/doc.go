@@ -12,6 +12,7 @@
 //	answer.go  Question and Answer: what clouds show at a name, and who is believed
 //	choose.go  which version of a file is served that is being opened
 //	judged.go  the long way: the judgement, and what follows from it
+//	revenant.go a directory that is back where something was removed
 //	touched.go what this mount's own changes of names did to backing files
 //	known.go   what the memory knows, by paths
 //

@@ -71,6 +71,7 @@ func (b *Belief) judge(q *Question, row index.Row) (*Answer, error) {
 	for _, s := range q.Shown {
 		at.Asked = append(at.Asked, s.Asked)
 	}
+	doubt(b, q, &row, &at)
 	c, err := b.looker.Judge(at)
 	if err != nil {
 		return nil, err

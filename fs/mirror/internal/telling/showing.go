@@ -13,7 +13,7 @@ import (
 // showing is what the clouds show of a name.
 type showing struct {
 	asked bool          // some cloud has answered
-	dir   bool          // some cloud has a directory there
+	dirs  int           // clouds that have a directory there
 	blank bool          // some cloud has a file of which nobody can tell a version
 	files []index.Known // versions that are whole
 }
@@ -55,8 +55,10 @@ func (s *showing) ask(cl *clouds.Cloud, path string, special bool) {
 		s.asked = s.asked || replica.Missing(err)
 		return
 	}
-	if s.asked = true; info.Dir {
-		s.dir = s.dir || !special
+	if s.asked = true; info.Dir && !special {
+		s.dirs++
+	}
+	if info.Dir {
 		return
 	}
 	h, err := cl.Header(entry)
@@ -68,7 +70,10 @@ func (s *showing) ask(cl *clouds.Cloud, path string, special bool) {
 }
 
 // nothing reports that no cloud has anything there.
-func (s *showing) nothing() bool { return !s.dir && !s.blank && len(s.files) == 0 }
+func (s *showing) nothing() bool { return s.dirs == 0 && !s.blank && len(s.files) == 0 }
+
+// oneDir reports that one cloud alone has anything there, and that is a directory: whether it is of the past is looked at when somebody asks.
+func (s *showing) oneDir() bool { return s.dirs == 1 && !s.blank && len(s.files) == 0 }
 
 // agreed is the file that all clouds show that show a whole one, at its greatest
 // version; ok is false where there is none, or they do not agree.
@@ -92,9 +97,9 @@ func (s *showing) agreed() (k index.Known, ok bool) {
 func (s *showing) only() index.Known {
 	k, ok := s.agreed()
 	switch {
-	case s.dir && !s.blank && len(s.files) == 0:
+	case s.dirs > 0 && !s.blank && len(s.files) == 0:
 		return index.Known{Kind: index.IsDir}
-	case s.dir || s.blank || !ok:
+	case s.dirs > 0 || s.blank || !ok:
 		return index.Known{}
 	}
 	return k
@@ -120,8 +125,8 @@ func (r *replayed) shownAs(path string, k index.Known) index.Known {
 	switch {
 	case !s.asked,
 		s.nothing() && len(ups) < r.Clouds.N(),
-		k.Kind == index.IsDir && s.dir,
-		k.Kind == index.Gone && s.nothing():
+		k.Kind == index.IsDir && s.dirs > 0,
+		k.Kind == index.Gone && (s.nothing() || s.oneDir() && len(ups) > 1):
 		return k
 	case k.Kind == index.IsFile:
 		return s.file(k)
@@ -143,7 +148,7 @@ func (s *showing) file(k index.Known) index.Known {
 	}
 	is, agreed := s.agreed()
 	switch {
-	case s.dir:
+	case s.dirs > 0:
 		return index.Known{}
 	case agreed && (!s.blank || is.File == k.File):
 		return is
