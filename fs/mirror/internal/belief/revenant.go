@@ -85,10 +85,15 @@ func allPast(b *Belief, cl *clouds.Cloud, dir string, left *int) bool {
 		case e.Dir:
 			continue
 		}
-		h, err := cl.Header(at)
-		if err == nil && len(h.Version) > 0 && !b.Outlived(h) || err != nil && cl.Fault(err).OfCloud() {
+		if h, err := cl.Header(at); err != nil || !b.Outlived(h) && !neverWhole(b, h) {
 			return false
 		}
 	}
 	return true
+}
+
+// neverWhole reports whether a header is of a file that this machine has met, in no version.
+func neverWhole(b *Belief, h *cipher.Header) bool {
+	of, err := b.Memory.Of(index.File{ID: h.FileID, Type: h.Type})
+	return len(h.Version) == 0 && err == nil && of.Met
 }
