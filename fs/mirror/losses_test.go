@@ -141,9 +141,5 @@ var knownLosses = []string{
 
 	"foreign: rewritten with what it was",
 	"foreign: rewritten in pieces",
-	"foreign: swapped with another",
-	"foreign: replaced by a copy of another",
-	"foreign: copied to a free name",
 	"foreign: duplicated",
-	"foreign: rolled back",
 }
