@@ -16,6 +16,12 @@ type meddled struct {
 	entries map[string]string // of files in the root, in the second cloud
 }
 
+func newMeddled(t *testing.T) *meddled {
+	v := &meddled{newVault(t, 2), map[string]string{}}
+	v.troubled = true
+	return v
+}
+
 // put writes a file through the mount, and learns its entry.
 func (v *meddled) put(name, content string) {
 	v.t.Helper()
@@ -80,8 +86,7 @@ func (v *meddled) delivers(name string) (stop func()) {
 // TestVerifyKinds: verify tells each of the 13 kinds of what can be wrong, all at once.
 func TestVerifyKinds(t *testing.T) {
 	t.Parallel()
-	v := &meddled{newVault(t, 2), map[string]string{}}
-	v.troubled = true
+	v := newMeddled(t)
 	m := v.mount()
 	for _, name := range []string{"damaged", "truncated", "swapped", "for another", "was here", "resurrected", "rolled back", "stale", "missing", "disputed", "conflict", "duplicate"} {
 		v.put(name, name)

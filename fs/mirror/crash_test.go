@@ -224,13 +224,7 @@ func (b *box) verify(d demand, holds func(map[string]seen) error) error {
 	if err != nil {
 		return b.explain("mount: %w", err)
 	}
-	w := look(m)
-	if d.late {
-		w = until(w, later)
-	}
-	if d.but != nil {
-		w = d.but(w)
-	}
+	w := d.seen(look(m), later)
 	if err := holds(w); err != nil {
 		return b.explain("%w", err)
 	}
@@ -268,6 +262,17 @@ func (b *box) verify(d demand, holds func(map[string]seen) error) error {
 		}
 	}
 	return nil
+}
+
+// seen is what programs see, of which is demanded what is; later is what they see once all clouds are back.
+func (d *demand) seen(now, later map[string]seen) map[string]seen {
+	if d.late {
+		now = until(now, later)
+	}
+	if d.but != nil {
+		now = d.but(now)
+	}
+	return now
 }
 
 // wait gives what is there once all clouds are back.
