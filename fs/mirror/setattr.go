@@ -6,12 +6,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
-	"github.com/overcast-fs/overcast/fs/mirror/internal/view"
 )
 
 // SetAttr changes attributes and returns the new ones. On a file with
@@ -52,48 +51,59 @@ func (m *Mirror) setDirAttr(n *nodes.Node, s SetAttr) (Attr, error) {
 	if !ok {
 		return Attr{}, ErrStale
 	}
-	was, err := m.view.DirAttr(n)
+	if !m.owners && (s.UID != nil || s.GID != nil) {
+		a, err := m.view.DirAttr(n)
+		if err != nil {
+			return Attr{}, err
+		}
+		if s.UID != nil && *s.UID != a.UID || s.GID != nil && *s.GID != a.GID {
+			return Attr{}, fs.ErrPermission
+		}
+	}
+	was, err := m.view.DirOwner(n)
 	if err != nil {
 		return Attr{}, err
-	}
-	if !m.owners && (s.UID != nil && *s.UID != was.UID || s.GID != nil && *s.GID != was.GID) {
-		return Attr{}, fs.ErrPermission
 	}
 	attrs := &journal.Attrs{Mode: s.Mode, UID: s.UID, GID: s.GID, Atime: s.Atime, Mtime: s.Mtime}
 	e := &journal.Entry{Op: journal.OpDirAttr, Path: []byte(plain), Kind: unix.S_IFDIR, Attrs: attrs}
 	if _, err := m.log.Append(e); err != nil {
 		return Attr{}, err
 	}
-	before := make([]cloud.Info, m.clouds.N())
+	restore := func(cl *clouds.Cloud) error {
+		path, _ := n.Path(cl.Index)
+		return cl.ApplyAttrs(path, attrsOf(was, attrs), m.owners)
+	}
 	made, err := m.operate(e, clouds.Change{
-		What: "setattr",
-		Do: func(cl *clouds.Cloud) (err error) {
+		What: "setattr", Undo: restore,
+		Do: func(cl *clouds.Cloud) error {
 			path, _ := n.Path(cl.Index)
-			if before[cl.Index], err = cl.Dir.Stat(path); err != nil {
-				return err
+			err := cl.ApplyAttrs(path, attrs, m.owners)
+			if err != nil {
+				err = errors.Join(err, restore(cl))
 			}
-			if err = cl.ApplyAttrs(path, attrs, m.owners); err != nil {
-				return errors.Join(err, restoreDirAttr(cl, path, before[cl.Index], m.owners))
-			}
-			return nil
-		},
-		Undo: func(cl *clouds.Cloud) error {
-			path, _ := n.Path(cl.Index)
-			return restoreDirAttr(cl, path, before[cl.Index], m.owners)
+			return err
 		},
 	})
 	if !made || err != nil {
 		return Attr{}, err
 	}
 	if d := n.Number(); d != 0 {
-		m.memory.Owned(d, telling.Owner(view.OwnerOf(was), attrs))
+		m.memory.Owned(d, telling.Owner(was, attrs))
 	}
 	return m.view.DirAttr(n)
 }
 
-// restoreDirAttr gives a directory back what it had.
-func restoreDirAttr(cl *clouds.Cloud, path string, was cloud.Info, owners bool) error {
-	return cl.ApplyAttrs(path, &journal.Attrs{Mode: &was.Mode, UID: &was.UID, GID: &was.GID, Atime: &was.Atime, Mtime: &was.Mtime}, owners)
+// attrsOf gives back to a directory what was to be changed. Its times are left: no two
+// clouds have the same.
+func attrsOf(was index.Owner, changed *journal.Attrs) *journal.Attrs {
+	a := &journal.Attrs{}
+	if changed.Mode != nil {
+		a.Mode = &was.Mode
+	}
+	if changed.UID != nil || changed.GID != nil {
+		a.UID, a.GID = &was.UID, &was.GID
+	}
+	return a
 }
 
 // Sync makes the directory's entries durable, in the log.

@@ -102,7 +102,7 @@ func (v *View) AttrOf(n *nodes.Node, f *belief.Answer) (Attr, error) {
 	a := fromInfo(n.Ino(), info)
 	switch {
 	case info.Dir:
-		return a, v.ownDir(&a, n, func() (list []cloud.Info, err error) {
+		return a, ownDir(v, &a, n, func() (list []cloud.Info, err error) {
 			for k, serves := range f.Serves {
 				if serves {
 					list = append(list, f.Shown[k].Info)

@@ -17,7 +17,17 @@ func (v *View) DirAttr(n *nodes.Node) (a Attr, err error) {
 		return a, err
 	}
 	a = fromInfo(n.Ino(), one[0])
-	return a, v.ownDir(&a, n, func() ([]cloud.Info, error) { return dirs(v, n, v.Clouds.N()) })
+	return a, ownDir(v, &a, n, func() ([]cloud.Info, error) { return dirs(v, n, v.Clouds.N()) })
+}
+
+// DirOwner is mode and owner of a directory: as this machine knows them, and else as stat
+// shows them.
+func (v *View) DirOwner(n *nodes.Node) (index.Owner, error) {
+	if _, known := knownOwner(v, n); known != nil {
+		return *known, nil
+	}
+	a, err := v.DirAttr(n)
+	return OwnerOf(a), err
 }
 
 // dirs are what the first clouds show that have a directory, at most that many.
@@ -47,7 +57,7 @@ func dirs(v *View, n *nodes.Node, most int) (list []cloud.Info, err error) {
 // cloud of the vault shows others, and the same: another machine has changed them. Where nothing is
 // known, and the clouds differ, they are what all allow. What the first cloud shows is
 // in a already; the others are asked where that is not what is known.
-func (v *View) ownDir(a *Attr, n *nodes.Node, others func() ([]cloud.Info, error)) error {
+func ownDir(v *View, a *Attr, n *nodes.Node, others func() ([]cloud.Info, error)) error {
 	d, known := knownOwner(v, n)
 	if known != nil && owns(v, *known, a) {
 		return nil
