@@ -171,7 +171,11 @@ func compare(t *testing.T, seed uint64, d *draft.Draft, want []byte) {
 	}
 	accs := make([]cipher.Acc, len(d.Accs))
 	for i := range d.Env.Layout.Records(d.Length) {
-		if _, where := d.Find(i); where != layer.OnClouds {
+		c, where := d.Find(i)
+		if where == layer.InLayer && c == d.Layers.Kept.Chunks[i] && c.Data != nil {
+			d.Copies.Terms(accs, i, []cipher.WriteID{c.ID}, nil)
+		}
+		if where != layer.OnClouds {
 			continue
 		}
 		r := replica.NewRun(i, 1, make([]byte, d.ChunkLen(i)))

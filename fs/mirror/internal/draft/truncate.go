@@ -1,6 +1,8 @@
 package draft
 
 import (
+	"slices"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -88,25 +90,26 @@ func (d *Draft) Grow(to int64, written bool) error {
 }
 
 // shrink makes the file shorter. Records that no version covers are cut at
-// once; others stay in the clouds until the commit.
+// once; others stay in the clouds until the commit. Until the log was told, nothing
+// is changed that counts: the file goes on as it was where that fails.
 func (d *Draft) shrink(to int64) error {
 	size := d.Env.Layout.ChunkSize()
 	keep := d.Env.Layout.Records(to)
-	if within := to % size; within != 0 {
-		if _, where := d.Find(to / size); where != layer.InHole {
-			c, err := d.lift(to / size)
-			if err != nil {
-				return err
-			}
-			c.Data = c.Data[:min(int64(len(c.Data)), within)]
+	within, tail := to%size, &layer.Chunk{}
+	if _, where := d.Find(to / size); within != 0 && where != layer.InHole {
+		var err error
+		if tail, err = d.lift(to / size); err != nil {
+			return err
 		}
 	}
-	if err := d.uncount(keep); err != nil {
+	accs, err := d.accsOf(keep)
+	if err != nil {
 		return err
 	}
 	if err := d.noteSize(to); err != nil {
 		return err
 	}
+	d.Accs, tail.Data = accs, tail.Data[:min(int64(len(tail.Data)), within)]
 	d.Charge(-d.Layers.Draft.Drop(keep))
 	d.Layers.Direct.Cut(keep)
 	d.Unsynced.Cut(keep)
@@ -128,19 +131,16 @@ func (d *Draft) shrink(to int64) error {
 	return nil
 }
 
-// uncount takes the chunks from keep on out of acc, from whichever side has
-// fewer records.
-func (d *Draft) uncount(keep int64) error {
+// accsOf is acc without the chunks from keep on, from whichever side has fewer
+// records.
+func (d *Draft) accsOf(keep int64) ([]cipher.Acc, error) {
 	records := d.Env.Layout.Records(d.Length)
 	if records-keep <= keep {
-		return d.countRange(keep, records, d.Accs)
+		accs := slices.Clone(d.Accs)
+		return accs, d.countRange(keep, records, accs)
 	}
 	accs := make([]cipher.Acc, len(d.Accs))
-	if err := d.countRange(0, keep, accs); err != nil {
-		return err
-	}
-	d.Accs = accs
-	return nil
+	return accs, d.countRange(0, keep, accs)
 }
 
 // countRange adds to accs the terms of the chunks lo to hi, those that are in
