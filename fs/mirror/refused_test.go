@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
 	"testing"
@@ -81,4 +82,29 @@ func (s *scene) refuse(stage int, rule cloudtest.Rule, change func(h *mirror.Han
 	s.remount()
 	s.holds("f", string(got))
 	s.everywhere()
+}
+
+// TestAttributesThatTheLogRefuses changes the mode of a file that has something in no version yet: where the log does not take
+// it, it stays what it was.
+func TestAttributesThatTheLogRefuses(t *testing.T) {
+	for n := 1; n <= 2; n++ {
+		telling(t, n, func(s *scene) {
+			s.put("f", text(9000, 1), true)
+			h := s.handle("f")
+			_, err := h.WriteAt([]byte("begun"), 10)
+			s.must(err)
+			was := look(s.m)["f"]
+			s.inject(theLog, cloudtest.Rule{Op: "change", From: 1, To: 1, Err: syscall.EDQUOT})
+			if err := s.do(step{op: opChmod, path: "f", mode: 0o600}); !errors.Is(err, syscall.EDQUOT) {
+				s.failf("chmod: %v", err)
+			}
+			s.mend()
+			s.must(h.Close())
+			s.remount()
+			if g := look(s.m)["f"]; g.mode != was.mode || g.data != was.data {
+				s.failf("it is %v, and was %v", g, was)
+			}
+			s.everywhere()
+		})
+	}
 }

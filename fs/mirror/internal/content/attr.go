@@ -76,23 +76,27 @@ func (e editor) setAttr(a SetAttr) (alone bool, err error) {
 	if a.nothing() {
 		return false, nil
 	}
+	mode, owner, mtime := e.Mode, Owner{e.UID, e.GID}, e.Mtime
 	if a.Mode != nil {
-		e.Mode = *a.Mode & permBits
+		mode = *a.Mode & permBits
 	}
 	if a.UID != nil {
-		e.UID = *a.UID
+		owner.UID = *a.UID
 	}
 	if a.GID != nil {
-		e.GID = *a.GID
+		owner.GID = *a.GID
 	}
 	if a.Mtime != nil {
-		e.Mtime = *a.Mtime
+		mtime = *a.Mtime
 	}
-	e.Changed()
-	if alone {
-		return true, nil
+	if !alone {
+		err = e.Append(&journal.Entry{Op: journal.OpAttr, Attrs: Attrs(mode, owner, mtime)})
 	}
-	return false, e.Append(&journal.Entry{Op: journal.OpAttr, Attrs: Attrs(e.Mode, Owner{e.UID, e.GID}, e.Mtime)})
+	if err == nil {
+		e.Mode, e.UID, e.GID, e.Mtime = mode, owner.UID, owner.GID, mtime
+		e.Changed()
+	}
+	return alone, err
 }
 
 // mayOwn refuses owners that this process cannot give to backing files.
