@@ -15,14 +15,16 @@ import (
 // cloud, after a kill and after an unmount, too.
 func TestChangeThatTheLogRefuses(t *testing.T) {
 	changes := map[string]func(h *mirror.Handle) error{
-		"to nothing":     func(h *mirror.Handle) error { return h.Truncate(0) },
-		"within a chunk": func(h *mirror.Handle) error { return h.Truncate(5000) },
-		"to a whole one": func(h *mirror.Handle) error { return h.Truncate(8192) },
-		"longer":         func(h *mirror.Handle) error { return h.Truncate(40000) },
-		"written over":   func(h *mirror.Handle) error { _, err := h.WriteAt([]byte("xyz"), 3000); return err },
-		"written beyond": func(h *mirror.Handle) error { _, err := h.WriteAt([]byte("xyz"), 30000); return err },
-		"a hole in it":   func(h *mirror.Handle) error { return h.Allocate(3, 1000, 9000) },
-		"a new version":  func(h *mirror.Handle) error { return h.Sync() },
+		"to nothing":          func(h *mirror.Handle) error { return h.Truncate(0) },
+		"within a chunk":      func(h *mirror.Handle) error { return h.Truncate(5000) },
+		"to a whole one":      func(h *mirror.Handle) error { return h.Truncate(8192) },
+		"longer":              func(h *mirror.Handle) error { return h.Truncate(40000) },
+		"written over":        func(h *mirror.Handle) error { _, err := h.WriteAt([]byte("xyz"), 3000); return err },
+		"written beyond":      func(h *mirror.Handle) error { _, err := h.WriteAt([]byte("xyz"), 30000); return err },
+		"in the chunk behind": func(h *mirror.Handle) error { _, err := h.WriteAt([]byte("xyz"), 12300); return err },
+		"in the one after it": func(h *mirror.Handle) error { _, err := h.WriteAt([]byte("xyz"), 16400); return err },
+		"a hole in it":        func(h *mirror.Handle) error { return h.Allocate(3, 1000, 9000) },
+		"a new version":       func(h *mirror.Handle) error { return h.Sync() },
 	}
 	for name, change := range changes {
 		for n := 1; n <= 2; n++ {

@@ -40,6 +40,7 @@ func (d *Draft) Write(p []byte, off int64) error {
 			err = d.WriteChunk(i, p[:n], off)
 		}
 		if err != nil {
+			d.Flags |= cipher.Sparse // it may have grown up to here, with nothing in its last chunk
 			return err
 		}
 		p, off = p[n:], off+n
