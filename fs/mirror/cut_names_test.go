@@ -82,3 +82,83 @@ func TestLostFIFO(t *testing.T) {
 		}
 	}))
 }
+
+// TestCutOfRenameOver takes the power where a file was renamed over another one, and on from there. The one content is there
+// under one name or the other, and no name is left that nobody can read, with all clouds and where one of them is away.
+func TestCutOfRenameOver(t *testing.T) {
+	over := []struct {
+		name  string
+		steps []step
+	}{
+		{"and no more", []step{{op: opRename, path: "x", to: "y"}}},
+		{"and on", []step{{op: opRename, path: "x", to: "y"}, {op: opRename, path: "y", to: "z"}}},
+		{"from elsewhere", []step{{op: opRename, path: "x", to: "w"}, {op: opRename, path: "w", to: "y"}}},
+		{"one of two links", []step{{op: opRename, path: "x", to: "d/a"}}},
+		{"a symlink", []step{{op: opRename, path: "l", to: "y"}}},
+		{"by a symlink", []step{{op: opRename, path: "x", to: "l"}}},
+	}
+	for _, o := range over {
+		for n := 1; n <= 3; n++ {
+			for away := -1; away < n && (away < 0 || n > 1); away++ {
+				t.Run(fmt.Sprintf("%s, %d clouds, without cloud %d", o.name, n, away), func(t *testing.T) {
+					check(t, tellScene(t, n, layout{reuse: true}, func(s *scene) {
+						s.put("x", "X", true)
+						s.put("y", "Y", true)
+						s.steps(step{op: opMkdir, path: "d", mode: 0o755}, step{op: opSymlink, path: "l", to: "there"})
+						s.put("d/a", "L", true)
+						s.steps(step{op: opLink, path: "d/a", to: "d/b"})
+						s.must(s.m.Sync())
+						for at, b := range s.during(o.steps) {
+							b.oneAfterCuts(at, "X", away)
+						}
+					}))
+				})
+			}
+		}
+	}
+}
+
+// during gives what there is after each operation of these steps.
+func (s *scene) during(steps []step) (was []*scene) {
+	for _, st := range steps {
+		at := s.disk.Ops()
+		for op := range 15 {
+			s.disk.SnapshotAfter(at+op+1, 0, func(d *cloudtest.Disk) { was = append(was, &scene{box: s.on(d)}) })
+		}
+		s.steps(st)
+	}
+	return append(was, &scene{box: s.clone()})
+}
+
+// oneAfterCuts cuts the power at a moment, mounts without a cloud, or with all if that is negative, and then with all. Each time
+// all files can be read, and just one of them has the content.
+func (s *scene) oneAfterCuts(at int, content string, away int) {
+	for seed := range uint64(max(1, 3/everyScene)) {
+		c := &scene{box: s.clone()}
+		c.cut(seed)
+		if away < 0 {
+			c.mount()
+		} else {
+			c.mount(away)
+		}
+		for range 2 {
+			all, found := look(c.m), 0
+			for path, g := range all {
+				if g.err != nil {
+					c.failf("moment %d, seed %d: %q is %v in %v", at, seed, path, g, all)
+				}
+				if g.data == content {
+					found++
+				}
+			}
+			if found != 1 {
+				c.failf("moment %d, seed %d: %v", at, seed, all)
+			}
+			c.remount()
+		}
+		if away < 0 {
+			c.everywhere()
+		}
+		c.unmount()
+	}
+}

@@ -30,6 +30,7 @@ type Thing struct {
 	Backings []*Backing    // every backing file that it had, the latest last
 	Known    cipher.Vector // the greatest version that it had when the log named it, as far as that was known
 	Firm     bool          // a version of it was durable in some cloud, or in the log
+	Homes    []string      // paths that it had before the log, where somebody has asked for them
 
 	names map[string]*Slot
 }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -26,4 +27,9 @@ func (f *Fold) Tells(id cipher.ID, path string) bool {
 		}
 		dir, path = s.Now, rest
 	}
+}
+
+// KnownBy reports whether a file had a name before the log, in whatever directory: those may have other places by now.
+func (t *Thing) KnownBy(name string) bool {
+	return slices.ContainsFunc(t.Homes, func(home string) bool { return path.Base(home) == name })
 }

@@ -219,7 +219,13 @@ func (r *replayer) survey() error {
 // removes can be all that is left of the file, under what was another's name.
 func (r *replayer) homes() {
 	for _, thing := range slices.Clone(r.fold.Things) {
-		if thing.IsDir() || thing.Made || len(thing.IDs) == 0 || len(thing.Now) == len(thing.Was) {
+		if thing.IsDir() {
+			continue
+		}
+		for _, id := range thing.IDs {
+			thing.Homes = append(thing.Homes, r.Memory.Homes(index.File{ID: id, Type: replica.Type(thing.Kind)})...)
+		}
+		if thing.Made || len(thing.IDs) == 0 || len(thing.Now) == len(thing.Was) {
 			continue
 		}
 		for _, path := range r.Memory.Homes(index.File{ID: thing.IDs[0], Type: replica.Type(thing.Kind)}) {

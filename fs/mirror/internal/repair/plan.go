@@ -258,18 +258,24 @@ func (p *planner) fill(thing *journal.Thing, slot *journal.Slot, parent *node, n
 
 // spare is an entry of a file where it is not wanted, and other one where it is,
 // or under a name that the log does not know: that one may have been its name
-// for long. A backing file that is not in place yet is neither.
+// for long, or it was renamed behind the log's end. A backing file that is not in place yet is neither.
 func (p *planner) spare(thing *journal.Thing) (spare, other *node) {
 	for _, n := range p.of[thing] {
 		switch {
 		case n.dir || p.waiting(n):
-		case p.wanted(n), !p.named(n) && !n.blank:
+		case p.wanted(n), !p.named(n) && !n.blank && !p.renamed(n):
 			other = n
 		case spare == nil:
 			spare = n
 		}
 	}
 	return spare, other
+}
+
+// renamed reports whether a file that is at a name alone must have got that behind the end of the log.
+func (p *planner) renamed(n *node) bool {
+	is, ok := p.Decode(n.parent.path(), n.entry)
+	return ok && !p.sameBoot && !n.shared && n.head != nil && n.thing.Covers(n.head.Version) && !n.thing.KnownBy(string(is.Name))
 }
 
 // named reports whether a node is at a place that the log has named for it, or for
