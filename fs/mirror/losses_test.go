@@ -135,7 +135,6 @@ var knownLosses = []string{
 	"B16 a duplicate in a directory that is removed",
 
 	"faults: the process is at its limits",
-	"faults: the state fails",
 	"faults: a cloud lacks features",
 	"faults: no cloud has these features",
 
