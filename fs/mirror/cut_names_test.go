@@ -34,11 +34,7 @@ func TestCutOfRename(t *testing.T) {
 						for seed := range uint64(60 / everyScene) {
 							c := &scene{box: was.clone()}
 							c.cut(seed)
-							if away < 0 {
-								c.mount()
-							} else {
-								c.mount(away)
-							}
+							c.mountWithout(away)
 							for range 2 {
 								all := look(c.m)
 								_, at := all["now"]
@@ -120,6 +116,15 @@ func TestCutOfRenameOver(t *testing.T) {
 	}
 }
 
+// mountWithout mounts without a cloud, or with all if that is negative.
+func (s *scene) mountWithout(away int) {
+	if away < 0 {
+		s.mount()
+		return
+	}
+	s.mount(away)
+}
+
 // during gives what there is after each operation of these steps.
 func (s *scene) during(steps []step) (was []*scene) {
 	for _, st := range steps {
@@ -138,11 +143,7 @@ func (s *scene) oneAfterCuts(at int, content string, away int) {
 	for seed := range uint64(3) {
 		c := &scene{box: s.clone()}
 		c.cut(seed)
-		if away < 0 {
-			c.mount()
-		} else {
-			c.mount(away)
-		}
+		c.mountWithout(away)
 		for range 2 {
 			all, found := look(c.m), 0
 			for path, g := range all {
