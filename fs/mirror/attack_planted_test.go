@@ -96,15 +96,7 @@ func TestLinkOfWhatIsPlanted(t *testing.T) {
 							s.failf("%q: %v", path, g)
 						}
 					}
-					for range 3 {
-						s.must(s.m.Sync())
-						s.clock.pass(time.Hour)
-						s.sees(want)
-						s.tend()
-						s.sees(want)
-						s.remount()
-					}
-					s.honest(1 - k)
+					s.settles(want, 1-k)
 				})
 			})
 		}

@@ -112,15 +112,7 @@ func TestRmdirOfWhatOneCloudFills(t *testing.T) {
 						if _, err := s.m.Walk(st.path); !errors.Is(err, fs.ErrNotExist) {
 							s.failf("%q is still there: %v", st.path, err)
 						}
-						for range 3 {
-							s.must(s.m.Sync())
-							s.clock.pass(time.Hour)
-							s.sees(want)
-							s.tend()
-							s.sees(want)
-							s.remount()
-						}
-						s.honest(1 - k)
+						s.settles(want, 1-k)
 					})
 				})
 			}
