@@ -339,7 +339,7 @@ func (mv *move) in(cl *clouds.Cloud, litter *view.Litter) error {
 		if !mv.srcAt.Serves[k] && replica.Missing(err) {
 			return errors.Join(err, mv.removeReplaced(cl))
 		}
-		if mv.dst == nil && occupied(err) && len(mv.m.clouds.Ups()) > 1 {
+		if mv.dst == nil && ofAnotherKind(err) && len(mv.m.clouds.Ups()) > 1 {
 			err = errors.Join(ErrConflict, err) // something is hidden there: the name is free for programs
 		}
 		return errors.Join(err, mv.takeover.BackIn(cl, mv.srcAt.Shown[k].Info))
@@ -367,9 +367,9 @@ func (mv *move) another(cl *clouds.Cloud) bool {
 	return err != nil || index.File{ID: h.FileID, Type: h.Type} != mv.was.File
 }
 
-// occupied reports that something else stands where an entry was to be.
-func occupied(err error) bool {
-	return errors.Is(err, fs.ErrExist) || errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EISDIR)
+// ofAnotherKind reports that a directory stands where a file was to be, or the other way round.
+func ofAnotherKind(err error) bool {
+	return errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EISDIR)
 }
 
 // removeReplaced removes the file that a rename replaces from a cloud that
