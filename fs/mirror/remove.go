@@ -16,6 +16,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/view"
 )
 
 // lockNodes locks Mirror.names for writing with no commit of these nodes under
@@ -93,7 +94,7 @@ func (m *Mirror) lockRemoval(dir Node, name string) (*removal, error) {
 			node.Forget()
 			return nil, err
 		}
-		now, f, err := m.view.Child(l)
+		now, f, err := view.Again(m.view, l, node)
 		if err == nil && now == node {
 			now.Forget()
 			return &removal{m: m, link: l, child: node, at: f, unlock: unlock}, nil

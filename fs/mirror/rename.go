@@ -136,12 +136,12 @@ func (mv *move) tryLock(flags RenameFlags, find func(nodes.Link) (*nodes.Node, e
 	if mv.unlock, err = m.lockNodes(mv.src, mv.dst); err != nil {
 		return false, err
 	}
-	src, srcAt, err := m.view.Child(mv.from)
+	src, srcAt, err := view.Again(m.view, mv.from, mv.src)
 	if err != nil {
 		return false, err
 	}
 	src.Forget()
-	dst, dstAt, err := m.view.Child(mv.to)
+	dst, dstAt, err := view.Again(m.view, mv.to, mv.dst)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}

@@ -16,6 +16,7 @@ type Found struct {
 	Inodes []uint64   // by cloud, 0 where it does not have what is served
 	Best   int        // the cloud whose entry is served, -1 where none can be
 	Info   cloud.Info // what that shows
+	Held   *Node      // the one whose locks the caller has: it stays, though its content has changed
 }
 
 func (f *Found) sight() sight {
@@ -30,7 +31,7 @@ func (t *Table) Adopt(l Link, f *Found) *Node {
 	t.tree.Lock()
 	defer t.tree.Unlock()
 	if old := l.Parent.children[l.Name]; old != nil {
-		if old.kind == f.Kind && !old.outdated(f) {
+		if old.kind == f.Kind && (!old.outdated(f) || old == f.Held && !old.Content.Stale() && !old.otherBacking(f.Inodes)) {
 			t.learn(old, f.Inodes)
 			old.refs++
 			return old

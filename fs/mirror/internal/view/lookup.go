@@ -33,12 +33,16 @@ func (v *View) Link(dir *nodes.Node, name string) (nodes.Link, error) {
 
 // Child finds a name and returns its node, referenced, with what the clouds show,
 // also where the name is not there.
-func (v *View) Child(l nodes.Link) (*nodes.Node, *belief.Answer, error) {
+func (v *View) Child(l nodes.Link) (*nodes.Node, *belief.Answer, error) { return Again(v, l, nil) }
+
+// Again is Child for who holds the locks of a node that the name was found to have. While the name has that backing file it has
+// that node, whatever becomes of its content: clouds of which one moves times whenever it is asked would else never be done with.
+func Again(v *View, l nodes.Link, held *nodes.Node) (*nodes.Node, *belief.Answer, error) {
 	f, err := v.Find(l)
 	if err != nil {
 		return nil, f, err
 	}
-	found := &nodes.Found{Kind: v.kind(l, f), Inodes: f.Inodes(), Best: f.Best(), Info: f.Info()}
+	found := &nodes.Found{Kind: v.kind(l, f), Inodes: f.Inodes(), Best: f.Best(), Info: f.Info(), Held: held}
 	if f.Head != nil {
 		found.ID = f.Head.FileID
 	}
