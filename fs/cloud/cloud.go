@@ -217,4 +217,5 @@ type Statfs struct {
 	ReadOnly            bool
 	Fuse                bool // syncfs is not to be trusted: sync file by file
 	Remote              bool // FUSE, or on a network: it may stop to answer
+	Whole               bool // of a type that is known to have all Features
 }

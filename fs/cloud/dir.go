@@ -161,6 +161,7 @@ func (d *dir) Statfs() (Statfs, error) {
 		ReadOnly:  sf.Flags&unix.ST_RDONLY != 0,
 		Fuse:      sf.Type == unix.FUSE_SUPER_MAGIC,
 		Remote:    remote(sf.Type),
+		Whole:     whole(sf.Type),
 	}, nil
 }
 
@@ -176,6 +177,15 @@ func remote(fsType int64) bool {
 		unix.CIFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC,
 		unix.AFS_SUPER_MAGIC, unix.AFS_FS_MAGIC, unix.CODA_SUPER_MAGIC, unix.AUTOFS_SUPER_MAGIC,
 		lustre, vboxsf:
+		return true
+	}
+	return false
+}
+
+// whole reports whether every filesystem of this type has all features.
+func whole(fsType int64) bool {
+	switch fsType {
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.TMPFS_MAGIC, unix.F2FS_SUPER_MAGIC:
 		return true
 	}
 	return false

@@ -18,6 +18,7 @@
 //	errors.go   errors with what and where
 //	bounded.go  Bounded, a directory that may stop to answer, and its files
 //	probe.go    Probe: what a directory's filesystem can do
+//	limited.go  Limited, a directory of which that is known
 //	answer.go   how its calls are made, given up and waited for
 //
 // What the package promises:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 type Features struct {
 	Offset    bool          // bytes can be written at any offset, over others too; without that it can be no cloud
 	Modes     bool          // mode bits stay as they were set
+	Owners    bool          // files can be given away; only root asks
 	Times     time.Duration // how finely mtimes are kept; 0: not as they were set
 	Links     bool          // hard links
 	Xattrs    bool
@@ -40,6 +42,7 @@ func (f Features) Lacks() []string {
 	}
 	add(!f.Offset, "no writing at an offset")
 	add(!f.Modes, "no permissions")
+	add(f.Modes && !f.Owners, "no owners")
 	add(f.Times == 0, "no times")
 	add(f.Times > time.Microsecond, "times to %v only", f.Times)
 	add(!f.Links, "no hard links")
@@ -177,6 +180,7 @@ func (p *probe) attributes() {
 		info, statErr := p.dir.Stat(p.file)
 		p.f.Modes = p.f.Modes && err == nil && statErr == nil && info.Mode == mode
 	}
+	p.f.Owners = os.Geteuid() != 0 || p.givesAway()
 	mtime := time.Unix(981173107, 123456789)
 	if p.dir.Chtimes(p.file, Times{Mtime: &mtime}) == nil {
 		if info, err := p.dir.Stat(p.file); err == nil {
@@ -188,6 +192,15 @@ func (p *probe) attributes() {
 		value, err := p.dir.Getxattr(p.file, name)
 		p.f.Xattrs = err == nil && string(value) == name
 	}
+}
+
+// givesAway gives the file to somebody else, and takes it back.
+func (p *probe) givesAway() bool {
+	const nobody = 65534
+	given := p.dir.Chown(p.file, nobody, nobody)
+	info, err := p.dir.Stat(p.file)
+	back := p.dir.Chown(p.file, os.Geteuid(), os.Getegid())
+	return errors.Join(given, err, back) == nil && info.UID == nobody && info.GID == nobody
 }
 
 // step is how finely got keeps want, 0 if not at all.
@@ -202,7 +215,7 @@ func step(want, got time.Time) time.Duration {
 
 // entries tries what can be done with names.
 func (p *probe) entries() {
-	p.f.Links = p.dir.Link(p.file, p.temp()) == nil
+	p.f.Links = p.links()
 	if other, err := p.create(); err == nil {
 		if p.dir.Exchange(p.file, other) == nil {
 			info, err := p.dir.Stat(other) // the one with content
@@ -224,6 +237,41 @@ func (p *probe) entries() {
 			break
 		}
 	}
+}
+
+// links gives the file a second name and changes it under the first. Many FUSE
+// filesystems have a cache for each name, so that the second one goes on showing
+// what was.
+func (p *probe) links() bool {
+	second := p.temp()
+	if p.dir.Link(p.file, second) != nil {
+		return false
+	}
+	before, err := p.firstByte(second)
+	if err != nil {
+		return false
+	}
+	f, err := p.dir.Open(p.file, true)
+	if err != nil {
+		return false
+	}
+	_, err = f.WriteAt([]byte{before + 1}, 0)
+	if errors.Join(err, f.Close()) != nil {
+		return false
+	}
+	after, err := p.firstByte(second)
+	return err == nil && after == before+1
+}
+
+func (p *probe) firstByte(path string) (byte, error) {
+	f, err := p.dir.Open(path, false)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	b := make([]byte, 1)
+	_, err = f.ReadAt(b, 0)
+	return b[0], err
 }
 
 // longestEntry is the most bytes in the name of an entry in a cloud.

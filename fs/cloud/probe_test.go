@@ -14,7 +14,7 @@ import (
 
 // all is what an ordinary local filesystem can do.
 var all = cloud.Features{
-	Offset: true, Modes: true, Times: 1, Links: true, Xattrs: true, Exchange: true,
+	Offset: true, Modes: true, Owners: true, Times: 1, Links: true, Xattrs: true, Exchange: true,
 	Holes: true, Punch: true, Handles: true, NameMax: 255,
 }
 
@@ -48,7 +48,7 @@ func TestProbeLacking(t *testing.T) {
 		cloudtest.Links:    {func(f *cloud.Features) { f.Links = false }, "no hard links"},
 		cloudtest.Exchange: {func(f *cloud.Features) { f.Exchange = false }, "no exchange of two files"},
 		cloudtest.Handles:  {func(f *cloud.Features) { f.Handles = false }, "no lasting handles"},
-		cloudtest.Modes:    {func(f *cloud.Features) { f.Modes = false }, "no permissions"},
+		cloudtest.Modes:    {func(f *cloud.Features) { f.Modes, f.Owners = false, false }, "no permissions"},
 		cloudtest.Times:    {func(f *cloud.Features) { f.Times = 0 }, "no times"},
 		cloudtest.Holes:    {func(f *cloud.Features) { f.Punch = false }, "no holes"},
 	} {

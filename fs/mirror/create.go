@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
@@ -254,6 +255,9 @@ func (n Node) Link(name string, target Node) error {
 		m.belief.TouchedAll(telling.File(*e.File, old.Kind()), since)
 		old.Linked(s.link)
 		linked.noteLink(m, is.File, is.Version)
+	}
+	if errors.Is(err, cloud.ErrUnsupported) {
+		return fs.ErrPermission // what link(2) says where there are no links
 	}
 	return err
 }
