@@ -147,6 +147,7 @@ func (f binder) trim() error {
 			return err
 		}
 		f.Copies.Touched(c, 0, 0)
+		copies.Forget(&f.Copies, c, f.Copies.Floor())
 		return c.File.Truncate(size)
 	})
 }

@@ -223,6 +223,7 @@ func (c *Commit) fit(cp *copies.Copy) error {
 	if err != nil || info.Size == size || info.Size > size && c.f.Length > c.to.Head.Length {
 		return err
 	}
+	copies.Forget(&c.f.Copies, cp, c.f.Env.Layout.Records(c.to.Head.Length))
 	return cp.File.Truncate(size)
 }
 

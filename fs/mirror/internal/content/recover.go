@@ -309,6 +309,7 @@ func (r *Recovery) clearStray() error {
 	end := layout.RecordOffset(layout.Records(max(r.Length, stored.Head.Length)))
 	return r.Copies.Each("truncate", func(c *copies.Copy) error {
 		r.Copies.Touched(c, 0, 0)
+		copies.Forget(&r.Copies, c, layout.Records(max(r.Length, stored.Head.Length)))
 		before, err := c.File.Stat()
 		if err != nil {
 			return err

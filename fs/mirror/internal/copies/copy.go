@@ -37,7 +37,7 @@ type Copy struct {
 	ours     bool // this mount wrote since ctime was read
 	marks    journal.Spans
 	whole    verdict
-	ids      []cipher.WriteID // of all records, as they were checked; nil where none are kept
+	ids      []cipher.WriteID // of the first records, as they were checked or written; zeros for a hole
 	tally    tally
 	checking bool // a verdict is being worked out in the background
 }
@@ -168,7 +168,7 @@ func (c *Copy) Make(path string, perm uint32, id cipher.ID) error {
 	if err != nil {
 		return err
 	}
-	c.Copy, c.ours = *made, true
+	c.Copy, c.ours, c.ids = *made, true, nil
 	return nil
 }
 
@@ -188,7 +188,7 @@ func (c *Copy) Reopen(path string) error {
 		file.Close()
 		return err
 	}
-	c.File, c.ours = file, true
+	c.File, c.ours, c.ids = file, true, nil
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 // PutLayer brings a layer of changes to one copy, of a version with that length.
 func (s *Set) PutLayer(c *Copy, l *layer.Layer, length int64) error {
 	if l.Cut != layer.Uncut {
+		Forget(s, c, l.Cut)
 		if err := c.Cut(s.Layout.RecordOffset(l.Cut)); err != nil {
 			return err
 		}
@@ -25,37 +26,39 @@ func (s *Set) PutLayer(c *Copy, l *layer.Layer, length int64) error {
 			(chunks[indices[n]].Data == nil) == hole {
 			n++
 		}
-		if err := s.putRun(c, l, indices[:n], length); err != nil {
+		ids, err := s.putRun(c, l, indices[:n], length)
+		if err != nil {
+			Forget(s, c, indices[0])
 			return err
 		}
-		s.Touched(c, indices[0], indices[0]+int64(n))
+		Wrote(s, c, indices[0], ids)
 		indices = indices[n:]
 	}
 	return nil
 }
 
-// putRun seals and writes consecutive chunks, or as many holes.
-func (s *Set) putRun(c *Copy, l *layer.Layer, indices []int64, length int64) error {
+// putRun seals and writes consecutive chunks, or as many holes, and gives their write ids.
+func (s *Set) putRun(c *Copy, l *layer.Layer, indices []int64, length int64) (ids []cipher.WriteID, err error) {
 	log2 := s.Layout.ChunkLog2
 	first, stop := indices[0], indices[len(indices)-1]+1
 	bytes := min(stop<<log2, length) - first<<log2
 	raw := s.Buffer(int(bytes) + cipher.RecordOverhead*len(indices))
 	defer s.Recycle(raw)
+	ids = make([]cipher.WriteID, len(indices))
 	if l.Chunks[first].Data == nil {
 		clear(raw)
-		_, err := c.File.WriteAt(raw, s.Layout.RecordOffset(first))
-		return err
+		_, err = c.File.WriteAt(raw, s.Layout.RecordOffset(first))
+		return ids, err
 	}
 	plain := s.Buffer(int(bytes))
 	defer s.Recycle(plain)
 	clear(plain)
-	ids := make([]cipher.WriteID, len(indices))
 	for n, i := range indices {
 		chunk := l.Chunks[i]
 		copy(plain[n<<log2:], chunk.Data)
 		ids[n] = chunk.ID
 	}
-	return c.Put(&replica.Run{First: first, Plain: plain, IDs: ids}, raw)
+	return ids, c.Put(&replica.Run{First: first, Plain: plain, IDs: ids}, raw)
 }
 
 // Sync makes what was written to copies in one cloud durable: one file by

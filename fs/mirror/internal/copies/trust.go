@@ -39,8 +39,30 @@ func (s *Set) Refresh(c *Copy) error {
 // Touched notes that this mount wrote to a copy, and which chunks.
 func (s *Set) Touched(c *Copy, lo, hi int64) {
 	s.trust.Lock()
-	c.ours, c.ids = true, nil
+	c.ours = true
 	c.marks.Add(lo, hi)
+	s.trust.Unlock()
+}
+
+// Wrote is Touched for records of which this mount has the write ids. Should somebody else write to the backing file between
+// that and the last look at its ctime, what is read later is still not taken for ours.
+func Wrote(s *Set, c *Copy, first int64, ids []cipher.WriteID) {
+	s.trust.Lock()
+	defer s.trust.Unlock()
+	c.ours = true
+	c.marks.Add(first, first+int64(len(ids)))
+	if first > int64(len(c.ids)) {
+		return
+	}
+	ids = ids[:min(int64(len(ids)), max(0, wholeCheck/s.Layout.ChunkSize()-first))]
+	n := copy(c.ids[first:], ids)
+	c.ids = append(c.ids, ids[n:]...)
+}
+
+// Forget notes that the records from one on are not what this mount wrote there any more.
+func Forget(s *Set, c *Copy, from int64) {
+	s.trust.Lock()
+	c.ids = c.ids[:min(int64(len(c.ids)), from)]
 	s.trust.Unlock()
 }
 
@@ -119,14 +141,14 @@ func contradicts(s *Set, peer *Copy, r *replica.Run, i int) bool {
 	return err == nil && one.States[0] == cipher.RecordOK
 }
 
-// errAnswers: what was read is not what was checked.
-var errAnswers = fmt.Errorf("%w: two reads of it gave different records", replica.ErrDamaged)
+// errAnswers: what was read is not what was checked, or written.
+var errAnswers = fmt.Errorf("%w: other records than were read or written before", replica.ErrDamaged)
 
 // doubt forgets what was believed of a copy. The caller holds Set.trust.
 func (c *Copy) doubt() { c.marks, c.whole, c.tally, c.ids = nil, unknown, tally{}, nil }
 
-// refute makes those records of a run damaged that are others than were checked, and
-// tells how many: a server can answer two reads differently. The caller holds Set.trust.
+// refute makes those records of a run damaged that are others than were checked or
+// written, and tells how many: a server can answer two reads differently. The caller holds Set.trust.
 func (c *Copy) refute(r *replica.Run) (others int) {
 	for i := range r.States {
 		if at := r.First + int64(i); at < int64(len(c.ids)) && r.States[i] != cipher.RecordDamaged && r.IDs[i] != c.ids[at] {

@@ -146,7 +146,7 @@ const parallelRun = 128 << 10
 // putRun seals a run for every copy and writes it, both halves of a long one
 // at once.
 func (d *Draft) putRun(r *replica.Run) error {
-	put := func(c *copies.Copy) error { return d.putRecords(c, r) }
+	put := func(c *copies.Copy) error { return wrote(d, c, r, d.putRecords(c, r)) }
 	if len(r.Plain) >= parallelRun {
 		targets := d.Copies.Targets()
 		head, tail := r.Halves(d.Env.Layout.ChunkSize())
@@ -161,9 +161,19 @@ func (d *Draft) putRun(r *replica.Run) error {
 			ofTail[c.On.Index] = d.putRecords(c, tail)
 		}
 		wg.Wait()
-		put = func(c *copies.Copy) error { return cmp.Or(ofHead[c.On.Index], ofTail[c.On.Index]) }
+		put = func(c *copies.Copy) error { return wrote(d, c, r, cmp.Or(ofHead[c.On.Index], ofTail[c.On.Index])) }
 	}
 	return d.Copies.Each("write", put)
+}
+
+// wrote notes what is in a copy once a run was written.
+func wrote(d *Draft, c *copies.Copy, r *replica.Run, err error) error {
+	if err != nil {
+		copies.Forget(&d.Copies, c, r.First)
+		return err
+	}
+	copies.Wrote(&d.Copies, c, r.First, r.IDs)
+	return nil
 }
 
 // putRecords seals a run for one copy and writes it.
