@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	benchRounds = 3       // the systems take turns, and the median counts
-	benchFile   = 1 << 30 // bytes of the large file
-	benchWrites = 300     // of 4 KiB, each fsynced
+	benchRounds = 5         // the systems take turns, and the median counts
+	benchFile   = 256 << 20 // bytes of the large file
+	benchWrites = 300       // of 4 KiB, each fsynced
 )
 
 // A contestant is a directory that the benchmarks work in: a plain one, or one that a filesystem encrypts.
@@ -22,6 +22,7 @@ type contestant struct {
 	name    string
 	root    string
 	remount func() // away with what the kernel has cached of it
+	end     func()
 }
 
 // besideEnv may name another build of the program, for example an older one. It is then a contestant, too.
@@ -30,7 +31,7 @@ const besideEnv = "OVERCAST_BENCH_BESIDE"
 // contestants are the plain directory, gocryptfs over one directory and Overcast over one cloud and over two, all on the
 // same disk.
 func contestants(b *testing.B) []contestant {
-	plain := contestant{"plain", b.TempDir(), func() {}}
+	plain := contestant{"plain", b.TempDir(), func() {}, func() {}}
 	list := []contestant{plain, gocryptfs(b)}
 	path, err := program()
 	must(b, err)
@@ -46,11 +47,10 @@ func contestants(b *testing.B) []contestant {
 func overcast(b *testing.B, name, program string, clouds int) contestant {
 	v := newVaultOf(b, program, nil, clouds)
 	m := v.mount()
-	b.Cleanup(func() { m.unmount() })
 	return contestant{name, v.root, func() {
 		m.unmount()
 		m = v.mount()
-	}}
+	}, func() { m.unmount() }}
 }
 
 func gocryptfs(b *testing.B) contestant {
@@ -65,7 +65,7 @@ func gocryptfs(b *testing.B) contestant {
 	unmount := func() { command{}.run(b, "fusermount3", "-u", root) }
 	mount()
 	b.Cleanup(unmount)
-	return contestant{"gocryptfs", root, func() { unmount(); mount() }}
+	return contestant{"gocryptfs", root, func() { unmount(); mount() }, func() {}}
 }
 
 // race has the contestants do the same work in turns and reports the median of each in seconds, how far apart its fastest
@@ -80,8 +80,12 @@ func race(b *testing.B, prepare, work func(b *testing.B, c contestant, round int
 				start := time.Now()
 				work(b, c, round)
 				took[c.name] = append(took[c.name], time.Since(start))
+				must(b, os.RemoveAll(c.file(round)))
 			}
 		}
+	}
+	for _, c := range list {
+		c.end()
 	}
 	b.ReportMetric(0, "ns/op")
 	rival := median(took["gocryptfs"])
@@ -105,8 +109,8 @@ func writeLarge(b *testing.B, c contestant, round int) {
 
 // BenchmarkFilesystem compares whole programs on real mounts.
 func BenchmarkFilesystem(b *testing.B) {
-	b.Run("write-1GiB", func(b *testing.B) { race(b, nothing, writeLarge) })
-	b.Run("read-1GiB", func(b *testing.B) {
+	b.Run("write-256MiB", func(b *testing.B) { race(b, nothing, writeLarge) })
+	b.Run("read-256MiB", func(b *testing.B) {
 		race(b, func(b *testing.B, c contestant, round int) {
 			writeLarge(b, c, round)
 			c.remount()
