@@ -62,7 +62,7 @@ func (n *Node) outdated(f *Found) bool {
 	case n.Content.Open() != nil, f.Best < 0:
 		return false
 	case n.otherBacking(f.Inodes):
-		return true
+		return !n.IsDir() || !n.sameBacking(f.Inodes)
 	case n.IsDir() || !n.seen.known || n.seen.cloud != f.Best:
 		return false
 	}
@@ -73,6 +73,16 @@ func (n *Node) outdated(f *Found) bool {
 func (n *Node) otherBacking(inodes []uint64) bool {
 	for k, ino := range inodes {
 		if ino != 0 && n.backing[k] != 0 && n.backing[k] != ino {
+			return true
+		}
+	}
+	return false
+}
+
+// sameBacking reports whether some cloud shows the backing file of before.
+func (n *Node) sameBacking(inodes []uint64) bool {
+	for k, ino := range inodes {
+		if ino != 0 && n.backing[k] == ino {
 			return true
 		}
 	}
@@ -97,14 +107,15 @@ func (t *Table) linked(f *Found) *Node {
 	return nil
 }
 
-// learn completes what is known of a node's inodes.
+// learn completes what is known of a node's inodes. A directory is what stands at its name: where one cloud has another there by
+// now, what is in it goes on, and files that are open keep their place.
 func (t *Table) learn(n *Node, inodes []uint64) {
-	if !slices.Contains(n.backing, 0) {
+	if !n.IsDir() && !slices.Contains(n.backing, 0) {
 		return
 	}
 	all := slices.Clone(n.backing)
 	for k, ino := range inodes {
-		if all[k] == 0 {
+		if all[k] == 0 || n.IsDir() && ino != 0 {
 			all[k] = ino
 		}
 	}
