@@ -83,14 +83,26 @@ func indexDir(t *testing.T) string {
 	if info, err := os.Stat(shared); err != nil || !info.IsDir() {
 		return t.TempDir()
 	}
-	swept()
-	dir, err := os.MkdirTemp(shared, "overcast-index-")
+	above, err := ownDir()
 	check(t, err)
-	held, err := lockDir(dir)
+	dir, err := os.MkdirTemp(above, "")
 	check(t, err)
-	t.Cleanup(func() { check(t, errors.Join(os.RemoveAll(dir), held.Close())) })
+	t.Cleanup(func() { check(t, os.RemoveAll(dir)) })
 	return dir
 }
+
+// ownDir makes, once in a process, the directory of all its indexes, which is locked until the process ends: a run of a hundred
+// thousand stories has not that many descriptors. An empty one is left for the next run to sweep.
+var ownDir = sync.OnceValues(func() (dir string, err error) {
+	swept()
+	if dir, err = os.MkdirTemp(shared, "overcast-index-"); err == nil {
+		held, err = lockDir(dir)
+	}
+	return dir, err
+})
+
+// held is the lock of ownDir.
+var held *os.File
 
 func newKept(t *testing.T) *kept {
 	files := &indexFiles{dir: indexDir(t), open: map[*index.Index]string{}}
