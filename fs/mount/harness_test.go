@@ -39,6 +39,7 @@ type helperConfig struct {
 	AllowOther bool
 	ReadOnly   bool
 	Idle       time.Duration
+	Busy       time.Duration // for so long the vault is used in another way
 	Extra      []string
 	Nodes      int  // if not 0, the limit instead of maxNodes
 	OldKernel  bool // forget nodes in the way of old kernels
@@ -100,9 +101,10 @@ func serveVault(c helperConfig, report *helperReport) error {
 		return err
 	}
 	beside := strings.Count(stacks(), "\n\n")
+	began := time.Now()
 	s, err := Mount(m, Options{
 		Mountpoint: c.Mountpoint, FsName: c.Vault, AllowOther: c.AllowOther, ReadOnly: c.ReadOnly,
-		Idle: c.Idle, Extra: c.Extra, Logger: logger,
+		Idle: c.Idle, Busy: func() bool { return time.Since(began) < c.Busy }, Extra: c.Extra, Logger: logger,
 	})
 	if err != nil {
 		return errors.Join(err, done())

@@ -36,6 +36,7 @@ type Server struct {
 	mountpoint string
 	device     uint64 // st_dev of everything in it
 	idle       time.Duration
+	busy       func() bool
 	done       chan struct{} // closed when the last request has been answered
 
 	unmounting sync.Mutex
@@ -55,7 +56,7 @@ func Mount(m *mirror.Mirror, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		fs: newFilesystem(m, o.Logger), mountpoint: o.Mountpoint, idle: o.Idle, done: make(chan struct{}),
+		fs: newFilesystem(m, o.Logger), mountpoint: o.Mountpoint, idle: o.Idle, busy: o.Busy, done: make(chan struct{}),
 	}
 	if err := s.mount(o); err != nil {
 		return nil, err

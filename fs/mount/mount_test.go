@@ -160,6 +160,17 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// Who verifies or heals the vault through its mount uses it.
+func TestIdleWhileBusy(t *testing.T) {
+	const busy = time.Second
+	began := time.Now()
+	m := start(t, helperConfig{Idle: 100 * time.Millisecond, Busy: busy})
+	m.leave()
+	if took := time.Since(began); took < busy {
+		t.Errorf("unmounted after %v", took)
+	}
+}
+
 // What desktops and df ask for all the time, the space and the root's own
 // attributes, keeps no mount.
 func TestIdleUnderDf(t *testing.T) {

@@ -20,6 +20,7 @@ type Options struct {
 	ReadOnly   bool          // the kernel refuses every change
 	Debug      bool          // log every request, with plaintext names, at debug level
 	Idle       time.Duration // unmount after being unused for so long; 0 never
+	Busy       func() bool   // whether the mirror is used in another way; or nil
 	Extra      []string      // options as after mount -o, each perhaps several with commas
 	Logger     *slog.Logger  // nil discards
 }

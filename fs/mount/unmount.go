@@ -83,7 +83,7 @@ func (s *Server) unmountIdle() {
 		case <-tick.C:
 		}
 		now := s.fs.requests.Load()
-		if now != last || s.fs.files.count() > 0 || s.fs.dirs.count() > 0 {
+		if now != last || s.fs.files.count() > 0 || s.fs.dirs.count() > 0 || s.busy != nil && s.busy() {
 			last, quiet = now, 0
 			continue
 		}

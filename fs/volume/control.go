@@ -134,6 +134,8 @@ var errEnding = errors.New("the mount is ending")
 // examine verifies or heals, and tells how far it is meanwhile. A caller who
 // hears nothing of it ends it.
 func (s *server) examine(ctx context.Context, r request, send func(any) error) (*Report, error) {
+	s.checkups.Add(1)
+	defer s.checkups.Add(-1)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	tell := func(a answer) {

@@ -34,7 +34,7 @@ const (
 // ServeOptions say how a vault is opened and mounted.
 type ServeOptions struct {
 	Options               // its Logger is not nil
-	Mount   mount.Options // FsName and Logger are set by Serve
+	Mount   mount.Options // FsName, Logger and Busy are set by Serve
 
 	Warn    func(line string)         // tells the user who waits for the mount
 	Mounted func()                    // called once, when the kernel has the mount
@@ -51,6 +51,7 @@ type server struct {
 	device  uint64
 
 	last     atomic.Pointer[vault.Summary] // as it was written
+	checkups atomic.Int64                  // under way, for whoever asked through the socket
 	resolved time.Time                     // when it was last looked what has become of conflicts
 	looking  sync.WaitGroup                // who finds out how the volume is
 }
@@ -84,6 +85,7 @@ func (s *server) mount(ctx context.Context) error {
 	}
 	o := s.options.Mount
 	o.FsName, o.Logger = s.vault.Dir, s.logger
+	o.Busy = func() bool { return s.checkups.Load() > 0 }
 	mounted, err := mount.Mount(s.mirror, o)
 	if err != nil {
 		return err
