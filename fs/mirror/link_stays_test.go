@@ -107,3 +107,54 @@ func TestLastCopyIsARemovedLink(t *testing.T) {
 		})
 	}
 }
+
+// backToX are how another machine gives the name x back to a file, of which it knows the name z, and of its link d/l nothing.
+var backToX = []struct {
+	name  string
+	steps []step
+}{
+	{"renamed", []step{{op: opRename, path: "z", to: "x"}}},
+	{"renamed over another", []step{{op: opSymlink, path: "x", to: "new"}, {op: opRename, path: "z", to: "x"}}},
+	{"exchanged", []step{{op: opSymlink, path: "x", to: "new"}, {op: opExchange, path: "z", to: "x"}}},
+	{"linked, and the other name removed", []step{{op: opLink, path: "z", to: "x"}, {op: opUnlink, path: "z"}}},
+	{"linked", []step{{op: opLink, path: "z", to: "x"}}},
+}
+
+// TestMovedBackBesideUnseenLink: a file is there again under the name that this machine took from it, also where the machine that
+// gave it that name does not know all of its links.
+func TestMovedBackBesideUnseenLink(t *testing.T) {
+	for _, thing := range toBeMoved {
+		if thing.kind == "directory" {
+			continue
+		}
+		for _, way := range backToX {
+			for n := 1; n <= 3; n++ {
+				t.Run(fmt.Sprintf("a %s %s, %d clouds", thing.kind, way.name, n), func(t *testing.T) {
+					telling(t, n, func(s *scene) {
+						s.steps(step{op: opMkdir, path: "d", mode: 0o755})
+						thing.make(s, "x")
+						s.steps(step{op: opLink, path: "x", to: "d/l"}, step{op: opRename, path: "x", to: "z"})
+						s.unmount()
+						other := &scene{box: s.machine(9)}
+						other.mount()
+						other.steps(way.steps...)
+						want := look(other.m)
+						other.unmount()
+						for range 2 {
+							s.mount()
+							s.sees(want)
+							s.clock.pass(time.Hour)
+							s.healed()
+							s.sees(want)
+							s.everywhere()
+							s.unmount()
+						}
+						if _, there := want["x"]; !there || want["x"].links < 2 {
+							s.failf("x is %v", want["x"])
+						}
+					})
+				})
+			}
+		}
+	}
+}

@@ -59,7 +59,7 @@ func renewAt(m *Mirror, f *telling.Left, paths []string) (err error) {
 	}
 	for _, path := range paths {
 		err = openAt(m, path, func(open content.Holder) error {
-			if err := onlyAt(open, names); err != nil {
+			if err := alikeAt(open, names); err != nil {
 				return err
 			}
 			return renewOpen(open, f)
@@ -98,18 +98,21 @@ func openAt(m *Mirror, path string, use func(content.Holder) error) error {
 	return errors.Join(use(open), open.Leave())
 }
 
-// onlyAt wants every backing file to have as many names as the file has. What a tool has copied, in the place of a link, would be
-// left behind, under the record or at the version before, and what somebody has linked would have a version that nobody gave it.
-func onlyAt(open content.Holder, names int) error {
+// alikeAt wants every backing file to have as many names, and no fewer than are known: what a tool has copied, in the place of a
+// link, would be left behind, under the record or at the version before. More names, in every cloud alike, are links of which
+// this machine has not heard, and go along; one that somebody has planted is in one cloud alone.
+func alikeAt(open content.Holder, known int) error {
+	names := 0
 	for k := range open.Copies.List {
 		b := open.Backing(k)
 		if b == nil {
 			continue
 		}
 		info, err := b.Stat()
-		if err != nil || int(info.Nlink) != names {
+		if err != nil || int(info.Nlink) < known || names > 0 && int(info.Nlink) != names {
 			return errors.Join(ErrConflict, err)
 		}
+		names = int(info.Nlink)
 	}
 	return nil
 }
