@@ -181,6 +181,7 @@ func (r *removal) in(cl *clouds.Cloud) error {
 		return err
 	}
 	dropSidecar(r.m, cl, r.link)
+	r.m.payEmpty(cl, r.link, r.at)
 	return nil
 }
 

@@ -37,8 +37,9 @@ type move struct {
 	takeover        *content.Takeover
 	sourceFile      content.Holder // for a takeover; of nothing where none is due
 	left            left
-	undone          bool      // the source has a new identity, which the clouds lack
-	since           time.Time // when it began
+	emptied         []*clouds.Cloud // where it is done
+	undone          bool            // the source has a new identity, which the clouds lack
+	since           time.Time       // when it began
 	unlock          func()
 }
 
@@ -350,6 +351,7 @@ func (mv *move) in(cl *clouds.Cloud, litter *view.Litter) error {
 		}
 	}
 	dropSidecar(mv.m, cl, mv.from)
+	mv.emptied = append(mv.emptied, cl)
 	return nil
 }
 

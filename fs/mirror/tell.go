@@ -7,6 +7,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
@@ -71,6 +72,9 @@ func (mv *move) tell() {
 	}
 	mv.touched(from, to, move.Is)
 	m.memory.Moved(move)
+	for _, cl := range mv.emptied {
+		m.payEmpty(cl, mv.from, mv.srcAt)
+	}
 	if mv.src.IsDir() {
 		m.tellCleared(mv.from)
 	}
@@ -162,6 +166,13 @@ func (m *Mirror) tellCommitted(n *nodes.Node, h *cipher.Header, in []*cloud.Info
 // it has instead, as far as anybody knows.
 func (m host) Differs(cloud cipher.ID, place index.Place, has index.Known) {
 	m.memory.Owe(cloud, place, index.Debt{Why: index.Differs, Since: m.clock(), Had: has})
+}
+
+// payEmpty pays what a cloud owed at a name at which it showed something else, and has nothing now, as is wanted.
+func (m *Mirror) payEmpty(cl *clouds.Cloud, l nodes.Link, was *belief.Answer) {
+	if p, ok := l.Place(); ok && was != nil && was.Shown[cl.Index].There && !was.Serves[cl.Index] {
+		m.memory.Pay(cl.ID, p)
+	}
 }
 
 // Pay says that a cloud has at a name what should be there.
