@@ -51,7 +51,8 @@ func (v *View) findOpen(l nodes.Link, q *belief.Question) *belief.Answer {
 	backing := n.Backing()
 	f := &belief.Answer{Is: judge.WantFile, Special: n.Special(), Shown: q.Shown, Serves: make([]bool, len(q.Shown)), Untouched: make([]bool, len(q.Shown))}
 	for k, s := range q.Shown {
-		f.Serves[k] = s.There && backing[k] != 0 && s.Info.Ino == backing[k]
+		// A file that was emptied goes into new backing files: the number of the inode of the one before may be another one's by now.
+		f.Serves[k] = s.There && !s.Info.Dir && s.Special == n.Special() && backing[k] != 0 && s.Info.Ino == backing[k]
 		f.Untouched[k] = s.There && !f.Serves[k] // it may be an edit
 	}
 	if f.Best() < 0 {
