@@ -58,7 +58,7 @@ func (a foreignAct) Act() { _ = a.f.Do(a.Move) }
 func (f *Foreign) String() string { return strings.Join(f.said, "\n") }
 
 // Replace puts a new file with that content at a path, by rename: what a sync
-// client does that downloads beside.
+// client does that downloads beside. A directory there goes with all that is in it.
 func Replace(at string, content []byte) Move {
 	return Move{fmt.Sprintf("replace %s by %d bytes", at, len(content)), func(f *Foreign) error { return f.replace(at, content, 0o600) }}
 }
@@ -72,6 +72,9 @@ func (f *Foreign) replace(at string, content []byte, mode uint32) error {
 		return err
 	}
 	_, err = file.WriteAt(content, 0)
+	if here, statErr := f.dir.Stat(at); statErr == nil && here.Dir {
+		err = errors.Join(err, f.remove(at))
+	}
 	return errors.Join(err, file.Close(), f.dir.Rename(temp, at))
 }
 
@@ -190,11 +193,6 @@ func (f *Foreign) copy(src cloud.Dir, from, to string) error {
 	}
 	if now, err := contentOf(f.dir, to); err == nil && string(now) == string(content) {
 		return nil
-	}
-	if here, err := f.dir.Stat(to); err == nil && here.Dir {
-		if err := f.remove(to); err != nil {
-			return err
-		}
 	}
 	if err := f.replace(to, content, info.Mode); err != nil {
 		return err

@@ -1,0 +1,81 @@
+//go:build !race || long
+
+package mirror_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
+)
+
+// leavings are how all that a program sees leaves the directory p, in which x was.
+var leavings = []struct {
+	name string
+	play func(s *scene, thing, x string)
+}{
+	{"removed", func(s *scene, thing, x string) { s.removes(thing, x) }},
+	{"renamed", func(s *scene, _, x string) { s.steps(step{op: opRename, path: x, to: "q"}) }},
+	{"renamed in it, and removed", func(s *scene, thing, x string) {
+		s.steps(step{op: opRename, path: x, to: "p/y"})
+		s.removes(thing, "p/y")
+	}},
+	{"renamed to a long name in it, and removed", func(s *scene, thing, x string) {
+		s.steps(step{op: opRename, path: x, to: "p/N"})
+		s.removes(thing, "p/N")
+	}},
+	{"removed, made again, and removed", func(s *scene, thing, x string) {
+		s.removes(thing, x)
+		s.put(x, "again", true)
+		s.removes("file", x)
+	}},
+	{"exchanged with what is outside, and removed", func(s *scene, _, x string) {
+		s.steps(step{op: opExchange, path: x, to: "other"})
+		s.removes("file", x)
+	}},
+	{"moved with the directory, and removed", func(s *scene, thing, x string) {
+		s.steps(step{op: opRename, path: "p", to: "q"}, step{op: opRename, path: "q", to: "p"})
+		s.removes(thing, x)
+	}},
+}
+
+// removes removes what is at a path.
+func (s *scene) removes(thing, path string) {
+	if thing != "directory" {
+		s.steps(step{op: opUnlink, path: path})
+		return
+	}
+	s.steps(step{op: opUnlink, path: path + "/in"}, step{op: opRmdir, path: path})
+}
+
+// TestRmdirBesideGarbage: garbage in one cloud, in the place of something that a program had in a directory, keeps that directory
+// from nobody once what it had is gone.
+func TestRmdirBesideGarbage(t *testing.T) {
+	for _, thing := range toBeMoved {
+		for _, way := range leavings {
+			for i := range 16 {
+				n, k, x, later := 2+i/8, i/4%2, []string{"p/x", "p/L"}[i/2%2], []time.Duration{0, time.Hour}[i%2]
+				t.Run(fmt.Sprintf("a %s at %s in cloud %d of %d, %v ago, %s", thing.kind, x, k, n, later, way.name), func(t *testing.T) {
+					telling(t, n, func(s *scene) {
+						s.stock(func(*scene, string) {})
+						s.steps(step{op: opMkdir, path: "p", mode: 0o755})
+						x := spell(x)
+						thing.make(s, x)
+						s.must(s.m.Sync())
+						at := s.entryAt(k, x)
+						if thing.special {
+							at += "w"
+						}
+						s.must(s.them(k).Do(cloudtest.Replace(at, []byte("garbage"))))
+						s.clock.pass(later)
+						way.play(s, thing.kind, x)
+						s.steps(step{op: opRmdir, path: "p"})
+						want := look(s.m)
+						s.settles(want)
+					})
+				})
+			}
+		}
+	}
+}
