@@ -123,13 +123,13 @@ func (s *meddled) play(b *box) error {
 	})
 }
 
-// withoutUnheardOf leaves out directories at paths where the story never had anything, and with nothing
-// else in them: a directory carries no id, so that one which a cloud moves there is like one that another
-// machine has just made there, and believed.
+// withoutUnheardOf leaves out directories of which their directory never had the name, and with nothing else in them: a
+// directory carries no id, so that one which a cloud moves there is like one that another machine has just made there, and
+// believed. In one that was made again nothing is known of what was in the one before.
 func (h *history) withoutUnheardOf(got map[string]seen) map[string]seen {
 	known := map[string]bool{}
 	for path, g := range got {
-		if ever := slices.ContainsFunc(h.paths, func(then map[string]int) bool { _, was := then[path]; return was }); !ever && g.kind == 'd' {
+		if g.kind == 'd' && !h.everHad(path) {
 			continue
 		}
 		for at := len(path); at > 0; at = strings.LastIndexByte(path[:at], '/') {
@@ -139,6 +139,24 @@ func (h *history) withoutUnheardOf(got map[string]seen) map[string]seen {
 	left := maps.Clone(got)
 	maps.DeleteFunc(left, func(path string, _ seen) bool { return !known[path] })
 	return left
+}
+
+// everHad reports whether the directory in which a path is in the end ever had that name, wherever it was then.
+func (h *history) everHad(path string) bool {
+	dir, name := split(path)
+	in, below := h.paths[len(h.paths)-1][dir]
+	return slices.ContainsFunc(h.paths, func(then map[string]int) bool {
+		if dir == "" {
+			_, had := then[name]
+			return had
+		}
+		for at, id := range then {
+			if _, had := then[at+"/"+name]; below && id == in && had {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // target is the entry of something that a program has.
