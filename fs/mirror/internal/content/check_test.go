@@ -28,6 +28,7 @@ func (nowhere) Choose(set *copies.Set) *cipher.Header                          {
 func (nowhere) Shows(int, cloud.Info)                                          {}
 func (nowhere) Length(int, cloud.Info, int64)                                  {}
 func (nowhere) Replaced(int, uint64)                                           {}
+func (nowhere) Shared(int, uint64) bool                                        { return false }
 func (nowhere) Ref()                                                           {}
 func (nowhere) Forget()                                                        {}
 

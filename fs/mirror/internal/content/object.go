@@ -38,6 +38,7 @@ type Place interface {
 	Shows(k int, info cloud.Info)                // what a cloud shows of it when it is closed
 	Length(k int, info cloud.Info, length int64) // its length is not what its size there tells
 	Replaced(k int, ino uint64)                  // it is in another backing file now
+	Shared(k int, ino uint64) bool               // another object, which is open, has that backing file, and gets the names of this one
 
 	Ref()
 	Forget()
@@ -130,7 +131,7 @@ func (o *Object) Acquire() (Holder, error) {
 		f.Copies.Close()
 		return Holder{}, err
 	}
-	if !o.version.IsZero() && o.version != f.Sealed.Head.CommitID || o.misled(f) {
+	if !o.version.IsZero() && o.version != f.Sealed.Head.CommitID || o.misled(f) || o.shared(f) {
 		o.stale.Store(true)
 		f.Copies.Close()
 		return Holder{}, ErrStale
@@ -173,6 +174,17 @@ func (o *Object) load() (*File, error) {
 		return nil, fmt.Errorf("open: %w", err)
 	}
 	return f, nil
+}
+
+// shared reports whether another object writes to a backing file of this one, which is being opened: a cloud shows their names as
+// links, and another one as two files.
+func (o *Object) shared(f *File) bool {
+	for k, c := range f.Copies.List {
+		if c.Serves() && o.Shared(k, c.Shown.Ino) {
+			return true
+		}
+	}
+	return false
 }
 
 // misled reports whether stat showed another length than the header of the

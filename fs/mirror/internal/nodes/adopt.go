@@ -89,8 +89,9 @@ func (n *Node) sameBacking(inodes []uint64) bool {
 	return false
 }
 
-// linked is the live node of a file of which another name was found: in each cloud
-// that has both, it is the same backing file.
+// linked is the live node of a file of which another name was found: in each cloud that has both, it is the same backing file.
+// While the file is open it is enough that one cloud has it as the same, since nobody else is to write to that one: what other
+// clouds show at that name are copies, by a tool that knows no hard links.
 func (t *Table) linked(f *Found) *Node {
 	if f.Best < 0 || f.Kind == unix.S_IFDIR {
 		return nil
@@ -100,7 +101,11 @@ func (t *Table) linked(f *Found) *Node {
 			continue
 		}
 		n := t.byBacking[backing{k, ino}]
-		if n != nil && n.kind == f.Kind && (f.ID.IsZero() || n.id.IsZero() || n.id == f.ID) && !n.otherBacking(f.Inodes) {
+		if n == nil || n.kind != f.Kind || n.Content.Stale() {
+			continue
+		}
+		same := n.Content.Open() != nil && n.id == f.ID && !f.ID.IsZero()
+		if same || (f.ID.IsZero() || n.id.IsZero() || n.id == f.ID) && !n.otherBacking(f.Inodes) {
 			return n
 		}
 	}

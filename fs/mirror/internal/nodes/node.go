@@ -29,6 +29,7 @@ type Node struct {
 	known    index.Version // the version that goes with id, as far as it is known
 	number   index.Dir     // of a directory that stands; 0 where it was not asked for yet
 	last     *cloud.Info   // what it showed when it lost a name
+	parted   bool          // some cloud has one of its backing files as that of another node, too
 	seen     sight
 }
 

@@ -50,6 +50,35 @@ func (p place) Length(k int, info cloud.Info, plain int64) {
 	p.t.lengths[backing{k, info.Ino}] = length{info.Size, info.Mtime, plain}
 }
 
+// Shared is asked of what serves: a cloud that shows another file there has no part in this one. Of two that are being opened one yields.
+func (p place) Shared(k int, ino uint64) bool {
+	for _, n := range p.t.sharing(p.Node, backing{k, ino}) {
+		if n.Content.Open() == nil && (n.ino > p.ino || !n.Content.Opening()) {
+			continue
+		}
+		p.t.tree.Lock()
+		defer p.t.tree.Unlock()
+		p.t.register(n, n.backing) // it is the one that is found by that from now on
+		return true
+	}
+	return false
+}
+
+// sharing are the other nodes of a file that have a backing file of it. An inode's number may have been given again, to another one.
+func (t *Table) sharing(with *Node, b backing) (list []*Node) {
+	t.tree.Lock()
+	defer t.tree.Unlock()
+	if !with.parted {
+		return nil
+	}
+	for _, n := range t.byIno {
+		if n != with && n.kind == with.kind && (n.id == with.id || n.id.IsZero()) && n.backing[b.cloud] == b.ino {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
 func (p place) Replaced(k int, ino uint64) {
 	p.t.tree.Lock()
 	defer p.t.tree.Unlock()

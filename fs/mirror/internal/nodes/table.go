@@ -159,9 +159,14 @@ func (t *Table) register(n *Node, inodes []uint64) {
 	t.unregister(n)
 	n.backing = inodes
 	for k, ino := range inodes {
-		if ino != 0 {
-			t.byBacking[backing{k, ino}] = n
+		if ino == 0 {
+			continue
 		}
+		key := backing{k, ino}
+		if other := t.byBacking[key]; other != nil && other != n {
+			n.parted, other.parted = true, true
+		}
+		t.byBacking[key] = n
 	}
 }
 

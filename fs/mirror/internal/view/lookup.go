@@ -43,8 +43,11 @@ func Again(v *View, l nodes.Link, held *nodes.Node) (*nodes.Node, *belief.Answer
 		return nil, f, err
 	}
 	found := &nodes.Found{Kind: v.kind(l, f), Inodes: f.Inodes(), Best: f.Best(), Info: f.Info(), Held: held}
-	if f.Head != nil {
+	switch {
+	case f.Head != nil:
 		found.ID = f.Head.FileID
+	case f.Row.Known.Kind == index.IsFile:
+		found.ID = f.Row.Known.File.ID
 	}
 	return v.Nodes.Adopt(l, found), f, nil
 }
