@@ -210,6 +210,16 @@ func countDigits(s string) int {
 	return len(s)
 }
 
+// IsCopyOfLong reports whether an entry is a sync tool's copy of a long name's: one can tell without the sidecar.
+func (e EntryName) IsCopyOfLong() bool {
+	p := parseEntry(e)
+	letter, rest, special := p.letter()
+	if !special {
+		rest = p.rest
+	}
+	return p.long && countDigits(p.body) == longDigits && rest != "" && (!special || letter == letterSpecial)
+}
+
 // letter returns the letter from w to z that follows the body, if one does.
 func (p parsedEntry) letter() (letter, rest string, ok bool) {
 	if p.rest == "" {

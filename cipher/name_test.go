@@ -349,3 +349,16 @@ func TestBackingModes(t *testing.T) {
 		}
 	}
 }
+
+// TestIsCopyOfLong: what is put behind a long name's entry tells a copy; the letter of special files does not.
+func TestIsCopyOfLong(t *testing.T) {
+	long := "x" + strings.Repeat("0a", 20)
+	for entry, want := range map[string]bool{
+		long: false, long + "w": false, long + " (1)": true, long + "w (1)": true, long + "y": false, long + "w.conflict": true,
+		long[:20]: false, long[:20] + " (1)": false, "y" + long[1:] + " (1)": false, strings.ToUpper(long) + "~": true, "": false,
+	} {
+		if got := EntryName(entry).IsCopyOfLong(); got != want {
+			t.Errorf("%q: %v", entry, got)
+		}
+	}
+}

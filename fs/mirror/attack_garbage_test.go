@@ -3,11 +3,13 @@
 package mirror_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
+	"github.com/overcast-fs/overcast/fs/mirror"
 )
 
 // leavings are how all that a program sees leaves the directory p, in which x was.
@@ -76,6 +78,83 @@ func TestRmdirBesideGarbage(t *testing.T) {
 					})
 				})
 			}
+		}
+	}
+}
+
+// TestRmdirBesideCopy: a copy that a sync tool made of something in a directory, whose name may be too long to be told without what
+// went with it, keeps that directory from nobody once a later version, or the end of what it is of, is known.
+func TestRmdirBesideCopy(t *testing.T) {
+	for _, thing := range toBeMoved[:2] {
+		for _, way := range leavings {
+			for i := range 8 {
+				n, all, x := 2+i/4, i/2%2 == 1, []string{"p/x", "p/L"}[i%2]
+				t.Run(fmt.Sprintf("a %s at %s, in all of %d clouds %v, %s", thing.kind, x, n, all, way.name), func(t *testing.T) {
+					telling(t, n, func(s *scene) {
+						s.stock(func(*scene, string) {})
+						s.steps(step{op: opMkdir, path: "p", mode: 0o755})
+						x := spell(x)
+						thing.make(s, x)
+						s.must(s.m.Sync())
+						for k := range n {
+							at := s.entryAt(k, x)
+							if thing.special {
+								at += "w"
+							}
+							if all || k == n-1 {
+								s.must(s.them(k).Do(cloudtest.Duplicate(at)))
+							}
+						}
+						s.clock.pass(time.Hour)
+						way.play(s, thing.kind, x)
+						s.steps(step{op: opRmdir, path: "p"})
+						s.settles(look(s.m))
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestLastCopyKeepsDirectory: what a sync tool has renamed in every cloud, or renamed in one and deleted in the other, is the last
+// copy of a file that nobody has removed. It is not shown, and its directory is not removed with it.
+func TestLastCopyKeepsDirectory(t *testing.T) {
+	for _, thing := range toBeMoved[:2] {
+		for i := range 16 {
+			n, looked, x, linked := 1+i%2, i/2%2 == 1, []string{"p/x", "p/L"}[i/4%2], i/8 == 1
+			t.Run(fmt.Sprintf("a %s at %s in %d clouds, looked at %v, linked %v", thing.kind, x, n, looked, linked), func(t *testing.T) {
+				telling(t, n, func(s *scene) {
+					s.steps(step{op: opMkdir, path: "p", mode: 0o755}, step{op: opMkdir, path: "q", mode: 0o755})
+					x := spell(x)
+					thing.make(s, x)
+					if linked {
+						s.steps(step{op: opLink, path: x, to: "q/l"})
+					}
+					s.remount()
+					if looked {
+						look(s.m)
+					}
+					for k := range n {
+						at := s.entryAt(k, x)
+						if thing.special {
+							at += "w"
+						}
+						if k > 0 {
+							s.must(s.them(k).Do(cloudtest.Delete(at)))
+							continue
+						}
+						s.must(s.them(k).Do(cloudtest.Rename(at, at+" (1)")))
+					}
+					s.clock.pass(time.Hour)
+					err := s.do(step{op: opRmdir, path: "p"})
+					if has := s.exists("p"); !linked && (!errors.Is(err, mirror.ErrNotEmpty) || !has[0]) {
+						s.failf("removed with the last copy: %v, %v", err, has)
+					}
+					if linked {
+						s.must(err) // the file has another name
+					}
+				})
+			})
 		}
 	}
 }

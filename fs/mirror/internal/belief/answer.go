@@ -162,12 +162,18 @@ func (b *Belief) Last(a *Answer, f index.File, at index.Place) bool {
 // Outlived reports whether a version has ended, or is known to be in place, or to
 // have been followed by a later one.
 func (b *Belief) Outlived(h *cipher.Header) bool {
+	return outlived(b, h, cipher.Less, cipher.Equal)
+}
+
+// Superseded reports whether a version has ended, or is known to have been followed by a later one.
+func Superseded(b *Belief, h *cipher.Header) bool { return outlived(b, h, cipher.Less) }
+
+// outlived reports whether a version has ended, or is to the greatest that is known of its file as one of these.
+func outlived(b *Belief, h *cipher.Header, orders ...cipher.Order) bool {
 	known, err := b.Memory.Of(index.File{ID: h.FileID, Type: h.Type})
 	if err != nil || len(h.Version) == 0 {
 		return false
 	}
-	return slices.ContainsFunc(append(known.Ended, known.Greatest.Vector), func(v cipher.Vector) bool {
-		order := cipher.Compare(h.Version, v)
-		return order == cipher.Less || order == cipher.Equal
-	})
+	return slices.Contains(orders, cipher.Compare(h.Version, known.Greatest.Vector)) ||
+		slices.ContainsFunc(known.Ended, func(end cipher.Vector) bool { return atMost(h.Version, end) })
 }

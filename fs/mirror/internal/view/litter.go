@@ -4,8 +4,12 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"strings"
 
+	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/listing"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
@@ -92,10 +96,11 @@ func (v *View) outlived(dir *nodes.Node, cl *clouds.Cloud, path string, e cloud.
 		return false
 	}
 	d, err := cl.DecodeEntry(path, e.Name)
-	if err != nil {
+	unnamed := errors.Is(err, cipher.ErrSidecar) && cipher.EntryName(e.Name).IsCopyOfLong() // the sidecar went with the name
+	if err != nil && !unnamed {
 		return false
 	}
-	if !d.Copy {
+	if !d.Copy && !unnamed {
 		l, err := v.Link(dir, string(d.Name))
 		if err != nil {
 			return false
@@ -104,5 +109,34 @@ func (v *View) outlived(dir *nodes.Node, cl *clouds.Cloud, path string, e cloud.
 		return errors.Is(err, fs.ErrNotExist) && f.Goes(cl.Index)
 	}
 	h, err := cl.Header(replica.Join(path, e.Name))
-	return err == nil && v.Belief.Outlived(h)
+	return err == nil && v.Belief.Outlived(h) && (belief.Superseded(v.Belief, h) || stands(v, index.File{ID: h.FileID, Type: h.Type}))
+}
+
+// stands reports whether a file is found at any of its names. One that is not may have its last copy where a sync tool has put it.
+func stands(v *View, f index.File) bool {
+	places, err := v.Belief.Memory.Places(f)
+	return err == nil && slices.ContainsFunc(places, func(p index.Place) bool {
+		dir, ok, err := v.Belief.Memory.Path(p.Dir)
+		return err == nil && ok && isAt(v, f, strings.TrimPrefix(dir+"/"+string(p.Name), "/"))
+	})
+}
+
+// isAt reports whether a file is found at a path.
+func isAt(v *View, f index.File, path string) bool {
+	at := v.Nodes.Root()
+	at.Ref()
+	for name := range strings.SplitSeq(path, "/") {
+		child, found, err := v.childOf(at, name)
+		at.Forget()
+		if err != nil {
+			return false
+		}
+		if at = child; !at.IsDir() {
+			id, _ := v.IdentifyFound(at, found)
+			at.Forget()
+			return id == f.ID && found.Best() >= 0
+		}
+	}
+	at.Forget()
+	return false
 }
