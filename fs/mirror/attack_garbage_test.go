@@ -5,6 +5,7 @@ package mirror_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -85,7 +86,14 @@ func TestRmdirBesideGarbage(t *testing.T) {
 // TestRmdirBesideCopy: a copy that a sync tool made of something in a directory, whose name may be too long to be told without what
 // went with it, keeps that directory from nobody once a later version, or the end of what it is of, is known.
 func TestRmdirBesideCopy(t *testing.T) {
-	for _, thing := range toBeMoved[:2] {
+	unwritten := aKind{"file without a version", false, func(s *scene, path string) {
+		n, h, err := s.m.Root().Create("new", 0o644, mirror.Owner{})
+		s.must(err)
+		s.must(onlyErr(h.WriteAt([]byte("pending"), 0)))
+		s.steps(step{op: opRename, path: "new", to: path})
+		s.t.Cleanup(func() { _ = h.Close(); n.Forget() })
+	}}
+	for _, thing := range append(slices.Clip(toBeMoved[:2]), unwritten) {
 		for _, way := range leavings {
 			for i := range 8 {
 				n, all, x := 2+i/4, i/2%2 == 1, []string{"p/x", "p/L"}[i%2]
@@ -94,8 +102,8 @@ func TestRmdirBesideCopy(t *testing.T) {
 						s.stock(func(*scene, string) {})
 						s.steps(step{op: opMkdir, path: "p", mode: 0o755})
 						x := spell(x)
-						thing.make(s, x)
 						s.must(s.m.Sync())
+						thing.make(s, x)
 						for k := range n {
 							at := s.entryAt(k, x)
 							if thing.special {

@@ -85,15 +85,15 @@ func allPast(b *Belief, cl *clouds.Cloud, dir string, left *int) bool {
 		case e.Dir:
 			continue
 		}
-		if h, err := cl.Header(at); err != nil || !b.Outlived(h) && !neverWhole(b, h) {
+		if h, err := cl.Header(at); err != nil || !b.Outlived(h) && !NeverWhole(b, h) {
 			return false
 		}
 	}
 	return true
 }
 
-// neverWhole reports whether a header is of a file that this machine has met, in no version.
-func neverWhole(b *Belief, h *cipher.Header) bool {
+// NeverWhole reports whether a header is of a file that this machine has met, in no version.
+func NeverWhole(b *Belief, h *cipher.Header) bool {
 	of, err := b.Memory.Of(index.File{ID: h.FileID, Type: h.Type})
 	return len(h.Version) == 0 && err == nil && of.Met
 }

@@ -109,7 +109,10 @@ func (v *View) outlived(dir *nodes.Node, cl *clouds.Cloud, path string, e cloud.
 		return errors.Is(err, fs.ErrNotExist) && f.Goes(cl.Index)
 	}
 	h, err := cl.Header(replica.Join(path, e.Name))
-	return err == nil && v.Belief.Outlived(h) && (belief.Superseded(v.Belief, h) || stands(v, index.File{ID: h.FileID, Type: h.Type}))
+	if err != nil || belief.NeverWhole(v.Belief, h) {
+		return err == nil // it is of no version, and whose file it is has its own
+	}
+	return v.Belief.Outlived(h) && (belief.Superseded(v.Belief, h) || stands(v, index.File{ID: h.FileID, Type: h.Type}))
 }
 
 // stands reports whether a file is found at any of its names. One that is not may have its last copy where a sync tool has put it.
