@@ -110,9 +110,10 @@ var hardSeeds = map[string][]uint64{
 	"foreign: swapped with another":          {87},
 	"foreign: replaced by a copy of another": {1014},
 	"foreign: replaced by a link of another": {1038},
-	"foreign: duplicated":                    {1379},
+	"foreign: duplicated":                    {1379, 1465},
 	"foreign: rolled back":                   {1014},
 	"foreign: all rolled back":               {1010},
+	"machines: in turn":                      {409, 20004},
 
 	storiesWithFaultsName:     {13, 359, 870},
 	storiesWithoutHandlesName: {475},
@@ -140,5 +141,4 @@ var knownLosses = []string{
 
 	"foreign: rewritten with what it was",
 	"foreign: rewritten in pieces",
-	"foreign: duplicated",
 }
