@@ -7,6 +7,7 @@ const (
 	everyNth          = 1 // operation of a fixed story is a crash
 	everyHard         = 1
 	everyScene        = 1
+	everyLogged       = 1
 	crashesPerHistory = 6
 	someHistories     = 12500 // of 24 stories each
 	faultSeeds        = 1000  // of each kind

@@ -7,6 +7,7 @@ const (
 	everyNth          = 20 // operation of a fixed story is a crash
 	everyHard         = 25 // of the seeds that have failed
 	everyScene        = 7
+	everyLogged       = 400
 	crashesPerHistory = 6
 	someHistories     = 12
 	faultSeeds        = 4 // of each kind

@@ -7,6 +7,7 @@ const (
 	everyNth          = 5 // operation of a fixed story is a crash
 	everyHard         = 1 // all seeds that have failed
 	everyScene        = 1 // scene of those that differ in little
+	everyLogged       = 29
 	crashesPerHistory = 6
 	someHistories     = 140
 	faultSeeds        = 8 // of each kind

@@ -62,7 +62,7 @@ func renewAt(m *Mirror, f *telling.Left, paths []string) (err error) {
 			if err := alikeAt(open, names); err != nil {
 				return err
 			}
-			return renewOpen(open, f)
+			return renewOpen(m, open, f)
 		})
 		if err == nil {
 			return nil
@@ -117,11 +117,18 @@ func alikeAt(open content.Holder, known int) error {
 	return nil
 }
 
-func renewOpen(open content.Holder, f *telling.Left) error {
+// renewOpen is renewAt of what is open. A version of which a later one is known, that no cloud has which is in use, is left as
+// it is: another one beside that would be nothing but a conflict.
+func renewOpen(m *Mirror, open content.Holder, f *telling.Left) error {
 	stored := open.Stored()
+	last, err := m.memory.Of(f.File)
 	switch {
+	case err != nil:
+		return err
 	case stored.Head.FileID != f.File.ID || !stored.Committed():
 		return ErrStale
+	case cipher.Compare(stored.Head.Version, last.Greatest.Vector) == cipher.Less:
+		return ErrOlder
 	case len(f.Before) == 0:
 		f.Before = stored.Head.Version
 	case cipher.Compare(stored.Head.Version, f.Before) == cipher.Greater:

@@ -234,15 +234,30 @@ func (b *Backing) Holds(layout cipher.Layout) bool {
 	if head == nil {
 		return false
 	}
-	direct, older := b.Direct.Total(), min(b.Ours(layout), layout.Records(head.Length))
+	older := min(b.Ours(layout), layout.Records(head.Length))
 	for i := range b.last {
-		if b.Direct.Has(i) {
-			direct--
-		} else if i < min(b.Ours(layout), layout.Records(head.Length)) {
+		if !b.Direct.Has(i) && i < min(b.Ours(layout), layout.Records(head.Length)) {
 			older--
 		}
 	}
-	return direct == 0 && older == 0
+	return b.holdsDirect() && older == 0
+}
+
+// holdsDirect reports whether the log has every record that was written directly.
+func (b *Backing) holdsDirect() bool {
+	direct := b.Direct.Total()
+	for i := range b.last {
+		if b.Direct.Has(i) {
+			direct--
+		}
+	}
+	return direct == 0
+}
+
+// Leads reports whether the log has all in which the last version differs from an
+// older one that it builds on.
+func (b *Backing) Leads(from cipher.ID) bool {
+	return b.Temps == nil && b.Whole == nil && b.Base != nil && (b.Has(from) || b.Base.Commit == from) && b.holdsDirect()
 }
 
 // Is reports whether an entry is one of the backing file.

@@ -16,7 +16,7 @@ type oddity struct {
 	path  string
 	ended bool   // a file that they have nowhere, or a directory that has to go first
 	deep  bool   // a directory is wanted in its place
-	home  string // of a file that they have nowhere: where it is to be
+	home  string // of a file that they have nowhere, or at lesser versions: where it is to be
 }
 
 // oddities goes through the cloud that lacks changes. What nobody has removed as
@@ -96,7 +96,7 @@ func (t *Tree) oddFile(path, at string, want judge.Known) (odd bool, home string
 	case len(t.elsewhere(path, h)) > 0:
 		return true, "", nil
 	}
-	if odd, err = t.Past.Left(path, fileOf(h), h.Version); odd && err == nil && !t.lives(h) {
+	if odd, err = t.Past.Left(path, fileOf(h), h.Version); odd && err == nil && !t.livesAs(h) {
 		home, err = t.home(h)
 	}
 	return odd, home, err
@@ -111,6 +111,11 @@ func (t *Tree) livesAt(at string) bool {
 
 func (t *Tree) lives(h *cipher.Header) bool {
 	return len(t.live[judge.Identity{ID: h.FileID, Type: h.Type}].Live) > 0
+}
+
+// livesAs is lives of a version that is not above all others.
+func (t *Tree) livesAs(h *cipher.Header) bool {
+	return t.lives(h) && cipher.Compare(h.Version, t.live[judge.Identity{ID: h.FileID, Type: h.Type}].Version.Vector) != cipher.Greater
 }
 
 func fileOf(h *cipher.Header) index.File { return index.File{ID: h.FileID, Type: h.Type} }

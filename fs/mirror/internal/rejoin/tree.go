@@ -279,13 +279,13 @@ func (t *Tree) forget(path string) {
 }
 
 // home is where a file of the cloud that lacks changes is known to be, which the
-// clouds in use have nowhere: it is what should be there.
+// clouds in use have nowhere, or at lesser versions: it is what should be there.
 func (t *Tree) home(h *cipher.Header) (path string, err error) {
 	lives, err := t.Past.Homes(fileOf(h))
 	if err != nil || t.Blind || len(lives) == 0 {
 		return "", err
 	}
-	if _, taken := t.names[lives[0]]; taken {
+	if is, taken := t.names[lives[0]]; taken && (is.Has != judge.File || is.Version.Identity != judge.VersionOf(h).Identity) {
 		return "", nil
 	}
 	dir, name := cloud.SplitPath(lives[0])

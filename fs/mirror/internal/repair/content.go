@@ -27,22 +27,24 @@ type job struct {
 	prev    *cipher.Header
 	node    *node
 	writes  bool // records are to be written from the log
+	beside  bool // this cloud has no backing file that the log knows
 	done    bool
 	err     error // why it cannot be finished
 }
 
 func (j *job) path() string { return j.node.path() }
 
-// jobs are the files of which the log holds a version, in one cloud.
+// jobs are the files of which the log holds a version, in one cloud. One in which the log
+// has no backing file of it had none that counted: nothing is written in place there.
 func (r *Replay) jobs(t *tree) []*job {
 	var list []*job
 	for _, thing := range t.fold.Things {
 		b := thing.Committed()
-		if thing.Gone() || b == nil || b.Salt(t.Index) == nil {
+		if thing.Gone() || b == nil || b.Whole != nil && b.Salt(t.Index) == nil {
 			continue
 		}
 		n := len(r.Clouds)
-		j := &job{t: t, thing: thing, backing: b}
+		j := &job{t: t, thing: thing, backing: b, beside: b.Salt(t.Index) == nil}
 		head := b.Head().Sealed(n)
 		j.head, j.head.Acc = head.Head, head.Accs[t.Index]
 		if b.Prev != nil {
@@ -75,7 +77,6 @@ func (j *job) nodes() (list []*node) {
 
 // find is the node of the backing file that has the version.
 func (j *job) find() *node {
-	salt := [16]byte(j.backing.Salt(j.t.Index))
 	last, nodes := j.backing.Head(), j.nodes()
 	for _, n := range nodes {
 		if last != nil && !n.temp && n.head != nil && n.head.Flags&cipher.Dirty == 0 && cipher.Compare(n.head.Version, last.Version) == cipher.Greater {
@@ -83,7 +84,7 @@ func (j *job) find() *node {
 		}
 	}
 	for _, n := range nodes {
-		if n.head != nil && n.head.Salt == salt {
+		if n.head != nil && string(n.head.Salt[:]) == string(j.backing.Salt(j.t.Index)) || j.beside && n.born() && !n.temp {
 			return n
 		}
 	}
@@ -100,7 +101,7 @@ func (j *job) find() *node {
 		entry = j.backing.Temps[j.t.Index]
 	}
 	for _, n := range nodes {
-		if n.blank && (n.entry == entry || entry == "" && !n.temp) {
+		if n.blank && !j.beside && (n.entry == entry || entry == "" && !n.temp) {
 			return n
 		}
 	}
@@ -124,11 +125,11 @@ func (j *job) begin(r *Replay) error {
 	j.node.head, j.node.blank = c.Head, false
 	order := cipher.Compare(c.Head.Version, j.head.Version)
 	switch {
-	case order == cipher.Less && !j.builds(c.Head):
+	case order == cipher.Less && (j.beside || !j.builds(c.Head)):
 		return errOlder
 	case order == cipher.Less:
 		j.writes = true
-	case order == cipher.Greater:
+	case order == cipher.Greater, j.beside && c.Head.CommitID == j.head.CommitID:
 		return j.beyond(c, r)
 	case order == cipher.Concurrent, c.Head.CommitID != j.head.CommitID:
 		return errNewer

@@ -26,11 +26,13 @@ func (r *Replay) copies(k int) error {
 		}
 	}
 	for _, j := range r.tasks[k] {
-		if j.err == nil && !r.outdone(j) {
+		if j.err == nil && !r.outdone(j) || j.beside && j.supplied(p) {
 			continue
 		}
 		err := r.replace(p, j)
-		if err != nil {
+		if err != nil && j.beside {
+			err = j.remake(r, p)
+		} else if err != nil {
 			err = r.revive(j)
 		}
 		if err == nil {
@@ -72,7 +74,7 @@ func (r *Replay) supply(p *planner, s *journal.Slot) error {
 		p.steps = nil
 		return r.steps(p.Index, steps)
 	}
-	return r.copyTo(p, thing, s, r.trees)
+	return r.copyTo(p, s, r.trees)
 }
 
 // outdone reports whether another cloud has a greater version than the log's.
@@ -145,7 +147,7 @@ func (r *Replay) replace(p *planner, j *job) error {
 	if _, n := r.trees.and(r.behind).source(j.t.Index, j.thing); n == nil || cipher.Compare(n.head.Version, j.head.Version) == cipher.Less {
 		return errLacking
 	}
-	if err := r.copyTo(p, j.thing, j.thing.Now[0], r.trees.and(r.behind)); err != nil {
+	if err := r.copyTo(p, j.thing.Now[0], r.trees.and(r.behind)); err != nil {
 		return err
 	}
 	j.node = p.nodeAt(j.thing.Now[0])
@@ -170,20 +172,59 @@ func (all trees) source(k int, thing *journal.Thing) (best *tree, at *node) {
 	return best, at
 }
 
+// supplied reports whether the version is in place by now.
+func (j *job) supplied(p *planner) bool {
+	n := p.nodeAt(j.thing.Now[0])
+	return n != nil && n.thing == j.thing && n.head != nil && n.head.CommitID == j.head.CommitID
+}
+
+// remake puts the last version in the place of an older one, where the log leads from that to it, or has all of it. Other
+// names of that one would be left behind.
+func (j *job) remake(r *Replay, p *planner) error {
+	slot, m := j.thing.Now[0], replica.Remake{Backing: j.backing, Log: r.Log}
+	old := p.nodeAt(slot)
+	if old != nil && old.thing == j.thing {
+		m.Over = old.path()
+	}
+	if m.Over != "" && (old != j.node || old.shared) || m.Over == "" && !j.backing.Holds(p.Keys.Layout()) || r.Ended != nil && r.Ended(&j.head) {
+		return j.err
+	}
+	err := p.putOver(r, slot, &j.head, func(temp string) (*cipher.Header, error) {
+		return p.Remake(temp, j.head, m, r.Owners, r.Clock())
+	})
+	if err == nil {
+		j.node = p.nodeAt(slot)
+		err = j.relink()
+	}
+	return err
+}
+
 // copyTo copies a file from another cloud to a slot, beside and then over what
 // is there.
-func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot, others trees) error {
-	from, n := others.source(p.Index, thing)
+func (r *Replay) copyTo(p *planner, s *journal.Slot, others trees) error {
+	from, n := others.source(p.Index, s.Now)
 	if n == nil {
 		return errLacking
 	}
-	parent := p.nodeOf(s.Dir)
+	o, err := from.Open(n.path(), false)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	return p.putOver(r, s, n.head, func(temp string) (*cipher.Header, error) {
+		return p.Whole(temp, o, replica.AsItIs, r.Owners, r.Clock())
+	})
+}
+
+// putOver has a version of a file made beside a slot, and puts it over what is there.
+func (p *planner) putOver(r *Replay, s *journal.Slot, as *cipher.Header, do func(temp string) (*cipher.Header, error)) error {
+	thing, parent := s.Now, p.nodeOf(s.Dir)
 	if parent == nil {
 		return errLacking
 	}
 	name, entry := p.spell(s, thing.Special())
 	old := parent.children[entry]
-	if old != nil && old.thing == thing && !old.yieldsTo(n.head) {
+	if old != nil && old.thing == thing && !old.yieldsTo(as) {
 		return errNewer
 	}
 	if (old == nil || old.thing != thing) && !p.clear(parent, s, entry, false) {
@@ -194,21 +235,13 @@ func (r *Replay) copyTo(p *planner, thing *journal.Thing, s *journal.Slot, other
 	if err := r.steps(p.Index, steps); err != nil {
 		return err
 	}
-	o, err := from.Open(n.path(), false)
-	if err != nil {
-		return err
-	}
-	defer o.Close()
 	temp := replica.Join(parent.path(), step.CopyName(thing))
-	if err := p.Dir.Remove(temp); err != nil && !replica.Missing(err) {
+	if err := p.Clear(temp); err != nil {
 		return err
 	}
-	head, err := p.Whole(temp, o, replica.AsItIs, r.Owners, r.Clock())
+	head, err := do(temp)
 	if err != nil {
-		if gone := p.Dir.Remove(temp); gone != nil && !replica.Missing(gone) {
-			return errors.Join(err, gone)
-		}
-		return err
+		return errors.Join(err, p.Clear(temp))
 	}
 	if err := p.PutSidecar(parent.path(), name); err != nil {
 		return err

@@ -68,7 +68,7 @@ func (j *job) relink() error {
 			continue
 		}
 		temp := replica.Join(parent.path(), step.CopyName(j.thing))
-		if err := j.t.Dir.Remove(temp); err != nil && !replica.Missing(err) {
+		if err := j.t.Clear(temp); err != nil {
 			return err
 		}
 		if err := j.t.Dir.Link(j.path(), temp); err != nil {

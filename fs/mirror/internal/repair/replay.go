@@ -69,11 +69,7 @@ func (r *Replay) Run() Outcome {
 	r.out.Found = append(r.out.Found, r.trees.tellAsides(r.Fold)...)
 	r.together()
 	r.out.Kept = r.unfinished()
-	for _, thing := range r.out.Kept {
-		if !r.outOfTurn(thing) {
-			r.out.Waiting = append(r.out.Waiting, thing)
-		}
-	}
+	r.out.Waiting = slices.DeleteFunc(slices.Clone(r.out.Kept), r.outOfTurn)
 	asker{r}.guard(r.out.Waiting)
 	return r.out
 }
@@ -91,7 +87,7 @@ func (r *Replay) unfinished() (list []*journal.Thing) {
 				failed[j.thing] = failed[j.thing] || passing(j.err)
 			case j.done && j.err == nil && r.out.Errors[k] == nil:
 				finished[j.thing] = true
-			case j.err != nil && (away || !errors.Is(j.err, cipher.ErrDamaged)):
+			case j.err != nil && (away || !j.beside && !errors.Is(j.err, cipher.ErrDamaged) || j.beside && j.backing.Holds(r.trees.layout())):
 				failed[j.thing] = true
 			}
 		}

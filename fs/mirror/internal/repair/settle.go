@@ -202,7 +202,7 @@ func (d *dispute) build(k int, plain string, v judge.Version, as func(h *cipher.
 		return errOther
 	}
 	temp := replica.Join(parent.path(), step.CopyName(d.thing))
-	if err := t.Dir.Remove(temp); err != nil && !replica.Missing(err) {
+	if err := t.Clear(temp); err != nil {
 		return err
 	}
 	head, err := d.copy(t, temp, v, as)
@@ -262,30 +262,7 @@ func (d *dispute) fromLog(t *tree, temp string, as func(h *cipher.Header)) (*cip
 	b := d.thing.Committed()
 	head := b.Head().Sealed(len(d.r.Clouds)).Head
 	as(&head)
-	c, err := t.Build(temp, head)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	if err := c.Fit(head.Length); err != nil {
-		return nil, err
-	}
-	layout := c.Keys.Layout()
-	err = d.r.Log(func(at int, e *journal.Entry) error {
-		if e.Commit == nil || !b.Is(e) {
-			return nil
-		}
-		return e.Commit.EachChunk(e.Data, func(ch journal.Chunk, plain []byte) error {
-			if ch.Index >= layout.Records(head.Length) || !b.Latest(at, ch.Index) {
-				return nil
-			}
-			return c.WriteChunk(ch, plain, head.Length)
-		})
-	})
-	if err != nil {
-		return nil, err
-	}
-	return c.Clean(head, d.r.Owners, d.r.Clock())
+	return t.Remake(temp, head, replica.Remake{Backing: b, Log: d.r.Log}, d.r.Owners, d.r.Clock())
 }
 
 // over ends the jobs of the file: what the log holds of it is in every cloud.

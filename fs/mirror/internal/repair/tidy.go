@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -24,16 +25,12 @@ func (r *Replay) removals(k int) error {
 	if err := r.steps(k, append(t.planner.steps, planRemovals(t.tree).steps...)); err != nil {
 		return err
 	}
-	if err := t.sweep(); err != nil {
-		return err
+	for _, do := range []func() error{t.sweep, t.sidecars, t.attributes, t.Dir.Syncfs} {
+		if err := do(); err != nil {
+			return err
+		}
 	}
-	if err := t.sidecars(); err != nil {
-		return err
-	}
-	if err := t.attributes(); err != nil {
-		return err
-	}
-	return t.Dir.Syncfs()
+	return nil
 }
 
 // staleTemps are backing files that will not be put in place: their file is
@@ -126,16 +123,13 @@ func (t *tidier) sweep() error {
 			continue
 		}
 		entries, err := t.Dir.ReadDir(dir.path())
+		for _, e := range entries {
+			if built[e.Name] {
+				err = errors.Join(err, t.Clear(replica.Join(dir.path(), e.Name)))
+			}
+		}
 		if err != nil {
 			return err
-		}
-		for _, e := range entries {
-			if !built[e.Name] {
-				continue
-			}
-			if err := t.Dir.Remove(replica.Join(dir.path(), e.Name)); err != nil && !replica.Missing(err) {
-				return err
-			}
 		}
 	}
 	return nil

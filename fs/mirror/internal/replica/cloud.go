@@ -139,10 +139,18 @@ func (c *Cloud) DecodeEntry(dir, entry string) (cipher.Decoded, error) {
 	})
 }
 
+// Clear removes a file, if it is there.
+func (c *Cloud) Clear(path string) error {
+	if err := c.Dir.Remove(path); !Missing(err) {
+		return err
+	}
+	return nil
+}
+
 // RemoveEntry removes whatever is at a name of a directory, under either spelling.
 func (c *Cloud) RemoveEntry(dir string, n cipher.Name) error {
 	for _, special := range []bool{false, true} {
-		if err := c.Dir.Remove(Join(dir, Entry(n, special))); err != nil && !Missing(err) {
+		if err := c.Clear(Join(dir, Entry(n, special))); err != nil {
 			return err
 		}
 	}

@@ -8,5 +8,6 @@
 //	attrs.go   attributes of a directory, and of a device
 //	xattr.go   Xattrs: extended attributes of a file
 //	whole.go   whole copies from another cloud
+//	remake.go  a version made of what the redo log has
 //	records.go its records: reading, writing, comparing
 package replica

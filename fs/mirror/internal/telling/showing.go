@@ -128,10 +128,18 @@ func (r *replayed) shownAs(path string, k index.Known) index.Known {
 		k.Kind == index.IsDir && s.dirs > 0,
 		k.Kind == index.Gone && (s.nothing() || s.oneDir() && len(ups) > 1):
 		return k
+	case k.Kind == index.IsFile && len(ups) < r.Clouds.N() && s.lesser(k):
+		return k // one that is away can have it: what an older version is changed to has not seen it
 	case k.Kind == index.IsFile:
 		return s.file(k)
 	}
 	return index.Known{}
+}
+
+// lesser reports whether the clouds show nothing but older versions of a file.
+func (s *showing) lesser(k index.Known) bool {
+	is, ok := s.agreed()
+	return ok && s.dirs == 0 && is.File == k.File && cipher.Compare(is.Version.Vector, k.Version.Vector) == cipher.Less
 }
 
 // has reports whether some cloud shows exactly that version of a file.
