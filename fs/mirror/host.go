@@ -33,7 +33,20 @@ func (m host) Owner(path string) (o index.Owner, ok bool) {
 	return view.OwnerOf(a), err == nil
 }
 
-func (m host) Renew(list []telling.Left) { left(list).renew(m.Mirror) }
+func (m host) Renew(list []telling.Left) {
+	for _, f := range list {
+		m.memory.Leaves(f)
+	}
+	left(list).renew(m.Mirror)
+}
+
+func (m host) Retry() {
+	for _, f := range m.memory.Again(m.clock()) {
+		if err := renewOne(m.Mirror, &f); err != nil {
+			m.logger.Debug("a file that has another name than before has no later version yet", "error", err)
+		}
+	}
+}
 
 func (m host) Search(n *nodes.Node) { m.view.Search(n) }
 

@@ -29,26 +29,32 @@ func (l *left) noteLink(m *Mirror, f index.File, v index.Version) {
 
 func (l *left) add(m *Mirror, f telling.Left) {
 	if len(f.Before) > 0 && m.memory.Records(f.File) {
+		m.memory.Leaves(f)
 		*l = append(*l, f)
 	}
 }
 
 // renew commits versions that differ in nothing but that, and puts the files on record. What was done to the names is done
-// whatever comes of it. The caller holds no lock.
+// whatever comes of it: what cannot be committed now waits. The caller holds no lock.
 func (l left) renew(m *Mirror) {
 	for _, f := range l {
-		paths := m.memory.Homes(f.File)
-		if len(paths) == 0 {
-			continue // it is gone since
+		if err := renewOne(m, &f); err != nil {
+			m.logger.Warn("a file that has another name than before has no later version yet", "error", err)
 		}
-		if err := renewAt(m, &f, paths); err != nil {
-			m.logger.Warn("a file that has another name than before has no later version", "error", err)
-			continue
+	}
+}
+
+func renewOne(m *Mirror, f *telling.Left) error {
+	if paths := m.memory.Homes(f.File); len(paths) > 0 { // else it is gone since
+		if err := renewAt(m, f, paths); err != nil {
+			return err
 		}
 		if !f.Linked {
 			m.memory.Book.Moved(f.File.ID, f.Before)
 		}
 	}
+	m.memory.Told(*f)
+	return nil
 }
 
 // renewAt gives a file, by any of its paths, a later version than it had before, where it has none yet.

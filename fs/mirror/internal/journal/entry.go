@@ -33,6 +33,7 @@ const (
 	OpRevoke                 // the entry with the number Revokes came to nothing, and does for good; or every change of Ref that is in no version
 	OpFirm                   // the last version of the file at Path is durable in some cloud, with the names that lead there
 	OpReplayed               // all before was brought to the clouds after a power cut: what they have of it is lost by another one only
+	OpLeft                   // File has lost a name before, at the version Had if that is known, and others are not told of it yet
 )
 
 // Entry is one entry of the redo log: this, as JSON, and raw data behind it.
@@ -54,6 +55,7 @@ type Entry struct {
 	Temps   []string `json:"e,omitempty"` // by cloud
 	Commit  *Commit  `json:"v,omitempty"`
 	Revokes uint64   `json:"q,omitempty"` // the number of an entry that came to nothing
+	Linked  bool     `json:"d,omitempty"` // of OpLeft: it has lost none, but has got one more
 
 	Data []byte `json:"-"` // what stands behind the head
 	Seq  uint64 `json:"-"` // its number in the log; never given again

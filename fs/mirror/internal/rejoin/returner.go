@@ -30,6 +30,9 @@ type Host interface {
 	// Commit brings everything to the clouds in use.
 	Commit() error
 
+	// Retry tries again what had to wait, as far as it is time for that.
+	Retry()
+
 	// Finish gives them what is nowhere else than in a cloud that is back.
 	Finish(c *clouds.Cloud) error
 
@@ -134,7 +137,7 @@ func (r *Returner) stopped() error {
 
 // Tend does what is due for clouds that lack changes: it asks those that are out
 // whether they are back, brings them up to date, and pays the debts of those
-// that are in use.
+// that are in use. What waits can be done by then, as a rule.
 func (r *Returner) Tend() error {
 	r.turn <- struct{}{}
 	defer func() { <-r.turn }()
@@ -158,6 +161,7 @@ func (r *Returner) Tend() error {
 		}
 	}
 	errs = append(errs, r.clearPaid())
+	r.Host.Retry()
 	return errors.Join(errs...)
 }
 

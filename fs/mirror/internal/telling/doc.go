@@ -7,6 +7,7 @@
 //	past.go     what is known of names that are not any more, also by those records
 //	retell.go   at mount: the log of earlier runs becomes rows of the index
 //	left.go     what it says of files that have lost a name and have another
+//	waits.go    and of which others are not told yet
 //	showing.go  what the clouds show of a name that the log tells of
 //	version.go  what the index keeps of a header
 //
@@ -14,5 +15,9 @@
 // another one than the log knows, has the clouds that owe anything compared whole; and that a transaction that fails loses
 // nothing.
 //
-// It has no locks.
+// # Locks
+//
+// It is not held while anything of the mirror is called, but for the log:
+//
+//	Waits.mu  what waits
 package telling

@@ -36,6 +36,8 @@ type Keeper struct {
 	logger   *slog.Logger
 	unnumber func(forget func())
 	unkept   atomic.Bool // the index, or what is to be on record before, could not be written, and that was told
+	waits    Waits
+	unsaid   error // why the log does not say what waits, of who retires it
 }
 
 // NewKeeper keeps what is known beside the log.
@@ -107,7 +109,10 @@ func (y *Keeper) CatchUp() {
 // before. Where it fails nothing is lost: the log keeps its entries, and it is
 // tried again.
 func (y *Keeper) Transact(keep uint64) bool {
-	err := y.record()
+	err := y.unsaid
+	if err == nil {
+		err = y.record()
+	}
 	if err == nil {
 		err = y.Apply(keep, y.clouds.Missed())
 	}

@@ -17,7 +17,7 @@ type Left struct {
 
 // leaving finds, in the log, the files that have left names.
 type leaving struct {
-	made map[cipher.ID]bool // by the log
+	made map[cipher.ID]bool // by the log, and nobody is to be told of it
 	at   map[index.File]int // in list
 	list []Left
 }
@@ -47,6 +47,8 @@ func (l *leaving) entry(e *journal.Entry) {
 		}
 	case journal.OpLink:
 		l.note(e.File, e.Kind, true)
+	case journal.OpLeft:
+		l.waits(e)
 	case journal.OpUnlink:
 		l.leaves(e, e.File, e.Kind)
 	case journal.OpRename, journal.OpExchange:
@@ -63,6 +65,16 @@ func (l *leaving) entry(e *journal.Entry) {
 			l.list[at].Before = e.Commit.Base.Version
 		}
 	}
+}
+
+// waits notes what others were to be told of before, and are not yet.
+func (l *leaving) waits(e *journal.Entry) {
+	if e.File == nil || e.File.IsZero() {
+		return
+	}
+	l.note(e.File, e.Kind, e.Linked)
+	delete(l.made, *e.File)
+	l.list[l.at[File(*e.File, e.Kind)]].Before = e.Had
 }
 
 // leaves notes that a file loses a name, unless it is the last one by an entry.

@@ -26,13 +26,15 @@ func (y *Keeper) recording() bool { return y.others() || y.clouds.Missed() || y.
 
 // Due reports whether a transaction is due, or a batch of removals; or at once, whether there is anything for one.
 func (y *Keeper) Due(now time.Time, log int64, below uint64, atOnce bool) bool {
-	return y.Memory.Due(now, log, below, atOnce) || y.Book.Due(atOnce)
+	return y.Memory.Due(now, log, y.needed(below), atOnce) || y.Book.Due(atOnce)
 }
 
-// Begin takes what was told so far, and removed, for the next transaction.
+// Begin takes what was told so far, and removed, for the next transaction. What others are not told of yet is in no transaction,
+// and goes on in the log.
 func (y *Keeper) Begin(names uint64) {
 	y.Book.Begin()
 	y.Memory.Begin(names)
+	y.unsaid = y.sayAgain()
 }
 
 // record puts what was removed on record, where it has to be. It is then in every cloud that is in use, or owed by it; a cloud
