@@ -37,6 +37,9 @@ func (r *Replay) copies(k int) error {
 		}
 		if err == nil {
 			j.err, j.done = nil, true
+			for _, slot := range j.thing.Now {
+				_ = r.supply(p, slot) // that it was lacking was told
+			}
 		} else {
 			r.miss(k, j.thing, errors.Join(j.err, err))
 		}

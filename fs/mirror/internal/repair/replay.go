@@ -123,12 +123,8 @@ func (r *Replay) outOfTurn(thing *journal.Thing) bool {
 
 // passing reports an error that says nothing of what is there.
 func passing(err error) bool {
-	for _, known := range []error{errOther, errNewer, errOlder, errLacking, cipher.ErrDamaged, cipher.ErrNewer} {
-		if errors.Is(err, known) {
-			return false
-		}
-	}
-	return err != nil
+	known := []error{errOther, errNewer, errOlder, errLacking, cipher.ErrDamaged, cipher.ErrNewer}
+	return err != nil && !slices.ContainsFunc(known, func(k error) bool { return errors.Is(err, k) })
 }
 
 // together makes the clouds show the same names after a power cut, which can take
