@@ -112,6 +112,12 @@ func (r *Returner) lookOver(c *clouds.Cloud) (*Tree, map[string]bool, error) {
 	for _, o := range odd {
 		if o.home != "" {
 			moved, err := r.bringHome(t, c, o)
+			if err == nil && !moved {
+				// What stands there is elsewhere by now, as a rule, and makes room.
+				if err = r.bringUnless(t, c, o.home); err == nil {
+					moved, err = r.bringHome(t, c, o)
+				}
+			}
 			if err != nil {
 				return nil, nil, err
 			}
