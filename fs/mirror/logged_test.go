@@ -45,6 +45,7 @@ var loggedChanges = []struct {
 	{"rename over", "f", true, func(s *scene) { s.steps(step{op: opRename, path: "f", to: "e"}) }},
 	{"renamed over", "f", true, func(s *scene) { s.steps(step{op: opRename, path: "e", to: "f"}) }},
 	{"exchange", "f", true, func(s *scene) { s.steps(step{op: opExchange, path: "e", to: "f"}) }},
+	{"link", "f", true, func(s *scene) { s.steps(step{op: opLink, path: "f", to: "h"}) }},
 	{"unlink", "f", true, func(s *scene) { s.steps(step{op: opUnlink, path: "f"}) }},
 	{"a link, chmod", "l1", true, func(s *scene) { s.steps(step{op: opChmod, path: "l1", mode: 0o604}) }},
 	{"a link, write", "l1", true, func(s *scene) { s.must(s.patch("l1", "changed", 4090)) }},
@@ -232,5 +233,54 @@ func (s *scene) afterLogged(k int, mount func(*scene, int), want map[string]seen
 	if err != nil {
 		why, _, _ := strings.Cut(err.Error(), "\n")
 		s.failf("%s", why)
+	}
+}
+
+// TestChangedWithoutTheLast: what a program makes of an older version, where the cloud is away that has the last one, does not
+// take the place of that: both are there once that is back.
+func TestChangedWithoutTheLast(t *testing.T) {
+	for _, how := range []string{"written", "saved", "renamed"} {
+		for k := range 2 {
+			t.Run(fmt.Sprintf("%s, without cloud %d", how, 1-k), func(t *testing.T) {
+				check(t, tellScene(t, 2, layout{reuse: true}, func(s *scene) {
+					old := s.meddledFiles()
+					s.must(s.them(k).Do(cloudtest.Rollback(s.entryAt(k, "f"), old.Dir(cloudName(k)))))
+					s.must(s.disk.Dir(cloudName(k)).Syncfs())
+					s.must(s.patch("f", "changed", 4090))
+					s.must(s.m.Commit())
+					s.fsynced("f")
+					last := look(s.m)["f"].data
+					for seed := range uint64(loggedCuts) {
+						c := &scene{box: s.clone()}
+						c.cut(seed)
+						c.mount(1 - k)
+						mine := "mine"
+						switch how {
+						case "written":
+							if err := c.patch("f", "mine", 0); err != nil {
+								mine = last
+							} else {
+								mine = look(c.m)["f"].data
+							}
+						case "saved":
+							if tryWrite(c.m, "f", []byte(mine), true) != nil {
+								mine = last
+							}
+						default:
+							_ = c.do(step{op: opRename, path: "f", to: "g"})
+							mine = last
+						}
+						c.unmount()
+						c.mount()
+						for range 2 {
+							c.backAgain()
+							c.kept(last, mine)
+							c.remount()
+						}
+						c.unmount()
+					}
+				}))
+			})
+		}
 	}
 }
