@@ -12,15 +12,15 @@ import (
 )
 
 // left are the names that this machine knows a file to have, at no greater version, and
-// at which no cloud has it: it was renamed, and the power cut took that from the log.
-func (l *Leveller) left(h *cipher.Header) (homes []string) {
+// at which none of some clouds has it: it was renamed, and the power cut took that from the log.
+func (l *Leveller) left(h *cipher.Header, in ...*replica.Cloud) (homes []string) {
 	if l.Homes == nil || h.Flags&cipher.Dirty != 0 || len(h.Version) == 0 {
 		return nil
 	}
 	file := index.File{ID: h.FileID, Type: h.Type}
 	for _, home := range l.Homes(file) {
 		older := cipher.Compare(h.Version, l.Known(home).Version.Vector) == cipher.Less
-		if !older && !slices.ContainsFunc(l.up, func(c *replica.Cloud) bool { return has(c, home, file) }) {
+		if !older && !slices.ContainsFunc(in, func(c *replica.Cloud) bool { return has(c, home, file) }) {
 			homes = append(homes, home)
 		}
 	}
@@ -51,7 +51,7 @@ func locate(c *replica.Cloud, path string, special bool) (at string, ok bool) {
 
 // renamed notes a file that has left names that this machine knows, and those.
 func (d *difference) renamed(s shown, h *cipher.Header) {
-	if homes := d.left(h); len(homes) > 0 {
+	if homes := d.left(h, d.up...); len(homes) > 0 {
 		d.found(s)
 		d.Found = append(d.Found, homes...)
 	}
@@ -93,7 +93,7 @@ func (d *difference) uncover() (any bool, err error) {
 func (d *difference) homesOf(c *replica.Cloud, path string, dir bool) (homes []string) {
 	if !dir {
 		if h, err := c.Header(path); err == nil {
-			return d.left(h)
+			return d.left(h, c) // of the others each can have it
 		}
 		return nil
 	}

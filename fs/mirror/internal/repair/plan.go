@@ -272,10 +272,11 @@ func (p *planner) spare(thing *journal.Thing) (spare, other *node) {
 	return spare, other
 }
 
-// renamed reports whether a file that is at a name alone must have got that behind the end of the log.
+// renamed reports whether a file that is at a name alone must have got that behind the end of the log, or at one that
+// nobody can tell, since the power cut has taken its sidecar.
 func (p *planner) renamed(n *node) bool {
 	is, ok := p.Decode(n.parent.path(), n.entry)
-	return ok && !p.sameBoot && !n.shared && n.head != nil && n.thing.Covers(n.head.Version) && !n.thing.KnownBy(string(is.Name))
+	return !p.sameBoot && !n.shared && n.head != nil && n.thing.Covers(n.head.Version) && !(ok && n.thing.KnownBy(string(is.Name)))
 }
 
 // named reports whether a node is at a place that the log has named for it, or for
