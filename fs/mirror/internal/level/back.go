@@ -1,6 +1,8 @@
 package level
 
 import (
+	"slices"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/judge"
 )
@@ -22,6 +24,54 @@ func (d *difference) takeBack() error {
 		}
 	}
 	return nil
+}
+
+// follow deals with files that each cloud has alone, under another name and at another version: one has seen a rename and
+// the version that tells others of that. The lesser one goes to the name of the greater.
+func (d *difference) follow() error {
+	at := map[judge.Identity]shown{}
+	for _, s := range d.files[0] {
+		at[s.is.Identity] = s
+	}
+	for _, s := range slices.Clone(d.files[1]) {
+		o, both := at[s.is.Identity]
+		if !both || s.over || o.over {
+			continue
+		}
+		lead, other := d.single(0, o), d.single(1, s)
+		if lead == nil || other == nil {
+			continue
+		}
+		var err error
+		switch cipher.Compare(lead.Version, other.Version) {
+		case cipher.Less:
+			err = d.do(0, d.move(0, o, s))
+		case cipher.Greater:
+			err = d.do(1, d.move(1, s, o))
+		default:
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		d.found(s)
+		d.found(o)
+		delete(at, s.is.Identity)
+		for side, gone := range [2]shown{o, s} {
+			d.files[side] = slices.DeleteFunc(d.files[side], func(f shown) bool { return f.place == gone.place })
+		}
+	}
+	return nil
+}
+
+// single is the header of a file that has one name in a cloud; else nil.
+func (d *difference) single(side int, s shown) *cipher.Header {
+	h, err := d.Clouds[side].Header(s.path(side))
+	info, gone := d.Clouds[side].Dir.Stat(s.path(side))
+	if err != nil || gone != nil || info.Nlink > 1 {
+		return nil
+	}
+	return h
 }
 
 // takeBackTo is takeBack for the files that one side has alone. Each that is dealt

@@ -70,6 +70,9 @@ func (l *Leveller) Level() error {
 	if err := d.rename(); err != nil {
 		return err
 	}
+	if err := d.follow(); err != nil {
+		return err
+	}
 	if err := d.takeBack(); err != nil {
 		return err
 	}
