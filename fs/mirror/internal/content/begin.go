@@ -146,8 +146,6 @@ func (f binder) trim() error {
 		if err != nil || info.Size <= size {
 			return err
 		}
-		f.Copies.Touched(c, 0, 0)
-		copies.Forget(&f.Copies, c, f.Copies.Floor())
-		return c.File.Truncate(size)
+		return copies.Truncate(&f.Copies, c, f.Copies.Floor(), size)
 	})
 }

@@ -223,8 +223,7 @@ func (c *Commit) fit(cp *copies.Copy) error {
 	if err != nil || info.Size == size || info.Size > size && c.f.Length > c.to.Head.Length {
 		return err
 	}
-	copies.Forget(&c.f.Copies, cp, c.f.Env.Layout.Records(c.to.Head.Length))
-	return cp.File.Truncate(size)
+	return copies.Truncate(&c.f.Copies, cp, c.f.Env.Layout.Records(c.to.Head.Length), size)
 }
 
 // finish writes the clean header of one copy, and what the backing entry

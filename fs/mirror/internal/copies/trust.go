@@ -66,6 +66,13 @@ func Forget(s *Set, c *Copy, from int64) {
 	s.trust.Unlock()
 }
 
+// Truncate sets the size of a copy that is to have so many records.
+func Truncate(s *Set, c *Copy, records, size int64) error {
+	s.Touched(c, 0, 0)
+	Forget(s, c, records)
+	return c.File.Truncate(size)
+}
+
 // left notes how this mount has left a copy, after the last of its own writes.
 func left(s *Set, c *Copy, ctime time.Time) {
 	s.trust.Lock()

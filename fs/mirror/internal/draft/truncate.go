@@ -119,9 +119,7 @@ func (d *Draft) shrink(to int64) error {
 	}
 	if d.Covered == 0 && d.Layers.Idle() {
 		err := d.Copies.Each("truncate", func(c *copies.Copy) error {
-			d.Copies.Touched(c, 0, 0)
-			copies.Forget(&d.Copies, c, keep)
-			return c.File.Truncate(d.Env.Layout.RecordOffset(keep))
+			return copies.Truncate(&d.Copies, c, keep, d.Env.Layout.RecordOffset(keep))
 		})
 		if err == nil {
 			return nil

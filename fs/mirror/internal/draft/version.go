@@ -64,8 +64,7 @@ func Spill(d *Draft) error {
 		if err := d.Copies.PutLayer(c, &d.Layers.Draft, d.Length); err != nil {
 			return err
 		}
-		copies.Forget(&d.Copies, c, d.Env.Layout.Records(d.Length))
-		if err := c.File.Truncate(size); err != nil {
+		if err := copies.Truncate(&d.Copies, c, d.Env.Layout.Records(d.Length), size); err != nil {
 			return err
 		}
 		c.Assume(&next)
