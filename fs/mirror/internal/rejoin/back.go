@@ -111,13 +111,7 @@ func (r *Returner) lookOver(c *clouds.Cloud) (*Tree, map[string]bool, error) {
 	names := map[string]bool{}
 	for _, o := range odd {
 		if o.home != "" {
-			moved, err := r.bringHome(t, c, o)
-			if err == nil && !moved {
-				// What stands there is elsewhere by now, as a rule, and makes room.
-				if err = r.bringUnless(t, c, o.home); err == nil {
-					moved, err = r.bringHome(t, c, o)
-				}
-			}
+			moved, err := r.bringHomeOver(t, c, o)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -145,6 +139,17 @@ func (r *Returner) lookOver(c *clouds.Cloud) (*Tree, map[string]bool, error) {
 		}
 	}
 	return tree, names, r.finish(tree, c)
+}
+
+// bringHomeOver is bringHome where something else stands: that is elsewhere by now, as a rule, and makes room.
+func (r *Returner) bringHomeOver(t *Carrier, c *clouds.Cloud, o oddity) (moved bool, err error) {
+	if moved, err = r.bringHome(t, c, o); err != nil || moved {
+		return moved, err
+	}
+	if err = r.bringUnless(t, c, o.home); err != nil {
+		return false, err
+	}
+	return r.bringHome(t, c, o)
 }
 
 // compared is the tree of the clouds in use, and what the other has beside that.
