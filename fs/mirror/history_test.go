@@ -303,7 +303,7 @@ func (h *history) aside(got map[string]seen, path string, span [2]int) bool {
 		for name, id := range then {
 			kept := 0
 			for other := range got {
-				if is(other, id) && !h.named(other, id, span[0], last) {
+				if is(other, id) && !h.named(other, id, span[0], last) && !h.itself(other, got[other], span) {
 					kept++
 				}
 			}
@@ -318,6 +318,15 @@ func (h *history) aside(got map[string]seen, path string, span [2]int) bool {
 		}
 	}
 	return false
+}
+
+// itself reports whether what is at a path is what the story had there: two symlinks can be alike.
+func (h *history) itself(path string, g seen, span [2]int) bool {
+	last := min(span[1]+1, len(h.steps))
+	return slices.ContainsFunc(h.paths[span[0]:last+1], func(then map[string]int) bool {
+		id, was := then[path]
+		return was && h.things[id].afterCut(g, span[1], last) == nil
+	})
 }
 
 // errTimeless is of a directory, which has no time that all clouds show.
