@@ -107,3 +107,29 @@ func TestMovedWaits(t *testing.T) {
 		}
 	}
 }
+
+// TestMovedWaitsInSilence: what waits is said again only where something else has the log cut.
+func TestMovedWaitsInSilence(t *testing.T) {
+	telling(t, 2, func(s *scene) {
+		s.movable()
+		s.joined()
+		s.must(s.them(0).Do(cloudtest.Plant(s.entryAt(0, "x"), "theirs", true)))
+		s.steps(step{op: opRename, path: "x", to: "y"})
+		s.must(s.m.Sync())
+		for range 3 {
+			next, mark := s.log.Next(), s.log.Mark()
+			for range 5 {
+				s.tend()
+				s.must(s.m.Retire())
+			}
+			if s.log.Next() != next || s.log.Mark() != mark {
+				s.failf("the log went from %d to %d entries, cut at %d, with nothing to do", next, s.log.Next(), s.log.Mark())
+			}
+			s.put("other", "x", true)
+			s.must(s.m.Sync())
+			if s.log.Mark() == mark {
+				s.failf("the log is not cut")
+			}
+		}
+	})
+}
