@@ -2,6 +2,7 @@ package content
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -179,12 +180,7 @@ func (o *Object) load() (*File, error) {
 // shared reports whether another object writes to a backing file of this one, which is being opened: a cloud shows their names as
 // links, and another one as two files.
 func (o *Object) shared(f *File) bool {
-	for k, c := range f.Copies.List {
-		if c.Serves() && o.Shared(k, c.Shown.Ino) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f.Copies.List, func(c *copies.Copy) bool { return c.Serves() && o.Shared(c.On.Index, c.Shown.Ino) })
 }
 
 // misled reports whether stat showed another length than the header of the

@@ -12,7 +12,7 @@ import (
 // Found is what a lookup found at a name.
 type Found struct {
 	Kind   uint32     // S_IFMT bits
-	ID     cipher.ID  // of a file whose header was read
+	ID     cipher.ID  // of a file whose header was read, or that is known there
 	Inodes []uint64   // by cloud, 0 where it does not have what is served
 	Best   int        // the cloud whose entry is served, -1 where none can be
 	Info   cloud.Info // what that shows
