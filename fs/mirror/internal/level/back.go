@@ -27,7 +27,7 @@ func (d *difference) takeBack() error {
 }
 
 // follow deals with files that each cloud has alone, under another name and at another version: one has seen a rename and
-// the version that tells others of that. The lesser one goes to the name of the greater.
+// the version that tells others of that. Either is right after a power cut. All clouds follow the lead, so that three agree.
 func (d *difference) follow() error {
 	at := map[judge.Identity]shown{}
 	for _, s := range d.files[0] {
@@ -42,16 +42,10 @@ func (d *difference) follow() error {
 		if lead == nil || other == nil {
 			continue
 		}
-		var err error
-		switch cipher.Compare(lead.Version, other.Version) {
-		case cipher.Less:
-			err = d.do(0, d.move(0, o, s))
-		case cipher.Greater:
-			err = d.do(1, d.move(1, s, o))
-		default:
+		if order := cipher.Compare(lead.Version, other.Version); order != cipher.Less && order != cipher.Greater {
 			continue
 		}
-		if err != nil {
+		if err := d.do(1, d.move(1, s, o)); err != nil {
 			return err
 		}
 		d.found(s)
