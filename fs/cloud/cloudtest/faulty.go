@@ -1,6 +1,7 @@
 package cloudtest
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -111,6 +112,9 @@ func changes(op string) bool {
 	}
 	return false
 }
+
+// Ignored is the Err of a Rule by which an operation without a result is not done, and says that it is.
+var Ignored = errors.New("ignored")
 
 // Act is something that is done and can say what.
 type Act interface {

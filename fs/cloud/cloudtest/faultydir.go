@@ -1,6 +1,7 @@
 package cloudtest
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 
@@ -42,6 +43,9 @@ func try[T any](f *Rules, op string, fn func() (T, error), paths ...string) (T, 
 // do is try for operations without a result.
 func (f *Rules) do(op string, fn func() error, paths ...string) error {
 	_, err := try(f, op, func() (struct{}, error) { return struct{}{}, fn() }, paths...)
+	if errors.Is(err, Ignored) {
+		return nil
+	}
 	return err
 }
 

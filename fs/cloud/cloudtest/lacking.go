@@ -16,8 +16,8 @@ const (
 	Links    Feature = "links"    // FAT, exFAT, most FUSE filesystems of remote storage
 	Exchange Feature = "exchange" // most that are not local
 	Handles  Feature = "handles"  // FUSE, FAT, exFAT, overlay
-	Modes    Feature = "modes"    // FAT, exFAT: chmod and chown are refused
-	Times    Feature = "times"    // some FUSE filesystems: utimensat is refused
+	Modes    Feature = "modes"    // FAT, exFAT, many FUSE filesystems: chmod and chown change nothing, see [cloud.Limited]
+	Times    Feature = "times"    // some FUSE filesystems: utimensat changes nothing
 	Holes    Feature = "holes"    // FAT, some FUSE filesystems: no punching
 )
 
@@ -44,7 +44,7 @@ func Without(features ...Feature) []Rule {
 			ops = []string{"punchhole"}
 		case Modes, Times:
 			for _, op := range map[Feature][]string{Modes: {"chmod", "chown"}, Times: {"chtimes"}}[f] {
-				rules = append(rules, Rule{Op: op, Err: syscall.EPERM})
+				rules = append(rules, Rule{Op: op, Err: Ignored})
 			}
 		}
 		for _, op := range ops {
