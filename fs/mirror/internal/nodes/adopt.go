@@ -31,7 +31,7 @@ func (t *Table) Adopt(l Link, f *Found) *Node {
 	t.tree.Lock()
 	defer t.tree.Unlock()
 	if old := l.Parent.children[l.Name]; old != nil {
-		if old.kind == f.Kind && (!old.outdated(f) || old == f.Held && !old.Content.Stale() && !old.otherBacking(f.Inodes)) {
+		if old.kind == f.Kind && (!old.outdated(f) || old == f.Held && t.holds(f)) {
 			t.learn(old, f.Inodes)
 			old.refs++
 			return old
@@ -51,6 +51,16 @@ func (t *Table) Adopt(l Link, f *Found) *Node {
 	}
 	t.place(n, l, f.Inodes, f.Best)
 	return n
+}
+
+// holds reports whether the node that the caller has locked stays: its content alone has changed, and no other node was made
+// of the file meanwhile, by another name of it.
+func (t *Table) holds(f *Found) bool {
+	if f.Held.Content.Stale() || f.Held.otherBacking(f.Inodes) {
+		return false
+	}
+	same := t.linked(f)
+	return same == nil || same == f.Held || same.outdated(f)
 }
 
 // outdated reports whether a cloud shows another file, or other content, than
