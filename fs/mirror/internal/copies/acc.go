@@ -47,7 +47,7 @@ func (s *Set) checkWhole(c *Copy) {
 	var ids []cipher.WriteID
 	acc, err := s.accOf(c, 0, s.Floor(), &ids)
 	if s.judge(c, acc, err); c.whole == agrees && s.Stored.Head.Length <= wholeCheck {
-		c.ids = ids
+		c.know(ids)
 	}
 }
 
@@ -63,6 +63,12 @@ func (s *Set) judge(c *Copy, acc cipher.Acc, err error) {
 		c.whole = differs
 		s.Logger.Error("a copy holds records of different versions", "cloud", c.On.Name, "file", s.Owner.Ino())
 	}
+}
+
+// know notes the write ids of all records.
+func (c *Copy) know(ids []cipher.WriteID) {
+	c.ids, c.known = ids, nil
+	c.known.Add(0, int64(len(ids)))
 }
 
 // tally is acc as far as reads have come across the records of a version. It
@@ -100,7 +106,7 @@ func (s *Set) tallyRun(c *Copy, r *replica.Run) {
 	}
 	if t.seen.Covers(0, records) && t.acc == c.Head.Acc {
 		s.vouch(c)
-		c.ids = t.ids
+		c.know(t.ids)
 	}
 }
 

@@ -37,7 +37,8 @@ type Copy struct {
 	ours     bool // this mount wrote since ctime was read
 	marks    journal.Spans
 	whole    verdict
-	ids      []cipher.WriteID // of the first records, as they were checked or written; zeros for a hole
+	ids      []cipher.WriteID // of records, as they were checked or written; zeros for a hole
+	known    journal.Spans    // those of which ids has it
 	tally    tally
 	checking bool // a verdict is being worked out in the background
 }
@@ -168,7 +169,7 @@ func (c *Copy) Make(path string, perm uint32, id cipher.ID) error {
 	if err != nil {
 		return err
 	}
-	c.Copy, c.ours, c.ids = *made, true, nil
+	c.Copy, c.ours, c.known = *made, true, nil
 	return nil
 }
 
@@ -188,7 +189,7 @@ func (c *Copy) Reopen(path string) error {
 		file.Close()
 		return err
 	}
-	c.File, c.ours, c.ids = file, true, nil
+	c.File, c.ours, c.known = file, true, nil
 	return nil
 }
 

@@ -51,18 +51,21 @@ func Wrote(s *Set, c *Copy, first int64, ids []cipher.WriteID) {
 	defer s.trust.Unlock()
 	c.ours = true
 	c.marks.Add(first, first+int64(len(ids)))
-	if first > int64(len(c.ids)) {
+	stop := min(first+int64(len(ids)), wholeCheck/s.Layout.ChunkSize())
+	if first >= stop {
 		return
 	}
-	ids = ids[:min(int64(len(ids)), max(0, wholeCheck/s.Layout.ChunkSize()-first))]
-	n := copy(c.ids[first:], ids)
-	c.ids = append(c.ids, ids[n:]...)
+	if more := stop - int64(len(c.ids)); more > 0 {
+		c.ids = append(c.ids, make([]cipher.WriteID, more)...)
+	}
+	copy(c.ids[first:stop], ids)
+	c.known.Add(first, stop)
 }
 
 // Forget notes that the records from one on are not what this mount wrote there any more.
 func Forget(s *Set, c *Copy, from int64) {
 	s.trust.Lock()
-	c.ids = c.ids[:min(int64(len(c.ids)), from)]
+	c.known.Cut(from)
 	s.trust.Unlock()
 }
 
@@ -152,13 +155,13 @@ func contradicts(s *Set, peer *Copy, r *replica.Run, i int) bool {
 var errAnswers = fmt.Errorf("%w: other records than were read or written before", replica.ErrDamaged)
 
 // doubt forgets what was believed of a copy. The caller holds Set.trust.
-func (c *Copy) doubt() { c.marks, c.whole, c.tally, c.ids = nil, unknown, tally{}, nil }
+func (c *Copy) doubt() { c.marks, c.whole, c.tally, c.known = nil, unknown, tally{}, nil }
 
 // refute makes those records of a run damaged that are others than were checked or
 // written, and tells how many: a server can answer two reads differently. The caller holds Set.trust.
 func (c *Copy) refute(r *replica.Run) (others int) {
 	for i := range r.States {
-		if at := r.First + int64(i); at < int64(len(c.ids)) && r.States[i] != cipher.RecordDamaged && r.IDs[i] != c.ids[at] {
+		if at := r.First + int64(i); c.known.Has(at) && r.States[i] != cipher.RecordDamaged && r.IDs[i] != c.ids[at] {
 			r.States[i] = cipher.RecordDamaged
 			others++
 		}
