@@ -102,9 +102,9 @@ var hardSeeds = map[string][]uint64{
 
 	"foreign: deleted":                       {1038},
 	"foreign: replaced by garbage":           {1038},
-	"foreign: rewritten with garbage":        {1008},
-	"foreign: rewritten with what it was":    {212, 790},
-	"foreign: rewritten in pieces":           {212, 790},
+	"foreign: rewritten with garbage":        {1008, 20461},
+	"foreign: rewritten with what it was":    {20814, 212, 790},
+	"foreign: rewritten in pieces":           {20814, 212, 790},
 	"foreign: renamed to what is foreign":    {1411},
 	"foreign: renamed over another":          {1156},
 	"foreign: swapped with another":          {87},
