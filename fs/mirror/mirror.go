@@ -105,7 +105,7 @@ func New(cfg Config) (*Mirror, error) {
 		cfg.Kernel = time.Now
 	}
 	var err error
-	m.clouds, err = clouds.New(cfg.Clouds, clouds.Options{State: m.state, Logger: m.logger, MinCopies: cfg.MinCopies, ReadOnly: cfg.ReadOnly, Clock: m.clock, Next: m.log.Next})
+	m.clouds, err = clouds.New(cfg.Clouds, clouds.Options{State: m.state, Logger: m.logger, MinCopies: cfg.MinCopies, ReadOnly: cfg.ReadOnly, Clock: m.clock, Next: m.log.Next, Names: cfg.Index != nil})
 	if err != nil {
 		return nil, fmt.Errorf("mirror: %w", err)
 	}
@@ -233,6 +233,7 @@ func (m *Mirror) operate(e *journal.Entry, c clouds.Change) (made bool, err erro
 	made, err = m.clouds.Each(c)
 	m.returns.Ends(e, made)
 	if !made {
+		m.memory.Undone(e.Names()...)
 		return made, errors.Join(err, m.log.Revoke(e.Seq))
 	}
 	m.waiting.Ends(e)

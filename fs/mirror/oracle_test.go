@@ -58,8 +58,12 @@ func (m known) owes(k int, path string) bool {
 	return m.b.state.Owes()[m.b.ids[k]].Whole || m.owed[k][path]
 }
 
-// settled wants a cloud to owe no name at which it has what is wanted, as far as the index is asked.
+// settled wants a cloud to owe no name at which it has what is wanted, as far as the index is asked. One that is out owes all that
+// was done since it was last synced, whatever it has of that.
 func (m known) settled(k int, tree *audit.Tree, want map[string]seen) error {
+	if m.b.state.Owes()[m.b.ids[k]].Whole {
+		return nil
+	}
 	for path := range m.owed[k] {
 		is, wanted := want[path]
 		n, has := tree.Nodes[spell(path)]

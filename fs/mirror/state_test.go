@@ -96,6 +96,7 @@ func (s *memState) MarkOwes(id cipher.ID, o vault.Owes) error {
 	return s.store("markowes", func() {
 		if had, ok := s.owes[id]; ok {
 			o.Entry, o.Reason, o.Whole, o.Lost = min(o.Entry, had.Entry), had.Reason, o.Whole || had.Whole, o.Lost || had.Lost
+			o.Named = o.Named && had.Named
 		}
 		s.owes[id], s.marks = o, s.marks+1
 	})

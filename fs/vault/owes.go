@@ -20,6 +20,9 @@ type Owes struct {
 	Reason string    `json:"reason"` // one line; it shows in status and must not name a file
 	Whole  bool      `json:"whole"`  // it was not in use: it is to be compared whole before it is
 	Lost   bool      `json:"lost"`   // what it has missed is not known any more: nothing that it alone has is believed
+
+	// Named: all that it has missed is named, by the index's rows and by the log, so that it need not be compared.
+	Named bool `json:"named,omitempty"`
 }
 
 // Owes returns the clouds that owe anything.
@@ -31,8 +34,8 @@ func (s *State) Owes() map[cipher.ID]Owes {
 
 // MarkOwes records durably that a cloud owes, before the first change that it
 // misses is made. One that does already keeps its time and reason, and the
-// earlier entry; to be compared whole is never taken back. It costs nothing
-// where it says nothing new. A zero Since is now.
+// earlier entry; to be compared whole is never taken back, and what was not
+// named never is. It costs nothing where it says nothing new. A zero Since is now.
 func (s *State) MarkOwes(id cipher.ID, o Owes) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,7 +44,7 @@ func (s *State) MarkOwes(id cipher.ID, o Owes) error {
 		return s.setOwes(id, o)
 	}
 	next := had
-	next.Whole, next.Lost = had.Whole || o.Whole, had.Lost || o.Lost
+	next.Whole, next.Lost, next.Named = had.Whole || o.Whole, had.Lost || o.Lost, had.Named && o.Named
 	next.Entry = min(had.Entry, o.Entry)
 	if next == had {
 		return nil
@@ -101,7 +104,7 @@ func (s *State) openOwes() (found bool, err error) {
 		if !ok {
 			had = o
 		}
-		had.Entry, had.Whole, had.Lost = 0, true, true
+		had.Entry, had.Whole, had.Lost, had.Named = 0, true, true, false
 		next[id] = had
 	}
 	if err := s.storeOwes(next); err != nil {

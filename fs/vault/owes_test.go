@@ -32,24 +32,28 @@ func TestOwes(t *testing.T) {
 	expect(map[cipher.ID]Owes{})
 	check(t, s.MarkOwes(a, Owes{Entry: 10, Reason: "disk full\nreally"}))
 	check(t, s.MarkOwes(b, Owes{Entry: 11, Reason: "away", Since: now.Add(-time.Hour)}))
-	check(t, s.MarkOwes(c, Owes{Reason: "absent", Whole: true}))
+	check(t, s.MarkOwes(c, Owes{Reason: "absent", Whole: true, Named: true}))
 	now = now.Add(time.Hour)
 	check(t, s.MarkOwes(a, Owes{Entry: 12, Reason: "another"}))
 	check(t, s.MarkOwes(b, Owes{Entry: 4, Reason: "another", Whole: true}))
-	check(t, s.MarkOwes(c, Owes{Entry: 4}))
+	check(t, s.MarkOwes(c, Owes{Entry: 4, Named: true}))
+	check(t, s.MarkOwes(a, Owes{Entry: 12, Named: true}))
 	want := map[cipher.ID]Owes{
-		a: {whole, 10, "disk full; really", false, false},
-		b: {whole.Add(-time.Hour), 4, "away", true, false},
-		c: {whole, 0, "absent", true, false},
+		a: {whole, 10, "disk full; really", false, false, false},
+		b: {whole.Add(-time.Hour), 4, "away", true, false, false},
+		c: {whole, 0, "absent", true, false, true},
 	}
+	expect(want)
+	check(t, s.MarkOwes(c, Owes{Entry: 4}))
+	want[c] = Owes{whole, 0, "absent", true, false, false}
 	expect(want)
 	check(t, s.MarkOwes(a, Owes{Reason: "index lost", Whole: true, Lost: true}))
 	check(t, s.ClearOwes(b))
 	check(t, s.MarkOwes(b, Owes{Entry: 20, Reason: "since it was compared"}))
 	check(t, s.ClearOwes(c))
 	check(t, s.ClearOwes(c))
-	want[a] = Owes{whole, 0, "disk full; really", true, true}
-	want[b] = Owes{now.Truncate(time.Second), 20, "since it was compared", false, false}
+	want[a] = Owes{whole, 0, "disk full; really", true, true, false}
+	want[b] = Owes{now.Truncate(time.Second), 20, "since it was compared", false, false, false}
 	delete(want, c)
 	expect(want)
 	delete(s.Owes(), a) // a copy
@@ -102,7 +106,7 @@ func TestBehindOfEarlierVersions(t *testing.T) {
 	v := stateVault(t, osDisk{})
 	earlierState(t, v, map[cipher.ID]behind{a: {"disk full", since}})
 	s := openState(t, v)
-	want := map[cipher.ID]Owes{a: {since, 0, "disk full", true, true}}
+	want := map[cipher.ID]Owes{a: {since, 0, "disk full", true, true, false}}
 	for range 2 {
 		if got := s.Owes(); !reflect.DeepEqual(got, want) || len(s.Warnings()) != 0 {
 			t.Errorf("owes %v, want %v; warned of %v", got, want, s.Warnings())
@@ -118,7 +122,7 @@ func TestBehindOfEarlierVersions(t *testing.T) {
 	check(t, v.store(behindName, s.behindStamp, map[cipher.ID]behind{}))
 	check(t, v.store(behindName, s.behindStamp, map[cipher.ID]map[string]any{a: {"reason": "x", "since": since}, b: {"reason": "y", "since": since}}))
 	s = reopen(t, s)
-	want = map[cipher.ID]Owes{a: {since, 0, "away", true, true}, b: {since, 0, "y", true, true}}
+	want = map[cipher.ID]Owes{a: {since, 0, "away", true, true, false}, b: {since, 0, "y", true, true, false}}
 	if got := s.Owes(); !reflect.DeepEqual(got, want) {
 		t.Errorf("owes %v, want %v", got, want)
 	}

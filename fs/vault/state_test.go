@@ -287,8 +287,8 @@ func TestOwesOfClouds(t *testing.T) {
 	check(t, s.MarkOwes(a, Owes{Reason: "another reason", Whole: true}))
 	check(t, s.MarkOwes(b, Owes{Reason: "absent", Whole: true}))
 	want := map[cipher.ID]Owes{
-		a: {time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC), 0, "disk full; really", true, false},
-		b: {time.Date(2024, 5, 6, 8, 8, 9, 0, time.UTC), 0, "absent", true, false},
+		a: {time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC), 0, "disk full; really", true, false, false},
+		b: {time.Date(2024, 5, 6, 8, 8, 9, 0, time.UTC), 0, "absent", true, false, false},
 	}
 	for range 2 {
 		if got := s.Owes(); !reflect.DeepEqual(got, want) {

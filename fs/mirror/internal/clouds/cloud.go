@@ -30,10 +30,12 @@ type standing struct {
 	mu        lock.Mutex[lock.Cloud] // guards the rest
 	condition Condition
 	reason    string
-	owes      bool  // durably
-	whole     bool  // durably: it was out of use, and is to be compared whole
-	lost      bool  // what it owes is not known any more
-	unmarked  error // why it does not, though it should
+	owes      bool   // durably
+	whole     bool   // durably: it was out of use, and is to be compared whole
+	lost      bool   // what it owes is not known any more
+	named     bool   // all that it owes is named in rows
+	times     uint64 // that it went out
+	unmarked  error  // why it does not, though it should
 	wait      time.Duration
 	due       time.Time // of the next probe
 	since     time.Time // when it came into use

@@ -53,6 +53,7 @@ type Options struct {
 	ReadOnly  bool
 	Clock     func() time.Time // nil is time.Now
 	Next      func() uint64    // the number of the redo log's next entry; nil is 0
+	Names     bool             // what a cloud misses is named in rows, by whoever has them
 }
 
 // Clouds are the clouds of a vault. They are safe for concurrent use.
@@ -66,6 +67,7 @@ type Clouds struct {
 	readOnly  bool
 	held      error // why no change is admitted, though it is not read-only by itself
 	makeshift bool  // a cloud leads that owes, since no other is there
+	names     bool  // what a cloud misses is named
 
 	dropping  lock.Mutex[lock.Dropping] // one cloud at a time goes out, so that one stays
 	marked    atomic.Bool               // those that were out at first are written down
@@ -77,7 +79,7 @@ type Clouds struct {
 // is no other. It fails where no cloud is there. Where each of them takes no
 // change none is admitted.
 func New(list []Config, o Options) (*Clouds, error) {
-	cs := &Clouds{state: o.State, logger: o.Logger, clock: o.Clock, next: o.Next, min: max(o.MinCopies, 1), readOnly: o.ReadOnly}
+	cs := &Clouds{state: o.State, logger: o.Logger, clock: o.Clock, next: o.Next, min: max(o.MinCopies, 1), readOnly: o.ReadOnly, names: o.Names}
 	if cs.clock == nil {
 		cs.clock = time.Now
 	}
@@ -90,7 +92,7 @@ func New(list []Config, o Options) (*Clouds, error) {
 		c := &Cloud{Cloud: &replica.Cloud{Index: i, Name: cfg.Name, Dir: cfg.Dir, Keys: cfg.Cipher}, ID: cfg.ID}
 		c.standing = &standing{open: cfg.Open, reason: cfg.Reason}
 		o, ok := owes[cfg.ID]
-		c.owes, c.whole, c.lost = ok, o.Whole, o.Lost
+		c.owes, c.whole, c.lost, c.named = ok, o.Whole, o.Lost, o.Named && cs.names
 		switch {
 		case cfg.Dir == nil:
 			c.condition = Absent

@@ -12,8 +12,10 @@
 // that misses a change owes, which the vault's state holds durably: by
 // [Clouds.Admit] before the first change that an absent one misses, by
 // [Clouds.Drop] for one that does not do what another one does, by [Clouds.Owe]
-// for one in use that has something else at single names. The lead is the first
-// that is up. A change is made when each cloud has done it, or gone out, or
+// for one in use that has something else at single names. What a cloud misses while
+// it is out is named, in rows of whoever keeps them, where it owed nothing before;
+// [Aways] tells which. Any other one is compared whole before it is in use again. The
+// lead is the first that is up. A change is made when each cloud has done it, or gone out, or
 // has nothing there to be changed, or when it is taken back everywhere; a lapse
 // is a cloud that did not do what another one did.
 //
@@ -36,6 +38,7 @@
 //	clouds.go  Clouds, what is asked of all of them, admission
 //	cloud.go   Cloud: one of them, and its state
 //	drop.go    how a cloud goes out, durably, and what it owes
+//	named.go   clouds of which rows name what they miss
 //	probe.go   how it is asked again, and comes back
 //	change.go  Change, and what becomes of its errors
 //	fault.go   whose an error is: the cloud's, the program's, the process's

@@ -35,6 +35,7 @@ func (cs *Clouds) Drop(c *Cloud, what string, cause error) error {
 		}
 	}
 	c.out.Store(true)
+	c.times++
 	c.leave(conditionOf(cause), failure(what, cause), cs.clock())
 	cs.logger.Warn("a cloud gets no changes any more, until it was brought up to date", "cloud", c.Name, "condition", c.condition, "what", what, "error", cause)
 	return cs.mark(c)
@@ -57,18 +58,20 @@ func (cs *Clouds) DropAll(what string, lapses []Lapse) error {
 	return errors.Join(errs...)
 }
 
-// mark makes it durable that a cloud lacks changes; which, only a comparison of
-// all of it tells. The caller holds Clouds.dropping and standing.mu.
+// mark makes it durable that a cloud lacks changes. Which, rows tell from then on;
+// of one that owed something before, only a comparison of all of it does. The
+// caller holds Clouds.dropping and standing.mu.
 func (cs *Clouds) mark(c *Cloud) error {
 	if c.whole && c.unmarked == nil || cs.readOnly {
 		return nil
 	}
-	if c.unmarked = cs.state.MarkOwes(c.ID, vault.Owes{Entry: cs.next(), Reason: c.reason, Whole: true}); c.unmarked != nil {
+	named := cs.names && !cs.makeshift && (c.named || !c.owes)
+	if c.unmarked = cs.state.MarkOwes(c.ID, vault.Owes{Entry: cs.next(), Reason: c.reason, Whole: true, Named: named}); c.unmarked != nil {
 		cs.unwritten.Store(true)
 		cs.logger.Error("it cannot be written down that a cloud lacks changes; changes are refused", "cloud", c.Name, "error", c.unmarked)
 		return fmt.Errorf("cannot record that cloud %s lacks changes: %w", c.Name, c.unmarked)
 	}
-	c.owes, c.whole = true, true
+	c.owes, c.whole, c.named = true, true, named
 	return nil
 }
 
@@ -89,6 +92,11 @@ func (cs *Clouds) MarkDropped() error {
 // MarkOut records that the clouds that are not in use lack changes, before the
 // first one that they will miss.
 func (cs *Clouds) MarkOut() error {
+	if cs.makeshift {
+		if err := Unname(cs); err != nil {
+			return err
+		}
+	}
 	if err := cs.markOut(func(*Cloud) bool { return true }); err != nil {
 		return err
 	}
@@ -121,13 +129,16 @@ func (cs *Clouds) markOut(which func(*Cloud) bool) error {
 func (cs *Clouds) Owe(c *Cloud, reason string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.owes || cs.readOnly {
+	if c.owes && !c.named || cs.readOnly {
 		return nil
 	}
 	if err := cs.state.MarkOwes(c.ID, vault.Owes{Entry: cs.next(), Reason: reason}); err != nil {
 		return fmt.Errorf("cannot record that cloud %s lacks something: %w", c.Name, err)
 	}
-	c.owes, c.reason = true, reason
+	if !c.owes {
+		c.reason = reason
+	}
+	c.owes, c.named = true, false
 	return nil
 }
 
@@ -135,14 +146,14 @@ func (cs *Clouds) Owe(c *Cloud, reason string) error {
 // anything.
 func (cs *Clouds) Lose() error {
 	for id, o := range cs.state.Owes() {
-		o.Whole, o.Lost = true, true
+		o.Whole, o.Lost, o.Named = true, true, false
 		if err := cs.state.MarkOwes(id, o); err != nil {
 			return fmt.Errorf("cannot record that a cloud is to be compared whole: %w", err)
 		}
 	}
 	for _, c := range cs.All() {
 		c.mu.Lock()
-		c.whole, c.lost = c.owes, c.owes
+		c.whole, c.lost, c.named = c.owes, c.owes, false
 		c.mu.Unlock()
 	}
 	return nil
@@ -164,6 +175,6 @@ func (cs *Clouds) Clear(c *Cloud) error {
 	if err := cs.state.ClearOwes(c.ID); err != nil {
 		return fmt.Errorf("cannot record that cloud %s lacks nothing: %w", c.Name, err)
 	}
-	c.owes, c.whole, c.lost, c.reason, c.unmarked = false, false, false, "", nil
+	c.owes, c.whole, c.lost, c.named, c.reason, c.unmarked = false, false, false, false, "", nil
 	return nil
 }

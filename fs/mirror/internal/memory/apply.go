@@ -135,10 +135,11 @@ func (y *Memory) Begin(names uint64) {
 
 // Apply makes one transaction of what Begin has taken. Behind it the log is not needed below an entry. An error that wraps
 // [index.ErrLost] is to be followed by [Memory.Forget]; after any other all is as it was. missed tells that some cloud may have
-// missed a change.
-func (y *Memory) Apply(below uint64, missed bool) error {
+// missed a change; of those that are away, which: what they miss becomes their debts in the same transaction.
+func (y *Memory) Apply(below uint64, missed bool, away ...Away) error {
 	y.mu.Lock()
 	going, lost, full := y.going, y.lost, y.full
+	out := &absence{away, y.away}
 	a := index.Applied{Log: y.log, Below: below, Names: max(y.names, below)}
 	y.mu.Unlock()
 	if full && !lost {
@@ -151,7 +152,7 @@ func (y *Memory) Apply(below uint64, missed bool) error {
 	if lost {
 		return errLost
 	}
-	err := y.apply(going, a, missed)
+	err := y.apply(going, a, missed, out)
 	y.note(err)
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -164,18 +165,18 @@ func (y *Memory) Apply(below uint64, missed bool) error {
 	if y.going == going { // else it was too much
 		y.going = nil
 	}
-	y.applied, y.since = a, time.Time{}
+	y.applied, y.since, y.away = a, time.Time{}, out.next()
 	return nil
 }
 
-func (y *Memory) apply(going *changes, a index.Applied, missed bool) error {
+func (y *Memory) apply(going *changes, a index.Applied, missed bool, out *absence) error {
 	if y.index == nil {
 		return nil
 	}
 	b := &index.Batch{}
 	if going != nil {
 		err := y.index.View(func(v *index.View) (err error) {
-			b, err = going.batch(v, missed, y.clouds)
+			b, err = going.batch(v, missed, y.clouds, out)
 			return err
 		})
 		if err != nil {
@@ -197,5 +198,5 @@ func (y *Memory) Forget() {
 	y.told, y.going = newChanges(), nil
 	maps.Copy(y.told.writers, y.writers)
 	y.lost, y.full = false, false
-	y.applied, y.names = index.Applied{}, 0
+	y.applied, y.names, y.away = index.Applied{}, 0, nil
 }

@@ -24,6 +24,8 @@ type changes struct {
 	owners   map[index.Dir]index.Owner
 	checked  map[backing]index.Checked // the next mount asks for them
 	writers  map[uint32]bool           // seen for the first time
+	seen     map[index.Place]bool      // names that were looked at, and not changed
+	touched  map[index.Place]bool      // where a change came to nothing, of which a cloud may have a part
 	named    int                       // names in names
 	stood    int                       // names in copies and not in names: both are in one row
 	drafts   int                       // files in left that had no version when they left their first name
@@ -42,7 +44,7 @@ func newChanges() *changes {
 		names: map[index.Dir]map[cipher.PlainName]index.Known{}, copies: map[index.Dir]map[cipher.PlainName][]index.Copy{},
 		dirs: map[index.Dir]index.Place{}, due: newDebts(), ended: map[index.File]cipher.Vector{}, places: map[index.File][]index.Place{},
 		versions: map[index.File]index.Version{}, left: map[index.File]index.Version{}, dropped: map[index.Dir]bool{}, cleared: map[string]bool{}, owners: map[index.Dir]index.Owner{},
-		checked: map[backing]index.Checked{}, writers: map[uint32]bool{},
+		checked: map[backing]index.Checked{}, writers: map[uint32]bool{}, seen: map[index.Place]bool{}, touched: map[index.Place]bool{},
 	}
 }
 
@@ -62,6 +64,7 @@ func (c *changes) newest(k index.Known) index.Known {
 
 // set says what is at a name.
 func (c *changes) set(p index.Place, k index.Known) {
+	delete(c.seen, p)
 	in := c.names[p.Dir]
 	if in == nil {
 		in = map[cipher.PlainName]index.Known{}
@@ -114,7 +117,7 @@ func (c *changes) leaves(f index.File, v index.Version) {
 
 // rows are about how many of the index they make.
 func (c *changes) rows() int {
-	return c.named + c.stood + c.drafts + len(c.cleared) + c.due.rows() + len(c.ended) + len(c.versions) + len(c.owners) + len(c.checked)
+	return c.named + c.stood + c.drafts + len(c.cleared) + c.due.rows() + len(c.touched) + len(c.ended) + len(c.versions) + len(c.owners) + len(c.checked)
 }
 
 // drop forgets what was told of the names in a directory, which stands nowhere any more.
@@ -153,7 +156,12 @@ func (c *changes) merge(later *changes) {
 	}
 	for d, names := range later.names {
 		for name, k := range names {
-			c.set(index.Place{Dir: d, Name: name}, k)
+			p := index.Place{Dir: d, Name: name}
+			_, told := c.at(p)
+			seen := later.seen[p] && (!told || c.seen[p])
+			if c.set(p, k); seen {
+				c.seen[p] = true
+			}
 		}
 	}
 	for d, names := range later.copies {
@@ -163,6 +171,7 @@ func (c *changes) merge(later *changes) {
 			}
 		}
 	}
+	maps.Copy(c.touched, later.touched)
 	maps.Copy(c.cleared, later.cleared)
 	maps.Copy(c.owners, later.owners)
 	for f, v := range later.ended {
@@ -179,7 +188,7 @@ var anyVersion = cipher.Vector{{Writer: 1, Counter: 1}}
 
 // batch makes a transaction of the changes. Names of a committed file that nothing was told of are found in the index. Files
 // that came and went are in it where some cloud may still show them, and so are paths that directories have left.
-func (c *changes) batch(v *index.View, missed bool, clouds []cipher.ID) (*index.Batch, error) {
+func (c *changes) batch(v *index.View, missed bool, clouds []cipher.ID, out *absence) (*index.Batch, error) {
 	b := &index.Batch{}
 	if missed {
 		for f, left := range c.left {
@@ -220,7 +229,7 @@ func (c *changes) batch(v *index.View, missed bool, clouds []cipher.ID) (*index.
 			}
 		}
 	}
-	return b, nil
+	return b, c.misses(v, out, func(key debtor, d index.Debt) error { return c.mayOwe(b, v, key, d) })
 }
 
 // carry brings the version of a file to a name that the index has and of which nothing was told.

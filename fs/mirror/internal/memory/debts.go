@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -13,17 +14,30 @@ type debtor struct {
 	place index.Place
 }
 
-// debts are what was told of what clouds owe, in this order: names that are paid, and what is owed.
+// debts are what was told of what clouds owe, in this order: clouds that have all that they missed, names that are paid, and what is
+// owed.
 type debts struct {
-	paid map[debtor]bool
-	owed map[debtor]index.Debt
+	settled map[cipher.ID]bool
+	paid    map[debtor]bool
+	owed    map[debtor]index.Debt
 }
 
 func newDebts() debts {
-	return debts{map[debtor]bool{}, map[debtor]index.Debt{}}
+	return debts{map[cipher.ID]bool{}, map[debtor]bool{}, map[debtor]index.Debt{}}
 }
 
-func (d *debts) rows() int { return len(d.paid) + len(d.owed) }
+func (d *debts) rows() int { return len(d.settled) + len(d.paid) + len(d.owed) }
+
+// settle takes what a cloud missed off the list. What was found to differ is none of that.
+func (d *debts) settle(cloud cipher.ID) {
+	maps.DeleteFunc(d.owed, func(key debtor, is index.Debt) bool { return key.cloud == cloud && is.Why != index.Differs })
+	d.settled[cloud] = true
+}
+
+// settles reports whether a debt of the index is paid by what was told.
+func (d *debts) settles(key debtor, is index.Debt) bool {
+	return d.paid[key] || d.settled[key.cloud] && is.Why != index.Differs
+}
 
 func (d *debts) owe(key debtor, is index.Debt) {
 	if _, owes := d.owed[key]; !owes {
@@ -38,6 +52,9 @@ func (d *debts) pay(key debtor) {
 
 // merge adds what was told later.
 func (d *debts) merge(later *debts) {
+	for cloud := range later.settled {
+		d.settle(cloud)
+	}
 	for key := range later.paid {
 		d.pay(key)
 	}
@@ -49,7 +66,7 @@ func (d *debts) merge(later *debts) {
 // tells returns what was told of a debt; ok is false where that is nothing.
 func (d *debts) tells(key debtor) (is index.Debt, owes, ok bool) {
 	is, owes = d.owed[key]
-	return is, owes, owes || d.paid[key]
+	return is, owes, owes || d.paid[key] || d.settled[key.cloud]
 }
 
 func (d *debts) owes(key debtor) bool {
@@ -62,6 +79,16 @@ func (d *debts) owes(key debtor) bool {
 func (c *changes) debts(b *index.Batch, v *index.View, clouds []cipher.ID) error {
 	for key := range c.due.paid {
 		b.Pay(key.cloud, key.place)
+	}
+	for cloud := range c.due.settled {
+		for o, err := range v.Debts(cloud, index.Cursor{}) {
+			if err != nil {
+				return err
+			}
+			if o.Debt.Why != index.Differs {
+				b.Pay(cloud, o.Place)
+			}
+		}
 	}
 	for _, cloud := range clouds {
 		if n, err := v.Owed(cloud); err != nil {
@@ -120,13 +147,35 @@ func (c *changes) pays(b *index.Batch, v *index.View, cloud cipher.ID) error {
 	return nil
 }
 
+// mayOwe has a cloud owe a name that it missed. A debt that is there knows what the cloud had when that began.
+func (c *changes) mayOwe(b *index.Batch, v *index.View, key debtor, d index.Debt) error {
+	was, owes, err := v.Debt(key.cloud, key.place)
+	if err != nil {
+		return err
+	}
+	if owes && was.Why != index.Differs && !c.due.settles(key, was) {
+		if d.Why != index.Failed {
+			return nil
+		}
+		d.Had = was.Had // as far as anybody knew
+	}
+	if owes {
+		b.Pay(key.cloud, key.place)
+	}
+	b.Owe(key.cloud, key.place, d)
+	return nil
+}
+
 // again reports whether that is wanted which a cloud had when it began to owe a name.
 func again(d index.Debt, k index.Known) bool {
+	if d.Why == index.Failed {
+		return false // nobody knows what it had then
+	}
 	switch d.Had.Kind {
 	case index.IsFile:
 		return k.Kind == index.IsFile && k.File == d.Had.File && k.Version.Equal(d.Had.Version)
 	case index.IsDir:
-		return k.Kind == index.IsDir
+		return k.Kind == index.IsDir && d.Why == index.Differs // else its mode or owner may be another
 	case index.Gone:
 		return k.Kind == index.Gone || k.Kind == index.Unknown
 	}

@@ -5,6 +5,7 @@
 //	memory.go   Memory, and its answers: what was told, before the index
 //	row.go      Rows: a name with what each cloud has there, paths
 //	debts.go    what clouds owe at names, and when that is paid
+//	missed.go   what a cloud misses while it is out of use, name by name
 //	tell.go     what the mirror tells
 //	writers.go  who has ever written here
 //	past.go     what it knows of names that are not any more, by paths

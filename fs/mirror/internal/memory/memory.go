@@ -32,12 +32,13 @@ type Memory struct {
 	going   *changes   // what the next Apply takes; nil for nothing
 	names   uint64     // entries of the log below it are in going or in the index, as far as they change names
 	applied index.Applied
-	since   time.Time       // since when something waits for a transaction; zero for nothing
-	began   time.Time       // the beginning of what is known, as the index last told it
-	size    int64           // of the log then
-	writers map[uint32]bool // that were ever seen
-	lost    bool            // the index was replaced by an empty one, and Forget was not called yet
-	full    bool            // what is not in the index is in the log alone: too much was told, or the index cannot be read
+	since   time.Time            // since when something waits for a transaction; zero for nothing
+	began   time.Time            // the beginning of what is known, as the index last told it
+	size    int64                // of the log then
+	writers map[uint32]bool      // that were ever seen
+	lost    bool                 // the index was replaced by an empty one, and Forget was not called yet
+	away    map[cipher.ID]uint64 // clouds that were out at the last transaction, by how often they had gone out
+	full    bool                 // what is not in the index is in the log alone: too much was told, or the index cannot be read
 }
 
 // New makes the memory over an index, for a log of that id, and these clouds. Without an index it knows nothing, and keeps nothing.
@@ -142,7 +143,7 @@ func (y *Memory) Number(parent index.Dir, name cipher.PlainName) index.Dir {
 	if err != nil && !y.lost {
 		y.giveUp() // it may have another number, and all that the index has in it
 	}
-	y.set(p, index.Known{Kind: index.IsDir, Dir: d})
+	see(y, p, index.Known{Kind: index.IsDir, Dir: d})
 	return d
 }
 

@@ -37,8 +37,30 @@ func (y *Memory) MadeDir(p index.Place, o index.Owner) {
 
 // Saw says what a name shows that nothing is known of.
 func (y *Memory) Saw(p index.Place, k index.Known) {
-	if was, err := y.At(p); err == nil && was.Kind == index.Unknown {
-		y.Made(p, k)
+	was, err := y.At(p)
+	if err != nil || was.Kind != index.Unknown {
+		return
+	}
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	see(y, p, k)
+}
+
+// see is set of a name that was looked at, and not changed. The caller holds mu.
+func see(y *Memory, p index.Place, k index.Known) {
+	_, told := y.told.at(p)
+	seen := !told || y.told.seen[p]
+	if y.set(p, k); seen && !y.full {
+		y.told.seen[p] = true
+	}
+}
+
+// Touched says that a change of names came to nothing, which a cloud may have made in part.
+func (y Rows) Touched(p index.Place) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if y.roomy() {
+		y.told.touched[p] = true
 	}
 }
 

@@ -59,9 +59,10 @@ type replayer struct {
 	seqs    []uint64         // of entries
 	refs    map[uint64]*ref  // files that the log names
 	fold    *journal.Fold
-	cut     bool // what was written to the clouds for some entry can be lost: the power was cut since
-	since   int  // index of the first entry behind all of which that is so
-	unmade  bool // there was no room for what an entry says: the next mount does it, as if it was the first
+	cut     bool     // what was written to the clouds for some entry can be lost: the power was cut since
+	since   int      // index of the first entry behind all of which that is so
+	undone  []string // names of operations that came to nothing
+	unmade  bool     // there was no room for what an entry says: the next mount does it, as if it was the first
 }
 
 // ref is a file that the log names.
@@ -90,7 +91,7 @@ func Replay(cfg Config) error {
 		return r.State.MarkBoot()
 	}
 	r.Logger.Info("replaying the redo log", "entries", len(r.entries), "sameBoot", !r.cut)
-	if err := r.Clouds.MarkOut(); err != nil {
+	if err := r.markOut(); err != nil {
 		return err
 	}
 	err := r.finish()
@@ -102,6 +103,15 @@ func Replay(cfg Config) error {
 	r.Clouds.Hold(err)
 	r.keep()
 	return nil
+}
+
+// markOut records that the clouds that are not in use lack changes. A power cut can have
+// taken from the log what the others have of it.
+func (r *replayer) markOut() error {
+	if err := r.Clouds.MarkOut(); err != nil || !r.cut {
+		return err
+	}
+	return clouds.Unname(r.Clouds)
 }
 
 // finish brings everything to the clouds, and lets the log go.
@@ -125,6 +135,12 @@ func (r *replayer) finish() error {
 	if err := r.Waiting.carry(&r.Config); err != nil {
 		r.Logger.Error("what no cloud could be given cannot be said again at the end of the redo log, which is kept as it is", "error", err)
 		r.keep()
+	}
+	r.Memory.Undone(r.undone...)
+	if r.unmade || r.Waiting.any() {
+		if err := clouds.Unname(r.Clouds); err != nil {
+			return err
+		}
 	}
 	if err := r.Files.Sync(); err != nil {
 		return err
@@ -202,6 +218,7 @@ func (r *replayer) survey() error {
 	}
 	for at, e := range r.entries {
 		if revoked[r.seqs[at]] {
+			r.undone = append(r.undone, e.Names()...)
 			r.entries[at] = nil
 		} else {
 			r.note(at, e)

@@ -36,6 +36,9 @@ func (w *Waiting) add(t *journal.Thing) {
 	w.tell()
 }
 
+// any reports whether anything waits.
+func (w *Waiting) any() bool { return len(w.things)+len(w.kept) > 0 }
+
 // tell tells everybody what is refused by now.
 func (w *Waiting) tell() {
 	r := &refused{map[cipher.ID]bool{}, map[string]bool{}}

@@ -55,10 +55,18 @@ func (y *Keeper) Open(readOnly bool) error {
 	for _, writer := range removals.Writers(clouds.Replicas(y.clouds.Ups())) {
 		y.Met(writer)
 	}
-	if known {
-		return nil
+	if !known {
+		return y.clouds.Lose()
 	}
-	return y.clouds.Lose()
+	for _, c := range y.clouds.All() {
+		if !c.Owes() {
+			y.Settled(c.ID, nil) // as was told before, perhaps in no transaction
+		}
+	}
+	if y.log.Mark() == y.log.Next() {
+		y.Absent(y.aways()) // each has what the index has, or owes it
+	}
+	return nil
 }
 
 // AtPath is what is known of a path from the root, as far as that can be read. Of
@@ -114,7 +122,7 @@ func (y *Keeper) Transact(keep uint64) bool {
 		err = y.record()
 	}
 	if err == nil {
-		err = y.Apply(keep, y.clouds.Missed())
+		err = y.Apply(keep, y.clouds.Missed(), y.aways()...)
 	}
 	if errors.Is(err, index.ErrLost) {
 		y.logger.Error("what this machine knows is lost, and begins anew", "error", err)
@@ -131,6 +139,26 @@ func (y *Keeper) Transact(keep uint64) bool {
 		y.logger.Error("the index cannot be written: the redo log grows until it can", "error", err)
 	}
 	return false
+}
+
+// aways are the clouds that are out of use, and of which rows tell what they miss.
+func (y *Keeper) aways() (list []memory.Away) {
+	for _, a := range clouds.Aways(y.clouds) {
+		list = append(list, memory.Away(a))
+	}
+	return list
+}
+
+// Undone says that a change of names came to nothing, which a cloud may have made in part.
+func (y *Keeper) Undone(paths ...string) {
+	for _, path := range paths {
+		if path == "" {
+			continue // the root, which is always looked at
+		}
+		if p, _, err := (memory.Past{Rows: y.Rows}).Find(path); err == nil && p.Dir != 0 {
+			y.Touched(p)
+		}
+	}
 }
 
 // beginAnew is for where the index is lost.
