@@ -58,6 +58,11 @@
 //	           what should be at a name; pure
 //	fs/mirror/internal/rejoin
 //	           brings a cloud that missed changes up to date from the others
+//	fs/mirror/internal/pace
+//	           how far a cloud is that is brought up to date, and how fast; pure
+//	fs/mirror/internal/missed
+//	           names of which a cloud has missed changes, and where directories
+//	           that it has stand by now; pure
 //	fs/mirror/internal/removals
 //	           batches of removals, as clouds have them
 //	fs/mirror/internal/replica

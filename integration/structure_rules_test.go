@@ -115,7 +115,7 @@ var rooms = []struct {
 	dir string
 	may []string // below fs/mirror/internal
 }{
-	{"fs/mirror", []string{"recovery", "view", "nodes", "belief", "content", "rejoin", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "removals", "notice", "lock"}},
+	{"fs/mirror", []string{"recovery", "view", "nodes", "belief", "content", "rejoin", "missed", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "removals", "notice", "lock"}},
 	{"fs/mirror/internal/view", []string{"nodes", "belief", "judge", "listing", "content", "copies", "clouds", "replica", "telling", "memory"}},
 	{"fs/mirror/internal/nodes", []string{"content", "copies", "clouds", "replica", "telling", "lock"}},
 	{"fs/mirror/internal/recovery", []string{"content", "copies", "repair", "telling", "clouds", "replica", "entries", "journal"}},
@@ -127,7 +127,7 @@ var rooms = []struct {
 	{"fs/mirror/internal/copies", []string{"clouds", "replica", "layer", "journal", "notice", "lock"}},
 	{"fs/mirror/internal/notice", []string{"lock"}},
 	{"fs/mirror/checkup", []string{"fs/mirror", "heal", "compare", "replica"}},
-	{"fs/mirror/internal/rejoin", []string{"heal", "compare", "judge", "clouds", "removals", "replica", "journal", "lock"}},
+	{"fs/mirror/internal/rejoin", []string{"heal", "compare", "judge", "clouds", "missed", "pace", "removals", "replica", "journal", "lock"}},
 	{"fs/mirror/internal/heal", []string{"compare", "judge", "removals", "replica"}},
 	{"fs/mirror/internal/compare", []string{"judge", "removals", "replica"}},
 	{"fs/mirror/internal/removals", []string{"replica"}},
@@ -143,6 +143,8 @@ var rooms = []struct {
 	{"fs/mirror/internal/layer", []string{"journal"}},
 	{"fs/mirror/internal/judge", nil},
 	{"fs/mirror/internal/memory", nil},
+	{"fs/mirror/internal/missed", nil},
+	{"fs/mirror/internal/pace", nil},
 	{"fs/mirror/internal/journal", nil},
 	{"fs/mirror/internal/lock", nil},
 	{"fs/mirror/audit", nil}, // the format alone, to check what the others wrote

@@ -1,6 +1,8 @@
 package mirror
 
 import (
+	"slices"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
@@ -130,13 +132,21 @@ func (m host) IsOpen(path string) bool {
 
 func (m host) Links(path string) (list []string) {
 	n := m.nodes.At(path)
-	if n == nil || n.IsDir() {
+	if n != nil && n.IsDir() {
 		return nil
 	}
-	for _, l := range n.Links() {
-		if at, ok := l.Path(); ok && at != path {
-			list = append(list, at)
+	if n != nil {
+		for _, l := range n.Links() {
+			if at, ok := l.Path(); ok {
+				list = append(list, at)
+			}
 		}
 	}
-	return list
+	past := m.memory.Past()
+	if is, err := past.Now(path); err == nil && is.Kind == index.IsFile {
+		homes, _ := past.Homes(is.File) // what cannot be read is not known
+		list = append(list, homes...)
+	}
+	slices.Sort(list)
+	return slices.DeleteFunc(slices.Compact(list), func(at string) bool { return at == path })
 }

@@ -2,10 +2,15 @@ package mirror
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/missed"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 )
 
@@ -30,6 +35,59 @@ func (m *Mirror) noteCommitted(n *nodes.Node, lacking []*clouds.Cloud) error {
 	m.names.RUnlock()
 	m.returns.Again(names)
 	return m.returns.Owe(lacking, false, names...)
+}
+
+// mostNames are as many as are brought to a cloud one by one; one that has missed
+// more is compared whole.
+const mostNames = 100_000
+
+func (m host) Missed(c *clouds.Cloud) (list []missed.Name, all bool, err error) {
+	aways := clouds.Aways(m.clouds)
+	k := slices.IndexFunc(aways, func(a clouds.Away) bool { return a.Cloud == c.ID })
+	if k < 0 {
+		return nil, false, nil
+	}
+	rows, all, err := m.memory.Missed(memory.Away(aways[k]), mostNames)
+	if err != nil || !all {
+		return nil, false, err
+	}
+	for _, row := range rows {
+		dir, stands, err := m.memory.Rows.Path(row.Place.Dir)
+		if err != nil {
+			return nil, false, err
+		}
+		n := missed.Name{Place: row.Place, Had: row.Debt.Had, Sure: row.Debt.Why != index.Failed, Now: row.Now}
+		if stands {
+			n.Path = strings.TrimPrefix(dir+"/"+string(row.Place.Name), "/")
+		}
+		list = append(list, n)
+	}
+	return list, true, nil
+}
+
+func (m host) AsLeft(c *clouds.Cloud, spare func(string) (bool, bool), stop func() error) (bool, error) {
+	l := belief.Left{Belief: m.belief, Cloud: c.Cloud, ID: c.ID, Others: clouds.Replicas(m.clouds.Ups()), Spare: spare, Stop: stop}
+	return l.Stands()
+}
+
+func (m host) Path(d index.Dir) (string, bool) {
+	path, ok, err := m.memory.Rows.Path(d)
+	return path, ok && err == nil
+}
+
+func (m host) Settled(c *clouds.Cloud, but []string) {
+	var places []index.Place
+	for _, path := range but {
+		p, _, err := m.memory.Past().Find(path)
+		if err == nil && p.Dir != 0 {
+			places = append(places, p)
+			continue
+		}
+		if err := m.clouds.Owe(c, "a name that it lacks has no place"); err != nil {
+			m.logger.Error("it cannot be written down that a cloud lacks a name", "cloud", c.Name, "error", err)
+		}
+	}
+	m.memory.Settled(c.ID, places)
 }
 
 // refuse is why a file is not opened at a version: it waits for the next mount;

@@ -15,6 +15,7 @@
 //	revenant.go a directory that is back where something was removed
 //	touched.go what this mount's own changes of names did to backing files
 //	known.go   what the memory knows, by paths
+//	left.go    Left: is a cloud that was away as this machine has left it?
 //
 // It promises that it opens no file and lists no directory on the quick way; that
 // it changes nothing in any cloud; and that what it finds wrong is owed, once.

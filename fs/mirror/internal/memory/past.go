@@ -76,14 +76,18 @@ func (y Past) Ended(f index.File) ([]cipher.Vector, error) {
 
 // LeftDir reports whether a directory, or one above it, is known to have left a path.
 func (y Past) LeftDir(path string) (bool, error) {
-	dir := index.Root
+	dir, at := index.Root, ""
 	for name := range strings.SplitSeq(path, "/") {
+		at = strings.TrimPrefix(at+"/"+name, "/")
 		k, err := y.At(index.Place{Dir: dir, Name: cipher.PlainName(name)})
 		switch {
 		case err != nil:
 			return false, err
 		case k.Kind == index.Gone && k.File == index.File{}:
 			return true, nil
+		case k.Kind == index.IsFile: // there since, or it never was one
+			ended, err := y.Rows.Ended(at)
+			return len(ended) > 0, err
 		case k.Kind != index.IsDir:
 			return false, nil
 		}

@@ -14,7 +14,8 @@ import (
 //
 //	probe     it answers, its marker is right, it has room
 //	finish    what the log keeps since this cloud alone has the rest of it
-//	compare   all of it with the clouds in use; it is healed from them. Nothing is done at a name that changes meanwhile
+//	names     those that it has missed changes of, where they are known
+//	compare   else all of it with the clouds in use; it is healed from them. Nothing is done at a name that changes meanwhile
 //	catch up  those names are brought over, again and again, until they are few
 //	enter     the last few with no operation and no commit under way; then it gets every change
 //
@@ -44,13 +45,16 @@ func (r *Returner) bringBack(c *clouds.Cloud) error {
 	r.lookAt(c.Index, time.Time{})
 	defer r.watch(false)
 	defer r.rests(c.Index)
-	tree, odd, err := r.lookOver(c)
+	names, tree, err := r.differing(c)
 	if err != nil {
 		return err
 	}
-	r.again(sorted(odd), odd)
+	r.again(sorted(names), names)
 	for round := 0; ; round++ {
 		left, err := r.catchUp(c, tree, round >= freeRounds)
+		if err == nil && round == 0 && tree == nil {
+			tree, err = r.lookAfter(c, names)
+		}
 		if err != nil {
 			return err
 		}
@@ -326,6 +330,9 @@ func (r *Returner) enter(c *clouds.Cloud, tree *Tree, few int) (entered bool, er
 	}
 	now := r.Clock()
 	if t.Loose {
+		if err := r.Clouds.Owe(c, "names of a file may be separate files"); err != nil {
+			return false, err
+		}
 		r.lookAt(c.Index, now)
 	}
 	for _, path := range t.Left {
@@ -334,7 +341,9 @@ func (r *Returner) enter(c *clouds.Cloud, tree *Tree, few int) (entered bool, er
 	if err := r.Clouds.Enter(c); err != nil {
 		r.Logger.Warn("a cloud's old directory cannot be closed", "cloud", c.Name, "error", err)
 	}
-	r.owe(c.Index, now, false, r.Host.Entered(c)...)
+	lacking := r.Host.Entered(c)
+	r.owe(c.Index, now, false, lacking...)
 	r.Logger.Info("a cloud takes part again", "cloud", c.Name)
+	r.Host.Settled(c, append(lacking, t.Left...))
 	return true, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/missed"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -280,8 +281,8 @@ func (c *Carrier) bringAll(path string, want *thing, at string) error {
 // moveHere renames a directory that was moved to where it belongs, if the cloud
 // has it at its old place still.
 func (c *Carrier) moveHere(path string, have *thing) (bool, error) {
-	old := before(c.Moves, path)
-	if old == path || after(c.Moves, old) != path {
+	old := missed.Before(c.Moves, path)
+	if old == path || missed.After(c.Moves, old) != path {
 		return false, nil
 	}
 	was, err := c.have(old)
@@ -320,7 +321,7 @@ func (c *Carrier) above(path string) (bool, error) {
 // moveAway moves what is known to be elsewhere by now to that place, where the
 // cloud has nothing there yet.
 func (c *Carrier) moveAway(path string, have *thing) (bool, error) {
-	to := after(c.Moves, path)
+	to := missed.After(c.Moves, path)
 	if to == path || c.inside[to] {
 		return false, nil
 	}

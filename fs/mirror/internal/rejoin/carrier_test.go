@@ -9,6 +9,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/missed"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -183,7 +184,7 @@ func TestMovedDir(t *testing.T) {
 	b.put(0, "new/f", head(f, 1))
 	b.mkdir("old", 1)
 	b.put(1, "old/f", head(f, 1))
-	b.Moves = []Move{{From: "old", To: "new"}}
+	b.Moves = []missed.Move{{From: "old", To: "new"}}
 	before, err := look(b.clouds[1], "old/f")
 	must(t, err)
 	must(t, b.Bring("new", true))

@@ -11,6 +11,8 @@ import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/missed"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/pace"
 )
 
 // Changes are what clouds that are out, or owe single names, will have to be
@@ -19,11 +21,11 @@ type Changes struct {
 	mu       lock.Mutex[lock.Changes] // guards the rest
 	watching bool
 	names    map[string]bool // that changed since; true: with all that is below
-	moves    []Move          // in their order
+	moves    []missed.Move   // in their order
 	removals int             // that were ever noted
 	debts    map[int]map[string]debt
-	unseen   map[int]time.Time // clouds in use that owe what is not in debts, and when to look
-	paces    map[int]*pace     // clouds for which something is being done
+	unseen   map[int]time.Time  // clouds in use that owe what is not in debts, and when to look
+	paces    map[int]*pace.Pace // clouds for which something is being done
 }
 
 // debt is a name that one cloud in use lacks, or has wrongly.
@@ -62,7 +64,7 @@ func (c *Changes) Ends(e *journal.Entry, made bool) {
 		return
 	}
 	if c.watching && moves {
-		c.moves = append(c.moves, Move{From: string(e.Path), To: string(e.To), Swap: e.Op == journal.OpExchange})
+		c.moves = append(c.moves, missed.Move{From: string(e.Path), To: string(e.To), Swap: e.Op == journal.OpExchange})
 	}
 	if e.Op == journal.OpUnlink || e.Op == journal.OpRename && len(e.To) > 0 && e.Over != 0 {
 		c.removals++
@@ -72,7 +74,7 @@ func (c *Changes) Ends(e *journal.Entry, made bool) {
 func isDir(kind uint32) bool { return kind == unix.S_IFDIR }
 
 // take returns what changed since it was last asked.
-func (c *Changes) take() (names map[string]bool, moves []Move) {
+func (c *Changes) take() (names map[string]bool, moves []missed.Move) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	names, moves = c.names, c.moves

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/missed"
 )
 
 func newChanges() *Changes {
@@ -78,7 +79,7 @@ func TestWatch(t *testing.T) {
 	if got := sorted(names); !slices.Equal(got, []string{"d", "e", "f", "g", "u", "v", "x"}) || !names["d"] || names["f"] {
 		t.Errorf("changed are %v", names)
 	}
-	if !slices.Equal(moves, []Move{{From: "d", To: "e"}, {From: "f", To: "g"}}) {
+	if !slices.Equal(moves, []missed.Move{{From: "d", To: "e"}, {From: "f", To: "g"}}) {
 		t.Errorf("moves are %v", moves)
 	}
 	if c.count() != 0 || c.has("d") || c.removed() != 1 {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/missed"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -97,7 +98,7 @@ func (c *Carrier) link(path string, want, have *thing) (bool, error) {
 	if at, ok := c.made[inode{want.cloud.Index, want.info.Ino}]; ok {
 		list = append(list, at)
 	}
-	others := append([]string{before(c.Moves, path)}, c.others(path, want)...)
+	others := append([]string{missed.Before(c.Moves, path)}, c.others(path, want)...)
 	for _, o := range others {
 		if o == path {
 			continue

@@ -9,8 +9,11 @@ import (
 	"time"
 
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/lock"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/missed"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/pace"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/removals"
 )
 
@@ -61,6 +64,20 @@ type Host interface {
 	// be held; done is to be called all the same.
 	Still(path string) (done func(), held bool)
 
+	// Missed are the names of which a cloud that is out has missed changes; all is
+	// false where these are too many, or nobody knows.
+	Missed(c *clouds.Cloud) (list []missed.Name, all bool, err error)
+
+	// AsLeft reports whether a cloud that is out is as this machine has left it, but
+	// at names that are spared, and below those of them that are so deep.
+	AsLeft(c *clouds.Cloud, spare func(path string) (spare, deep bool), stop func() error) (bool, error)
+
+	// Path is where a directory stands.
+	Path(d index.Dir) (path string, ok bool)
+
+	// Settled says that a cloud has all that it missed, but at some names.
+	Settled(c *clouds.Cloud, but []string)
+
 	// Renewed says that a cloud may have another backing file at a path. The caller
 	// holds Mirror.names.
 	Renewed(k int, path string)
@@ -92,7 +109,7 @@ type Returner struct {
 func New(config Config) *Returner {
 	r := &Returner{Config: config, turn: make(chan struct{}, 1), quit: make(chan struct{}), gone: map[int]int{}}
 	r.names, r.debts, r.unseen = map[string]bool{}, map[int]map[string]debt{}, map[int]time.Time{}
-	r.paces = map[int]*pace{}
+	r.paces = map[int]*pace.Pace{}
 	for _, c := range r.Clouds.Ups() {
 		if c.Owes() && !r.Clouds.Makeshift() {
 			r.lookAt(c.Index, r.Clock())
@@ -187,9 +204,9 @@ func (r *Returner) Owe(list []*clouds.Cloud, deep bool, paths ...string) error {
 }
 
 // carrier brings names to a cloud.
-func (r *Returner) carrier(c *clouds.Cloud, moves []Move, live *Tree) *Carrier {
+func (r *Returner) carrier(c *clouds.Cloud, moves []missed.Move, live *Tree) *Carrier {
 	t := &Carrier{
-		Wanted: Wanted{Moves: moves, Past: r.Past, Live: live, Calm: r.calm},
+		Wanted: Wanted{Moves: moves, Past: r.Past, Live: live, Calm: r.calm, Owes: r.Owes},
 		To:     c.Cloud, Owners: r.Owners, Clock: r.Clock, Links: r.Host.Links, Limit: math.MaxInt64,
 	}
 	for _, cl := range r.Clouds.Ups() {
@@ -222,6 +239,7 @@ func (r *Returner) clearPaid() error {
 			errs = append(errs, err)
 			continue
 		}
+		r.Host.Settled(c, nil)
 		errs = append(errs, r.Clouds.Clear(c))
 	}
 	return errors.Join(errs...)

@@ -9,6 +9,7 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/missed"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -16,17 +17,18 @@ import (
 // in use have there, and what this machine knows.
 type Wanted struct {
 	From  []*replica.Cloud                     // in use, the lead first
-	Moves []Move                               // that the cloud may lack
+	Moves []missed.Move                        // that the cloud may lack
 	Past  Past                                 // what this machine knows of names that are not any more
 	Live  *Tree                                // where files are, as far as that is known; or nil
 	Calm  func(cloud.Info, time.Duration) bool // whether a backing file has not changed for so long
+	Owes  func(k int, path string) bool        // whether a cloud in use lacks a path, or has it wrongly; or nil
 }
 
 // want is what the clouds in use have at a path: of a file the greatest version; of several things the one that this machine knows
 // to be there, and else the first. A file that was never committed is there without a header.
 func (w *Wanted) want(path string) (*thing, error) {
 	best := &thing{}
-	for _, from := range w.From {
+	for _, from := range w.tellers(path) {
 		t, err := look(from, path)
 		if err != nil {
 			return nil, fmt.Errorf("cloud %s: %w", from.Name, err)
@@ -57,6 +59,18 @@ func (w *Wanted) want(path string) (*thing, error) {
 		}
 	}
 	return best, nil
+}
+
+// tellers are the clouds in use that tell what should be at a path: those that do not owe it, unless all do.
+func (w *Wanted) tellers(path string) []*replica.Cloud {
+	if w.Owes == nil {
+		return w.From
+	}
+	list := slices.DeleteFunc(slices.Clone(w.From), func(c *replica.Cloud) bool { return w.Owes(c.Index, path) })
+	if len(list) == 0 {
+		return w.From
+	}
+	return list
 }
 
 // differ reports whether two clouds have another thing at a name, as far as their headers tell.
@@ -146,7 +160,7 @@ func (w *Wanted) safe(path string, h *cipher.Header) (bool, error) {
 		return false, err
 	}
 	places := w.Live.elsewhere(path, h)
-	if to := after(w.Moves, path); to != path {
+	if to := missed.After(w.Moves, path); to != path {
 		places = append(places, to)
 	}
 	if left {
@@ -171,7 +185,7 @@ func (w *Wanted) safe(path string, h *cipher.Header) (bool, error) {
 
 // dirLeft reports whether a directory is known to have left a path.
 func (w *Wanted) dirLeft(path string) (bool, error) {
-	if after(w.Moves, path) != path {
+	if missed.After(w.Moves, path) != path {
 		return true, nil
 	}
 	left, err := leftDir(w.Past, path)

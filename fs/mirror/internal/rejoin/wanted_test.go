@@ -8,6 +8,7 @@ import (
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/missed"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
@@ -86,7 +87,7 @@ func TestFate(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBox(t, 2)
 			b.Calm = func(_ cloud.Info, least time.Duration) bool { return c.age >= least }
-			b.Moves = []Move{{From: "x", To: "moved"}}
+			b.Moves = []missed.Move{{From: "x", To: "moved"}}
 			if c.past != nil {
 				c.past(b.past)
 			}

@@ -1,4 +1,4 @@
-package rejoin
+package missed
 
 import (
 	"slices"
@@ -11,8 +11,8 @@ type Move struct {
 	Swap     bool
 }
 
-// after is where what was at a path is when all moves are done.
-func after(moves []Move, path string) string {
+// After is where what was at a path is when all moves are done.
+func After(moves []Move, path string) string {
 	for _, m := range moves {
 		if at, ok := under(path, m.From, m.To); ok {
 			path = at
@@ -23,8 +23,8 @@ func after(moves []Move, path string) string {
 	return path
 }
 
-// before is where what is at a path was before all moves.
-func before(moves []Move, path string) string {
+// Before is where what is at a path was before all moves.
+func Before(moves []Move, path string) string {
 	for _, m := range slices.Backward(moves) {
 		if at, ok := under(path, m.To, m.From); ok {
 			path = at

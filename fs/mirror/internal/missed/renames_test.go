@@ -1,4 +1,4 @@
-package rejoin
+package missed
 
 import "testing"
 
@@ -24,10 +24,10 @@ func TestMoves(t *testing.T) {
 		{[]Move{{From: "a", To: "b", Swap: true}, {From: "a", To: "c"}}, "b", "c"},
 		{[]Move{{From: "a", To: "b"}, {From: "b", To: "a"}}, "a", "a"},
 	} {
-		if got := after(c.moves, c.old); got != c.now {
+		if got := After(c.moves, c.old); got != c.now {
 			t.Errorf("after %v %q is at %q, want %q", c.moves, c.old, got, c.now)
 		}
-		if got := before(c.moves, c.now); got != c.old {
+		if got := Before(c.moves, c.now); got != c.old {
 			t.Errorf("before %v %q was at %q, want %q", c.moves, c.now, got, c.old)
 		}
 	}
