@@ -269,7 +269,10 @@ func (s *site) entryOf(old *nodes.Node) (e *journal.Entry, found *belief.Answer,
 	if !ok || !named {
 		return nil, nil, had, fs.ErrNotExist
 	}
-	if found, err = s.m.view.Find(at); err != nil {
+	if found, err = s.m.view.Find(at); err == nil {
+		err = inUse(s.m, found)
+	}
+	if err != nil {
 		return nil, nil, had, err
 	}
 	id, had := s.m.view.IdentifyFound(old, found)

@@ -31,6 +31,9 @@ func (mv *move) exchange() error {
 	if !ok || !newOK {
 		return fs.ErrNotExist
 	}
+	if err := errors.Join(inUse(m, mv.srcAt), inUse(m, mv.dstAt)); err != nil {
+		return err
+	}
 	e := &journal.Entry{Op: journal.OpExchange, Path: []byte(plain), To: []byte(newPlain), Kind: mv.src.Kind(), Over: mv.dst.Kind()}
 	one, is := mv.identity(mv.src, mv.srcAt)
 	other, otherIs := mv.identity(mv.dst, mv.dstAt)

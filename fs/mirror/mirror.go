@@ -136,6 +136,7 @@ func New(cfg Config) (*Mirror, error) {
 	}); err != nil {
 		return nil, fmt.Errorf("mirror: replay: %w", err)
 	}
+	clouds.Hear(m.clouds)
 	if !cfg.Manual {
 		m.files.Start()
 		m.returns.Start()

@@ -204,7 +204,7 @@ func (mv *move) check(flags RenameFlags) error {
 	if !ok || !newOK {
 		return fs.ErrNotExist
 	}
-	if err := m.waiting.Name(mv.newPlain); err != nil {
+	if err := errors.Join(m.waiting.Name(mv.newPlain), inUse(m, mv.srcAt)); err != nil {
 		return err
 	}
 	if mv.src.IsDir() && mv.to.Parent.Within(mv.src) {

@@ -37,6 +37,14 @@ func (m *Mirror) noteCommitted(n *nodes.Node, lacking []*clouds.Cloud) error {
 	return m.returns.Owe(lacking, false, names...)
 }
 
+// inUse refuses a change of a file that a cloud alone has right which is coming back.
+func inUse(m *Mirror, found *belief.Answer) error {
+	if belief.InUse(m.belief, found) {
+		return nil
+	}
+	return fmt.Errorf("%w: the one that has the file is coming back", clouds.ErrNoCloud)
+}
+
 // mostNames are as many as are brought to a cloud one by one; one that has missed
 // more is compared whole.
 const mostNames = 100_000

@@ -181,6 +181,11 @@ func (m host) Pay(cloud cipher.ID, place index.Place) { m.memory.Pay(cloud, plac
 // Owes reports whether a cloud in use is known to lack what others have at a path.
 func (m *Mirror) Owes(cloud int, path string) bool { return m.returns.Owes(cloud, path) }
 
+// Misses reports whether a cloud that is out has missed a change at a path or above it.
+func (m host) Misses(cloud int, path string) bool {
+	return m.memory.Misses(m.clouds.All()[cloud].ID, path)
+}
+
 // Unseen reports whether a cloud in use owes nobody knows what.
 func (m host) Unseen(cloud int) bool { return m.returns.Unseen(cloud) }
 

@@ -18,7 +18,7 @@ type Owes struct {
 	Since  time.Time `json:"since"`
 	Entry  uint64    `json:"entry"`  // changes from this entry of the redo log on may be owed
 	Reason string    `json:"reason"` // one line; it shows in status and must not name a file
-	Whole  bool      `json:"whole"`  // it was not in use: it is to be compared whole before it is
+	Whole  bool      `json:"whole"`  // it was not in use: it is to be compared whole before it is, unless that is Named
 	Lost   bool      `json:"lost"`   // what it has missed is not known any more: nothing that it alone has is believed
 
 	// Named: all that it has missed is named, by the index's rows and by the log, so that it need not be compared.

@@ -29,9 +29,23 @@ type Question struct {
 }
 
 // Look looks at what every cloud that is up shows at a name of a directory, which
-// is at a path in each.
+// is at a path in each. So does one that is coming back, where it has missed nothing.
 func (b *Belief) Look(q *Question, dir func(k int) (path string, ok bool), name []cipher.Name) error {
 	q.Dirs, q.Shown = make([]string, b.Clouds.N()), make([]Shown, b.Clouds.N())
+	for _, cl := range clouds.Witnesses(b.Clouds) {
+		k := cl.Index
+		at, stands := dir(k)
+		if path, ok := q.Path(); !ok || !stands || b.Debts.Misses(k, path) {
+			continue
+		}
+		q.Dirs[k] = at
+		shown, err := shownBy(cl, at, name[k])
+		if err != nil {
+			clouds.Doubt(b.Clouds, cl, err)
+			continue
+		}
+		q.Shown[k] = shown
+	}
 	return b.Clouds.Reach("lookup", func(cl *clouds.Cloud) (err error) {
 		if path, ok := dir(cl.Index); ok {
 			q.Dirs[cl.Index] = path
@@ -72,6 +86,19 @@ type Answer struct {
 
 // Best is the cloud whose entry is served, -1 where none can be.
 func (a *Answer) Best() int { return slices.Index(a.Serves, true) }
+
+// InUse reports whether a cloud that is in use has what is served: what another one has alone is read, and changed nowhere.
+func InUse(b *Belief, a *Answer) bool {
+	if a == nil || a.Best() < 0 {
+		return true // there is nothing that could be changed
+	}
+	for k, serves := range a.Serves {
+		if serves && b.Clouds.All()[k].Up() {
+			return true
+		}
+	}
+	return false
+}
 
 // Inodes are those of the entry, by cloud; 0 where it does not have what is served.
 func (a *Answer) Inodes() []uint64 {

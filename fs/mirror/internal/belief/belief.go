@@ -27,6 +27,9 @@ type Debtor interface {
 	// what others have at a path, or to have something else there.
 	Owes(cloud int, path string) bool
 
+	// Misses reports whether a cloud that is out, by the vault's order, has missed a
+	// change at a path or above it, or nobody knows.
+	Misses(cloud int, path string) bool
 	// Unseen reports whether a cloud in use owes nobody knows what.
 	Unseen(cloud int) bool
 }

@@ -20,7 +20,7 @@ func (b *Belief) Choose(p index.Place, set *copies.Set, ask func() (*Question, e
 			b.Memory.Saw(p, telling.Known(one))
 		}
 		for _, c := range set.List {
-			if c.Serves() && b.Shows(c.Head, c.Shown) && !Stands(&row, c.On.ID, c.Shown) {
+			if c.Serves() && c.On.Up() && b.Shows(c.Head, c.Shown) && !Stands(&row, c.On.ID, c.Shown) {
 				b.Memory.Stands(p, c.On.ID, telling.Version(c.Head), StatOf(c.Shown))
 			}
 		}

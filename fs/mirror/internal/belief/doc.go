@@ -17,6 +17,10 @@
 //	known.go   what the memory knows, by paths
 //	left.go    Left: is a cloud that was away as this machine has left it?
 //
+// A cloud that is out and comes back is asked like one that is in use at names of
+// which it has missed no change, nor of any above them; elsewhere what it shows is
+// no claim.
+//
 // It promises that it opens no file and lists no directory on the quick way; that
 // it changes nothing in any cloud; and that what it finds wrong is owed, once.
 //

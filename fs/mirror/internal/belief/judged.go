@@ -238,7 +238,7 @@ func (b *Belief) learn(p index.Place, was index.Known, c *compare.Case) index.Kn
 		return was
 	}
 	is := indexed(now)
-	b.Memory.Made(p, is)
+	b.Memory.Learned(p, is)
 	return is
 }
 

@@ -113,9 +113,9 @@ func (l *Left) look(at place, name cipher.PlainName, e entry, k index.Known, oth
 	case k.Kind == index.IsDir && e.Dir:
 		below.number, same = k.Dir, true
 	case k.Kind == index.IsFile && !e.Dir && k.File.Type.Special() == e.special:
-		same = l.stands(index.Place{Dir: at.number, Name: name}, below.own)
+		same = l.stands(index.Place{Dir: at.number, Name: name}, below)
 	case same && !e.Dir:
-		same = l.alike(below)
+		same = l.alike(below, func(*cipher.Header) bool { return true })
 	}
 	if same && !e.Dir {
 		return nil
@@ -130,27 +130,28 @@ func (l *Left) look(at place, name cipher.PlainName, e entry, k index.Known, oth
 	return l.walk(below)
 }
 
-// stands reports whether a file is at the version that is known.
-func (l *Left) stands(p index.Place, at string) bool {
+// stands reports whether a file is at the version that is known, as it was left or as all clouds show it.
+func (l *Left) stands(p index.Place, at place) bool {
 	row, err := l.Belief.Memory.Row(p)
 	if err != nil {
 		return false
 	}
-	info, err := l.Cloud.Dir.Stat(at)
-	if err == nil && Stands(&row, l.ID, info) {
+	if info, err := l.Cloud.Dir.Stat(at.own); err == nil && Stands(&row, l.ID, info) {
 		return true
 	}
-	h, err := l.Cloud.Header(at)
-	return err == nil && h.Flags&cipher.Dirty == 0 && is(row.Known, h)
+	return l.alike(at, func(h *cipher.Header) bool { return is(row.Known, h) })
 }
 
-// alike reports whether all clouds have the same version of a file of which nothing is known.
-func (l *Left) alike(at place) bool {
+// alike reports whether all clouds have the same version of a file, and the right one.
+func (l *Left) alike(at place, right func(*cipher.Header) bool) bool {
 	h, err := l.Cloud.Header(at.own)
-	if err != nil || h.Flags&cipher.Dirty != 0 {
+	if err != nil || h.Flags&cipher.Dirty != 0 || !right(h) {
 		return false
 	}
 	for i, o := range l.Others {
+		if at.backing[i] == "" {
+			return false
+		}
 		if other, err := o.Header(at.backing[i]); err != nil || other.FileID != h.FileID || other.CommitID != h.CommitID || other.Flags != h.Flags {
 			return false
 		}

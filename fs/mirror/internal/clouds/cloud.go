@@ -35,6 +35,7 @@ type standing struct {
 	lost      bool   // what it owes is not known any more
 	named     bool   // all that it owes is named in rows
 	times     uint64 // that it went out
+	silent    bool   // it did not answer as a witness, and is asked no more
 	unmarked  error  // why it does not, though it should
 	wait      time.Duration
 	due       time.Time // of the next probe

@@ -65,9 +65,10 @@ type Clouds struct {
 	next      func() uint64
 	min       int
 	readOnly  bool
-	held      error // why no change is admitted, though it is not read-only by itself
-	makeshift bool  // a cloud leads that owes, since no other is there
-	names     bool  // what a cloud misses is named
+	held      error       // why no change is admitted, though it is not read-only by itself
+	makeshift bool        // a cloud leads that owes, since no other is there
+	names     bool        // what a cloud misses is named
+	heard     atomic.Bool // witnesses are heard
 
 	dropping  lock.Mutex[lock.Dropping] // one cloud at a time goes out, so that one stays
 	marked    atomic.Bool               // those that were out at first are written down

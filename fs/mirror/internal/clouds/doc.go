@@ -13,9 +13,11 @@
 // [Clouds.Admit] before the first change that an absent one misses, by
 // [Clouds.Drop] for one that does not do what another one does, by [Clouds.Owe]
 // for one in use that has something else at single names. What a cloud misses while
-// it is out is named, in rows of whoever keeps them, where it owed nothing before;
-// [Aways] tells which. Any other one is compared whole before it is in use again. The
-// lead is the first that is up. A change is made when each cloud has done it, or gone out, or
+// it is out is named, in rows of whoever keeps them, where it owed nothing before
+// ([Aways]); any other one is compared whole before it is in use again. A witness
+// ([Witnesses]) is a cloud that was there from the start and is being brought what it
+// misses: it tells of all other names, and its copies are read. The lead is the first
+// that is up. A change is made when each cloud has done it, or gone out, or
 // has nothing there to be changed, or when it is taken back everywhere; a lapse
 // is a cloud that did not do what another one did.
 //
@@ -38,7 +40,7 @@
 //	clouds.go  Clouds, what is asked of all of them, admission
 //	cloud.go   Cloud: one of them, and its state
 //	drop.go    how a cloud goes out, durably, and what it owes
-//	named.go   clouds of which rows name what they miss
+//	named.go   clouds of which rows name what they miss, and that tell of all else
 //	probe.go   how it is asked again, and comes back
 //	change.go  Change, and what becomes of its errors
 //	fault.go   whose an error is: the cloud's, the program's, the process's

@@ -1,9 +1,11 @@
 package clouds
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
 )
 
 // An Away is a cloud that is out of use, by how often it has gone out, and of which
@@ -30,6 +32,41 @@ func (c *Cloud) Named() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.named
+}
+
+// Hear has witnesses be heard from now on: all that the redo log says was told.
+func Hear(cs *Clouds) { cs.heard.Store(!cs.makeshift && !cs.readOnly) }
+
+// Witnesses are the clouds that were there from the start and are being brought what
+// they miss. Of names of which they miss no change each tells as if it was in use,
+// and its copies are read; it gets no changes.
+func Witnesses(cs *Clouds) (list []*Cloud) {
+	if !cs.heard.Load() {
+		return nil
+	}
+	for _, c := range cs.All() {
+		if !c.Up() && c.Dir != nil && c.witness() {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+func (c *Cloud) witness() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.named && !c.silent && c.times == 0 && c.condition == Returning
+}
+
+// Doubt has a witness be asked no more that does not work, by its answer.
+func Doubt(cs *Clouds, c *Cloud, err error) {
+	if !FaultOf(err).OfCloud() && !errors.Is(err, cloud.ErrNoAnswer) {
+		return
+	}
+	cs.logger.Warn("a cloud that is coming back does not answer", "cloud", c.Name, "error", err)
+	c.mu.Lock()
+	c.silent = true
+	c.mu.Unlock()
 }
 
 // Unname records of the clouds that owe anything that rows do not name all of it,

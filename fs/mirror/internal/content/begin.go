@@ -116,11 +116,11 @@ func (f binder) requireCopies() error {
 			c.Err = reason
 		}
 	}
-	if len(f.Copies.Targets()) == 0 {
+	if err := copies.Writable(&f.Copies); err != nil {
 		if len(lapses) > 0 {
 			return fmt.Errorf("write: cloud %s: %w", lapses[0].Cloud.Name, lapses[0].Why)
 		}
-		return f.Copies.Unreadable("write")
+		return err
 	}
 	err := f.Env.Clouds.DropAll("write", lapses)
 	f.Copies.Targets()

@@ -87,3 +87,15 @@ func NoAnswer(err error) bool {
 	}
 	return clouds.FaultOf(err) != clouds.Strayed
 }
+
+// Writable is nil where a copy gets this mount's changes. What a cloud alone has
+// that is coming back goes on being read.
+func Writable(s *Set) error {
+	switch {
+	case slices.ContainsFunc(s.List, (*Copy).Writes):
+		return nil
+	case slices.ContainsFunc(s.List, (*Copy).Serves):
+		return fmt.Errorf("write: %w: the one that has it is coming back", clouds.ErrNoCloud)
+	}
+	return s.Unreadable("write")
+}

@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"strings"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
 )
@@ -200,6 +202,42 @@ func (c *changes) owed(v *index.View, out *absence, most int, owed map[index.Pla
 		_ = note(key, d)
 	}
 	return true, c.misses(v, out, note)
+}
+
+// Misses reports whether a cloud that is out has missed a change at a path or above it, or nobody knows.
+func (y Rows) Misses(cloud cipher.ID, path string) bool {
+	dir := index.Root
+	for name := range strings.SplitSeq(path, "/") {
+		p := index.Place{Dir: dir, Name: cipher.PlainName(name)}
+		k, err := y.At(p)
+		d, owes, failed := y.Debt(cloud, p)
+		switch {
+		case err != nil, failed != nil, owes && d.Why != index.Differs, changed(y.Memory, p, k):
+			return true
+		case k.Kind != index.IsDir:
+			return false // what is below a directory that nobody has numbered nobody has changed
+		}
+		dir = k.Dir
+	}
+	return false
+}
+
+// changed reports whether a change at a name was told since the last transaction.
+func changed(y *Memory, p index.Place, k index.Known) bool {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	for _, c := range []*changes{y.told, y.going} {
+		if c == nil {
+			continue
+		}
+		_, told := c.at(p)
+		_, committed := c.versions[k.File]
+		_, owned := c.owners[k.Dir]
+		if told && !c.seen[p] || c.touched[p] || k.Kind == index.IsFile && committed || k.Kind == index.IsDir && owned {
+			return true
+		}
+	}
+	return y.full || y.lost
 }
 
 // Settled says that a cloud has all that it missed, but at some names.

@@ -46,6 +46,13 @@ func (y *Memory) Saw(p index.Place, k index.Known) {
 	see(y, p, k)
 }
 
+// Learned says what was judged to be at a name: nobody has changed anything here.
+func (y Rows) Learned(p index.Place, k index.Known) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	see(y.Memory, p, k)
+}
+
 // see is set of a name that was looked at, and not changed. The caller holds mu.
 func see(y *Memory, p index.Place, k index.Known) {
 	_, told := y.told.at(p)

@@ -74,7 +74,7 @@ func (b *Beside) Healing(ctx context.Context, do func(stop func() error) error) 
 func (b *Beside) Owe(k int, path string) error {
 	c := b.r.Clouds.All()[k]
 	if !c.Up() {
-		return nil // it will be compared whole
+		return nil // it is looked at when it comes back
 	}
 	if err := b.r.Clouds.Owe(c, "a file that is in use is not as it should be"); err != nil {
 		return err

@@ -38,7 +38,7 @@ func (y *Keeper) Begin(names uint64) {
 }
 
 // record puts what was removed on record, where it has to be. It is then in every cloud that is in use, or owed by it; a cloud
-// that is not will be compared whole.
+// that is not gets them when it is in use again.
 func (y *Keeper) record() error {
 	s := removals.Site{Others: y.others(), Missed: y.clouds.Missed(), Each: y.each, Saw: y.Met}
 	for _, c := range y.clouds.Ups() {

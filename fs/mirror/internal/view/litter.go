@@ -64,6 +64,11 @@ func (v *View) Litter(dir *nodes.Node) (*Litter, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(full) == 0 && len(clouds.Witnesses(v.Clouds)) > 0 {
+		if l, err := v.List(dir); err != nil || len(l) > 0 {
+			return nil, errors.Join(err, ErrNotEmpty) // a cloud that is coming back has it
+		}
+	}
 	goes := slices.ContainsFunc(v.Clouds.Ups(), func(cl *clouds.Cloud) bool { return !litter.Kept(cl) })
 	if goes && len(full) == 0 {
 		return litter, nil
