@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -61,13 +62,17 @@ func (y *Memory) rows() int {
 }
 
 // Open reads how far the index has come, and loses one that was put back from a copy: it is of another log, or has applied
-// less than earlier runs have retired of this one. known tells whether the index knows anything.
-func (y *Memory) Open(retired uint64) (known bool, err error) {
+// less than earlier runs have retired of this one. known tells whether the index knows anything; named, whether the last
+// transaction has named what clouds miss, which one of an early version has not.
+func (y *Memory) Open(retired uint64) (known, named bool, err error) {
 	var a index.Applied
 	var writers []uint32
 	look := func(v *index.View) (err error) {
 		if a, err = v.Applied(); err == nil {
 			writers, err = v.Writers()
+		}
+		if err == nil {
+			named, err = v.WasChecked(names(a))
 		}
 		return err
 	}
@@ -75,11 +80,11 @@ func (y *Memory) Open(retired uint64) (known bool, err error) {
 		err = y.view(look)
 	}
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	if a.Log != (cipher.ID{}) && (a.Log != y.log || a.Below < retired) {
 		if err := y.index.Lose("it was put back from a copy"); err != nil {
-			return false, err
+			return false, false, err
 		}
 		a = index.Applied{}
 	}
@@ -89,7 +94,15 @@ func (y *Memory) Open(retired uint64) (known bool, err error) {
 	for _, w := range writers {
 		y.writers[w] = true
 	}
-	return a.Log != cipher.ID{}, nil
+	return a.Log != cipher.ID{}, named, nil
+}
+
+// names is the row by which a transaction says that it has named what clouds miss. No cloud has a backing file like it.
+func names(a index.Applied) (row index.Checked) {
+	binary.BigEndian.PutUint64(row.CommitID[:8], a.Below)
+	binary.BigEndian.PutUint64(row.CommitID[8:], a.Names)
+	row.Ctime = time.Unix(0, 0)
+	return row
 }
 
 // Applied is how far the index has come.
@@ -187,6 +200,7 @@ func (y *Memory) apply(going *changes, a index.Applied, missed bool, out *absenc
 		b.Prune(longOver)
 	}
 	b.SetApplied(a)
+	b.Checked(names(a))
 	return y.index.Apply(b)
 }
 

@@ -68,7 +68,7 @@ func (b *bench) open() {
 	b.t.Cleanup(func() { _ = ix.Close() })
 	b.ix = &failing{Index: ix}
 	b.Memory = New(b.ix, theLog, []cipher.ID{{1}, {2}})
-	_, err = b.Open(1)
+	_, _, err = b.Open(1)
 	must(b.t, err)
 }
 
@@ -311,7 +311,7 @@ func TestPutBack(t *testing.T) {
 		known   bool
 	}{{theLog, 9, true}, {theLog, 10, true}, {theLog, 11, false}, {theLog, 11, false}} {
 		y := New(b.ix, c.log, nil)
-		known, err := y.Open(c.retired)
+		known, _, err := y.Open(c.retired)
 		must(t, err)
 		if known != c.known {
 			t.Errorf("the log has retired below %d: known %v", c.retired, known)
@@ -319,7 +319,7 @@ func TestPutBack(t *testing.T) {
 	}
 	b.wantIndexed(at(index.Root, "a"), index.Unknown)
 	must(t, b.commit())
-	if known, err := New(b.ix, cipher.ID{8}, nil).Open(1); err != nil || known {
+	if known, _, err := New(b.ix, cipher.ID{8}, nil).Open(1); err != nil || known {
 		t.Errorf("of another log: known %v, %v", known, err)
 	}
 }

@@ -48,7 +48,7 @@ func NewKeeper(y *memory.Memory, c Config) *Keeper {
 // Open reads how far the index has come. Of one that knows nothing nobody can say what clouds owe that owe anything, unless
 // nothing may be changed. Who else has written is known at once from the batches that are there.
 func (y *Keeper) Open(readOnly bool) error {
-	known, err := y.Memory.Open(y.log.Retired())
+	known, named, err := y.Memory.Open(y.log.Retired())
 	if err != nil || readOnly {
 		return err
 	}
@@ -57,6 +57,11 @@ func (y *Keeper) Open(readOnly bool) error {
 	}
 	if !known {
 		return y.clouds.Lose()
+	}
+	if !named {
+		if err := clouds.Unname(y.clouds); err != nil {
+			return err
+		}
 	}
 	for _, c := range y.clouds.All() {
 		if !c.Owes() {
