@@ -216,3 +216,25 @@ func (s *scene) change(want map[string]string, path string, i, round int) {
 		want[path+"y"] = want[path]
 	}
 }
+
+// TestNamedMakesRoom: in a cloud that is full what was removed goes before anything is brought there.
+func TestNamedMakesRoom(t *testing.T) {
+	telling(t, 2, func(s *scene) {
+		s.put("z", "old", true)
+		s.steps(step{op: opMkdir, path: "y", mode: 0o755})
+		s.remount()
+		s.inject(1, cloudtest.Rule{Op: "writeat", Err: syscall.ENOSPC})
+		s.put("a", "new", true)
+		s.steps(step{op: opUnlink, path: "z"})
+		s.must(s.m.Sync())
+		s.inject(1, cloudtest.Rule{Op: "remove", From: 1, To: 1, Act: act(s.mend)})
+		s.tend()
+		wantStates(s.t, s.m, "ok", "ok")
+		s.everywhere()
+	})
+}
+
+// TestNamedMany is TestNamed with more names than are brought at a time.
+func TestNamedMany(t *testing.T) {
+	telling(t, 2, func(s *scene) { s.named(1, 2000, 1000, absences[1]) })
+}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/overcast-fs/overcast/fs/cloud"
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/missed"
 )
@@ -47,8 +48,17 @@ func (r *Returner) named(c *clouds.Cloud) (names map[string]bool, known bool, er
 	}
 	names = map[string]bool{}
 	for i := range list {
-		if n := &list[i]; n.Path != "" {
-			names[n.Path] = n.Deep(moved)
+		n := &list[i]
+		if n.Path == "" {
+			continue
+		}
+		names[n.Path] = n.Deep(moved)
+		if n.Now.Kind == index.IsFile || n.Now.Kind == index.IsDir {
+			continue
+		}
+		// What has ended makes room.
+		if err := errors.Join(r.stopped(), r.bringUnless(t, c, n.Path)); err != nil {
+			return nil, false, err
 		}
 	}
 	return names, true, nil
@@ -71,8 +81,7 @@ func (r *Returner) arrange(t *Carrier, c *clouds.Cloud, from, to string) (moved 
 	return moved, unlessItsOwn(err)
 }
 
-// lookAfter ends what was done by names. Where somebody else has changed anything in
-// the cloud while it was away, which no name tells, it is compared whole.
+// lookAfter ends what was done by names. Where somebody else has changed anything in the cloud meanwhile, it is compared whole.
 func (r *Returner) lookAfter(c *clouds.Cloud, names map[string]bool) (tree *Tree, err error) {
 	if err := r.tidy(c, names); err != nil {
 		return nil, err
