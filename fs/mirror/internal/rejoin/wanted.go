@@ -33,6 +33,11 @@ func (w *Wanted) want(path string) (*thing, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cloud %s: %w", from.Name, err)
 		}
+		if back, err := w.shownAgain(path, t); err != nil {
+			return nil, err
+		} else if back {
+			t = &thing{}
+		}
 		if t.is == nothing || best.is == nothing {
 			if best.is == nothing {
 				best = t
@@ -59,6 +64,17 @@ func (w *Wanted) want(path string) (*thing, error) {
 		}
 	}
 	return best, nil
+}
+
+// shownAgain reports whether a cloud in use shows what is known to have left a path: nobody is to be brought that.
+func (w *Wanted) shownAgain(path string, t *thing) (bool, error) {
+	switch {
+	case t.is == directory:
+		return leftDir(w.Past, path)
+	case t.clean() && len(t.head.Version) > 0:
+		return w.Past.Left(path, fileOf(t.head), t.head.Version)
+	}
+	return false, nil
 }
 
 // tellers are the clouds in use that tell what should be at a path: those that do not owe it, unless all do.
