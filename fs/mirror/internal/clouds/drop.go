@@ -65,7 +65,8 @@ func (cs *Clouds) mark(c *Cloud) error {
 	if c.whole && c.unmarked == nil || cs.readOnly {
 		return nil
 	}
-	named := cs.names && !cs.makeshift && (c.named || !c.owes)
+	// One that fails a replay is left with names that nobody has compared.
+	named := cs.names && !cs.makeshift && (c.named || !c.owes) && (cs.heard.Load() || c.Dir == nil)
 	if c.unmarked = cs.state.MarkOwes(c.ID, vault.Owes{Entry: cs.next(), Reason: c.reason, Whole: true, Named: named}); c.unmarked != nil {
 		cs.unwritten.Store(true)
 		cs.logger.Error("it cannot be written down that a cloud lacks changes; changes are refused", "cloud", c.Name, "error", c.unmarked)
