@@ -57,8 +57,9 @@ type past struct {
 	now     map[string]index.Known
 }
 
-func (p *past) Left(path string, f index.File, _ cipher.Vector) (bool, error) {
-	return p.left[path+string(f.ID[:1])], nil
+func (p *past) Left(path string, f index.File, v cipher.Vector) (bool, error) {
+	ended := p.ended[f]
+	return p.left[path+string(f.ID[:1])] && (len(ended) == 0 || slices.ContainsFunc(ended, func(to cipher.Vector) bool { return atMost(v, to) })), nil
 }
 func (p *past) Ended(f index.File) ([]cipher.Vector, error) { return p.ended[f], nil }
 func (p *past) Homes(f index.File) ([]string, error)        { return p.homes[f], nil }
