@@ -213,6 +213,14 @@ func Parse(payload []byte) (*Entry, error) {
 	return &e, nil
 }
 
+// EachChunk calls do for every chunk that the entry has of a version, with its content.
+func (e *Entry) EachChunk(layout cipher.Layout, do func(ch Chunk, plain []byte) error) error {
+	if e.Op == OpSpecial {
+		return e.Commit.EachPart(layout, e.Data, do)
+	}
+	return e.Commit.EachChunk(e.Data, do)
+}
+
 // EachChunk calls do for every chunk with its part of the entry's data.
 func (v *Commit) EachChunk(data []byte, do func(ch Chunk, plain []byte) error) error {
 	for _, ch := range v.Chunks {

@@ -40,7 +40,7 @@ func (r *Replay) jobs(t *tree) []*job {
 	var list []*job
 	for _, thing := range t.fold.Things {
 		b := thing.Committed()
-		if thing.Gone() || b == nil || b.Whole != nil && b.Salt(t.Index) == nil {
+		if thing.Gone() || b == nil {
 			continue
 		}
 		n := len(r.Clouds)
@@ -51,7 +51,7 @@ func (r *Replay) jobs(t *tree) []*job {
 			prev := b.Prev.Sealed(n)
 			j.prev = &prev.Head
 		}
-		if b.Whole != nil {
+		if b.Whole != nil && !j.beside {
 			j.head.Acc = t.AccOf(j.head.Type, [16]byte(b.Salt(t.Index)), b.Whole.Chunks)
 		}
 		if j.node = j.find(); j.node == nil {
@@ -195,13 +195,7 @@ func (j *job) write(at int, e *journal.Entry) error {
 	defer c.Close()
 	layout := c.Keys.Layout()
 	records := layout.Records(j.head.Length)
-	each := e.Commit.EachChunk
-	if e.Op == journal.OpSpecial {
-		each = func(data []byte, do func(journal.Chunk, []byte) error) error {
-			return e.Commit.EachPart(layout, data, do)
-		}
-	}
-	return each(e.Data, func(ch journal.Chunk, plain []byte) error {
+	return e.EachChunk(layout, func(ch journal.Chunk, plain []byte) error {
 		if ch.Index < 0 || ch.Index >= records || !j.backing.Latest(at, ch.Index) {
 			return nil
 		}
@@ -340,7 +334,7 @@ func (j *job) copyAll(c *replica.Copy, r *Replay, _ []int64) error {
 // accIn is what acc is to be in another cloud's copy.
 func (j *job) accIn(o *replica.Copy, clouds int) cipher.Acc {
 	if j.backing.Whole != nil {
-		return o.Cloud.AccOf(j.head.Type, [16]byte(j.backing.Salt(o.Cloud.Index)), j.backing.Whole.Chunks)
+		return o.Cloud.AccOf(j.head.Type, o.Head.Salt, j.backing.Whole.Chunks)
 	}
 	head := j.backing.Head().Sealed(clouds)
 	return head.Accs[o.Cloud.Index]

@@ -35,7 +35,7 @@ func (c *Cloud) Remake(temp string, head cipher.Header, m Remake, owners bool, n
 		if e.Commit == nil || !m.Backing.Is(e) {
 			return nil
 		}
-		return e.Commit.EachChunk(e.Data, func(ch journal.Chunk, plain []byte) error {
+		return e.EachChunk(layout, func(ch journal.Chunk, plain []byte) error {
 			if ch.Index >= layout.Records(head.Length) || !m.Backing.Latest(at, ch.Index) {
 				return nil
 			}
