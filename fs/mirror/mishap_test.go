@@ -29,10 +29,6 @@ type mishap struct {
 	tell func(t *testing.T, u unlucky) error
 }
 
-// spared are the kinds that random stories do not draw, beside known losses, and a seed of
-// each that fails, most of them with -mishap and that name.
-var spared = map[string]uint64{}
-
 var onlyMishap = flag.String("mishap", "", "the only kind of mishap that random stories have, and no crashes")
 
 // drawn tells whether stories have such a mishap.
@@ -40,8 +36,7 @@ func (m mishap) drawn() bool {
 	if *onlyMishap != "" {
 		return m.name == *onlyMishap
 	}
-	_, fails := spared[m.name]
-	return !fails && !slices.Contains(knownLosses, m.name)
+	return !slices.Contains(knownLosses, m.name)
 }
 
 // happen draws a mishap, and what draws it.
