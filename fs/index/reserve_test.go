@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/fs/index/internal/reserve"
@@ -17,11 +18,21 @@ import (
 // insideNamespace, when set, says that the test runs where it may mount.
 const insideNamespace = "INDEX_TEST_NAMESPACE"
 
+// leaveMounts lets go of the mounts of other tests, which could not end while this namespace has them, too.
+func leaveMounts() {
+	mounts, _ := mountinfo.GetMounts(mountinfo.FSTypeFilter("fuse.overcast"))
+	for _, m := range mounts {
+		_ = unix.Unmount(m.Mountpoint, unix.MNT_DETACH)
+	}
+}
+
 // inNamespace runs the calling test again, alone, in a mount namespace of its own, which takes every mount with it when it
 // ends. It reports whether this is that run.
 func inNamespace(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(insideNamespace) != "" {
+		must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+		leaveMounts()
 		return true
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
@@ -55,7 +66,6 @@ func TestFullDisk(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
-	must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 	b := newBench(t)
 	dir := t.TempDir()
 	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprint("size=", 4*room)))
@@ -126,7 +136,6 @@ func TestNoRoomForTheReserve(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
-	must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 	b := newBench(t)
 	dir := t.TempDir()
 	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=6m"))

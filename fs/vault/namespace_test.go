@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/fs/vault/internal/place"
@@ -16,12 +17,22 @@ import (
 // insideNamespace, when set, says that the test runs where it may mount.
 const insideNamespace = "VAULT_TEST_NAMESPACE"
 
+// leaveMounts lets go of the mounts of other tests, which could not end while this namespace has them, too.
+func leaveMounts() {
+	mounts, _ := mountinfo.GetMounts(mountinfo.FSTypeFilter("fuse.overcast"))
+	for _, m := range mounts {
+		_ = unix.Unmount(m.Mountpoint, unix.MNT_DETACH)
+	}
+}
+
 // inNamespace runs the calling test again, alone, in a mount namespace of its
 // own, which takes every mount with it when it ends. It reports whether this is
 // that run.
 func inNamespace(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(insideNamespace) != "" {
+		check(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+		leaveMounts()
 		return true
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
@@ -53,7 +64,6 @@ func TestBindMounts(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
-	check(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 	root := t.TempDir()
 	for _, dir := range []string{"clouds/a/inner/most", "free"} {
 		check(t, os.MkdirAll(filepath.Join(root, dir), 0o700))
@@ -102,7 +112,6 @@ func TestInitReadOnlyCloud(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
-	check(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 	root := t.TempDir()
 	mount(t, root+"/clouds/b", func(target string) error {
 		return unix.Mount("tmpfs", target, "tmpfs", unix.MS_RDONLY, "")
@@ -119,7 +128,6 @@ func TestDeadMountpoint(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
-	check(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 	v := testVault(t)
 	dead := filepath.Join(t.TempDir(), "dead")
 	device, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
