@@ -147,49 +147,48 @@ func openCloud(v *vault.Vault, c vault.Cloud, key *cipher.Cloud, locks *cloudLoc
 	if c.Dir == "" {
 		return nil, v.CheckMarker(c.Dir, c.ID, key)
 	}
-	var has *cloud.Features // once it is known
-	return cloud.Bounded(func() (cloud.Dir, error) {
+	dir, err := cloud.Bounded(func() (cloud.Dir, error) {
 		dir, err := open(c.Dir)
 		if err != nil {
 			return nil, err
 		}
 		err = v.CheckMarker(c.Dir, c.ID, key)
 		if err == nil && locks != nil {
-			has, err = ready(dir, c, locks, has)
+			if sf, failed := dir.Statfs(); failed == nil && !sf.Remote {
+				err = locks.take(c)
+			}
 		}
 		if err != nil {
 			return nil, errors.Join(err, dir.Close())
 		}
-		if has != nil {
-			dir = cloud.Limited(dir, *has)
-		}
 		return dir, nil
 	}, cloud.AnswerTime)
+	if err != nil || locks == nil {
+		return dir, err
+	}
+	limited, err := limit(dir)
+	if err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return limited, nil
 }
 
-// ready makes sure that a directory may be changed: nobody else does where that can be told, and its filesystem can hold a cloud.
-// What else that can do is given where it is known. A filesystem that takes nothing just now is not asked.
-func ready(dir cloud.Dir, c vault.Cloud, locks *cloudLocks, known *cloud.Features) (has *cloud.Features, err error) {
-	sf, err := dir.Statfs()
-	if err != nil {
-		return known, nil // the first change will tell
-	}
-	if !sf.Remote {
-		err = locks.take(c)
-	}
-	if err != nil || known != nil || sf.Whole {
-		return known, err
+// limit finds out what the filesystem of a directory that is to be changed lacks, and makes sure that it can hold a cloud. One that
+// takes nothing just now is not asked.
+func limit(dir cloud.Dir) (cloud.Dir, error) {
+	if sf, err := dir.Statfs(); err != nil || sf.Whole {
+		return dir, nil // the first change will tell
 	}
 	f, err := cloud.Probe(dir)
 	switch {
 	case errors.Is(err, cloud.ErrNoAnswer), errors.Is(err, cloud.ErrAbsent):
 		return nil, err
 	case err != nil:
-		return nil, nil
+		return dir, nil
 	case !f.Offset:
 		return nil, ErrNoOffset
 	}
-	return &f, nil
+	return cloud.Limited(dir, f), nil
 }
 
 // Copies are the clouds of a vault that are there, each to be read by itself,
