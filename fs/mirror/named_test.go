@@ -17,7 +17,6 @@ import (
 // opens counts what a cloud opens, by the entries, since it was last asked.
 type opens struct {
 	mu    sync.Mutex
-	spies []*spy
 	count map[string]int
 }
 

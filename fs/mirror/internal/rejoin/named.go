@@ -33,12 +33,13 @@ func (r *Returner) named(c *clouds.Cloud) (names map[string]bool, known bool, er
 	r.is(c.Index, repairing, 0, 0)
 	r.watch(true)
 	r.Names.Lock() // whatever began before has ended, and what begins from now on is noted
+	up := clouds.Replicas(r.Clouds.Ups())
 	r.Names.Unlock()
 	list, known, err := r.Host.Missed(c)
 	if !known || err != nil {
 		return nil, false, err
 	}
-	if err := r.Book.Learn(append(clouds.Replicas(r.Clouds.Ups()), c.Cloud)); err != nil {
+	if err := r.Book.Learn(append(up, c.Cloud)); err != nil {
 		return nil, false, err
 	}
 	t := r.carrier(c, nil, nil)
