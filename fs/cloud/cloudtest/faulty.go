@@ -113,8 +113,8 @@ func changes(op string) bool {
 	return false
 }
 
-// Ignored is the Err of a Rule by which an operation without a result is not done, and says that it is.
-var Ignored = errors.New("ignored")
+// ErrIgnored is the Err of a Rule by which an operation without a result is not done, and says that it is.
+var ErrIgnored = errors.New("ignored")
 
 // Act is something that is done and can say what.
 type Act interface {

@@ -43,7 +43,7 @@ func try[T any](f *Rules, op string, fn func() (T, error), paths ...string) (T, 
 // do is try for operations without a result.
 func (f *Rules) do(op string, fn func() error, paths ...string) error {
 	_, err := try(f, op, func() (struct{}, error) { return struct{}{}, fn() }, paths...)
-	if errors.Is(err, Ignored) {
+	if errors.Is(err, ErrIgnored) {
 		return nil
 	}
 	return err

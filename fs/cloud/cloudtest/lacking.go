@@ -44,7 +44,7 @@ func Without(features ...Feature) []Rule {
 			ops = []string{"punchhole"}
 		case Modes, Times:
 			for _, op := range map[Feature][]string{Modes: {"chmod", "chown"}, Times: {"chtimes"}}[f] {
-				rules = append(rules, Rule{Op: op, Err: Ignored})
+				rules = append(rules, Rule{Op: op, Err: ErrIgnored})
 			}
 		}
 		for _, op := range ops {
