@@ -54,7 +54,7 @@ func (p cycle) crash(t *testing.T, ops []int, ran *tally) ([]step, error) {
 	rng := rand.New(rand.NewPCG(p.seed, 3))
 	var at []int
 	for range p.crashes {
-		at = append(at, 1+rng.IntN(ops[len(ops)-1]))
+		at = append(at, 1+rng.IntN(max(1, ops[len(ops)-1])))
 	}
 	slices.Sort(at)
 	for _, c := range moments(t, p.tale, at) {

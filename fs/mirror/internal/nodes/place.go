@@ -72,7 +72,7 @@ func (t *Table) sharing(with *Node, b backing) (list []*Node) {
 		return nil
 	}
 	for _, n := range t.byIno {
-		if n != with && n.kind == with.kind && (n.id == with.id || n.id.IsZero()) && n.backing[b.cloud] == b.ino {
+		if n != with && !n.Content.Stale() && n.kind == with.kind && (n.id == with.id || n.id.IsZero()) && n.backing[b.cloud] == b.ino {
 			list = append(list, n)
 		}
 	}
