@@ -237,3 +237,46 @@ func TestNamedMakesRoom(t *testing.T) {
 func TestNamedMany(t *testing.T) {
 	telling(t, 2, func(s *scene) { s.named(1, 2000, 1000, absences[1]) })
 }
+
+// TestNamedLooksBelow: a directory whose mode changes while a cloud is brought what it misses tells nothing of what is in it.
+func TestNamedLooksBelow(t *testing.T) {
+	for _, n := range []int{2, 3} {
+		for _, below := range []string{"d", "d/e", "d/e/f"} {
+			t.Run(fmt.Sprintf("%s in one of %d clouds", below, n), func(t *testing.T) {
+				telling(t, n, func(s *scene) { s.looksBelow(n-1, below) })
+			})
+		}
+	}
+}
+
+// looksBelow has a cloud show, below d, what is older, while the mode of d changes.
+func (s *scene) looksBelow(k int, below string) {
+	for _, path := range []string{"d", "d/e", "d/e/f"} {
+		s.steps(step{op: opMkdir, path: path, mode: 0o755})
+	}
+	s.put(below+"/old", "once", true)
+	s.put(below+"/gone", "gone", true)
+	s.put("z", "one", true)
+	s.must(s.m.Sync())
+	was := s.disk.Clone()
+	s.put(below+"/old", "right", true)
+	s.steps(step{op: opUnlink, path: below + "/gone"})
+	s.remount(k)
+	s.put("z", "two", true)
+	for _, path := range []string{below + "/old", below + "/gone"} {
+		s.must(s.them(k).Do(cloudtest.Rollback(s.entryAt(k, path), was.Dir(cloudName(k)))))
+	}
+	s.remount()
+	changed := false
+	s.inject(k, cloudtest.Rule{Op: "rename", From: 1, To: 1, Act: act(func() { // z is put in place
+		changed = true
+		s.steps(step{op: opChmod, path: "d", mode: 0o711})
+	})})
+	s.tend()
+	if !changed {
+		s.failf("nothing was brought")
+	}
+	s.backAgain()
+	s.nobodyOwes()
+	s.everywhere()
+}

@@ -84,17 +84,19 @@ func (c *Changes) take() (names map[string]bool, moves []missed.Move) {
 
 // has reports whether a name changed, or moved with one above it.
 func (c *Changes) has(path string) bool {
+	is, _ := c.covers(path)
+	return is
+}
+
+// covers is has; all reports whether it is brought over with all that is below it.
+func (c *Changes) covers(path string) (is, all bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.names[path]; ok {
-		return true
+	all, is = c.names[path]
+	for dir, _ := cloud.SplitPath(path); dir != "" && !all; dir, _ = cloud.SplitPath(dir) {
+		all = c.names[dir]
 	}
-	for dir, _ := cloud.SplitPath(path); dir != ""; dir, _ = cloud.SplitPath(dir) {
-		if c.names[dir] {
-			return true
-		}
-	}
-	return false
+	return is || all, all
 }
 
 // Again has names brought over that have changed, or have to be once more.

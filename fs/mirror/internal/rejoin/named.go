@@ -93,8 +93,7 @@ func (r *Returner) lookAfter(c *clouds.Cloud, names map[string]bool) (tree *Tree
 		}
 		r.Names.RLock() // what is under way ends
 		defer r.Names.RUnlock()
-		is := r.has(path)
-		return is, is
+		return r.covers(path)
 	}
 	asLeft, err := r.Host.AsLeft(c, spare, r.stopped)
 	if err != nil || asLeft || len(r.Clouds.Ups()) == 0 {
