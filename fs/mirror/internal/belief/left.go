@@ -142,10 +142,15 @@ func (l *Left) stands(p index.Place, at place) bool {
 	return l.alike(at, func(h *cipher.Header) bool { return is(row.Known, h) })
 }
 
-// alike reports whether all clouds have the same version of a file, and the right one.
+// alike reports whether all clouds have the same version of a file, and the right one, under as many names. Somebody has touched the
+// cloud's copy, or nobody knows: a header tells nothing of what is behind it.
 func (l *Left) alike(at place, right func(*cipher.Header) bool) bool {
 	h, err := l.Cloud.Header(at.own)
 	if err != nil || h.Flags&cipher.Dirty != 0 || !right(h) {
+		return false
+	}
+	info, err := l.Cloud.Dir.Stat(at.own)
+	if err != nil {
 		return false
 	}
 	for i, o := range l.Others {
@@ -155,8 +160,12 @@ func (l *Left) alike(at place, right func(*cipher.Header) bool) bool {
 		if other, err := o.Header(at.backing[i]); err != nil || other.FileID != h.FileID || other.CommitID != h.CommitID || other.Flags != h.Flags {
 			return false
 		}
+		if shown, err := o.Dir.Stat(at.backing[i]); err != nil || shown.Nlink != info.Nlink {
+			return false
+		}
 	}
-	return true
+	checked := index.Checked{Cloud: l.ID, Ino: info.Ino, CommitID: h.CommitID, Ctime: info.Ctime}
+	return l.Belief.Memory.WasChecked(checked) || replica.Sound(l.Cloud, at.own, h.CommitID)
 }
 
 func (l *Left) spared(at place, name cipher.PlainName) bool {

@@ -2,6 +2,7 @@ package rejoin
 
 import (
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -30,7 +31,7 @@ func (c *Carrier) bringFile(path string, want *thing) error {
 	if err != nil {
 		return err
 	}
-	if have.is == file && have.clean() && equal(have.head, want.head) {
+	if have.is == file && have.clean() && equal(have.head, want.head) && sound(c, have.path, have.head) {
 		c.remember(want, have.path)
 		return c.joinLinks(path, want)
 	}
@@ -54,6 +55,11 @@ func (c *Carrier) bringFile(path string, want *thing) error {
 		return err
 	}
 	return c.joinLinks(path, want)
+}
+
+// sound reports whether every record of a file is right, unless a comparison has looked, or everything waits: not all was synced.
+func sound(c *Carrier, path string, h *cipher.Header) bool {
+	return c.Live != nil || c.Limit < math.MaxInt64 || replica.Sound(c.To, path, h.CommitID)
 }
 
 // joinLinks makes the names that are one file in the clouds in use one in this.
@@ -113,7 +119,7 @@ func (c *Carrier) link(path string, want, have *thing) (bool, error) {
 	}
 	for _, at := range list {
 		head, err := c.To.Header(at)
-		if err != nil || head.Flags&cipher.Dirty != 0 || !equal(head, want.head) {
+		if err != nil || head.Flags&cipher.Dirty != 0 || !equal(head, want.head) || !sound(c, at, head) {
 			continue
 		}
 		temp := replica.Join(have.dir, string(cipher.NewTempName()))

@@ -180,6 +180,17 @@ func (c *Copy) Check(h *cipher.Header) (acc cipher.Acc, bad []int64, err error) 
 	return acc, bad, err
 }
 
+// Sound reports whether a file is at a commit, and every record of it right.
+func Sound(c *Cloud, path string, commit cipher.ID) bool {
+	cp, err := c.Open(path, false)
+	if err != nil {
+		return false
+	}
+	defer cp.Close()
+	acc, bad, err := cp.Check(cp.Head)
+	return err == nil && len(bad) == 0 && acc == cp.Head.Acc && cp.Head.CommitID == commit
+}
+
 // wholly reports whether a file may have holes, and is as long as its header
 // says, so that every hole of the backing file is one of records.
 func (c *Copy) wholly(h *cipher.Header) (bool, error) {
