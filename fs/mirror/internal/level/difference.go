@@ -49,6 +49,8 @@ func (s shown) path(side int) string { return replica.Join(s.Paths[side], s.Entr
 type difference struct {
 	*Leveller
 	dirs, files [2][]shown
+	crossed     [2][]shown // files at names at which both have another one
+	unsure      [][2]shown // files at names that both have, of which nobody knows yet whether they are the same
 	torn        [2][]shown // files in the middle of a change, of which only names are brought
 	stubs       [2][]shown // new files that never had a version
 	clashes     []clash
@@ -94,6 +96,8 @@ func (d *difference) folder(dir Folder, in [2]bool) error {
 			switch {
 			case !s.Dir && (!both || !o.Dir && s.special == o.special && d.blank(1-side, o)):
 				d.file(side, s, !both)
+			case !s.Dir && !o.Dir && side == 0 && !(d.placed(0, s) && d.placed(1, o)):
+				d.unsure = append(d.unsure, [2]shown{s, o})
 			case s.Dir && !both:
 				err = d.alone(side, s)
 			case s.Dir && o.Dir && side == 0:

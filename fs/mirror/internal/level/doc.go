@@ -24,5 +24,5 @@
 //	difference.go what only one of the clouds shows
 //	clash.go      names that are a directory in one cloud and a file in the other
 //	homes.go      files at none of the names that are known, and entries that have lost theirs
-//	back.go       a rename over another file, which only one cloud has seen
+//	rename.go     files that went to other names, perhaps those of each other
 package level

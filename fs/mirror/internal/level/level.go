@@ -23,6 +23,7 @@ type Leveller struct {
 	Steps  func(cloud int, steps []step.Step) error // does steps in one of them, by its index
 	Known  func(path string) index.Known            // what this machine knows of a name; nil: nothing
 	Homes  func(f index.File) []string              // and the paths at which it knows a file; nil: none
+	Placed func(path string, cloud int) uint64      // the inode that a cloud had at a path when this machine last looked; 0: nobody knows
 	Ended  func(h *cipher.Header) bool              // whether it knows that version of a file to have ended; nil: nothing
 	Owners bool                                     // the process may set owners of backing files
 	Clock  func() time.Time
@@ -68,12 +69,6 @@ func (l *Leveller) Level() error {
 		}
 	}
 	if err := d.rename(); err != nil {
-		return err
-	}
-	if err := d.follow(); err != nil {
-		return err
-	}
-	if err := d.takeBack(); err != nil {
 		return err
 	}
 	if err := d.findLinks(); err != nil {
@@ -135,11 +130,6 @@ func (l *Leveller) step(op step.Op, side int, from string, s shown) step.Step {
 	return step.Step{Op: op, Path: from, To: l.path(side, s), Dir: s.Paths[side], Name: l.name(side, s)}
 }
 
-// move is the step that moves what one cloud shows to another place there.
-func (l *Leveller) move(side int, from, to shown) step.Step {
-	return l.step(step.Move, side, from.path(side), to)
-}
-
 func (l *Leveller) do(side int, steps ...step.Step) error {
 	return l.blame(side, l.Steps(l.Clouds[side].Index, steps))
 }
@@ -161,42 +151,6 @@ func (l *Leveller) makeDirs(side int, dirs []shown) error {
 		}
 		l.found(*s)
 	}
-	return nil
-}
-
-// rename gives in the second cloud to a file that both have, and under no name
-// that is the same, the name that the lead has for it. A file without a version, which
-// the lead has at the name that it leaves, is alone there then.
-func (d *difference) rename() error {
-	at := map[version][]int{}
-	for i, s := range d.files[0] {
-		at[s.is] = append(at[s.is], i)
-	}
-	renamed := map[int]bool{}
-	var rest [2][]shown
-	for _, s := range d.files[1] {
-		same := at[s.is]
-		if len(same) == 0 {
-			rest[1] = append(rest[1], s)
-			continue
-		}
-		to := d.files[0][same[0]]
-		at[s.is], renamed[same[0]] = same[1:], true
-		d.found(s)
-		d.found(to)
-		if err := d.do(1, d.move(1, s, to)); err != nil {
-			return err
-		}
-		if s.over {
-			d.stubs[0] = append(d.stubs[0], s)
-		}
-	}
-	for i, s := range d.files[0] {
-		if !renamed[i] {
-			rest[0] = append(rest[0], s)
-		}
-	}
-	d.files = rest
 	return nil
 }
 

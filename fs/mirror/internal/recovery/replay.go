@@ -313,7 +313,7 @@ func (r *replayer) repair() (found []string, err error) {
 		return nil, err
 	}
 	work := repair.Replay{
-		Clouds: r.ups(), Behind: behind, Fold: r.fold, Log: r.each, SameBoot: !r.cut, Known: r.Memory.AtPath, Homes: r.untold, Ended: r.ended,
+		Clouds: r.ups(), Behind: behind, Fold: r.fold, Log: r.each, SameBoot: !r.cut, Known: r.Memory.AtPath, Homes: r.untold, Placed: r.Memory.Placed, Ended: r.ended,
 		Owners: r.Owners, Clock: r.Clock, Logger: r.Logger,
 	}
 	out := work.Run()

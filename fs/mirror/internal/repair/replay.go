@@ -26,6 +26,7 @@ type Replay struct {
 	SameBoot bool                                                // nothing that was written is lost
 	Known    func(path string) index.Known                       // what this machine knew of a name before the log; nil: nothing
 	Homes    func(f index.File) []string                         // and the paths at which it knew a file
+	Placed   func(path string, cloud int) uint64                 // and the inode that a cloud had at a path
 	Ended    func(h *cipher.Header) bool                         // whether it, or the log, knows that version of a file to have ended; nil: no
 	Owners   bool
 	Clock    func() time.Time
@@ -140,7 +141,7 @@ func (r *Replay) together() {
 			up = append(up, r.Clouds[k])
 		}
 	}
-	l := level.Leveller{All: !slices.Contains(r.trees, nil), Steps: r.steps, Known: r.Known, Homes: r.Homes, Ended: r.Ended, Owners: r.Owners, Clock: r.Clock, Logger: r.Logger}
+	l := level.Leveller{All: !slices.Contains(r.trees, nil), Steps: r.steps, Known: r.Known, Homes: r.Homes, Placed: r.Placed, Ended: r.Ended, Owners: r.Owners, Clock: r.Clock, Logger: r.Logger}
 	found, failed := l.Together(up, passing)
 	r.out.Found = append(r.out.Found, found...)
 	for k, err := range failed {

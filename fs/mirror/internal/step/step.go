@@ -1,5 +1,5 @@
 // Package step is the changes that a repair makes of a cloud's names, each a
-// value that prints, and how each is done. A step can be done again.
+// value that prints, and how each is done. A step can be done again, but for an exchange.
 package step
 
 import (
@@ -22,17 +22,18 @@ type Op uint8
 
 // The steps.
 const (
-	Mkdir  Op = iota + 1 // a directory at Path
-	Move                 // Path to To, over what is there
-	Aside                // Path to To, a name of which nothing else will ever tell
-	Link                 // To is another entry of the file at Path
-	Create               // a file at Path that has no version yet
-	Remove               // a file's entry
-	Rmdir                // a directory, with this program's own litter, if nothing else is in it but what To can have
+	Mkdir    Op = iota + 1 // a directory at Path
+	Move                   // Path to To, over what is there
+	Aside                  // Path to To, a name of which nothing else will ever tell
+	Link                   // To is another entry of the file at Path
+	Create                 // a file at Path that has no version yet
+	Remove                 // a file's entry
+	Exchange               // what is at Path and at To, by who has just looked: done again it is undone
+	Rmdir                  // a directory, with this program's own litter, if nothing else is in it but what To can have
 )
 
 func (o Op) String() string {
-	return [...]string{"?", "mkdir", "move", "aside", "link", "create", "remove", "rmdir"}[o]
+	return [...]string{"?", "mkdir", "move", "aside", "link", "create", "remove", "exchange", "rmdir"}[o]
 }
 
 // Step is one change of one cloud. It names entries, never plaintext.
@@ -134,6 +135,8 @@ func (d *Doer) try(s Step) error {
 			return err
 		}
 		return nil
+	case Exchange:
+		return d.Dir.Exchange(s.Path, s.To)
 	case Rmdir:
 		return d.rmdir(s)
 	}

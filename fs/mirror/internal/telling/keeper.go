@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/entries"
@@ -91,6 +92,24 @@ func (y *Keeper) AtPath(path string) (k index.Known) {
 		}
 	}
 	return k
+}
+
+// Placed is the inode of the backing file that a cloud had at a path when this machine last looked or wrote; 0 where that is not known.
+func (y *Keeper) Placed(path string, k int) uint64 {
+	d := index.Root
+	dir, name := cloud.SplitPath(path)
+	if dir != "" {
+		d = y.AtPath(dir).Dir
+	}
+	row, err := y.Row(index.Place{Dir: d, Name: cipher.PlainName(name)})
+	if err != nil || row.Known.Kind != index.IsFile {
+		return 0
+	}
+	c := row.Copy(y.clouds.All()[k].ID)
+	if !c.InPlace.Equal(row.Known.Version) {
+		return 0
+	}
+	return c.Stat.Ino
 }
 
 // Homes are the paths of a file's names, as far as they can be read.
