@@ -55,13 +55,13 @@ func (d *difference) cross() {
 }
 
 // placed reports whether a cloud has at a name the inode that it had when this machine last looked.
-func (d *difference) placed(side int, s shown) bool {
-	return d.Placed != nil && s.Ino != 0 && d.Placed(replica.Join(s.Plain, s.name), d.Clouds[side].Index) == s.Ino
+func (l *Leveller) placed(side int, s shown) bool {
+	return l.Placed != nil && s.Ino != 0 && l.Placed(replica.Join(s.Plain, s.name), l.Clouds[side].Index) == s.Ino
 }
 
 // tells reports whether a cloud's inode numbers last, so that few need be looked at.
-func (d *difference) tells(side int) bool {
-	_, err := d.Clouds[side].Dir.Handle("")
+func (l *Leveller) tells(side int) bool {
+	_, err := l.Clouds[side].Dir.Handle("")
 	return err == nil
 }
 
@@ -103,9 +103,9 @@ func (d *difference) renamings() (list []renaming) {
 }
 
 // single is the header of a file that has one name in a cloud; else nil.
-func (d *difference) single(side int, s shown) *cipher.Header {
-	h, err := d.Clouds[side].Header(s.path(side))
-	info, gone := d.Clouds[side].Dir.Stat(s.path(side))
+func (l *Leveller) single(side int, s shown) *cipher.Header {
+	h, err := l.Clouds[side].Header(s.path(side))
+	info, gone := l.Clouds[side].Dir.Stat(s.path(side))
 	if err != nil || gone != nil || info.Nlink > 1 {
 		return nil
 	}
@@ -178,12 +178,12 @@ func (d *difference) agree(around []renaming) error {
 }
 
 // supersedes reports whether what one cloud shows is a later version of what the other does.
-func (d *difference) supersedes(a int, s shown, b int, o shown) bool {
+func (l *Leveller) supersedes(a int, s shown, b int, o shown) bool {
 	if s.is.Identity != o.is.Identity {
 		return false
 	}
-	later, err := d.Clouds[a].Header(s.path(a))
-	before, other := d.Clouds[b].Header(o.path(b))
+	later, err := l.Clouds[a].Header(s.path(a))
+	before, other := l.Clouds[b].Header(o.path(b))
 	return err == nil && other == nil && cipher.Compare(before.Version, later.Version) == cipher.Less
 }
 
@@ -215,24 +215,24 @@ func (d *difference) follow(as int, around []renaming) error {
 }
 
 // standing is a file that went to the place of another one in a cloud, keeping its kind.
-func (d *difference) standing(side int, place, s shown) shown {
+func (l *Leveller) standing(side int, place, s shown) shown {
 	special := s.special
 	s.place, s.special = place.place, special
-	s.Entry.Name = string(d.name(side, s).Spelt(s.special))
+	s.Entry.Name = string(l.name(side, s).Spelt(s.special))
 	return s
 }
 
 // exchange gives a file in a cloud its place, and the one that is there that of the file.
-func (d *difference) exchange(side int, r, o renaming) error {
-	there, back := r.at[1-side], d.standing(side, r.at[side], o.at[side])
+func (l *Leveller) exchange(side int, r, o renaming) error {
+	there, back := r.at[1-side], l.standing(side, r.at[side], o.at[side])
 	if r.at[side].special != o.at[side].special { // their entries differ at the same name
 		return errors.Join(
-			d.do(side, d.step(step.Move, side, r.at[side].path(side), there)),
-			d.do(side, d.step(step.Move, side, o.at[side].path(side), back)))
+			l.do(side, l.step(step.Move, side, r.at[side].path(side), there)),
+			l.do(side, l.step(step.Move, side, o.at[side].path(side), back)))
 	}
-	err := d.do(side, d.step(step.Exchange, side, r.at[side].path(side), there))
+	err := l.do(side, l.step(step.Exchange, side, r.at[side].path(side), there))
 	if errors.Is(err, cloud.ErrUnsupported) {
-		d.Logger.Warn("files that changed places cannot be exchanged", "cloud", d.Clouds[side].Name)
+		l.Logger.Warn("files that changed places cannot be exchanged", "cloud", l.Clouds[side].Name)
 		return nil
 	}
 	return err
