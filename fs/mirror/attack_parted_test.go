@@ -90,3 +90,50 @@ func (s *scene) again(path string) *mirror.Handle {
 	s.must(err)
 	return h
 }
+
+// TestRenameOfPartedLinks: rename(2) of one of two links to the other does nothing, and so it is where a sync client has parted
+// them in one cloud, whichever that is and whoever holds them.
+func TestRenameOfPartedLinks(t *testing.T) {
+	for _, parting := range partings {
+		for i := range 32 {
+			n, k, held, back, file := 2+i/16, i%2, i/2%2 == 1, i/4%2 == 1, i/8%2 == 1
+			t.Run(fmt.Sprintf("%s in cloud %d of %d, held %t, back %t, file %t", parting.name, k, n, held, back, file), func(t *testing.T) {
+				telling(t, n, func(s *scene) {
+					if file {
+						s.put("a", "content", true)
+						s.steps(step{op: opLink, path: "a", to: "b"})
+						s.must(s.m.Sync())
+						if held {
+							for _, path := range []string{"a", "b"} {
+								node, err := s.m.Walk(path)
+								s.must(err)
+								defer node.Forget()
+							}
+						}
+						parting.play(s, k)
+					} else {
+						s.steps(step{op: opSymlink, path: "a", to: "there"}, step{op: opLink, path: "a", to: "b"})
+						s.must(s.m.Sync())
+						was := s.disk.Clone()
+						s.steps(step{op: opRename, path: "a", to: "c"}, step{op: opRename, path: "c", to: "a"})
+						s.must(s.them(k).Do(cloudtest.Delete(s.entryAt(k, "a") + "w")))
+						s.must(s.them(k).Do(cloudtest.Rollback("", was.Dir(cloudName(k)))))
+					}
+					from, to := "a", "b"
+					if back {
+						from, to = to, from
+					}
+					s.must(s.do(step{op: opRename, path: from, to: to}))
+					for range 2 {
+						for _, path := range []string{"a", "b"} {
+							if g := look(s.m)[path]; g.err != nil || file && g.data != "content" {
+								s.failf("%s is %v", path, g)
+							}
+						}
+						s.remount()
+					}
+				})
+			})
+		}
+	}
+}

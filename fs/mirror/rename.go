@@ -73,7 +73,7 @@ func (n Node) Rename(name string, to Node, newName string, flags RenameFlags) er
 	if err := mv.check(flags); err != nil {
 		return err
 	}
-	if mv.dst == mv.src {
+	if mv.same() {
 		return nil
 	}
 	litter := &view.Litter{}
@@ -158,6 +158,21 @@ func (mv *move) tryLock(flags RenameFlags, find func(nodes.Link) (*nodes.Node, e
 func (mv *move) replaces(flags RenameFlags) bool {
 	return mv.dst != nil && mv.dst != mv.src && !flags.Exchange && !flags.NoReplace &&
 		mv.src.Kind() == unix.S_IFREG && mv.dst.Kind() == unix.S_IFREG
+}
+
+// same reports whether both names are links of one file. They can be held as two where a sync client has parted them in some cloud:
+// another one tells.
+func (mv *move) same() bool {
+	if mv.dst == nil || mv.dst == mv.src || mv.src.IsDir() {
+		return mv.dst == mv.src
+	}
+	to := mv.dstAt.Inodes()
+	for k, ino := range mv.srcAt.Inodes() {
+		if ino != 0 && ino == to[k] {
+			return true
+		}
+	}
+	return false
 }
 
 // replaced is the removal of what is replaced.
