@@ -62,6 +62,7 @@ type checker struct {
 	copies []*replica.Copy
 	head   *cipher.Header
 	layout cipher.Layout
+	sparse bool // holes of backing files are holes of records
 
 	mu        sync.Mutex
 	own       []cipher.Acc // over the records of each copy that verify
@@ -99,12 +100,14 @@ func (c *Comparison) Check(copies []*replica.Copy) (*Content, error) {
 	}
 	step := segmentBytes / k.layout.ChunkSize()
 	records := k.layout.Records(k.head.Length)
-	c.pool.each(int((records+step-1)/step), func(i int, s *scratch) {
+	k.sparse, _ = replica.Wholly(k.head, copies...)
+	segments := k.segments(records, step)
+	c.pool.each(len(segments), func(i int, s *scratch) {
 		if err := c.stopped(); err != nil {
 			k.merge(&checker{err: err})
 			return
 		}
-		lo := int64(i) * step
+		lo := segments[i]
 		k.segment(lo, min(lo+step, records), s)
 	})
 	if k.err != nil {
@@ -146,12 +149,41 @@ func (s *scratch) fit(copies, chunks int, plain int64) {
 	}
 }
 
+// segments are the first records of all parts that are to be read. What is a hole in every copy is right, and in no sum.
+func (k *checker) segments(records, step int64) (list []int64) {
+	for at := int64(0); at < records; at += step {
+		if k.sparse {
+			from, err := replica.NextData(k.copies, at, records)
+			if err != nil {
+				k.sparse = false
+			} else if at = from - from%step; from == records {
+				break
+			}
+		}
+		list = append(list, at)
+	}
+	return list
+}
+
 // segment checks the records from lo to hi.
 func (k *checker) segment(lo, hi int64, s *scratch) {
 	part := k.part()
-	step := max(1, runBytes/k.layout.ChunkSize())
-	for at := lo; at < hi; at += step {
-		part.run(at, min(at+step, hi), s)
+	var holes []*replica.Copy
+	if k.sparse {
+		holes = k.copies
+	}
+	most := max(1, runBytes/k.layout.ChunkSize())
+	scan := replica.NewScan(holes, lo, hi, most)
+	for {
+		first, stop, err := scan.Next()
+		if err != nil { // what is there cannot be told from holes
+			scan = replica.NewScan(nil, first, hi, most)
+			continue
+		}
+		if first == stop {
+			break
+		}
+		part.run(first, stop, s)
 	}
 	k.merge(part)
 }
@@ -160,7 +192,7 @@ func (k *checker) segment(lo, hi int64, s *scratch) {
 func (k *checker) part() *checker {
 	n := len(k.copies)
 	return &checker{
-		copies: k.copies, head: k.head, layout: k.layout,
+		copies: k.copies, head: k.head, layout: k.layout, sparse: k.sparse,
 		own: make([]cipher.Acc, n), agreed: make([]cipher.Acc, n), bad: make([][]Span, n), cut: uncut(n), bytes: make([]int64, n),
 	}
 }

@@ -146,7 +146,8 @@ func (r *Recovery) reapply(e *journal.Entry) error {
 	case journal.OpSize:
 		return ed.Resize(e.Length)
 	case journal.OpZero:
-		return ed.Zero(e.Off, e.Off+e.Length)
+		_, err := ed.Zero(e.Off, e.Off+e.Length)
+		return err
 	case journal.OpFresh:
 		r.strays = nil
 		return r.reswitch(ed, e)

@@ -75,7 +75,7 @@ func (f Holder) Truncate(size int64) error {
 
 // Allocate is fallocate with the mode bits of fallocate(2): more length, a hole,
 // or zeros. Space cannot be promised.
-func (f Holder) Allocate(mode uint32, off, n int64) error {
+func (f Holder) Allocate(mode uint32, off, n int64) (err error) {
 	switch mode {
 	case 0, unix.FALLOC_FL_KEEP_SIZE, unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE,
 		unix.FALLOC_FL_ZERO_RANGE, unix.FALLOC_FL_ZERO_RANGE | unix.FALLOC_FL_KEEP_SIZE:
@@ -88,7 +88,13 @@ func (f Holder) Allocate(mode uint32, off, n int64) error {
 	if off > f.Env.Layout.MaxLength()-n {
 		return ErrTooLarge
 	}
-	return f.edit(func(d *draft.Draft) error { return d.Allocate(mode, off, n) })
+	for end := off + n; err == nil && off < end; {
+		err = f.edit(func(d *draft.Draft) (err error) {
+			off, err = d.Allocate(mode, off, end)
+			return err
+		})
+	}
+	return err
 }
 
 // edit changes the draft of a file that has begun.
@@ -98,7 +104,14 @@ func (f Holder) edit(change func(*draft.Draft) error) error {
 		return err
 	}
 	err = change(&f.Draft)
+	full := draft.Full(&f.Draft)
+	if full && err == nil {
+		err = sealer(f).sealAndLog(false)
+	}
 	e.unlock()
+	if full {
+		f.s.commits.Enqueue(f.File)
+	}
 	if err == nil {
 		err = f.s.relieve()
 	}

@@ -44,9 +44,14 @@ func (s *Set) checkWhole(c *Copy) {
 	if !s.checkable(c) {
 		return
 	}
+	if s.Stored.Head.Length > wholeCheck {
+		acc, err := s.accOf(c, 0, s.Floor(), nil)
+		s.judge(c, acc, err)
+		return
+	}
 	var ids []cipher.WriteID
 	acc, err := s.accOf(c, 0, s.Floor(), &ids)
-	if s.judge(c, acc, err); c.whole == agrees && s.Stored.Head.Length <= wholeCheck {
+	if s.judge(c, acc, err); c.whole == agrees {
 		c.know(ids)
 	}
 }
@@ -142,6 +147,18 @@ func (s *Set) vouch(c *Copy) {
 	}
 }
 
+// filled is the first record from i on, below stop, that does not lie in a hole of a copy which is as long as it should be.
+func (s *Set) filled(c *Copy, i, stop int64) int64 {
+	if whole, err := replica.Wholly(&s.Stored.Head, &c.Copy); err != nil || !whole {
+		return i
+	}
+	at, err := replica.NextData([]*replica.Copy{&c.Copy}, i, stop)
+	if err != nil {
+		return i
+	}
+	return at
+}
+
 // accOf computes a copy's acc over the records lo to hi of the stored version, and
 // adds their write ids to a list, if there is one. It fails where a record verifies
 // nowhere.
@@ -150,6 +167,11 @@ func (s *Set) accOf(c *Copy, lo, hi int64, ids *[]cipher.WriteID) (acc cipher.Ac
 	plain := s.Buffer(maxRun)
 	defer s.Recycle(plain)
 	for at := lo; at < hi; {
+		if ids == nil {
+			if at = s.filled(c, at, hi); at == hi {
+				break
+			}
+		}
 		count := min(hi-at, maxRun/size)
 		r := replica.NewRun(at, int(count), plain[:min((at+count)*size, s.Stored.Head.Length)-at*size])
 		if err := s.verifyIDs(c, r); err != nil {
@@ -253,6 +275,7 @@ func (k *Check) Step() (done bool) {
 		return true
 	}
 	records := s.Floor()
+	k.next = s.filled(c, k.next, records)
 	stop := min(k.next+maxRun/s.Layout.ChunkSize(), records)
 	part, err := s.accOf(c, k.next, stop, nil)
 	k.acc.XOR(part)

@@ -1,9 +1,11 @@
 package copies
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -22,7 +24,7 @@ func (s *Set) PutLayer(c *Copy, l *layer.Layer, length int64) error {
 	for len(indices) > 0 {
 		n := 1
 		hole := chunks[indices[0]].Data == nil
-		for n < len(indices) && indices[n] == indices[0]+int64(n) && int64(n)<<s.Layout.ChunkLog2 < maxRun &&
+		for n < len(indices) && indices[n] == indices[0]+int64(n) && (hole || int64(n)<<s.Layout.ChunkLog2 < maxRun) &&
 			(chunks[indices[n]].Data == nil) == hole {
 			n++
 		}
@@ -42,14 +44,12 @@ func (s *Set) putRun(c *Copy, l *layer.Layer, indices []int64, length int64) (id
 	log2 := s.Layout.ChunkLog2
 	first, stop := indices[0], indices[len(indices)-1]+1
 	bytes := min(stop<<log2, length) - first<<log2
-	raw := s.Buffer(int(bytes) + cipher.RecordOverhead*len(indices))
-	defer s.Recycle(raw)
 	ids = make([]cipher.WriteID, len(indices))
 	if l.Chunks[first].Data == nil {
-		clear(raw)
-		_, err = c.File.WriteAt(raw, s.Layout.RecordOffset(first))
-		return ids, err
+		return ids, s.punch(c, s.Layout.RecordOffset(first), bytes+int64(cipher.RecordOverhead*len(indices)))
 	}
+	raw := s.Buffer(int(bytes) + cipher.RecordOverhead*len(indices))
+	defer s.Recycle(raw)
 	plain := s.Buffer(int(bytes))
 	defer s.Recycle(plain)
 	clear(plain)
@@ -59,6 +59,40 @@ func (s *Set) putRun(c *Copy, l *layer.Layer, indices []int64, length int64) (id
 		ids[n] = chunk.ID
 	}
 	return ids, c.Put(&replica.Run{First: first, Plain: plain, IDs: ids}, raw)
+}
+
+// punch makes zeros of records, and gives their room back where the filesystem can.
+func (s *Set) punch(c *Copy, off, n int64) error {
+	err := c.File.PunchHole(off, n)
+	if !errors.Is(err, cloud.ErrUnsupported) {
+		return err
+	}
+	err = nil
+	zeros := s.Buffer(int(min(n, maxRun)))
+	defer s.Recycle(zeros)
+	clear(zeros)
+	for end := off + n; off < end && err == nil; {
+		p := zeros[:min(int64(len(zeros)), end-off)]
+		_, err = c.File.WriteAt(p, off)
+		off += int64(len(p))
+	}
+	return err
+}
+
+// NextData is the first record from i on, below stop, that is no hole of some copy; stop if there is none. What cannot be asked can have
+// anything.
+func (s *Set) NextData(i, stop int64) int64 {
+	var list []*replica.Copy
+	for _, c := range s.List {
+		if c.Serves() {
+			list = append(list, &c.Copy)
+		}
+	}
+	at, err := replica.NextData(list, i, stop)
+	if err != nil {
+		return i
+	}
+	return at
 }
 
 // Sync makes what was written to copies in one cloud durable: one file by

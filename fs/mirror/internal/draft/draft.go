@@ -15,6 +15,7 @@
 //	draft.go    Draft, and what it needs
 //	read.go     reading plaintext
 //	write.go    direct writes, and chunks of the draft's layer
+//	filled.go   the chunks that can hold anything; the rest is holes
 //	truncate.go length changes and holes
 //	version.go  the draft as a version; one that needs no commit
 //

@@ -139,7 +139,8 @@ func change(t *testing.T, rng *mrand.Rand, d *draft.Draft, want []byte, span int
 		must(t, d.Resize(off))
 		return resized(want, off)
 	case 1:
-		must(t, d.Allocate(unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n))
+		_, err := d.Allocate(unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, off+n)
+		must(t, err)
 		if off < int64(len(want)) {
 			clear(want[off:min(off+n, int64(len(want)))])
 		}

@@ -88,17 +88,12 @@ func (d *Draft) readSome(p []byte, off int64) (int, error) {
 // Records calls do for all records of a file that is sealed as it is now, but for
 // holes.
 func Records(d *Draft, do func(*replica.Run) error) error {
-	size := d.Env.Layout.ChunkSize()
+	size, records := d.Env.Layout.ChunkSize(), d.Env.Layout.Records(d.Length)
 	plain := d.Env.Buffer(maxRun)
 	defer d.Env.Recycle(plain)
-	for i := int64(0); i*size < d.Length; {
-		stop := i
-		for stop*size < d.Length && (stop-i)*size < maxRun {
-			if _, where := d.Find(stop); where != layer.OnClouds {
-				break
-			}
-			stop++
-		}
+	f := newFilled(d)
+	for i := f.next(0, records); i < records; i = f.next(i, records) {
+		stop := d.onClouds(i, records)
 		r := replica.NewRun(i, int(max(stop-i, 1)), plain[:min(max(stop, i+1)*size, d.Length)-i*size])
 		if stop > i {
 			if err := d.Fetch(r); err != nil {
@@ -152,30 +147,49 @@ func (d *Draft) SeekData(off int64, data bool) (int64, error) {
 		}
 		return d.Length, nil
 	}
-	plain := d.Env.Buffer(int(size))
+	plain := d.Env.Buffer(maxRun)
 	defer d.Env.Recycle(plain)
-	for i := off / size; i*size < d.Length; i++ {
-		hole := false
-		switch c, where := d.Find(i); where {
-		case layer.InHole:
-			hole = true
-		case layer.InLayer:
-			hole = c.Data == nil
-		case layer.OnClouds:
-			r := replica.NewRun(i, 1, plain[:d.ChunkLen(i)])
+	f, records := newFilled(d), d.Env.Layout.Records(d.Length)
+	for i := off / size; i < records; {
+		at := f.next(i, records)
+		if !data && at > i {
+			return max(off, i*size), nil
+		}
+		if i = at; i == records {
+			break
+		}
+		r := d.termInLayer(i)
+		if stop := d.onClouds(i, records); stop > i {
+			r = replica.NewRun(i, int(stop-i), plain[:min(stop*size, d.Length)-i*size])
 			if err := d.Fetch(r); err != nil {
 				return 0, err
 			}
-			hole = r.States[0] == cipher.RecordHole
+		} else if c, where := d.Find(i); where == layer.InLayer && c.Data != nil {
+			r.States[0] = cipher.RecordOK
 		}
-		if hole != data {
-			return max(off, i*size), nil
+		for n, state := range r.States {
+			if (state == cipher.RecordOK) == data {
+				return max(off, (i+int64(n))*size), nil
+			}
 		}
+		i = r.Stop()
 	}
 	if data {
 		return 0, ErrNoData
 	}
 	return d.Length, nil
+}
+
+// onClouds is where the run of chunks ends that begins at i, below hi, and is read from the clouds at a time.
+func (d *Draft) onClouds(i, hi int64) int64 {
+	stop := i
+	for stop < hi && (stop-i)*d.Env.Layout.ChunkSize() < maxRun {
+		if _, where := d.Find(stop); where != layer.OnClouds {
+			break
+		}
+		stop++
+	}
+	return stop
 }
 
 // Fetch reads a run from the clouds.

@@ -50,7 +50,7 @@ func TestRefusedByTheLog(t *testing.T) {
 			case 0:
 				err = d.Write(make([]byte, n), off)
 			case 1:
-				err = d.Allocate(unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
+				_, err = d.Allocate(unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, off+n)
 			default:
 				err = d.Resize(off)
 			}

@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"fmt"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -12,26 +13,29 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
-// Allocate is fallocate with the mode bits of fallocate(2): more length, a hole,
-// or zeros. Space cannot be promised.
-func (d *Draft) Allocate(mode uint32, off, n int64) error {
-	end := off + n
+// Allocate is fallocate with the mode bits of fallocate(2), from off to end: more length, a hole, or zeros. Space cannot be promised. It
+// can stop before the end, at what it returns, where a version has enough to do.
+func (d *Draft) Allocate(mode uint32, off, end int64) (int64, error) {
 	d.keep()
 	zero := mode&(unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_ZERO_RANGE) != 0
 	if stop := min(end, d.Length); zero && stop > off {
-		if err := d.Zero(off, stop); err != nil {
-			return err
+		at, err := d.Zero(off, stop)
+		if err == nil {
+			err = Spill(d)
+		}
+		if err != nil || at < stop {
+			return at, err
 		}
 	}
 	if mode&unix.FALLOC_FL_KEEP_SIZE == 0 && end > d.Length {
 		if err := d.Grow(end, false); err != nil {
-			return err
+			return off, err
 		}
 		d.Modified()
 	} else if zero {
 		d.Modified()
 	}
-	return nil
+	return end, nil
 }
 
 // resize sets the length.
@@ -145,29 +149,19 @@ func (d *Draft) accsOf(keep int64) ([]cipher.Acc, error) {
 // countRange adds to accs the terms of the chunks lo to hi, those that are in
 // the draft and have none excepted.
 func (d *Draft) countRange(lo, hi int64, accs []cipher.Acc) error {
-	size := d.Env.Layout.ChunkSize()
 	plain := d.Env.Buffer(maxRun)
 	defer d.Env.Recycle(plain)
-	for i := lo; i < hi; {
-		stop := i
-		for stop < hi && (stop-i)*size < maxRun {
-			if _, where := d.Find(stop); where != layer.OnClouds {
-				break
-			}
-			stop++
-		}
-		var r *replica.Run
-		if stop > i {
-			r = replica.NewRun(i, int(stop-i), plain[:min(stop*size, d.Length)-i*size])
+	f := newFilled(d)
+	for i := f.next(lo, hi); i < hi; i = f.next(i, hi) {
+		r := d.termInLayer(i)
+		if stop := d.onClouds(i, hi); stop > i {
+			r = replica.NewRun(i, int(stop-i), plain[:min(stop*d.Env.Layout.ChunkSize(), d.Length)-i*d.Env.Layout.ChunkSize()])
 			if err := d.Fetch(r); err != nil {
 				return err
 			}
-		} else {
-			r = d.termInLayer(i)
-			stop = i + 1
 		}
 		d.Copies.Terms(accs, i, r.IDs, r.States)
-		i = stop
+		i = r.Stop()
 	}
 	return nil
 }
@@ -184,42 +178,104 @@ func (d *Draft) termInLayer(i int64) *replica.Run {
 	return r
 }
 
-// zero makes off to end, within the file, read as zeros; whole chunks become
-// holes.
-func (d *Draft) Zero(off, end int64) error {
-	size := d.Env.Layout.ChunkSize()
+// maxHoles is how many chunks become holes in one version: the log takes no entry of any size.
+const maxHoles = 1 << 16
+
+// Full reports whether a draft has as many changes as one version takes.
+func Full(d *Draft) bool { return len(d.Layers.Draft.Chunks) >= maxHoles }
+
+// Zero makes off to end, within the file, read as zeros; whole chunks become holes. It can stop before the end, at what it returns, where a
+// version has enough to do.
+func (d *Draft) Zero(off, end int64) (int64, error) {
 	counter, err := d.counter()
 	if err != nil {
-		return err
+		return off, err
 	}
 	if err := d.Log.Append(&journal.Entry{Op: journal.OpZero, Range: journal.Range{Off: off, Length: end - off, Counter: counter}}); err != nil {
-		return err
+		return off, err
 	}
-	for at := off; at < end; {
-		i := at / size
-		stop := min((i+1)*size, end)
-		if err := d.zeroChunk(i, at-i*size, stop-i*size); err != nil {
-			return err
+	size := d.Env.Layout.ChunkSize()
+	first, last := (off+size-1)/size, end/size
+	if end == d.Length {
+		last = d.Env.Layout.Records(end)
+	}
+	if first > last { // within one chunk
+		return end, d.zeroChunk(last, off-last*size, end-last*size)
+	}
+	if off < first*size {
+		if err := d.zeroChunk(first-1, off-(first-1)*size, size); err != nil {
+			return off, err
 		}
-		at = stop
 	}
-	return nil
+	stop, err := d.zeroChunks(first, last)
+	if err != nil || stop < last {
+		return max(off, stop*size), err
+	}
+	if last*size < end {
+		err = d.zeroChunk(last, 0, end-last*size)
+	}
+	return end, err
 }
 
+// zeroChunk makes a part of a chunk zeros.
 func (d *Draft) zeroChunk(i, lo, hi int64) error {
 	if _, where := d.Find(i); where == layer.InHole {
 		return nil
 	}
 	c, err := d.lift(i)
-	if err != nil {
-		return err
+	if err == nil {
+		c.Zero(lo, hi)
 	}
-	if lo == 0 && hi >= d.ChunkLen(i) {
+	return err
+}
+
+// zeroChunks makes holes of the chunks first to last, up to the one that it returns.
+func (d *Draft) zeroChunks(first, last int64) (stop int64, err error) {
+	size := d.Env.Layout.ChunkSize()
+	plain := d.Env.Buffer(maxRun)
+	defer d.Env.Recycle(plain)
+	f := newFilled(d)
+	for i := f.next(first, last); i < last; i = f.next(i, last) {
+		if Full(d) && !d.Recovering {
+			return i, nil
+		}
+		stop := d.onClouds(i, last)
+		if stop == i {
+			d.dropChunk(i)
+			i++
+			continue
+		}
+		r := replica.NewRun(i, int(stop-i), plain[:min(stop*size, d.Length)-i*size])
+		if err := d.Fetch(r); err != nil {
+			return i, fmt.Errorf("write: %w", err)
+		}
+		d.Copies.Terms(d.Accs, i, r.IDs, r.States)
+		for n, state := range r.States {
+			if state == cipher.RecordOK {
+				d.makeHole(i + int64(n))
+			}
+		}
+		i = stop
+	}
+	return last, nil
+}
+
+// dropChunk makes a hole of a chunk that is in a layer.
+func (d *Draft) dropChunk(i int64) {
+	c, where := d.Find(i)
+	if where == layer.InHole || c.Data == nil {
+		return
+	}
+	if c == d.Layers.Draft.Chunks[i] {
 		d.Charge(-c.Memory())
-		c.Data = nil
-		d.Flags |= cipher.Sparse
-		return nil
+	} else {
+		d.Count(i, c.ID)
 	}
-	c.Zero(lo, hi)
-	return nil
+	d.makeHole(i)
+}
+
+func (d *Draft) makeHole(i int64) {
+	d.Layers.Draft.Chunks[i] = &layer.Chunk{}
+	d.Layers.Direct.Remove(i)
+	d.Flags |= cipher.Sparse
 }

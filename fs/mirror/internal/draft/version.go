@@ -43,7 +43,7 @@ const maxNameless = 1 << 20
 // Spill brings what is in the layers of a file without a name to its copies, in
 // place, when it is more than a little. No commit of it is under way.
 func Spill(d *Draft) error {
-	if !d.Nameless || d.Reserved < maxNameless {
+	if !d.Nameless || d.Reserved < maxNameless && !Full(d) {
 		return nil
 	}
 	if err := d.Log.Sync(); err != nil {

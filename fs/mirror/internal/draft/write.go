@@ -242,6 +242,9 @@ func (d *Draft) lift(i int64) (*layer.Chunk, error) {
 		}
 		if r.States[0] == cipher.RecordOK {
 			d.Count(i, r.IDs[0])
+		} else {
+			d.Charge(-size)
+			c.Data = nil
 		}
 	}
 	d.Layers.Draft.Chunks[i] = c

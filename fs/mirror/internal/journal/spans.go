@@ -37,6 +37,14 @@ func (s Spans) Overlaps(lo, hi int64) bool {
 	return p < len(s) && s[p].Lo < hi
 }
 
+// Next is the first index in the set from i on, below hi; hi if there is none.
+func (s Spans) Next(i, hi int64) int64 {
+	if p := s.at(i); p < len(s) {
+		return min(hi, max(i, s[p].Lo))
+	}
+	return hi
+}
+
 // Add puts [lo, hi) into the set.
 func (s *Spans) Add(lo, hi int64) {
 	if lo >= hi {

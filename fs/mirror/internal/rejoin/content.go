@@ -313,7 +313,7 @@ func (c *Carrier) fill(cp, from *replica.Copy, want *cipher.Header) error {
 	if err := cp.Fit(want.Length); err != nil {
 		return err
 	}
-	if err := from.Each(want.Length, cp.WriteRun); err != nil {
+	if err := from.EachFilled(want, cp.WriteRun); err != nil {
 		return err
 	}
 	head := *want

@@ -327,7 +327,7 @@ func (j *job) copyAll(c *replica.Copy, r *Replay, _ []int64) error {
 		if err != nil || len(bad) > 0 || acc != j.accIn(o, len(r.Clouds)) {
 			return nil
 		}
-		return o.Each(j.head.Length, func(run *replica.Run) error { return j.copyRun(c, o, run) })
+		return o.EachFilled(&j.head, func(run *replica.Run) error { return j.copyRun(c, o, run) }, c)
 	})
 }
 

@@ -9,5 +9,6 @@
 //	xattr.go   Xattrs: extended attributes of a file
 //	whole.go   whole copies from another cloud
 //	remake.go  a version made of what the redo log has
+//	scan.go    which of its records are read, since holes are not
 //	records.go its records: reading, writing, comparing
 package replica

@@ -109,63 +109,55 @@ func (c *Copy) One(i, length int64) (plain []byte, id cipher.WriteID, state ciph
 }
 
 // Each calls do for all records of a file of that length, a run at a time.
-func (c *Copy) Each(length int64, do func(*Run) error) error {
-	layout := c.Keys.Layout()
-	records, step := layout.Records(length), int64(maxRun)/layout.ChunkSize()
-	for at := int64(0); at < records; at += step {
-		r, err := c.Read(at, min(at+step, records), length)
-		if err != nil {
-			return err
-		}
-		if err := do(r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (c *Copy) Each(length int64, do func(*Run) error) error { return c.each(nil, length, do) }
 
 // EachData is Each without the records that lie in holes of the backing file.
 // Those are zeros, and never looked at one by one: a hole can be of any size.
 func (c *Copy) EachData(length int64, do func(*Run) error) error {
+	return c.each([]*Copy{c}, length, do)
+}
+
+// EachFilled is EachData for a file with that header, and other copies of it: what is a hole in all of them is left out. Where the copy is
+// not as long as the header says, holes tell nothing, and all records come.
+func (c *Copy) EachFilled(h *cipher.Header, do func(*Run) error, others ...*Copy) error {
+	whole, err := Wholly(h, c)
+	if err != nil {
+		return err
+	}
+	if !whole {
+		return c.Each(h.Length, do)
+	}
+	if err := c.each(append(others, c), h.Length, do); err != nil {
+		return err
+	}
+	if whole, err = Wholly(h, c); err == nil && !whole {
+		err = fmt.Errorf("%w: it became shorter meanwhile", cipher.ErrDamaged)
+	}
+	return err
+}
+
+func (c *Copy) each(filled []*Copy, length int64, do func(*Run) error) error {
 	layout := c.Keys.Layout()
-	records, step := layout.Records(length), int64(maxRun)/layout.ChunkSize()
-	stride := layout.ChunkSize() + cipher.RecordOverhead
-	for at := int64(0); at < records; {
-		off, err := c.File.SeekData(layout.RecordOffset(at))
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
+	scan := NewScan(filled, 0, layout.Records(length), int64(maxRun)/layout.ChunkSize())
+	for {
+		lo, hi, err := scan.Next()
+		if err != nil || lo == hi {
 			return err
 		}
-		if at += (off - layout.RecordOffset(at)) / stride; at >= records {
-			return nil
-		}
-		stop := min(at+step, records)
-		r, err := c.Read(at, stop, length)
+		r, err := c.Read(lo, hi, length)
 		if err != nil {
 			return err
 		}
 		if err := do(r); err != nil {
 			return err
 		}
-		at = stop
 	}
-	return nil
 }
 
 // Check computes acc over the records that are there, as a version with that
 // header. It lists the chunks whose record cannot be of that version at all.
 func (c *Copy) Check(h *cipher.Header) (acc cipher.Acc, bad []int64, err error) {
-	each := c.Each
-	whole, err := c.wholly(h)
-	if err != nil {
-		return acc, nil, err
-	}
-	if whole {
-		each = c.EachData // what is in a hole is right, and in no sum
-	}
-	err = each(h.Length, func(r *Run) error {
+	err = c.EachFilled(h, func(r *Run) error { // what is in a hole is right, and in no sum
 		for i, state := range r.States {
 			switch {
 			case state == cipher.RecordDamaged, state == cipher.RecordHole && h.Flags&cipher.Sparse == 0,
@@ -189,17 +181,6 @@ func Sound(c *Cloud, path string, commit cipher.ID) bool {
 	defer cp.Close()
 	acc, bad, err := cp.Check(cp.Head)
 	return err == nil && len(bad) == 0 && acc == cp.Head.Acc && cp.Head.CommitID == commit
-}
-
-// wholly reports whether a file may have holes, and is as long as its header
-// says, so that every hole of the backing file is one of records.
-func (c *Copy) wholly(h *cipher.Header) (bool, error) {
-	size, err := c.Keys.Layout().CipherSize(h.Length)
-	if err != nil || h.Flags&cipher.Sparse == 0 {
-		return false, nil
-	}
-	info, err := c.File.Stat()
-	return err == nil && info.Size >= size, err
 }
 
 // Write seals one record and writes it; without an id it writes a hole.
