@@ -250,7 +250,8 @@ func (n Node) Link(name string, target Node) error {
 		Undo: func(cl *clouds.Cloud) error { return cl.Dir.Remove(s.link.In(cl.Index, old.Special())) },
 	})
 	if made {
-		is := m.view.Known(old, e.File, had)
+		at, _ := old.Link()
+		is := view.KnownAt(m.view, at, old, e.File, had)
 		s.tellLink(old, is)
 		m.belief.TouchedAll(telling.File(*e.File, old.Kind()), since)
 		old.Linked(s.link)

@@ -12,6 +12,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/journal"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/view"
 )
 
 // exchange exchanges two entries.
@@ -38,7 +39,7 @@ func (mv *move) exchange() error {
 	one, is := mv.identity(mv.src, mv.srcAt)
 	other, otherIs := mv.identity(mv.dst, mv.dstAt)
 	e.File, e.Handles, e.Other = one.File, one.Handles, other
-	mv.was, mv.dstWas = m.view.Known(mv.src, one.File, is), m.view.Known(mv.dst, other.File, otherIs)
+	mv.was, mv.dstWas = view.KnownAt(m.view, mv.from, mv.src, one.File, is), view.KnownAt(m.view, mv.to, mv.dst, other.File, otherIs)
 	for range m.clouds.All() {
 		e.Temps = append(e.Temps, string(cipher.NewTempName()))
 	}

@@ -233,6 +233,7 @@ func rolledBackAlone(s *scene) {
 	s.mount(1)
 	edited := s.patch("f", "+ours", -1) == nil // it may be refused: what was there is known to be newer
 	s.remount()
+	s.backAgain()
 	s.kept("newer")
 	if edited {
 		s.kept("first+ours")

@@ -126,7 +126,6 @@ var hardSeeds = map[string][]uint64{
 
 // knownLosses are the tests that fail today. Nothing may be added.
 var knownLosses = []string{
-	"B11 rolled back while the other is away",
 	"B16 conflict copies of both versions",
 	"B16 a duplicate in a directory that is removed",
 

@@ -115,11 +115,9 @@ func (r *Returner) lookOver(c *clouds.Cloud) (*Tree, map[string]bool, error) {
 	names := map[string]bool{}
 	for _, o := range odd {
 		if o.home != "" {
-			moved, err := r.bringHomeOver(t, c, o)
-			if err != nil {
+			if moved, err := r.bringHome(t, c, o); err != nil {
 				return nil, nil, err
-			}
-			if !moved {
+			} else if !moved {
 				continue // nobody else has it
 			}
 		}
@@ -143,17 +141,6 @@ func (r *Returner) lookOver(c *clouds.Cloud) (*Tree, map[string]bool, error) {
 		}
 	}
 	return tree, names, r.finish(tree, c)
-}
-
-// bringHomeOver is bringHome where something else stands: that is elsewhere by now, as a rule, and makes room.
-func (r *Returner) bringHomeOver(t *Carrier, c *clouds.Cloud, o oddity) (moved bool, err error) {
-	if moved, err = r.bringHome(t, c, o); err != nil || moved {
-		return moved, err
-	}
-	if err = r.bringUnless(t, c, o.home); err != nil {
-		return false, err
-	}
-	return r.bringHome(t, c, o)
 }
 
 // compared is the tree of the clouds in use, and what the other has beside that.
@@ -206,14 +193,19 @@ func (r *Returner) bringUnless(t *Carrier, c *clouds.Cloud, path string) error {
 	return unlessItsOwn(t.Bring(path, false))
 }
 
-// bringHome moves a file that only the cloud has to where it is to be.
+// bringHome moves a file that only the cloud has to where it is to be. What stands there is elsewhere by now, as a rule, and makes room.
 func (r *Returner) bringHome(t *Carrier, c *clouds.Cloud, o oddity) (moved bool, err error) {
 	done, err := r.guard(c.Index, o.path)
 	if err != nil {
 		return false, nil
 	}
 	defer done()
-	moved, err = t.Move(o.path, o.home)
+	there, err := t.have(o.home)
+	if err == nil {
+		if moved, err = t.clear(o.home, there, nil); moved {
+			moved, err = t.Move(o.path, o.home)
+		}
+	}
 	return moved, unlessItsOwn(err)
 }
 

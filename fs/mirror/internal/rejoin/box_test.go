@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,9 +110,10 @@ func (b *box) at(k int, path string) string {
 	b.t.Helper()
 	at := ""
 	for path != "" {
-		n, err := b.clouds[k].Keys.EncodeName(cipher.PlainName(first(path)))
+		n, err := b.clouds[k].Keys.EncodeName(cipher.PlainName(firstOf(path)))
 		must(b.t, err)
-		at, path = replica.Join(at, string(n.Entry)), rest(path)
+		_, path, _ = strings.Cut(path, "/")
+		at = replica.Join(at, string(n.Entry))
 	}
 	return at
 }
@@ -136,4 +138,10 @@ func (b *box) leaves(paths ...string) {
 	if got := slices.Compact(left); !slices.Equal(got, paths) {
 		b.t.Errorf("left are %q, want %q", got, paths)
 	}
+}
+
+// firstOf is the first name of a path.
+func firstOf(path string) string {
+	name, _, _ := strings.Cut(path, "/")
+	return name
 }

@@ -3,6 +3,7 @@ package rejoin
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/overcast-fs/overcast/cipher"
@@ -75,13 +76,12 @@ func look(c *replica.Cloud, path string) (*thing, error) {
 func lookAs(c *replica.Cloud, path string, special bool) (*thing, error) {
 	t := &thing{cloud: c}
 	dir, last := cloud.SplitPath(path)
-	for dir != "" {
-		n, err := c.Keys.EncodeName(cipher.PlainName(first(dir)))
+	for name := range strings.FieldsFuncSeq(dir, func(r rune) bool { return r == '/' }) {
+		n, err := c.Keys.EncodeName(cipher.PlainName(name))
 		if err != nil {
 			return nil, err
 		}
 		t.dir = replica.Join(t.dir, string(n.Entry))
-		dir = rest(dir)
 	}
 	var err error
 	if t.name, err = c.Keys.EncodeName(cipher.PlainName(last)); err != nil {
@@ -122,22 +122,6 @@ func beside(c *replica.Cloud, path string, want *thing) (*thing, error) {
 		return nil, err
 	}
 	return other, nil
-}
-
-func first(path string) string {
-	for i := range len(path) {
-		if path[i] == '/' {
-			return path[:i]
-		}
-	}
-	return path
-}
-
-func rest(path string) string {
-	if at := first(path); len(at) < len(path) {
-		return path[len(at)+1:]
-	}
-	return ""
 }
 
 // Bring makes one name what it should be; deep, with all that is below it. An

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
@@ -54,15 +55,33 @@ func (r *Returner) named(c *clouds.Cloud) (names map[string]bool, known bool, er
 			continue
 		}
 		names[n.Path] = n.Deep(moved)
-		if n.Now.Kind == index.IsFile || n.Now.Kind == index.IsDir {
-			continue
+		err := errors.Join(r.stopped(), r.bringNewerHome(t, c, n.Path))
+		if n.Now.Kind != index.IsFile && n.Now.Kind != index.IsDir { // what has ended makes room
+			err = errors.Join(err, r.bringUnless(t, c, n.Path))
 		}
-		// What has ended makes room.
-		if err := errors.Join(r.stopped(), r.bringUnless(t, c, n.Path)); err != nil {
+		if err != nil {
 			return nil, false, err
 		}
 	}
 	return names, true, nil
+}
+
+// bringNewerHome moves a file from a name that it has left to the one where it is known to be, if the clouds in use have an earlier version
+// of it there: they had been rolled back when it got that name.
+func (r *Returner) bringNewerHome(t *Carrier, c *clouds.Cloud, path string) error {
+	have, err := t.have(path)
+	if err != nil || !have.clean() {
+		return unlessItsOwn(err)
+	}
+	homes, err := r.Past.Homes(fileOf(have.head))
+	if err != nil || len(homes) == 0 || slices.Contains(homes, path) {
+		return err
+	}
+	now, err := t.want(homes[0])
+	if err == nil && now.clean() && same(now.head, have.head) && cipher.Compare(have.head.Version, now.head.Version) == cipher.Greater {
+		_, err = r.bringHome(t, c, oddity{path: path, home: homes[0]})
+	}
+	return unlessItsOwn(err)
 }
 
 // arrange moves a directory in the cloud, if it is to be at the other name.

@@ -393,10 +393,7 @@ func names(c *replica.Cloud, backing string) ([]named, error) {
 	}
 	var list []named
 	for _, e := range entries {
-		d, err := c.Keys.DecodeEntry(cipher.EntryName(e.Name), func(side cipher.EntryName) ([]byte, error) {
-			return c.ReadSidecar(replica.Join(backing, string(side)))
-		})
-		if err == nil && !d.Copy && (!e.Dir || !d.Special) && (e.Dir || e.Regular) {
+		if d, ok := c.Decode(backing, e.Name); ok && (!e.Dir || !d.Special) && (e.Dir || e.Regular) {
 			list = append(list, named{e, d.Name})
 		}
 	}

@@ -340,7 +340,12 @@ func (t *retold) file(thing *journal.Thing, id cipher.ID) (index.Known, error) {
 		return k, nil
 	}
 	was, err := t.before(thing.Found)
-	if k.Version.Vector = thing.Known; was.File == k.File {
+	k.Version.Vector = thing.Known
+	switch {
+	case was.File != k.File:
+	case thing.Gone() && cipher.Compare(thing.Known, was.Version.Vector) == cipher.Less && len(thing.Known) > 0:
+		// What was removed is what was seen: a later version that is known, and that no cloud at hand had, has not ended.
+	default:
 		k.Version = was.Version.Join(k.Version)
 	}
 	return k, err

@@ -38,12 +38,12 @@ func (v *View) identify(n *nodes.Node) (cipher.ID, index.Version, error) {
 // IdentifyFound is identify of what was just found: what is known of it, or what
 // was judged, needs no header. A file of which nothing can be read has the zero id.
 func (v *View) IdentifyFound(n *nodes.Node, f *belief.Answer) (cipher.ID, index.Version) {
-	if id, _ := n.ID(); id.IsZero() && n.Content.Open() == nil && f != nil {
-		switch k := f.Row.Known; {
-		case f.Head != nil:
+	if n.Content.Open() == nil && f != nil {
+		switch id, _ := n.ID(); {
+		case f.Head != nil: // the node may have been another version of it before
 			return f.Head.FileID, telling.Version(f.Head)
-		case k.Kind == index.IsFile:
-			return k.File.ID, k.Version
+		case id.IsZero() && f.Row.Known.Kind == index.IsFile:
+			return f.Row.Known.File.ID, f.Row.Known.Version
 		}
 	}
 	id, version, err := v.identify(n)
@@ -88,4 +88,18 @@ func (v *View) Known(n *nodes.Node, id *cipher.ID, version index.Version) index.
 		}
 	}
 	return index.Known{Kind: index.IsFile, File: telling.File(*id, n.Kind()), Version: version}
+}
+
+// KnownAt is Known of what is at a name and gets another one. Where the clouds show an earlier version of a file than this machine
+// knows, that one stays known: a cloud that is away can have it, and what the earlier one is changed to has not seen it.
+func KnownAt(v *View, l nodes.Link, n *nodes.Node, id *cipher.ID, shown index.Version) index.Known {
+	is := v.Known(n, id, shown)
+	p, ok := l.Place()
+	if !ok || is.Kind != index.IsFile {
+		return is
+	}
+	if was, err := v.Memory.At(p); err == nil && was.Kind == index.IsFile && was.File == is.File && cipher.Compare(is.Version.Vector, was.Version.Vector) == cipher.Less {
+		return was
+	}
+	return is
 }
