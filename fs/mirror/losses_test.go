@@ -127,7 +127,6 @@ var hardSeeds = map[string][]uint64{
 // knownLosses are the tests that fail today. Nothing may be added.
 var knownLosses = []string{
 	"B16 conflict copies of both versions",
-	"B16 a duplicate in a directory that is removed",
 
 	"faults: the process is at its limits",
 	"faults: a cloud lacks features",

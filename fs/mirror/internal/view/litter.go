@@ -18,8 +18,8 @@ import (
 
 // Litter is what may be removed with a directory. The zero Litter is nothing.
 type Litter struct {
-	in    map[int][]string // entries by cloud
-	keeps []int            // clouds that have something in the directory that nobody sees: it stays there until that is settled
+	in    map[int][]cloud.Entry // by cloud, what is in directories before these
+	keeps []int                 // clouds that have something in the directory that nobody sees: it stays there until that is settled
 }
 
 // Kept reports whether the directory stays in a cloud.
@@ -28,7 +28,11 @@ func (l *Litter) Kept(cl *clouds.Cloud) bool { return slices.Contains(l.keeps, c
 // Remove removes it from a cloud, where the directory is at a path.
 func (l *Litter) Remove(cl *clouds.Cloud, path string) error {
 	for _, e := range l.in[cl.Index] {
-		if err := cl.Dir.Remove(replica.Join(path, e)); err != nil && !replica.Missing(err) {
+		remove := cl.Dir.Remove
+		if e.Dir {
+			remove = cl.Dir.Rmdir // what has come into it since stays
+		}
+		if err := remove(replica.Join(path, e.Name)); err != nil && !replica.Missing(err) {
 			return err
 		}
 	}
@@ -40,7 +44,7 @@ func (l *Litter) Remove(cl *clouds.Cloud, path string) error {
 // the directory not empty, and nothing is removed anywhere. A cloud that alone has something there that
 // programs do not see keeps the directory.
 func (v *View) Litter(dir *nodes.Node) (*Litter, error) {
-	litter := &Litter{in: map[int][]string{}}
+	litter := &Litter{in: map[int][]cloud.Entry{}}
 	var full, unseen []string // an entry of each cloud for which the directory is not empty, or that keeps it
 	err := v.Clouds.Reach("readdir", func(cl *clouds.Cloud) error {
 		path, _ := dir.Path(cl.Index)
@@ -49,9 +53,11 @@ func (v *View) Litter(dir *nodes.Node) (*Litter, error) {
 			return nil
 		}
 		for _, e := range entries {
-			switch {
+			switch in, whole := outlivedDir(v, cl, path, e); {
 			case cl.Litter(path, e) || v.outlived(dir, cl, path, e):
-				litter.in[cl.Index] = append(litter.in[cl.Index], e.Name)
+				litter.in[cl.Index] = append(litter.in[cl.Index], e)
+			case whole:
+				litter.in[cl.Index] = append(litter.in[cl.Index], in...)
 			case v.hidden(dir, cl, path, e):
 				litter.keeps, unseen = append(litter.keeps, cl.Index), append(unseen, cl.Name+"/"+e.Name)
 			default:
@@ -114,10 +120,56 @@ func (v *View) outlived(dir *nodes.Node, cl *clouds.Cloud, path string, e cloud.
 		return errors.Is(err, fs.ErrNotExist) && f.Goes(cl.Index)
 	}
 	h, err := cl.Header(replica.Join(path, e.Name))
-	if err != nil || belief.NeverWhole(v.Belief, h) {
-		return err == nil // it is of no version, and whose file it is has its own
+	return err == nil && Old(v, h)
+}
+
+// Old reports whether what a sync tool has put somewhere is worth nothing any more: it has ended, a later version is known, or the file
+// has it where it belongs. One that is of no version is nobody's: whose file it is has its own.
+func Old(v *View, h *cipher.Header) bool {
+	return belief.NeverWhole(v.Belief, h) ||
+		v.Belief.Outlived(h) && (belief.Superseded(v.Belief, h) || stands(v, index.File{ID: h.FileID, Type: h.Type}))
+}
+
+// manyEntries are more than are looked at in a copy of a directory.
+const manyEntries = 4096
+
+// outlivedDir lists a directory that a sync tool has made a copy of, after all that is in it, where that is worth nothing any more.
+func outlivedDir(v *View, cl *clouds.Cloud, path string, e cloud.Entry) (list []cloud.Entry, whole bool) {
+	if d, err := cl.DecodeEntry(path, e.Name); err != nil || !e.Dir || !d.Copy {
+		return nil, false
 	}
-	return v.Belief.Outlived(h) && (belief.Superseded(v.Belief, h) || stands(v, index.File{ID: h.FileID, Type: h.Type}))
+	whole = allOutlived(v, cl, path, e, &list)
+	return list, whole
+}
+
+// allOutlived adds to a list what is in a directory, and that.
+func allOutlived(v *View, cl *clouds.Cloud, path string, dir cloud.Entry, list *[]cloud.Entry) bool {
+	at := replica.Join(path, dir.Name)
+	entries, err := cl.Dir.ReadDir(at)
+	if err != nil || len(*list)+len(entries) > manyEntries {
+		return false
+	}
+	for _, e := range entries {
+		_, err := cl.DecodeEntry(at, e.Name)
+		in := cloud.Entry{Name: replica.Join(dir.Name, e.Name), Dir: e.Dir, Regular: e.Regular}
+		switch named := err == nil || errors.Is(err, cipher.ErrSidecar); {
+		case cl.Litter(at, e):
+		case e.Dir && named:
+			if !allOutlived(v, cl, path, in, list) {
+				return false
+			}
+			continue
+		case !e.Regular || !named:
+			return false
+		default:
+			if h, err := cl.Header(replica.Join(at, e.Name)); err != nil || !Old(v, h) {
+				return false
+			}
+		}
+		*list = append(*list, in)
+	}
+	*list = append(*list, dir)
+	return true
 }
 
 // stands reports whether a file is found at any of its names. One that is not may have its last copy where a sync tool has put it.
