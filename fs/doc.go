@@ -58,6 +58,8 @@
 //	           what should be at a name; pure
 //	fs/mirror/internal/rejoin
 //	           brings a cloud that missed changes up to date from the others
+//	fs/mirror/internal/toolcopy
+//	           what sync tools make of names: settled where it is somebody's content
 //	fs/mirror/internal/pace
 //	           how far a cloud is that is brought up to date, and how fast; pure
 //	fs/mirror/internal/missed

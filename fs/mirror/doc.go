@@ -45,6 +45,7 @@
 //	internal/content   one open file: the life of a write
 //	internal/rounds    when commits happen, and from where on the log is kept
 //	internal/rejoin    clouds that missed changes are brought up to date
+//	internal/toolcopy  what sync tools make of names
 //	internal/pace      how far that is, and how fast: pure
 //	internal/missed    the names that they have missed changes of: pure
 //	internal/rival     two versions of an open file, and both are kept

@@ -363,6 +363,8 @@ func conflictCopies(s *scene) {
 		s.must(s.them(k).Do(cloudtest.Replace(entry+".conflict2", s.backing(theirs, k, "f"))))
 	}
 	s.mount()
+	look(s.m) // a tool may still be at it
+	s.backAgain()
 	s.kept("ours", "theirs")
 }
 

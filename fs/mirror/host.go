@@ -10,6 +10,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/toolcopy"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/view"
 )
 
@@ -48,6 +49,21 @@ func (m host) Retry() {
 			m.logger.Debug("a file that has another name than before has no later version yet", "error", err)
 		}
 	}
+	beside := m.Beside()
+	settler := toolcopy.Settler{
+		Clouds: m.clouds, Memory: m.belief.Known(), Draw: drawer(m.state), Guard: beside.Guard, Names: beside.Names,
+		Old: func(h *cipher.Header) bool { return view.Old(m.view, h) }, Stop: m.open, Clock: m.clock, Logger: m.logger, Owners: m.owners,
+	}
+	if err := settler.Settle(m.copied); err != nil {
+		m.logger.Warn("what sync tools have made of names is not settled", "error", err)
+	}
+}
+
+func (m host) open() (err error) {
+	if err = m.enter(); err == nil {
+		m.leave()
+	}
+	return err
 }
 
 func (m host) Search(n *nodes.Node) { m.view.Search(n) }

@@ -126,8 +126,6 @@ var hardSeeds = map[string][]uint64{
 
 // knownLosses are the tests that fail today. Nothing may be added.
 var knownLosses = []string{
-	"B16 conflict copies of both versions",
-
 	"faults: the process is at its limits",
 	"faults: a cloud lacks features",
 	"faults: no cloud has these features",

@@ -25,6 +25,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/rejoin"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/removals"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/toolcopy"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/view"
 	"github.com/overcast-fs/overcast/fs/redo"
 )
@@ -85,6 +86,7 @@ type Mirror struct {
 	waiting recovery.Waiting
 	returns *rejoin.Returner
 	notices *notice.Board
+	copied  *toolcopy.Board
 }
 
 // New opens the mirror: it replays the redo log and returns when everything
@@ -111,7 +113,7 @@ func New(cfg Config) (*Mirror, error) {
 	}
 	book := removals.NewBook(removals.Config{Draw: drawer(m.state), Writer: m.state.Writer, Clock: m.clock, Owners: m.owners, Logger: m.logger})
 	m.memory = telling.NewKeeper(memory.New(cfg.Index, cfg.Log.ID(), clouds.IDs(m.clouds)), telling.Config{Log: m.log, Clouds: m.clouds, Logger: m.logger, Book: book, Unnumber: m.unnumber})
-	m.layout, m.notices = m.clouds.Lead().Keys.Layout(), notice.New(m.clock)
+	m.layout, m.notices, m.copied = m.clouds.Lead().Keys.Layout(), notice.New(m.clock), toolcopy.NewBoard(m.clock)
 	m.files = content.NewStore(content.Config{
 		Env:   &copies.Env{Clouds: m.clouds, Layout: m.layout, Ledger: m.memory, Logger: m.logger, Owners: m.owners, Notices: m.notices},
 		State: m.state, Memory: m.memory, Log: m.log, Names: &m.names, Refuse: m.refuse, Clock: m.clock, FsyncAll: cfg.FsyncAll,
@@ -121,7 +123,7 @@ func New(cfg Config) (*Mirror, error) {
 		Clouds: m.clouds.N(), Draw: m.memory.Number, Host: host{m}, Init: func(o *content.Object, at content.Place) { o.Init(m.files, at) },
 	})
 	m.view = view.New(view.Config{
-		Clouds: m.clouds, Nodes: m.nodes, Belief: m.belief, Memory: m.memory.Rows, Layout: m.layout, Renew: m.state.RenewWriter,
+		Clouds: m.clouds, Nodes: m.nodes, Belief: m.belief, Memory: m.memory.Rows, Layout: m.layout, Renew: m.state.RenewWriter, Copied: m.copied.Note,
 		Logger: m.logger, Owners: m.owners,
 	})
 	m.returns = rejoin.New(rejoin.Config{

@@ -314,7 +314,9 @@ func (mv *move) planTakeover(e *journal.Entry) error {
 	if err != nil {
 		return nil // what is replaced cannot be read: there is nothing to take over
 	}
-	if behind, beside := mv.behindKnown(old); behind && !beside {
+	source := mv.sourceFile.Version()
+	behind, beside := view.BehindKnown(mv.m.view, mv.to, old, source.Head.Version)
+	if behind = behind || mv.dstAt.Renew; behind && !beside {
 		return nil
 	} else if behind {
 		if err := mv.m.view.Renew(); err != nil {
@@ -324,20 +326,6 @@ func (mv *move) planTakeover(e *journal.Entry) error {
 	same := mv.srcAt.Info().Size == mv.dstAt.Info().Size && mv.srcAt.Info().Mtime.Equal(mv.dstAt.Info().Mtime)
 	mv.takeover, err = mv.sourceFile.PlanTakeover(old, same, e)
 	return err
-}
-
-// behindKnown reports whether what is replaced has not seen all that is known of its file; beside, whether a version that a new writer
-// makes of it and of the source does not look like one that has, either.
-func (mv *move) behindKnown(shown *cipher.Header) (behind, beside bool) {
-	p, _ := mv.to.Place()
-	known, err := mv.m.memory.At(p)
-	of := err == nil && known.Kind == index.IsFile && known.File.ID == shown.FileID
-	unseen := func(v cipher.Vector) bool {
-		order := cipher.Compare(known.Version.Vector, v)
-		return of && (order == cipher.Greater || order == cipher.Concurrent)
-	}
-	source := mv.sourceFile.Version()
-	return mv.dstAt.Renew || unseen(shown.Version), unseen(source.Head.Version.Max(shown.Version))
 }
 
 // replacedHead is the header of the file that is replaced.

@@ -20,6 +20,8 @@ import (
 type scene struct {
 	*box
 	m *mirror.Mirror // or nil
+
+	edits [][]byte // by cloud: what another machine has made of a file
 }
 
 // wrong is what a scene panics with.

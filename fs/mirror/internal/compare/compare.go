@@ -87,6 +87,12 @@ func New(config Config) *Comparison {
 	return c
 }
 
+// Begin makes a comparison of which single cases are healed, and that is not run.
+func Begin(config Config) (*Comparison, error) {
+	c := New(config)
+	return c, c.begin()
+}
+
 // Stats tells what each cloud holds, once it was run.
 func (c *Comparison) Stats() []Stats { return c.stats }
 

@@ -1,7 +1,9 @@
 package compare
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,8 +14,8 @@ import (
 )
 
 // A Looker judges single names, by what is seen there and at the names where
-// the files in question are known to be. It lists no directory: a sync tool's
-// copy of the name is not seen.
+// the files in question are known to be. It lists no directory, unless it is asked
+// what sync tools have made of a name: else their copies are not seen.
 type Looker struct {
 	observer
 
@@ -45,8 +47,19 @@ func NewLooker(config Config) *Looker {
 
 // Judge looks at a name in every cloud, and judges. The copies that it has
 // opened are closed.
-func (l *Looker) Judge(at Where) (*Case, error) {
-	look := &looking{observer: l.observer}
+func (l *Looker) Judge(at Where) (*Case, error) { return l.look(at, false) }
+
+// JudgeListed is Judge with what sync tools have made of the name. Its case can be healed.
+func (l *Looker) JudgeListed(at Where) (*Case, error) {
+	k, err := l.look(at, true)
+	if err == nil {
+		k.Second, k.Spare = make([]bool, len(l.Clouds)), make([]bool, len(l.Clouds))
+	}
+	return k, err
+}
+
+func (l *Looker) look(at Where, listed bool) (*Case, error) {
+	look := &looking{observer: l.observer, listed: listed}
 	look.Clouds = slices.Clone(l.Clouds)
 	for k, asked := range at.Asked {
 		if !asked {
@@ -83,7 +96,10 @@ func (l *Looker) removals(look *looking) *Removals {
 }
 
 // looking is one look.
-type looking struct{ observer }
+type looking struct {
+	observer
+	listed bool // directories are
+}
 
 func (l *looking) judge(at Where) (*Case, error) {
 	dir, name := cloud.SplitPath(at.Path)
@@ -179,6 +195,9 @@ func (l *looking) sights(f *folder, name cipher.PlainName, known judge.Known) ([
 	for k := range l.Clouds {
 		if f.in[k].there && !f.in[k].silent {
 			r.entries = append(r.entries, l.entries(f, name, k)...)
+			if l.listed {
+				r.entries = append(r.entries, l.copies(f, name, k)...)
+			}
 		}
 	}
 	var sights []*Sight
@@ -219,4 +238,28 @@ func (l *looking) elsewhere(path string) func(judge.Identity, judge.Facts) ([]ju
 		}
 		return seen, nil
 	}
+}
+
+// copies are what sync tools have made of a name in a cloud. Where the sidecar of a long name went, its entry tells enough.
+func (c *observer) copies(f *folder, name cipher.PlainName, k int) (found []entry) {
+	cl := c.Clouds[k]
+	n, err := cl.Keys.EncodeName(name)
+	list, failed := cl.Dir.ReadDir(f.in[k].path)
+	if err != nil || failed != nil {
+		return nil
+	}
+	own := string(n.Entry)
+	for _, e := range list {
+		if !strings.HasPrefix(strings.ToLower(e.Name), own[:len(own)-1]) {
+			continue
+		}
+		d, err := cl.DecodeEntry(f.in[k].path, e.Name)
+		if errors.Is(err, cipher.ErrSidecar) && cipher.EntryName(e.Name).IsCopyOfLong() && strings.HasPrefix(strings.ToLower(e.Name), own) {
+			d, err = cipher.Decoded{Name: name, Copy: true, Special: strings.HasPrefix(e.Name[len(own):], "w")}, nil
+		}
+		if err == nil && d.Name == name && (d.Copy || e.Dir && d.Special) {
+			found = append(found, entry{spelt: e.Name, cloud: int16(k), dir: e.Dir, regular: e.Regular, special: d.Special, copied: true})
+		}
+	}
+	return found
 }

@@ -99,6 +99,20 @@ func (h *Healer) Run() (Outcome, error) {
 	return h.out, nil
 }
 
+// One heals a single name.
+func (h *Healer) One(k *compare.Case) (Outcome, error) {
+	var err error
+	if h.c, err = compare.Begin(h.Config.Config); err != nil {
+		return h.out, err
+	}
+	h.check, h.out.Errs = h.c.Check, h.errs
+	if err = h.heal(k); err == nil {
+		err = h.finish()
+	}
+	h.out.Steps = h.steps
+	return h.out, err
+}
+
 // Comparison is that of the last round.
 func (h *Healer) Comparison() *compare.Comparison { return h.c }
 

@@ -4,5 +4,5 @@
 //	listing.go  Listing, and what an entry stands for
 //
 // It promises that what is foreign, metadata, temporary or a sync tool's copy is no
-// name; and that it changes nothing. It has no locks.
+// name, though it tells of such copies; and that it changes nothing. It has no locks.
 package listing

@@ -13,9 +13,10 @@ import (
 
 // A Listing is a directory as its clouds show it.
 type Listing struct {
-	Names []Name
-	at    map[cipher.PlainName]int // in Names
-	asked int                      // clouds
+	Names  []Name
+	Copies []Copy                   // of names, that sync tools made
+	at     map[cipher.PlainName]int // in Names
+	asked  int                      // clouds
 }
 
 // A Name is what clouds show of it.
@@ -28,6 +29,13 @@ type Name struct {
 
 	odd    bool // not alike everywhere
 	clouds int
+}
+
+// A Copy is an entry that a sync tool made of a name.
+type Copy struct {
+	Name  cipher.PlainName
+	Cloud int
+	Entry cloud.Entry // by its backing path
 }
 
 // Read reads a directory, which is at a path in each cloud, in every one that is up.
@@ -47,8 +55,13 @@ func Read(all *clouds.Clouds, dir func(k int) (path string, ok bool)) (*Listing,
 		}
 		l.asked++
 		for _, e := range entries {
-			if name, special, ok := Decode(cl.Cloud, path, e); ok {
-				l.add(cl.Index, e, name, special)
+			d, of := decode(cl.Cloud, path, e)
+			switch of {
+			case ofName:
+				l.add(cl.Index, e, d.Name, d.Special)
+			case ofCopy:
+				e.Name = replica.Join(path, e.Name)
+				l.Copies = append(l.Copies, Copy{d.Name, cl.Index, e})
 			}
 		}
 		return nil
@@ -97,12 +110,30 @@ func (l *Listing) Agreed(n *Name, known index.Known) bool {
 // Decode returns the plaintext name of a primary entry. ok is false for
 // anything else: foreign, metadata, temporary, a copy.
 func Decode(cl *replica.Cloud, dir string, e cloud.Entry) (name cipher.PlainName, special, ok bool) {
-	if strings.HasPrefix(e.Name, ".") || !e.Dir && !e.Regular {
-		return "", false, false
-	}
-	d, ok := cl.Decode(dir, e.Name)
-	if !ok || e.Dir && d.Special {
+	d, of := decode(cl, dir, e)
+	if of != ofName {
 		return "", false, false
 	}
 	return d.Name, d.Special, true
+}
+
+// what an entry is.
+const (
+	ofNothing = iota
+	ofName
+	ofCopy
+)
+
+func decode(cl *replica.Cloud, dir string, e cloud.Entry) (d cipher.Decoded, of int) {
+	if strings.HasPrefix(e.Name, ".") || !e.Dir && !e.Regular {
+		return d, ofNothing
+	}
+	d, err := cl.DecodeEntry(dir, e.Name)
+	switch {
+	case err != nil:
+		return d, ofNothing
+	case d.Copy || e.Dir && d.Special:
+		return d, ofCopy
+	}
+	return d, ofName
 }

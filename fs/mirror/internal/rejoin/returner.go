@@ -178,7 +178,9 @@ func (r *Returner) Tend() error {
 		}
 	}
 	errs = append(errs, r.clearPaid())
+	r.watch(true)
 	r.Host.Retry()
+	r.watch(false)
 	return errors.Join(errs...)
 }
 

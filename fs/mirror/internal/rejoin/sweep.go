@@ -1,6 +1,8 @@
 package rejoin
 
 import (
+	"strings"
+
 	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
@@ -21,6 +23,9 @@ func (c *Carrier) Sweep(path string) error {
 	there := map[string]bool{}
 	for _, e := range entries {
 		there[e.Name] = true
+		if cipher.EntryName(e.Name).IsCopyOfLong() {
+			there[strings.ToLower(e.Name[:41])] = true // nothing else tells its name
+		}
 	}
 	for _, e := range entries {
 		at := replica.Join(have.path, e.Name)

@@ -103,3 +103,16 @@ func KnownAt(v *View, l nodes.Link, n *nodes.Node, id *cipher.ID, shown index.Ve
 	}
 	return is
 }
+
+// BehindKnown reports whether the version that is shown of a file has not seen all that is known of it at a name; beside, whether one that a
+// new writer makes of it and of another file's does not look like one that has, either.
+func BehindKnown(v *View, l nodes.Link, shown *cipher.Header, other cipher.Vector) (behind, beside bool) {
+	p, _ := l.Place()
+	known, err := v.Memory.At(p)
+	of := err == nil && known.Kind == index.IsFile && known.File.ID == shown.FileID
+	unseen := func(by cipher.Vector) bool {
+		order := cipher.Compare(known.Version.Vector, by)
+		return of && (order == cipher.Greater || order == cipher.Concurrent)
+	}
+	return unseen(shown.Version), unseen(other.Max(shown.Version))
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/listing"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
 // DirEntry is one name in a directory. Mode is the file type, 0 where only
@@ -27,6 +28,11 @@ func (v *View) List(n *nodes.Node) ([]DirEntry, error) {
 	l, err := listing.Read(v.Clouds, n.Path)
 	if err != nil {
 		return nil, err
+	}
+	if dir, ok := n.Plain(); ok {
+		for _, c := range l.Copies {
+			v.Copied(replica.Join(dir, string(c.Name)), c.Cloud, c.Entry)
+		}
 	}
 	var known map[cipher.PlainName]index.Known
 	if d := n.Number(); d != 0 {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/overcast-fs/overcast/cipher"
+	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/belief"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
@@ -25,7 +26,8 @@ type Config struct {
 	Belief *belief.Belief
 	Memory memory.Rows
 	Layout cipher.Layout
-	Renew  func() error // draws a new writer for what this machine changes
+	Copied func(path string, k int, e cloud.Entry) // told of each entry, by its backing path, that a sync tool has made of a name in a cloud
+	Renew  func() error                            // draws a new writer for what this machine changes
 	Logger *slog.Logger
 	Owners bool // backing files have their file's owner
 }
