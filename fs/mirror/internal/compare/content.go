@@ -62,7 +62,6 @@ type checker struct {
 	copies []*replica.Copy
 	head   *cipher.Header
 	layout cipher.Layout
-	sparse bool // holes of backing files are holes of records
 
 	mu        sync.Mutex
 	own       []cipher.Acc // over the records of each copy that verify
@@ -100,8 +99,7 @@ func (c *Comparison) Check(copies []*replica.Copy) (*Content, error) {
 	}
 	step := segmentBytes / k.layout.ChunkSize()
 	records := k.layout.Records(k.head.Length)
-	k.sparse, _ = replica.Wholly(k.head, copies...)
-	segments := k.segments(records, step)
+	segments := replica.ScanWhole(k.head, copies, 0, records, step).Parts() // what is a hole in every copy is right, and in no sum
 	c.pool.each(len(segments), func(i int, s *scratch) {
 		if err := c.stopped(); err != nil {
 			k.merge(&checker{err: err})
@@ -149,40 +147,11 @@ func (s *scratch) fit(copies, chunks int, plain int64) {
 	}
 }
 
-// segments are the first records of all parts that are to be read. What is a hole in every copy is right, and in no sum.
-func (k *checker) segments(records, step int64) (list []int64) {
-	for at := int64(0); at < records; at += step {
-		if k.sparse {
-			from, err := replica.NextData(k.copies, at, records)
-			if err != nil {
-				k.sparse = false
-			} else if at = from - from%step; from == records {
-				break
-			}
-		}
-		list = append(list, at)
-	}
-	return list
-}
-
 // segment checks the records from lo to hi.
 func (k *checker) segment(lo, hi int64, s *scratch) {
 	part := k.part()
-	var holes []*replica.Copy
-	if k.sparse {
-		holes = k.copies
-	}
-	most := max(1, runBytes/k.layout.ChunkSize())
-	scan := replica.NewScan(holes, lo, hi, most)
-	for {
-		first, stop, err := scan.Next()
-		if err != nil { // what is there cannot be told from holes
-			scan = replica.NewScan(nil, first, hi, most)
-			continue
-		}
-		if first == stop {
-			break
-		}
+	scan := replica.ScanWhole(k.head, k.copies, lo, hi, runBytes/k.layout.ChunkSize())
+	for first, stop, ok := scan.Next(); ok; first, stop, ok = scan.Next() {
 		part.run(first, stop, s)
 	}
 	k.merge(part)
@@ -192,7 +161,7 @@ func (k *checker) segment(lo, hi int64, s *scratch) {
 func (k *checker) part() *checker {
 	n := len(k.copies)
 	return &checker{
-		copies: k.copies, head: k.head, layout: k.layout, sparse: k.sparse,
+		copies: k.copies, head: k.head, layout: k.layout,
 		own: make([]cipher.Acc, n), agreed: make([]cipher.Acc, n), bad: make([][]Span, n), cut: uncut(n), bytes: make([]int64, n),
 	}
 }

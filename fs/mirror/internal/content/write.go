@@ -1,6 +1,8 @@
 package content
 
 import (
+	"errors"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/overcast-fs/overcast/fs/mirror/internal/draft"
@@ -41,22 +43,7 @@ func (f Holder) WriteAt(p []byte, off int64, moves bool) error {
 	if off > f.Env.Layout.MaxLength()-int64(len(p)) {
 		return ErrTooLarge
 	}
-	e, err := f.begin()
-	if err != nil {
-		return err
-	}
-	full, err := e.draft(p, off, moves)
-	if full {
-		err = sealer(f).sealAndLog(false)
-	}
-	e.unlock()
-	if full {
-		f.s.commits.Enqueue(f.File)
-	}
-	if err == nil {
-		err = f.s.relieve()
-	}
-	return err
+	return f.edit(func(e editor) (bool, error) { return e.draft(p, off, moves) })
 }
 
 // Truncate sets the length.
@@ -70,7 +57,7 @@ func (f Holder) Truncate(size int64) error {
 	if size == 0 {
 		return refiller(f).empty()
 	}
-	return f.edit(func(d *draft.Draft) error { return d.Resize(size) })
+	return f.edit(func(e editor) (bool, error) { return false, e.Resize(size) })
 }
 
 // Allocate is fallocate with the mode bits of fallocate(2): more length, a hole,
@@ -89,24 +76,23 @@ func (f Holder) Allocate(mode uint32, off, n int64) (err error) {
 		return ErrTooLarge
 	}
 	for end := off + n; err == nil && off < end; {
-		err = f.edit(func(d *draft.Draft) (err error) {
-			off, err = d.Allocate(mode, off, end)
-			return err
+		err = f.edit(func(e editor) (bool, error) {
+			off, err = e.Allocate(mode, off, end)
+			return draft.Full(&f.Draft), err
 		})
 	}
 	return err
 }
 
-// edit changes the draft of a file that has begun.
-func (f Holder) edit(change func(*draft.Draft) error) error {
+// edit changes the draft of a file that has begun, and makes a version of it when it is full.
+func (f Holder) edit(change func(editor) (full bool, err error)) error {
 	e, err := f.begin()
 	if err != nil {
 		return err
 	}
-	err = change(&f.Draft)
-	full := draft.Full(&f.Draft)
-	if full && err == nil {
-		err = sealer(f).sealAndLog(false)
+	full, err := change(e)
+	if full {
+		err = errors.Join(err, sealer(f).sealAndLog(false))
 	}
 	e.unlock()
 	if full {

@@ -148,7 +148,7 @@ func (s *Set) vouch(c *Copy) {
 }
 
 // filled is the first record from i on, below stop, that does not lie in a hole of a copy which is as long as it should be.
-func (s *Set) filled(c *Copy, i, stop int64) int64 {
+func filled(s *Set, c *Copy, i, stop int64) int64 {
 	if whole, err := replica.Wholly(&s.Stored.Head, &c.Copy); err != nil || !whole {
 		return i
 	}
@@ -168,7 +168,7 @@ func (s *Set) accOf(c *Copy, lo, hi int64, ids *[]cipher.WriteID) (acc cipher.Ac
 	defer s.Recycle(plain)
 	for at := lo; at < hi; {
 		if ids == nil {
-			if at = s.filled(c, at, hi); at == hi {
+			if at = filled(s, c, at, hi); at == hi {
 				break
 			}
 		}
@@ -275,7 +275,7 @@ func (k *Check) Step() (done bool) {
 		return true
 	}
 	records := s.Floor()
-	k.next = s.filled(c, k.next, records)
+	k.next = filled(s, c, k.next, records)
 	stop := min(k.next+maxRun/s.Layout.ChunkSize(), records)
 	part, err := s.accOf(c, k.next, stop, nil)
 	k.acc.XOR(part)

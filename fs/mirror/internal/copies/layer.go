@@ -46,7 +46,7 @@ func (s *Set) putRun(c *Copy, l *layer.Layer, indices []int64, length int64) (id
 	bytes := min(stop<<log2, length) - first<<log2
 	ids = make([]cipher.WriteID, len(indices))
 	if l.Chunks[first].Data == nil {
-		return ids, s.punch(c, s.Layout.RecordOffset(first), bytes+int64(cipher.RecordOverhead*len(indices)))
+		return ids, punch(s, c, s.Layout.RecordOffset(first), bytes+int64(cipher.RecordOverhead*len(indices)))
 	}
 	raw := s.Buffer(int(bytes) + cipher.RecordOverhead*len(indices))
 	defer s.Recycle(raw)
@@ -62,7 +62,7 @@ func (s *Set) putRun(c *Copy, l *layer.Layer, indices []int64, length int64) (id
 }
 
 // punch makes zeros of records, and gives their room back where the filesystem can.
-func (s *Set) punch(c *Copy, off, n int64) error {
+func punch(s *Set, c *Copy, off, n int64) error {
 	err := c.File.PunchHole(off, n)
 	if !errors.Is(err, cloud.ErrUnsupported) {
 		return err
@@ -81,7 +81,7 @@ func (s *Set) punch(c *Copy, off, n int64) error {
 
 // NextData is the first record from i on, below stop, that is no hole of some copy; stop if there is none. What cannot be asked can have
 // anything.
-func (s *Set) NextData(i, stop int64) int64 {
+func NextData(s *Set, i, stop int64) int64 {
 	var list []*replica.Copy
 	for _, c := range s.List {
 		if c.Serves() {

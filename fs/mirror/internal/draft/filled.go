@@ -3,6 +3,7 @@ package draft
 import (
 	"slices"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/copies"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/layer"
 )
 
@@ -38,7 +39,7 @@ func (f *filled) next(i, hi int64) int64 {
 	}
 	hi = min(hi, f.d.Layers.Direct.Next(i, hi))
 	if floor := f.d.Copies.Floor(); i < floor {
-		if at := f.d.Copies.NextData(i, min(hi, floor)); at < floor {
+		if at := copies.NextData(&f.d.Copies, i, min(hi, floor)); at < floor {
 			hi = min(hi, at)
 		}
 	}

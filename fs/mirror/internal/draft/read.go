@@ -93,7 +93,7 @@ func Records(d *Draft, do func(*replica.Run) error) error {
 	defer d.Env.Recycle(plain)
 	f := newFilled(d)
 	for i := f.next(0, records); i < records; i = f.next(i, records) {
-		stop := d.onClouds(i, records)
+		stop := onClouds(d, i, records)
 		r := replica.NewRun(i, int(max(stop-i, 1)), plain[:min(max(stop, i+1)*size, d.Length)-i*size])
 		if stop > i {
 			if err := d.Fetch(r); err != nil {
@@ -159,7 +159,7 @@ func (d *Draft) SeekData(off int64, data bool) (int64, error) {
 			break
 		}
 		r := d.termInLayer(i)
-		if stop := d.onClouds(i, records); stop > i {
+		if stop := onClouds(d, i, records); stop > i {
 			r = replica.NewRun(i, int(stop-i), plain[:min(stop*size, d.Length)-i*size])
 			if err := d.Fetch(r); err != nil {
 				return 0, err
@@ -181,7 +181,7 @@ func (d *Draft) SeekData(off int64, data bool) (int64, error) {
 }
 
 // onClouds is where the run of chunks ends that begins at i, below hi, and is read from the clouds at a time.
-func (d *Draft) onClouds(i, hi int64) int64 {
+func onClouds(d *Draft, i, hi int64) int64 {
 	stop := i
 	for stop < hi && (stop-i)*d.Env.Layout.ChunkSize() < maxRun {
 		if _, where := d.Find(stop); where != layer.OnClouds {

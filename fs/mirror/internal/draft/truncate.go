@@ -154,7 +154,7 @@ func (d *Draft) countRange(lo, hi int64, accs []cipher.Acc) error {
 	f := newFilled(d)
 	for i := f.next(lo, hi); i < hi; i = f.next(i, hi) {
 		r := d.termInLayer(i)
-		if stop := d.onClouds(i, hi); stop > i {
+		if stop := onClouds(d, i, hi); stop > i {
 			r = replica.NewRun(i, int(stop-i), plain[:min(stop*d.Env.Layout.ChunkSize(), d.Length)-i*d.Env.Layout.ChunkSize()])
 			if err := d.Fetch(r); err != nil {
 				return err
@@ -207,7 +207,7 @@ func (d *Draft) Zero(off, end int64) (int64, error) {
 			return off, err
 		}
 	}
-	stop, err := d.zeroChunks(first, last)
+	stop, err := zeroChunks(d, first, last)
 	if err != nil || stop < last {
 		return max(off, stop*size), err
 	}
@@ -230,7 +230,7 @@ func (d *Draft) zeroChunk(i, lo, hi int64) error {
 }
 
 // zeroChunks makes holes of the chunks first to last, up to the one that it returns.
-func (d *Draft) zeroChunks(first, last int64) (stop int64, err error) {
+func zeroChunks(d *Draft, first, last int64) (stop int64, err error) {
 	size := d.Env.Layout.ChunkSize()
 	plain := d.Env.Buffer(maxRun)
 	defer d.Env.Recycle(plain)
@@ -239,9 +239,9 @@ func (d *Draft) zeroChunks(first, last int64) (stop int64, err error) {
 		if Full(d) && !d.Recovering {
 			return i, nil
 		}
-		stop := d.onClouds(i, last)
+		stop := onClouds(d, i, last)
 		if stop == i {
-			d.dropChunk(i)
+			dropChunk(d, i)
 			i++
 			continue
 		}
@@ -252,7 +252,7 @@ func (d *Draft) zeroChunks(first, last int64) (stop int64, err error) {
 		d.Copies.Terms(d.Accs, i, r.IDs, r.States)
 		for n, state := range r.States {
 			if state == cipher.RecordOK {
-				d.makeHole(i + int64(n))
+				makeHole(d, i+int64(n))
 			}
 		}
 		i = stop
@@ -261,7 +261,7 @@ func (d *Draft) zeroChunks(first, last int64) (stop int64, err error) {
 }
 
 // dropChunk makes a hole of a chunk that is in a layer.
-func (d *Draft) dropChunk(i int64) {
+func dropChunk(d *Draft, i int64) {
 	c, where := d.Find(i)
 	if where == layer.InHole || c.Data == nil {
 		return
@@ -271,10 +271,10 @@ func (d *Draft) dropChunk(i int64) {
 	} else {
 		d.Count(i, c.ID)
 	}
-	d.makeHole(i)
+	makeHole(d, i)
 }
 
-func (d *Draft) makeHole(i int64) {
+func makeHole(d *Draft, i int64) {
 	d.Layers.Draft.Chunks[i] = &layer.Chunk{}
 	d.Layers.Direct.Remove(i)
 	d.Flags |= cipher.Sparse

@@ -316,22 +316,15 @@ func (h *builder) fill(b *build, to *replica.Copy, from []*replica.Copy) error {
 	var acc, own cipher.Acc
 	first := from[0]
 	layout := first.Keys.Layout()
-	var holes []*replica.Copy
-	if whole, err := replica.Wholly(&b.head, from...); err == nil && whole {
-		holes = from
-	}
-	scan := replica.NewScan(holes, 0, layout.Records(b.head.Length), max(1, int64(1<<20)/layout.ChunkSize()))
+	scan := replica.ScanWhole(&b.head, from, 0, layout.Records(b.head.Length), int64(1<<20)/layout.ChunkSize())
 	for {
 		if h.Stop != nil {
 			if err := h.Stop(); err != nil {
 				return err
 			}
 		}
-		at, stop, err := scan.Next()
-		if err != nil {
-			return err
-		}
-		if at == stop {
+		at, stop, ok := scan.Next()
+		if !ok {
 			break
 		}
 		run, err := b.gather(from, at, stop)

@@ -140,9 +140,9 @@ func (c *Copy) each(filled []*Copy, length int64, do func(*Run) error) error {
 	layout := c.Keys.Layout()
 	scan := NewScan(filled, 0, layout.Records(length), int64(maxRun)/layout.ChunkSize())
 	for {
-		lo, hi, err := scan.Next()
-		if err != nil || lo == hi {
-			return err
+		lo, hi, ok := scan.Next()
+		if !ok {
+			return nil
 		}
 		r, err := c.Read(lo, hi, length)
 		if err != nil {

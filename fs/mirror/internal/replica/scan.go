@@ -20,15 +20,25 @@ const few = 16
 
 // NewScan goes through the records from lo on, below hi, in runs of that many at most.
 func NewScan(copies []*Copy, lo, hi, limit int64) *Scan {
+	limit = max(1, limit)
 	return &Scan{copies: copies, at: lo, stop: hi, length: limit, limit: limit}
 }
 
-// Next is the next run; lo is hi behind the last one.
-func (s *Scan) Next() (lo, hi int64, err error) {
+// ScanWhole is NewScan for copies of a file with that header. Where one is not as long as that says, holes tell nothing.
+func ScanWhole(h *cipher.Header, copies []*Copy, lo, hi, limit int64) *Scan {
+	if whole, err := Wholly(h, copies...); err != nil || !whole {
+		copies = nil
+	}
+	return NewScan(copies, lo, hi, limit)
+}
+
+// Next is the next run; ok is false behind the last one. Where holes cannot be told all comes.
+func (s *Scan) Next() (lo, hi int64, ok bool) {
 	lo = s.at
 	if len(s.copies) > 0 {
+		var err error
 		if lo, err = NextData(s.copies, s.at, s.stop); err != nil {
-			return lo, lo, err
+			s.copies = nil
 		}
 	}
 	if lo > s.at {
@@ -36,7 +46,19 @@ func (s *Scan) Next() (lo, hi int64, err error) {
 	}
 	s.at = min(lo+s.length, s.stop)
 	s.length = min(2*s.length, s.limit)
-	return lo, s.at, nil
+	return lo, s.at, lo < s.at
+}
+
+// Parts are the first records of all parts of so many that are not holes throughout.
+func (s *Scan) Parts() (list []int64) {
+	for {
+		lo, _, ok := s.Next()
+		if !ok {
+			return list
+		}
+		list = append(list, lo-lo%s.limit)
+		s.at, s.length = min(lo-lo%s.limit+s.limit, s.stop), s.limit
+	}
 }
 
 // NextData is the first record from i on, below stop, that is no hole of some copy's backing file; stop if there is none.
