@@ -31,6 +31,7 @@ func (y *Memory) note(err error) {
 	if errors.Is(err, index.ErrLost) {
 		y.mu.Lock()
 		y.lost = true
+		y.recall.forget()
 		y.mu.Unlock()
 	}
 }
@@ -50,6 +51,7 @@ func (y *Memory) roomy() bool {
 func (y *Memory) giveUp() {
 	y.full = true
 	y.told, y.going = newChanges(), nil
+	y.recall.forget()
 }
 
 // rows are about how many wait. The caller holds mu.
@@ -91,6 +93,7 @@ func (y *Memory) Open(retired uint64) (known, named bool, err error) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	y.applied, y.names, y.lost = a, a.Names, false
+	y.recall.forget()
 	for _, w := range writers {
 		y.writers[w] = true
 	}
@@ -169,6 +172,7 @@ func (y *Memory) Apply(below uint64, missed bool, away ...Away) error {
 	y.note(err)
 	y.mu.Lock()
 	defer y.mu.Unlock()
+	y.recall.forget()
 	if err != nil {
 		if errors.Is(err, index.ErrInvalid) {
 			y.giveUp() // no index can hold it, now or later
@@ -211,6 +215,7 @@ func (y *Memory) Forget() {
 	defer y.mu.Unlock()
 	y.told, y.going = newChanges(), nil
 	maps.Copy(y.told.writers, y.writers)
+	y.recall.forget()
 	y.lost, y.full = false, false
 	y.applied, y.names, y.away = index.Applied{}, 0, nil
 }

@@ -3,6 +3,7 @@
 // transaction of the index, with which the redo log may be cut.
 //
 //	memory.go   Memory, and its answers: what was told, before the index
+//	recall.go   what the index has of names that were asked for lately
 //	row.go      Rows: a name with what each cloud has there, paths
 //	debts.go    what clouds owe at names, and when that is paid
 //	missed.go   what a cloud misses while it is out of use, name by name

@@ -30,6 +30,7 @@ type Memory struct {
 	mu      sync.Mutex // guards the rest
 	told    *changes   // since the last Begin
 	going   *changes   // what the next Apply takes; nil for nothing
+	recall  recall     // what the index has
 	names   uint64     // entries of the log below it are in going or in the index, as far as they change names
 	applied index.Applied
 	since   time.Time            // since when something waits for a transaction; zero for nothing
@@ -77,14 +78,12 @@ func (y *Memory) At(p index.Place) (k index.Known, err error) {
 	if ok {
 		return k, nil
 	}
-	err = y.view(func(v *index.View) error {
-		row, err := v.Name(p)
-		k = row.Known
-		return err
-	})
-	y.mu.Lock()
+	row, err := indexedRow(y, p)
 	defer y.mu.Unlock()
-	return y.told.newest(y.going.newest(k)), err
+	if k, ok = y.toldAt(p); ok {
+		return k, nil
+	}
+	return y.told.newest(y.going.newest(row.Known)), err
 }
 
 // toldAt is At of what the index does not have yet. The caller holds mu.
@@ -137,9 +136,9 @@ func (y *Memory) Number(parent index.Dir, name cipher.PlainName) index.Dir {
 	if err == nil && k.Kind == index.IsDir {
 		return k.Dir
 	}
-	d := index.NewDir()
 	y.mu.Lock()
 	defer y.mu.Unlock()
+	d := y.recall.draw()
 	if err != nil && !y.lost {
 		y.giveUp() // it may have another number, and all that the index has in it
 	}

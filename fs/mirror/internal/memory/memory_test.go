@@ -20,7 +20,9 @@ var theLog = cipher.ID{9}
 type failing struct {
 	*index.Index
 	apply, lose, view error
-	done              bool // although Apply says that it failed
+	done              bool   // although Apply says that it failed
+	views             int    // calls of View
+	looked            func() // called once, when somebody has looked
 }
 
 func (f *failing) Apply(b *index.Batch) error {
@@ -41,7 +43,13 @@ func (f *failing) View(fn func(*index.View) error) error {
 	if f.view != nil {
 		return f.view
 	}
-	return f.Index.View(fn)
+	f.views++
+	err := f.Index.View(fn)
+	if looked := f.looked; looked != nil {
+		f.looked = nil
+		looked()
+	}
+	return err
 }
 
 type bench struct {

@@ -17,11 +17,7 @@ type Rows struct{ *Memory }
 
 // Row returns what should be at a name, with what each cloud has there. With an error nothing is known, from then on.
 func (y Rows) Row(p index.Place) (row index.Row, err error) {
-	err = y.view(func(v *index.View) error {
-		row, err = v.Name(p)
-		return err
-	})
-	y.mu.Lock()
+	row, err = indexedRow(y.Memory, p)
 	defer y.mu.Unlock()
 	row.Place = p
 	if err != nil && !y.lost {
@@ -183,27 +179,14 @@ func (y Rows) Owner(d index.Dir) (owner *index.Owner, err error) {
 		}
 	}
 	y.mu.Unlock()
-	err = y.view(func(v *index.View) error {
-		dir, _, err := v.Directory(d)
-		owner = dir.Owner
-		return err
-	})
+	owner, err = indexedOwner(y.Memory, d)
+	y.mu.Unlock()
 	return owner, err
 }
 
 // List returns what is known of the names in a directory.
 func (y Rows) List(d index.Dir) (map[cipher.PlainName]index.Known, error) {
-	list := map[cipher.PlainName]index.Known{}
-	err := y.view(func(v *index.View) error {
-		for row, err := range v.List(d, index.Cursor{}) {
-			if err != nil {
-				return err
-			}
-			list[row.Place.Name] = row.Known
-		}
-		return nil
-	})
-	y.mu.Lock()
+	list, err := indexedList(y.Memory, d)
 	defer y.mu.Unlock()
 	if y.told.dropped[d] || y.going != nil && y.going.dropped[d] {
 		clear(list)

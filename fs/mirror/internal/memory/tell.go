@@ -30,7 +30,9 @@ func (y *Memory) Made(p index.Place, k index.Known) {
 
 // MadeDir says that a directory was made at a name, where none was.
 func (y *Memory) MadeDir(p index.Place, o index.Owner) {
-	d := index.NewDir()
+	y.mu.Lock()
+	d := y.recall.draw()
+	y.mu.Unlock()
 	y.Made(p, index.Known{Kind: index.IsDir, Dir: d})
 	y.Owned(d, o)
 }
