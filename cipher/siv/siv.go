@@ -14,9 +14,11 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/subtle"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Overhead is how much longer a ciphertext is than its plaintext, in bytes.
@@ -34,7 +36,17 @@ var ErrOpen = errors.New("siv: message authentication failed")
 type SIV struct {
 	cmac   cipher.Block // K1: authenticates
 	ctr    cipher.Block // K2: encrypts
-	k1, k2 [aes.BlockSize]byte
+	k1, k2 block
+	zero   block // the MAC of a zero block, with which S2V begins
+}
+
+type block = [aes.BlockSize]byte
+
+// A pass is one call, with the memory in which its blocks are encrypted: what an
+// interface is given does not stay on the stack, and a name has few blocks.
+type pass struct {
+	*SIV
+	x, last block
 }
 
 // New expands a key of 32, 48 or 64 bytes, for AES-128, AES-192 and AES-256.
@@ -55,8 +67,11 @@ func New(key []byte) (*SIV, error) {
 	double(&s.k1)
 	s.k2 = s.k1
 	double(&s.k2)
+	s.zero = s.pass().mac(make([]byte, aes.BlockSize), nil)
 	return s, nil
 }
+
+func (s *SIV) pass() *pass { return &pass{SIV: s} }
 
 // Wipe forgets the key. The standard library's expanded keys cannot be
 // overwritten; they are left to the garbage collector.
@@ -69,11 +84,12 @@ func (SIV) Format(f fmt.State, _ rune) { io.WriteString(f, "[redacted]") }
 // order and number of associated-data strings count; it panics if there are
 // more than [MaxAssociated]. The plaintext must not overlap what is appended.
 func (s *SIV) Seal(dst, plaintext []byte, ad ...[]byte) []byte {
-	iv := s.s2v(plaintext, ad)
-	dst = append(dst, iv[:]...)
+	p := s.pass()
+	iv := p.s2v(plaintext, ad)
+	dst = append(slices.Grow(dst, Overhead+len(plaintext)), iv[:]...)
 	start := len(dst)
 	dst = append(dst, plaintext...)
-	s.xorKeyStream(dst[start:], iv)
+	p.xorKeyStream(dst[start:], iv)
 	return dst
 }
 
@@ -84,11 +100,12 @@ func (s *SIV) Open(dst, ciphertext []byte, ad ...[]byte) ([]byte, error) {
 	if len(ciphertext) < Overhead {
 		return dst, fmt.Errorf("%w: %d bytes are too few", ErrOpen, len(ciphertext))
 	}
-	iv := [aes.BlockSize]byte(ciphertext)
+	iv := block(ciphertext)
 	start := len(dst)
 	out := append(dst, ciphertext[Overhead:]...)
-	s.xorKeyStream(out[start:], iv)
-	want := s.s2v(out[start:], ad)
+	p := s.pass()
+	p.xorKeyStream(out[start:], iv)
+	want := p.s2v(out[start:], ad)
 	if subtle.ConstantTimeCompare(iv[:], want[:]) != 1 {
 		clear(out[start:])
 		return dst, ErrOpen
@@ -97,38 +114,45 @@ func (s *SIV) Open(dst, ciphertext []byte, ad ...[]byte) ([]byte, error) {
 }
 
 // xorKeyStream encrypts or decrypts data in place. The top bits of the two low
-// words are cleared, so that implementations may count in 32 or 64 bits.
-func (s *SIV) xorKeyStream(data []byte, iv [aes.BlockSize]byte) {
+// words are cleared, so that implementations may count in 32 or 64 bits; this one
+// counts in 32, which is enough for what fits into memory.
+func (p *pass) xorKeyStream(data []byte, iv block) {
 	iv[8] &= 0x7f
 	iv[12] &= 0x7f
-	cipher.NewCTR(s.ctr, iv[:]).XORKeyStream(data, data)
+	p.x = iv
+	for len(data) > 0 {
+		p.ctr.Encrypt(p.last[:], p.x[:])
+		n := subtle.XORBytes(data, data, p.last[:min(len(data), aes.BlockSize)])
+		data = data[n:]
+		binary.BigEndian.PutUint32(p.x[12:], binary.BigEndian.Uint32(p.x[12:])+1)
+	}
 }
 
 // s2v is RFC 5297, section 2.4, for at least one component, the plaintext.
-func (s *SIV) s2v(plaintext []byte, ad [][]byte) [aes.BlockSize]byte {
+func (p *pass) s2v(plaintext []byte, ad [][]byte) block {
 	if len(ad) > MaxAssociated {
 		panic("siv: too many associated-data strings")
 	}
-	var zero, sum [aes.BlockSize]byte
-	d := s.mac(zero[:], nil)
+	d := p.zero
 	for _, a := range ad {
 		double(&d)
-		sum = s.mac(a, nil)
+		sum := p.mac(a, nil)
 		subtle.XORBytes(d[:], d[:], sum[:])
 	}
 	if len(plaintext) >= aes.BlockSize {
-		return s.mac(plaintext, &d)
+		return p.mac(plaintext, &d)
 	}
 	double(&d)
 	subtle.XORBytes(d[:], d[:], plaintext)
 	d[len(plaintext)] ^= 0x80
-	return s.mac(d[:], nil)
+	return p.mac(d[:], nil)
 }
 
 // mac is AES-CMAC (RFC 4493). A non-nil end is XORed over the last 16 bytes of
 // data, which then has at least as many ("xorend" of RFC 5297).
-func (s *SIV) mac(data []byte, end *[aes.BlockSize]byte) [aes.BlockSize]byte {
-	var x, last [aes.BlockSize]byte
+func (p *pass) mac(data []byte, end *block) block {
+	p.x, p.last = block{}, block{}
+	x, last := &p.x, &p.last
 	split := len(data) // where end begins
 	if end != nil {
 		split -= aes.BlockSize
@@ -136,37 +160,37 @@ func (s *SIV) mac(data []byte, end *[aes.BlockSize]byte) [aes.BlockSize]byte {
 	n := 0
 	for ; len(data)-n > aes.BlockSize; n += aes.BlockSize {
 		subtle.XORBytes(x[:], x[:], data[n:n+aes.BlockSize])
-		xorFrom(&x, end, n-split)
-		s.cmac.Encrypt(x[:], x[:])
+		xorFrom(x, end, n-split)
+		p.cmac.Encrypt(x[:], x[:])
 	}
 	copy(last[:], data[n:])
 	if len(data)-n == aes.BlockSize {
-		subtle.XORBytes(last[:], last[:], s.k1[:])
+		subtle.XORBytes(last[:], last[:], p.k1[:])
 	} else {
 		last[len(data)-n] = 0x80
-		subtle.XORBytes(last[:], last[:], s.k2[:])
+		subtle.XORBytes(last[:], last[:], p.k2[:])
 	}
-	xorFrom(&last, end, n-split)
+	xorFrom(last, end, n-split)
 	subtle.XORBytes(x[:], x[:], last[:])
-	s.cmac.Encrypt(x[:], x[:])
-	return x
+	p.cmac.Encrypt(x[:], x[:])
+	return *x
 }
 
 // xorFrom XORs onto a block the part of end that lies over it, where the block
 // begins at bytes after end's beginning, or before it if at is negative.
-func xorFrom(block, end *[aes.BlockSize]byte, at int) {
+func xorFrom(b, end *block, at int) {
 	switch {
 	case end == nil || at <= -aes.BlockSize || at >= aes.BlockSize:
 	case at < 0:
-		subtle.XORBytes(block[-at:], block[-at:], end[:])
+		subtle.XORBytes(b[-at:], b[-at:], end[:])
 	default:
-		subtle.XORBytes(block[:], block[:], end[at:])
+		subtle.XORBytes(b[:], b[:], end[at:])
 	}
 }
 
 // double multiplies a block by x in GF(2^128) ("dbl" of RFC 5297), without a
 // branch on its bits.
-func double(b *[aes.BlockSize]byte) {
+func double(b *block) {
 	carry := b[0] >> 7
 	for i := range len(b) - 1 {
 		b[i] = b[i]<<1 | b[i+1]>>7

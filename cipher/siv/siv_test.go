@@ -2,6 +2,7 @@ package siv
 
 import (
 	"bytes"
+	"crypto/cipher"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -95,7 +96,7 @@ func TestRFC4493(t *testing.T) {
 		40: "dfa66747de9ae63030ca32611497c827",
 		64: "51f0bebf7e3b9d92fc49741779363cfe",
 	} {
-		if got := s.mac(message[:n], nil); !bytes.Equal(got[:], unhex(t, want)) {
+		if got := s.pass().mac(message[:n], nil); !bytes.Equal(got[:], unhex(t, want)) {
 			t.Errorf("CMAC of %d bytes = %x, want %s", n, got, want)
 		}
 	}
@@ -114,8 +115,30 @@ func TestXorend(t *testing.T) {
 		for i, b := range end {
 			xored[n-16+i] ^= b
 		}
-		if s.mac(data, &end) != s.mac(xored, nil) {
+		if s.pass().mac(data, &end) != s.pass().mac(xored, nil) {
 			t.Errorf("xorend over %d bytes differs from its definition", n)
+		}
+	}
+}
+
+// TestCounter holds the key stream against the standard library's, over a carry out of the low byte, and at every length of
+// a last block.
+func TestCounter(t *testing.T) {
+	s, err := New(bytes.Repeat([]byte{7}, 64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, low := range []byte{0, 0xff} {
+		for n := range 300 {
+			iv := [16]byte(bytes.Repeat([]byte{low}, 16))
+			got, want := make([]byte, n), make([]byte, n)
+			s.pass().xorKeyStream(got, iv)
+			iv[8] &= 0x7f
+			iv[12] &= 0x7f
+			cipher.NewCTR(s.ctr, iv[:]).XORKeyStream(want, want)
+			if !bytes.Equal(got, want) {
+				t.Fatalf("%d bytes under an IV of %#x differ", n, low)
+			}
 		}
 	}
 }
