@@ -116,9 +116,31 @@ func (d *dir) at(op, path string, fn func(at int, name string) error) error {
 	if err := CheckPath(op, path); err != nil {
 		return err
 	}
+	if done, err := d.inKept(path, fn); done {
+		return pathError(op, path, err)
+	}
 	return pathError(op, path, d.control(func(root int) error {
 		return d.parent(root, path, fn)
 	}))
+}
+
+// inKept is at in a directory that is kept open, which needs no descriptor of the
+// root. done is false where there is none.
+func (d *dir) inKept(path string, fn func(at int, name string) error) (done bool, err error) {
+	parent, name := SplitPath(path)
+	h := d.parents.take(parent)
+	if h == nil {
+		return false, nil
+	}
+	defer d.parents.giveBack(h)
+	for err = fn(h.fd, name); err == unix.EINTR; {
+		err = fn(h.fd, name)
+	}
+	if err == unix.ENOENT && h.gone() {
+		d.parents.forget(h)
+		return false, nil
+	}
+	return true, err
 }
 
 func (d *dir) parent(root int, path string, fn func(at int, name string) error) error {
