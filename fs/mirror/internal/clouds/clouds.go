@@ -171,8 +171,9 @@ func (cs *Clouds) Lead() *Cloud {
 
 // Ups returns the clouds that are up, in the vault's order.
 func (cs *Clouds) Ups() []*Cloud {
-	var up []*Cloud
-	for _, c := range cs.All() {
+	all := cs.All()
+	up := make([]*Cloud, 0, len(all))
+	for _, c := range all {
 		if c.Up() {
 			up = append(up, c)
 		}

@@ -75,6 +75,22 @@ func (n *Node) Child(name string) *Node {
 	return child
 }
 
+// Spelling is how the clouds spell a name in a directory, as far as somebody knows what is there; nil where nobody does.
+func (n *Node) Spelling(name string) []cipher.Name {
+	n.t.tree.Lock()
+	defer n.t.tree.Unlock()
+	child := n.children[name]
+	if child == nil {
+		return nil
+	}
+	for _, l := range child.links {
+		if l.Parent == n && l.Name == name {
+			return l.Enc
+		}
+	}
+	return nil
+}
+
 // Path is where the node is in a cloud, by its first link. ok is false when it has
 // no name left. The caller holds Mirror.names.
 func (n *Node) Path(k int) (path string, ok bool) {
@@ -90,7 +106,7 @@ func (n *Node) Plain() (path string, ok bool) {
 func (n *Node) walkUp(part func(*Node, Link) string) (string, bool) {
 	n.t.tree.Lock()
 	defer n.t.tree.Unlock()
-	var parts []string
+	parts := make([]string, 0, 16) // few are deeper, and it stays on the stack
 	for at := n; at != n.t.root; at = at.links[0].Parent {
 		if len(at.links) == 0 {
 			return "", false

@@ -20,6 +20,9 @@ func (v *View) Link(dir *nodes.Node, name string) (nodes.Link, error) {
 	if len(name) > 255 {
 		return nodes.Link{}, ErrNameTooLong
 	}
+	if enc := dir.Spelling(name); enc != nil {
+		return nodes.Link{Parent: dir, Name: name, Enc: enc}, nil
+	}
 	enc := make([]cipher.Name, v.Clouds.N())
 	for k, cl := range v.Clouds.All() {
 		e, err := cl.Keys.EncodeName(cipher.PlainName(name))
