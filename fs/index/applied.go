@@ -107,7 +107,7 @@ func (t *txn) forgetNames(d Dir, e *effect) error {
 
 // some returns up to n of the keys that begin with prefix.
 func (s *snapshot) some(in bucket, prefix []byte, n int) (found [][]byte, err error) {
-	c := s.in[in].Cursor()
+	c := s.of(in).Cursor()
 	for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix) && len(found) < n; k, _ = c.Next() {
 		if len(k) > maxKey {
 			return nil, damaged(fmt.Errorf("a key of %d bytes", len(k)))
@@ -194,7 +194,7 @@ func (t *txn) applyFile(key *fileKey, f File, c *fileChange, l *linkChange) erro
 func (t *txn) applyDebts(b *Batch) error {
 	key := func(d debtor) []byte { k := t.keys.debt(d.cloud, d.place); return k[:] }
 	return inOrder(b.debts, key, func(key []byte, d debtor, c *debtChange) error {
-		owed := t.in[inDebts].Get(key) != nil
+		owed := t.of(inDebts).Get(key) != nil
 		switch {
 		case owed && c.owed == nil:
 			t.owing[d.cloud]--
@@ -211,7 +211,7 @@ func (t *txn) applyDebts(b *Batch) error {
 func (t *txn) applyRest(b *Batch) error {
 	for writer := range b.writers {
 		key := t.keys.rest(writerDomain, "", uint64(writer))
-		if t.in[inRest].Get(key) != nil {
+		if t.of(inRest).Get(key) != nil {
 			continue
 		}
 		e := newRow(t.plain)

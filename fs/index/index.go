@@ -199,9 +199,9 @@ func (ix *Index) begin(tx *bolt.Tx, counts map[string]uint64) error {
 	if err != nil {
 		return err
 	}
-	s, err := newSnapshot(tx, k)
-	if err != nil {
-		return err
+	s := &snapshot{tx: tx, keys: k}
+	for in := range buckets {
+		s.of(in)
 	}
 	born, err := s.birth()
 	if err != nil {

@@ -52,7 +52,7 @@ func (w *walk) step() (k, sealed []byte) {
 		return w.cursor.Next()
 	}
 	w.started = true
-	w.cursor = w.v.in[w.in].Cursor()
+	w.cursor = w.v.of(w.in).Cursor()
 	if w.after == nil {
 		return w.cursor.Seek(w.prefix)
 	}
@@ -146,7 +146,7 @@ func (v *View) counted(cloud cipher.ID, debts iter.Seq2[Owed, error]) iter.Seq2[
 
 // links returns the live names of a file.
 func (s *snapshot) links(key *fileKey) (names []Place, err error) {
-	c := s.in[inIDs].Cursor()
+	c := s.of(inIDs).Cursor()
 	for k, sealed := c.Seek(key[:]); k != nil && bytes.HasPrefix(k, key[:]); k, sealed = c.Next() {
 		if len(k) != len(linkKey{}) {
 			continue

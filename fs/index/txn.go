@@ -39,25 +39,25 @@ var (
 
 // A snapshot is a transaction of bbolt, with rows instead of bytes. It is used by one goroutine.
 type snapshot struct {
+	tx   *bolt.Tx
 	keys *keys
-	in   [buckets]*bolt.Bucket
-	row  []byte // the last one that was opened
+	in   [buckets]*bolt.Bucket // those that were asked for
+	row  []byte                // the last one that was opened
 }
 
-func newSnapshot(tx *bolt.Tx, k *keys) (*snapshot, error) {
-	s := &snapshot{keys: k}
-	for in := range buckets {
-		s.in[in] = tx.Bucket([]byte(in.String()))
-		if s.in[in] == nil {
-			return nil, damaged(fmt.Errorf("no bucket %s", in))
+// of returns a bucket. That one is missing is damage: it panics, as bbolt does on that, and guard tells.
+func (s *snapshot) of(in bucket) *bolt.Bucket {
+	if s.in[in] == nil {
+		if s.in[in] = s.tx.Bucket([]byte(in.String())); s.in[in] == nil {
+			panic("no bucket " + in.String())
 		}
 	}
-	return s, nil
+	return s.in[in]
 }
 
 // get returns a row, which is valid until the next call, or nil.
 func (s *snapshot) get(in bucket, key []byte) ([]byte, error) {
-	sealed := s.in[in].Get(key)
+	sealed := s.of(in).Get(key)
 	if sealed == nil {
 		return nil, nil
 	}
@@ -185,15 +185,12 @@ type txn struct {
 }
 
 func newTxn(tx *bolt.Tx, k *keys, now time.Time) (*txn, error) {
-	s, err := newSnapshot(tx, k)
-	if err != nil {
-		return nil, err
-	}
-	t := &txn{snapshot: s, now: now.Truncate(time.Second).UTC(), owing: map[cipher.ID]int64{}}
-	if s.in[inHead].Get(birthKey) == nil {
+	t := &txn{snapshot: &snapshot{tx: tx, keys: k}, now: now.Truncate(time.Second).UTC(), owing: map[cipher.ID]int64{}}
+	if t.of(inHead).Get(birthKey) == nil {
 		return t, nil // it is being made
 	}
-	t.sum, err = s.tally()
+	var err error
+	t.sum, err = t.tally()
 	return t, err
 }
 
@@ -221,7 +218,7 @@ func (t *txn) put(in bucket, key, row []byte) error {
 	if in != inHead {
 		t.sum.add(in, sealed)
 	}
-	return t.in[in].Put(key, sealed)
+	return t.of(in).Put(key, sealed)
 }
 
 // del removes a row, if there is one.
@@ -229,12 +226,12 @@ func (t *txn) del(in bucket, key []byte) error {
 	if err := t.strike(in, key); err != nil {
 		return err
 	}
-	return t.in[in].Delete(key)
+	return t.of(in).Delete(key)
 }
 
 // strike takes a row out of the tally.
 func (t *txn) strike(in bucket, key []byte) error {
-	old := t.in[in].Get(key)
+	old := t.of(in).Get(key)
 	if old == nil {
 		return nil
 	}

@@ -43,7 +43,7 @@ const stride = 4096
 
 // add opens some rows behind a key and adds them to a tally; it returns the last one's key, nil at the end.
 func (s *snapshot) add(sum *tally, in bucket, after []byte) ([]byte, error) {
-	c := s.in[in].Cursor()
+	c := s.of(in).Cursor()
 	k, sealed := c.Seek(after)
 	if bytes.Equal(k, after) {
 		k, sealed = c.Next()
@@ -74,7 +74,7 @@ const (
 
 // prune forgets some of what has been over for longer than an age.
 func (t *txn) prune(age time.Duration) error {
-	if owed, _ := t.in[inDebts].Cursor().First(); age <= 0 || owed != nil {
+	if owed, _ := t.of(inDebts).Cursor().First(); age <= 0 || owed != nil {
 		return nil
 	}
 	from, err := t.sweep()
@@ -112,7 +112,7 @@ func (s *snapshot) sweep() (sweep, error) {
 
 // look returns the keys of some rows that have been over since before a time, and where to go on.
 func (t *txn) look(from sweep, before time.Time) (next sweep, over [][]byte, err error) {
-	c := t.in[from.in].Cursor()
+	c := t.of(from.in).Cursor()
 	k, sealed := c.Seek(from.key)
 	for n := 0; k != nil && n < sweepStride; k, sealed = c.Next() {
 		n++

@@ -46,13 +46,8 @@ func (ix *Index) view(fn func(*View) error) (db *bolt.DB, damage, err error) {
 	v := &View{since: ix.since}
 	var tx *bolt.Tx
 	err = guard(func() (err error) {
-		if tx, err = db.Begin(false); err != nil {
-			return err
-		}
-		s, err := newSnapshot(tx, ix.keys)
-		if err == nil {
-			v.snapshot = *s
-		}
+		tx, err = db.Begin(false)
+		v.snapshot = snapshot{tx: tx, keys: ix.keys}
 		return err
 	})
 	if tx != nil {
@@ -150,6 +145,16 @@ func (v *View) ID(f File) (id ID, err error) {
 		id.Greatest = id.Greatest.Join(r.Known.Version)
 	}
 	return id, err
+}
+
+// Names returns the live names of a file, in no order that means anything.
+func (v *View) Names(f File) (names []Place, err error) {
+	err = v.read(func() (err error) {
+		key := v.keys.file(f)
+		names, err = v.links(&key)
+		return err
+	})
+	return names, err
 }
 
 // Debt returns what a cloud owes at a name, if it owes that.

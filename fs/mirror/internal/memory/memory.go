@@ -98,9 +98,8 @@ func (y *Memory) toldAt(p index.Place) (k index.Known, ok bool) {
 // Places returns the live names of a file, in no order.
 func (y *Memory) Places(f index.File) (places []index.Place, err error) {
 	var indexed []index.Place
-	err = y.view(func(v *index.View) error {
-		id, err := v.ID(f)
-		indexed = id.Names
+	err = y.view(func(v *index.View) (err error) {
+		indexed, err = v.Names(f)
 		return err
 	})
 	y.mu.Lock()
