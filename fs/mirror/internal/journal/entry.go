@@ -188,9 +188,9 @@ func (e *Head) Sealed(n int) Sealed {
 // Encode gives the parts of the log's payload: the length of the head, the head
 // and the data.
 func (e *Entry) Encode(data ...[]byte) ([][]byte, error) {
-	head, err := json.Marshal(e)
+	head, err := e.json()
 	if err != nil {
-		return nil, fmt.Errorf("redo log: %w", err)
+		return nil, err
 	}
 	size := binary.BigEndian.AppendUint32(nil, uint32(len(head)))
 	return append([][]byte{size, head}, data...), nil
