@@ -80,6 +80,50 @@ func TestParentMovedElsewhere(t *testing.T) {
 	}
 }
 
+// TestOpenInParents opens files, and sets attributes of them, in directories that were moved, replaced or made links.
+func TestOpenInParents(t *testing.T) {
+	d, path := openParents(t)
+	at := filepath.Join(path, "d")
+	is := func(name, want string) {
+		t.Helper()
+		f, err := d.Open(name, true)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer f.Close()
+		got := make([]byte, len(want))
+		if _, err := f.ReadAt(got, 0); err != nil || string(got) != want {
+			t.Errorf("%s has %q, %v, want %q", name, got, err, want)
+		}
+	}
+	isNot := func(name string, want error) {
+		t.Helper()
+		if f, err := d.Open(name, false); !errors.Is(err, want) {
+			t.Errorf("open %s: %v, %v, want %v", name, f, err, want)
+		}
+		if err := d.Chmod(name, 0o600); !errors.Is(err, want) {
+			t.Errorf("chmod %s: %v, want %v", name, err, want)
+		}
+	}
+	put := func(name, what string) error { return os.WriteFile(filepath.Join(path, name), []byte(what), 0o600) }
+	mustDo(t, d.Mkdir("d", 0o700), put("d/f", "first"), put("top", "top"))
+	is("top", "top")
+	is("d/f", "first")
+	mustDo(t, d.Rename("d", "e"))
+	isNot("d/f", unix.ENOENT)
+	is("e/f", "first")
+	mustDo(t, os.RemoveAll(filepath.Join(path, "e")), os.Mkdir(filepath.Join(path, "e"), 0o700), put("e/f", "second"))
+	is("e/f", "second")
+	mustDo(t, os.Rename(filepath.Join(path, "e"), at), os.Symlink(at, filepath.Join(path, "e")), os.Symlink("f", filepath.Join(at, "link")), unix.Mkfifo(filepath.Join(at, "fifo"), 0o600))
+	time.Sleep(trusted + trusted/4)
+	isNot("e/f", unix.ENOTDIR)
+	is("d/f", "second")
+	isNot("d/link", ErrNotRegular)
+	isNot("d/fifo", ErrNotRegular)
+	isNot("d/f/f", unix.ENOTDIR)
+}
+
 // TestParentsAreBounded acts in more directories than are kept, and looks at the descriptors then and after Close.
 func TestParentsAreBounded(t *testing.T) {
 	before := descriptors(t)

@@ -99,7 +99,7 @@ func (d *dir) opened(op, path string, flags int, fn func(fd int) error) error {
 // inode runs fn on an O_PATH descriptor of the file or directory at path: it
 // opens nothing, and names the same inode whatever happens to the path.
 func (d *dir) inode(op, path string, fn func(fd int, st *unix.Stat_t) error) error {
-	return d.opened(op, path, unix.O_PATH|unix.O_NOFOLLOW, func(fd int) error {
+	look := func(fd int) error {
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil {
 			return err
@@ -108,6 +108,17 @@ func (d *dir) inode(op, path string, fn func(fd int, st *unix.Stat_t) error) err
 			return notRegular(unix.ENXIO)
 		}
 		return fn(fd, &st)
+	}
+	if d.remote { // one question to who keeps it, not two
+		return d.opened(op, path, unix.O_PATH|unix.O_NOFOLLOW, look)
+	}
+	return d.at(op, path, func(at int, name string) error {
+		fd, err := unix.Openat(at, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		return look(fd)
 	})
 }
 
