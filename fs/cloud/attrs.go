@@ -29,7 +29,11 @@ func chtimes(fd int, t Times, both bool) error {
 			return err
 		}
 	}
-	return unix.UtimesNanoAt(unix.AT_FDCWD, procPath(fd), ts, 0)
+	err := unix.UtimesNanoAt(fd, "", ts, unix.AT_EMPTY_PATH)
+	if err == unix.EINVAL { // before Linux 5.8
+		return unix.UtimesNanoAt(unix.AT_FDCWD, procPath(fd), ts, 0)
+	}
+	return err
 }
 
 func listxattr(fd int) ([]string, error) {
