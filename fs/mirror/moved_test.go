@@ -393,3 +393,36 @@ func (s *scene) contents() map[string]bool {
 	}
 	return found
 }
+
+// TestRecordedThoughYoung: what somebody else has changed since it was made is removed and renamed on record, however lately
+// that was.
+func TestRecordedThoughYoung(t *testing.T) {
+	telling(t, 2, func(s *scene) {
+		s.joined()
+		s.put("gone", "gone", true)
+		s.put("x", "x", true)
+		s.must(s.m.Sync())
+		gone, moved := s.id(0, "gone"), s.id(0, "x")
+		other := &scene{box: s.machine(8)}
+		other.mount()
+		other.put("gone", "theirs", true)
+		other.put("x", "theirs", true)
+		other.unmount()
+		s.clock.pass(time.Second)
+		s.holds("gone", "theirs")
+		s.holds("x", "theirs")
+		s.steps(step{op: opUnlink, path: "gone"}, step{op: opRename, path: "x", to: "y"})
+		s.must(s.m.Sync())
+		s.clock.pass(time.Hour)
+		s.must(s.m.Retire())
+		for k := range s.n {
+			if !s.recorded(k, gone) {
+				s.failf("cloud %d has not on record that it was removed", k)
+			}
+			if !s.movedBefore(k, moved, "y") {
+				s.failf("cloud %d has not on record that it was renamed", k)
+			}
+		}
+		s.everywhere()
+	})
+}

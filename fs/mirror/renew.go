@@ -28,7 +28,7 @@ func (l *left) noteLink(m *Mirror, f index.File, v index.Version) {
 }
 
 func (l *left) add(m *Mirror, f telling.Left) {
-	if len(f.Before) > 0 && m.memory.Records(f.File) {
+	if len(f.Before) > 0 && m.memory.Records(f.File, f.Before) {
 		m.memory.Leaves(f)
 		*l = append(*l, f)
 	}

@@ -64,15 +64,19 @@ func (b *Book) Made(id cipher.ID) {
 	b.made[0][id] = now
 }
 
-// Young reports whether this mount has made a file so lately.
-func (b *Book) Young(id cipher.ID) bool {
+// Young reports whether this mount has made a file so lately that nobody else has to have seen it. Who has written a version of it,
+// has.
+func (b *Book) Young(id cipher.ID, v cipher.Vector) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.young(id)
+	return b.young(id, v)
 }
 
-func (b *Book) young(id cipher.ID) bool {
-	now := b.Clock()
+func (b *Book) young(id cipher.ID, v cipher.Vector) bool {
+	own, now := b.Writer(), b.Clock()
+	if slices.ContainsFunc(v, func(e cipher.Version) bool { return e.Writer != own }) {
+		return false
+	}
 	return slices.ContainsFunc(b.made[:], func(made map[cipher.ID]time.Time) bool {
 		at, ok := made[id]
 		return ok && now.Sub(at) < young
@@ -83,7 +87,7 @@ func (b *Book) young(id cipher.ID) bool {
 func (b *Book) Ended(id cipher.ID, v cipher.Vector) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.young(id) {
+	if !b.young(id, v) {
 		b.notes(b.told.ended, id, v)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/overcast-fs/overcast/cipher"
 	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/removals"
@@ -17,9 +18,11 @@ func (y *Keeper) EndForAll(f index.File, v index.Version) {
 	y.Book.Ended(f.ID, v.Vector)
 }
 
-// Records reports whether others are to be told that a file has lost a name and has another one, wherever they see it: by a
-// record, and a new version.
-func (y *Keeper) Records(f index.File) bool { return y.recording() && !y.Book.Young(f.ID) }
+// Records reports whether others are to be told that a file has lost a name, at that version, and has another one, wherever they
+// see it: by a record, and a new version.
+func (y *Keeper) Records(f index.File, v cipher.Vector) bool {
+	return y.recording() && !y.Book.Young(f.ID, v)
+}
 
 // recording reports whether what is removed is put on record.
 func (y *Keeper) recording() bool { return y.others() || y.clouds.Missed() || y.Book.CameBack() }
