@@ -72,7 +72,7 @@ test-long: ## run the tests that take an hour, too
 	$(GO) test -count=1 $(RACE) -tags long -timeout 60m -skip '^TestRandomStories$$' $(UNITS)
 	$(GO) test -count=1 -tags long -timeout 120m -run '^TestRandomStories$$' -v ./fs/mirror
 	$(GO) test -count=1 -tags long -timeout 60m ./fs/mirror/internal/judge
-	$(GO) test -count=1 -tags long -timeout 150m ./integration/...
+	$(GO) test -count=1 -tags long -timeout 240m ./integration/...
 
 lint: ## gofmt, vet and staticcheck, and build for what is not this machine
 	@unformatted=$$(gofmt -l cipher fs cmd integration); \

@@ -13,6 +13,7 @@ test='
 fuse3                  fusermount3 --version
 age                    age --version
 rclone                 rclone version
+syncthing              syncthing --version
 rsync                  rsync --version
 git                    git --version
 sqlite3                sqlite3 --version
