@@ -10,6 +10,17 @@ const (
 	exerciserSteps   = 20000
 	fioSize          = "512m"
 	goSourceDir      = "" // all of the source of Go, some 13,000 names
+
+	verifyHealed = true
+)
+
+// Where clouds are hostile, and how many are damaged.
+var (
+	hostileClouds = []hostileAt{
+		{2, 0, true}, {2, 0, false}, {2, 1, true}, {2, 1, false}, {3, 0, true}, {3, 0, false}, {3, 2, true}, {3, 2, false},
+	}
+	damagedClouds = []int{2, 3}
+	damagedUnder  = []bool{true, false}
 )
 
 // goPrograms are those of this module that are built in the mount.

@@ -10,6 +10,15 @@ const (
 	exerciserSteps   = 2000
 	fioSize          = "48m"
 	goSourceDir      = "cmd" // of the source of Go, some 5,000 names
+
+	verifyHealed = false
+)
+
+// Where clouds are hostile, and how many are damaged.
+var (
+	hostileClouds = []hostileAt{{2, 0, true}}
+	damagedClouds = []int{3}
+	damagedUnder  = []bool{false}
 )
 
 // goPrograms are those of this module that are built in the mount.
