@@ -2,6 +2,8 @@
 
 package integration
 
+import "time"
+
 // Sizes of the run that takes an hour.
 const (
 	bigFile          = 2 << 30
@@ -12,6 +14,8 @@ const (
 	goSourceDir      = "" // all of the source of Go, some 13,000 names
 
 	verifyHealed = true
+	awayNames    = 100_000
+	awayTime     = 40 * time.Minute
 )
 
 // Where clouds are hostile, and how many are damaged.

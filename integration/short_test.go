@@ -2,6 +2,8 @@
 
 package integration
 
+import "time"
+
 // Sizes of the run that everybody waits for.
 const (
 	bigFile          = 256 << 20
@@ -12,6 +14,8 @@ const (
 	goSourceDir      = "cmd" // of the source of Go, some 5,000 names
 
 	verifyHealed = false
+	awayNames    = 3000
+	awayTime     = 2 * time.Minute
 )
 
 // Where clouds are hostile, and how many are damaged.
