@@ -54,8 +54,7 @@ func TestLongAway(t *testing.T) {
 	}
 	m = v.mount()
 	m.deadline.Reset(awayTime + lifetime)
-	stop := make(chan struct{})
-	ended := make(chan error, 1)
+	stop, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- keepChanging(v.root, stop) }()
 	v.awaitSaid("a cloud takes part again", awayTime)
 	close(stop)
