@@ -56,6 +56,8 @@
 //	           the trees of all clouds side by side: what differs, what is bad
 //	fs/mirror/internal/judge
 //	           what should be at a name; pure
+//	fs/mirror/internal/queue
+//	           what is found wrong in passing, and repaired unasked
 //	fs/mirror/internal/rejoin
 //	           brings a cloud that missed changes up to date from the others
 //	fs/mirror/internal/toolcopy

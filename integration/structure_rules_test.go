@@ -115,7 +115,7 @@ var rooms = []struct {
 	dir string
 	may []string // below fs/mirror/internal
 }{
-	{"fs/mirror", []string{"recovery", "view", "nodes", "belief", "content", "rejoin", "missed", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "removals", "notice", "toolcopy", "lock"}},
+	{"fs/mirror", []string{"recovery", "view", "nodes", "belief", "content", "queue", "rejoin", "missed", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "removals", "notice", "toolcopy", "lock"}},
 	{"fs/mirror/internal/view", []string{"nodes", "belief", "judge", "listing", "content", "copies", "clouds", "replica", "telling", "memory"}},
 	{"fs/mirror/internal/nodes", []string{"content", "copies", "clouds", "replica", "telling", "lock"}},
 	{"fs/mirror/internal/recovery", []string{"content", "copies", "repair", "telling", "clouds", "replica", "entries", "journal"}},
@@ -128,6 +128,7 @@ var rooms = []struct {
 	{"fs/mirror/internal/notice", []string{"lock"}},
 	{"fs/mirror/checkup", []string{"fs/mirror", "heal", "compare", "replica"}},
 	{"fs/mirror/internal/toolcopy", []string{"heal", "compare", "judge", "clouds", "removals", "replica", "lock"}},
+	{"fs/mirror/internal/queue", []string{"rejoin", "heal", "compare", "judge", "clouds", "memory", "removals", "replica", "notice", "lock"}},
 	{"fs/mirror/internal/rejoin", []string{"heal", "compare", "judge", "clouds", "missed", "pace", "removals", "replica", "journal", "lock"}},
 	{"fs/mirror/internal/heal", []string{"compare", "judge", "removals", "replica"}},
 	{"fs/mirror/internal/compare", []string{"judge", "removals", "replica"}},

@@ -3,12 +3,23 @@ package mirror
 import (
 	"github.com/overcast-fs/overcast/fs/cloud"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/content"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/queue"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/rejoin"
 )
 
 // Beside is for who looks at the clouds of the mirror, or heals them, while it
 // works.
-func (m *Mirror) Beside() *rejoin.Beside { return m.returns.Beside(m.belief.Known()) }
+func (m *Mirror) Beside() *queue.Beside { return m.repairs.Beside() }
+
+func newRepairer(m *Mirror) *queue.Repairer {
+	beside := func() *rejoin.Beside { return m.returns.Beside(m.belief.Known()) }
+	r := queue.New(queue.Config{
+		Clouds: m.clouds, Beside: beside, Memory: m.belief.Known(), Rows: m.memory.Rows, Unseen: m.returns.Unseen, Draw: drawer(m.state),
+		Notices: m.notices, Clock: m.clock, Logger: m.logger, Owners: m.owners,
+	})
+	m.notices.Tell(r.Damage)
+	return r
+}
 
 func (m host) Still(path string) (done func(), held bool) {
 	n, err := m.Walk(path)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/overcast-fs/overcast/fs/cloud/cloudtest"
 )
@@ -20,9 +21,10 @@ type meddled struct {
 	tl   tale
 	kind meddling
 	rng  *rand.Rand
-	step int // before which it begins
-	k    int // the cloud
-	op   int // of that cloud, from then on
+	step int  // before which it begins
+	k    int  // the cloud
+	op   int  // of that cloud, from then on
+	mend bool // time passes after it, again and again, in which it is repaired
 	them *cloudtest.Foreign
 }
 
@@ -102,6 +104,9 @@ func (s *meddled) play(b *box) error {
 	var past []*cloudtest.Disk
 	p.before = func(i int, w *model) error {
 		past = append(past, b.disk.Clone())
+		if i > s.step {
+			s.repair(b, p)
+		}
 		if i == s.step {
 			found := prey{free: b.entryAt(s.k, "free"), old: past[s.rng.IntN(len(past))].Dir(cloudName(s.k))}
 			found.at, found.other = s.target(b, w), s.target(b, w)
@@ -114,13 +119,29 @@ func (s *meddled) play(b *box) error {
 	if err := p.play(s.tl.steps); err != nil {
 		return b.explain("%w", err)
 	}
+	for range 3 {
+		s.repair(b, p)
+	}
 	if err := p.leave(); err != nil {
 		return b.explain("unmount: %w", err)
 	}
 	h, last := tell(s.tl.steps), len(s.tl.steps)
-	return b.verify(demand{same: true, owes: map[int]bool{s.k: true}, but: h.withoutUnheardOf}, func(got map[string]seen) error {
+	d := demand{same: true, owes: map[int]bool{s.k: true}, but: h.withoutUnheardOf}
+	if s.mend {
+		d.but = nil // they are in every cloud by now
+	}
+	return b.verify(d, func(got map[string]seen) error {
 		return h.exactly(h.withoutUnheardOf(got), last, last)
 	})
+}
+
+// repair has a program look at everything, and what that finds wrong repaired.
+func (s *meddled) repair(b *box, p *player) {
+	if s.mend && p.m != nil {
+		look(p.m)
+		b.clock.pass(time.Minute)
+		_ = p.m.Tend() // what it cannot do is told by the end of the story
+	}
 }
 
 // withoutUnheardOf leaves out directories of which their directory never had the name, and with nothing else in them: a
@@ -173,6 +194,25 @@ func (s *meddled) target(b *box, w *model) string {
 		return "nothing"
 	}
 	return pick(s.rng, entries...)
+}
+
+// TestMended is TestForeign where there is time for repairs, also while programs go on.
+func TestMended(t *testing.T) {
+	for _, m := range meddlings {
+		t.Run(m.name, func(t *testing.T) {
+			err := eachSeed("mended: "+m.name, faultSeeds, func(seed uint64) error {
+				s := m.in(invented(seed), seed)
+				s.mend = true
+				if err := s.tell(t); err != nil {
+					return fmt.Errorf("%w\n%s", err, script(s.tl.steps))
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // TestForeign lets somebody else change one cloud of several, in each history

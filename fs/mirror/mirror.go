@@ -21,6 +21,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/notice"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/queue"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/recovery"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/rejoin"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/removals"
@@ -87,6 +88,7 @@ type Mirror struct {
 	returns *rejoin.Returner
 	notices *notice.Board
 	copied  *toolcopy.Board
+	repairs *queue.Repairer
 }
 
 // New opens the mirror: it replays the redo log and returns when everything
@@ -129,6 +131,7 @@ func New(cfg Config) (*Mirror, error) {
 	m.returns = rejoin.New(rejoin.Config{
 		Clouds: m.clouds, Names: &m.names, Host: host{m}, Past: m.memory.Past(), Clock: m.clock, Logger: m.logger, Owners: m.owners, Book: book,
 	})
+	m.repairs = newRepairer(m)
 	if err := m.memory.Open(m.ReadOnly()); err != nil {
 		return nil, fmt.Errorf("mirror: %w", err)
 	}
@@ -139,9 +142,11 @@ func New(cfg Config) (*Mirror, error) {
 		return nil, fmt.Errorf("mirror: replay: %w", err)
 	}
 	clouds.Hear(m.clouds)
+	m.repairs.Recall()
 	if !cfg.Manual {
 		m.files.Start()
 		m.returns.Start()
+		m.repairs.Start()
 	}
 	return m, nil
 }
@@ -188,6 +193,7 @@ func (m *Mirror) Close() error {
 	if again {
 		return nil
 	}
+	m.repairs.Stop()
 	m.returns.Stop()
 	m.files.Stop()
 	var errs []error

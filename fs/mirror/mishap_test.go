@@ -55,7 +55,12 @@ func mishaps() []mishap {
 		list = append(list, mishap{"faults: " + kind.name, func(t *testing.T, u unlucky) error { return kind.in(u.lasting().tale, u.draw).tell(t) }})
 	}
 	for _, kind := range meddlings {
-		list = append(list, mishap{"foreign: " + kind.name, func(t *testing.T, u unlucky) error { return kind.in(u.lasting().tale, u.draw).tell(t) }})
+		list = append(list, mishap{"foreign: " + kind.name, func(t *testing.T, u unlucky) error { return kind.in(u.lasting().tale, u.draw).tell(t) }},
+			mishap{"mended: " + kind.name, func(t *testing.T, u unlucky) error {
+				s := kind.in(u.lasting().tale, u.draw)
+				s.mend = true
+				return s.tell(t)
+			}})
 	}
 	for _, e := range failingRecoveries {
 		list = append(list, mishap{"recovery: " + e.name, func(t *testing.T, u unlucky) error { return e.run(u.crash(t)) }})

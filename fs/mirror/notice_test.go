@@ -54,16 +54,16 @@ func TestNoticedConflicts(t *testing.T) {
 			s.must(s.them(k).Do(cloudtest.Rollback(s.entryAt(k, "d/f"), theirs.Dir(cloudName(k)))))
 		}
 		s.must(errors.Join(h.Sync(), h.Close(), s.m.Commit()))
-		_, kept := s.m.Noticed()
+		_, kept, _ := s.m.Noticed()
 		if len(kept) != 1 || !strings.HasPrefix(kept[0], "d/f (conflict ") {
 			s.failf("noticed the conflicts %q", kept)
 		}
-		if _, again := s.m.Noticed(); len(again) > 0 {
+		if _, again, _ := s.m.Noticed(); len(again) > 0 {
 			s.failf("noticed the conflicts %q once more", again)
 		}
 		s.remount()
 		look(s.m)
-		if _, again := s.m.Noticed(); !slices.Equal(again, kept) {
+		if _, again, _ := s.m.Noticed(); !slices.Equal(again, kept) {
 			s.failf("listed the conflicts %q, noticed %q", again, kept)
 		}
 		if s.m.Beside().Gone(kept[0]) {
@@ -85,7 +85,7 @@ func TestNoticedConflicts(t *testing.T) {
 
 // noticed wants this to have been noticed, and nothing else.
 func (s *scene) noticed(want string) {
-	damaged, _ := s.m.Noticed()
+	damaged, _, _ := s.m.Noticed()
 	var got []string
 	for _, f := range damaged {
 		at := fmt.Sprintf("%s in %s at %d", f.Path, f.Cloud, f.Chunk)

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,9 +17,9 @@ import (
 
 // Tend does what is due for clouds that lack changes: it asks those that are out
 // whether they are back, brings them up to date, and pays the debts of those
-// that are in use. It is called in the background, or, of a mirror that is
-// Manual, by whoever has it.
-func (m *Mirror) Tend() error { return m.returns.Tend() }
+// that are in use, and repairs what was found wrong. It is called in the background,
+// or, of a mirror that is Manual, by whoever has it.
+func (m *Mirror) Tend() error { return errors.Join(m.returns.Tend(), m.repairs.Tend()) }
 
 // noteCommitted notes, for clouds that lack changes, that a file has another
 // version. Those that have no copy of it owe it.

@@ -35,7 +35,9 @@ func (m *Mirror) Status() Status {
 		s.Lead = lead.Name
 	}
 	for _, cl := range m.clouds.All() {
-		s.Clouds = append(s.Clouds, CloudStatus{cl.Status(), m.returns.Paying(cl.Index)})
+		paying := m.returns.Paying(cl.Index)
+		paying.Wrong, paying.Left = m.repairs.Waiting(cl.Index)
+		s.Clouds = append(s.Clouds, CloudStatus{cl.Status(), paying})
 	}
 	return s
 }
@@ -50,16 +52,20 @@ type Finding struct {
 }
 
 // Noticed returns what the mirror has noticed in passing since it was last asked:
-// copies of which records do not verify, and paths at which the loser of a conflict
-// is kept. A file without a name is left out. It waits for no operation.
-func (m *Mirror) Noticed() (damaged []Finding, conflicts []string) {
-	found, conflicts := m.notices.Take()
+// copies of which records do not verify, paths at which the loser of a conflict
+// is kept, and copies that are right by now. A file without a name is left out. It waits
+// for no operation.
+func (m *Mirror) Noticed() (damaged []Finding, conflicts []string, mended []Finding) {
+	found, conflicts, right := m.notices.Take()
 	for _, d := range found {
 		if path, ok := nameOf(m, &d); ok {
 			damaged = append(damaged, Finding{path, m.clouds.All()[d.Cloud].Name, d.Cut, d.Chunk, d.Lost})
 		}
 	}
-	return damaged, conflicts
+	for _, c := range right {
+		mended = append(mended, Finding{Path: c.Path, Cloud: m.clouds.All()[c.Cloud].Name})
+	}
+	return damaged, conflicts, mended
 }
 
 // nameOf is a path of a damaged file: one that is known, or that it is used by.

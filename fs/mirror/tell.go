@@ -162,10 +162,12 @@ func (m *Mirror) tellCommitted(n *nodes.Node, h *cipher.Header, in []*cloud.Info
 	}
 }
 
-// Differs says that a cloud does not have at a name what should be there, and what
-// it has instead, as far as anybody knows.
-func (m host) Differs(cloud cipher.ID, place index.Place, has index.Known) {
-	m.memory.Owe(cloud, place, index.Debt{Why: index.Differs, Since: m.clock(), Had: has})
+// Differs says that a cloud does not have at a name what should be there, what
+// it has instead, as far as anybody knows, and whether what should be there follows
+// from what is elsewhere, too.
+func (m host) Differs(cloud int, place index.Place, wide bool, has index.Known) {
+	m.memory.Owe(m.clouds.All()[cloud].ID, place, index.Debt{Why: index.Differs, Since: m.clock(), Had: has})
+	m.repairs.Wrong(cloud, place, wide)
 }
 
 // payEmpty pays what a cloud owed at a name at which it showed something else, and has nothing now, as is wanted.
@@ -176,7 +178,10 @@ func (m *Mirror) payEmpty(cl *clouds.Cloud, l nodes.Link, was *belief.Answer) {
 }
 
 // Pay says that a cloud has at a name what should be there.
-func (m host) Pay(cloud cipher.ID, place index.Place) { m.memory.Pay(cloud, place) }
+func (m host) Pay(cloud int, place index.Place) {
+	m.memory.Pay(m.clouds.All()[cloud].ID, place)
+	m.repairs.Right(cloud, place)
+}
 
 // Owes reports whether a cloud in use is known to lack what others have at a path.
 func (m *Mirror) Owes(cloud int, path string) bool { return m.returns.Owes(cloud, path) }

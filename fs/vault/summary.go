@@ -64,6 +64,8 @@ type Paying struct {
 	Done      int64   `json:"done"`       // names
 	Of        int64   `json:"of"`         // 0 where nobody knows yet
 	PerSecond float64 `json:"per_second"` // of late; 0 where nobody knows
+	Wrong     int     `json:"wrong"`      // names at which it was found to have something wrong, which wait to be repaired
+	Left      int     `json:"left"`       // names at which it does not keep what it is given: they are left to heal
 }
 
 // Checked is the last time that a vault was verified or healed, whole.

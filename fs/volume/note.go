@@ -15,10 +15,13 @@ import (
 // has become of conflicts.
 func (vol *Volume) note(resolve bool) {
 	now := time.Now().UTC().Truncate(time.Second)
-	damaged, conflicts := vol.mirror.Noticed()
+	damaged, conflicts, mended := vol.mirror.Noticed()
 	var found []notes.Finding
 	for _, f := range damaged {
 		found = append(found, notes.Finding{Finding: findingOf(f), When: now, Noticed: true})
+	}
+	for _, f := range mended {
+		vol.book.Mended(f.Path, f.Cloud)
 	}
 	if vol.book.Notice(found, conflicts); resolve {
 		vol.book.Resolve(vol.mirror.Beside().Gone)

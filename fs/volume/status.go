@@ -64,8 +64,11 @@ type CloudStatus struct {
 	Since  *time.Time       `json:"since"` // when it began to owe
 
 	NamesOwed int       `json:"names_owed"` // of one in use: those that it lacks, or has wrongly, as far as they are listed
-	Owed      []string  `json:"owed"`       // these, at most a thousand
+	Owed      []string  `json:"owed"`       // these, and those that are wrong, at most a thousand
 	Progress  *Progress `json:"progress"`   // nil where nothing is being done for it
+
+	NamesWrong int `json:"names_wrong"` // found wrong while it was used, which wait to be repaired
+	NamesLeft  int `json:"names_left"`  // where it does not keep what it is given: they are left to heal
 }
 
 // Progress is how far a cloud is that is being given what it lacks.
@@ -101,7 +104,7 @@ const (
 	TroubleUnfinished Trouble = "unfinished" // Status.Unfinished
 	TroubleHeld       Trouble = "held"       // Status.Held
 	TroubleLog        Trouble = "log"        // Status.LogLost
-	TroubleCloud      Trouble = "cloud"      // a cloud is not in use, or lacks changes
+	TroubleCloud      Trouble = "cloud"      // a cloud is not in use, lacks changes, or has something wrong
 	TroubleFound      Trouble = "found"      // Status.Found has something that is wrong
 	TroubleConflicts  Trouble = "conflicts"  // conflicts of which both sides are kept
 )
@@ -124,7 +127,7 @@ func (s *Status) Wrong() (list []Wrong) {
 	add(TroubleHeld, s.Held)
 	add(TroubleLog, s.LogLost != nil)
 	for i := range s.Clouds {
-		if c := &s.Clouds[i]; (c.State != vault.CloudOK || c.Owes) && (s.From == "" || s.From == c.Name) {
+		if c := &s.Clouds[i]; (c.State != vault.CloudOK || c.Owes || c.NamesWrong+c.NamesLeft > 0) && (s.From == "" || s.From == c.Name) {
 			list = append(list, Wrong{TroubleCloud, c})
 		}
 	}
@@ -296,7 +299,7 @@ func cloudStatuses(v *vault.Vault, sum *vault.Summary, mounted bool, seen []erro
 		was := lastOf(sum, c)
 		s := CloudStatus{Name: c.Name, Dir: c.Dir, ID: c.ID, State: vault.CloudOK, Owes: was.Owes, Since: stamp(was.Since)}
 		if mounted {
-			s.NamesOwed, s.Progress = was.Names, progressOf(was.Paying)
+			s.NamesOwed, s.Progress, s.NamesWrong, s.NamesLeft = was.Names, progressOf(was.Paying), was.Wrong, was.Left
 		}
 		switch {
 		case mounted && was.State != "":

@@ -129,6 +129,12 @@ func (p *page) note(c *volume.CloudStatus) string {
 	if c.NamesOwed > 0 {
 		parts = append(parts, count(int64(c.NamesOwed), "name"))
 	}
+	if c.NamesWrong > 0 {
+		parts = append(parts, count(int64(c.NamesWrong), "name")+" found wrong, to be repaired")
+	}
+	if c.NamesLeft > 0 {
+		parts = append(parts, count(int64(c.NamesLeft), "name")+" left to heal: it does not keep what it is given")
+	}
 	switch is := c.Progress; {
 	case is == nil:
 	case is.Of == 0:
@@ -221,7 +227,7 @@ func (p *page) cloud(c *volume.CloudStatus, dir string) trouble {
 	if c.Owes && c.State == vault.CloudOK {
 		state = string(vault.CloudOwes)
 	}
-	t := trouble{what: fmt.Sprintf("%s is %s", c.Name, state), all: c.NamesOwed}
+	t := trouble{what: fmt.Sprintf("%s is %s", c.Name, state), all: c.NamesOwed + c.NamesWrong + c.NamesLeft}
 	if state == string(vault.CloudOwes) {
 		t.what = c.Name + " owes changes"
 	}
@@ -236,6 +242,8 @@ func (p *page) cloud(c *volume.CloudStatus, dir string) trouble {
 		t.next = fmt.Sprintf("%s: put its directory back, or tell where it is: overcast cloud move %s %s DIR", c.Name, dir, c.Name)
 	case c.State == vault.CloudFull:
 		t.next = fmt.Sprintf("%s: make room in %s", c.Name, cli.QuoteName(c.Dir))
+	case c.NamesLeft > 0:
+		t.next = fmt.Sprintf("%s: see what changes its directory, then overcast heal %s", c.Name, dir)
 	case !p.s.Mounted:
 		t.next = fmt.Sprintf("%s: the next mount brings it up to date; overcast heal %s does it now", c.Name, dir)
 	}

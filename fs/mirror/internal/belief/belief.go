@@ -15,13 +15,14 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
-// A Debtor is told what is to be repaired: a cloud does not have at a place what
-// should be there. It tells what is owed already.
+// A Debtor is told what is to be repaired: a cloud, by the vault's order, does not have
+// at a place what should be there; wide: that follows from what is at other names, too.
+// It tells what is owed already.
 type Debtor interface {
-	Differs(cloud cipher.ID, place index.Place, has index.Known)
+	Differs(cloud int, place index.Place, wide bool, has index.Known)
 
 	// Pay is told that a cloud has at a place what should be there.
-	Pay(cloud cipher.ID, place index.Place)
+	Pay(cloud int, place index.Place)
 
 	// Owes reports whether a cloud in use, by the vault's order, is known to lack
 	// what others have at a path, or to have something else there.

@@ -281,6 +281,15 @@ func shown(s *compare.Sight) index.Known {
 	return index.Known{}
 }
 
+// wide reports whether what should be at a name follows from what is elsewhere, too, where a cloud shows that.
+func wide(is judge.Finding) bool {
+	switch is {
+	case judge.Damaged, judge.Arriving, judge.RolledBack, judge.Stale:
+		return false
+	}
+	return true
+}
+
 // owe has made good what is wrong.
 func (b *Belief) owe(p index.Place, c *compare.Case) {
 	for k, do := range c.Verdict.Clouds {
@@ -288,10 +297,10 @@ func (b *Belief) owe(p index.Place, c *compare.Case) {
 		case do.State == judge.Unreachable:
 			continue
 		case do.State == judge.InPlace, do.State == judge.Lacks && do.Action == judge.Keep:
-			b.Debts.Pay(b.Clouds.All()[k].ID, p)
+			b.Debts.Pay(k, p)
 			continue
 		}
 		b.Logger.Warn("what a cloud shows is not what should be there", "cloud", b.Clouds.All()[k].Name, "is", string(do.State), "why", c.Sights[k].Why)
-		b.Debts.Differs(b.Clouds.All()[k].ID, p, shown(c.Sights[k]))
+		b.Debts.Differs(k, p, wide(do.State), shown(c.Sights[k]))
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -31,6 +30,7 @@ type Config struct {
 	Still   Still                // nil: nobody works on the clouds meanwhile
 	Content bool                 // read every record of every copy
 	Under   []string             // paths to be judged, with all below them; none: everything
+	Near    []string             // where to look, and below: what is elsewhere is as nobody looked; none: everywhere
 	Only    int                  // the one cloud that names are judged for; -1 is all of them
 	Workers int                  // 0 is one for each core
 	Read    func(int64)          // told how many bytes were read, by several goroutines; or nil
@@ -45,6 +45,8 @@ type Comparison struct {
 	pool    *pool
 	survey  *survey
 	writers int
+	under   paths // Under, and Near
+	near    paths
 
 	mu     sync.Mutex // guards what follows
 	stats  []Stats
@@ -83,7 +85,7 @@ func New(config Config) *Comparison {
 	if c.Workers == 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
 	}
-	c.pool = newPool(c.Workers)
+	c.pool, c.under, c.near = newPool(c.Workers), newPaths(c.Under), newPaths(c.Near)
 	return c
 }
 
@@ -159,6 +161,10 @@ func (w *walk) folder(f *folder) (full bool, err error) {
 		w.open(f)
 	}
 	for _, r := range f.rows {
+		if !w.c.near.leadTo(f.child(r.name)) {
+			full = true // as far as anybody knows
+			continue
+		}
 		wanted, err := w.row(f, r)
 		if err != nil {
 			return full, err
@@ -209,17 +215,7 @@ func (c *Comparison) stopped() error {
 }
 
 // covers reports whether a path is among those to be judged.
-func (c *Comparison) covers(path string) bool {
-	if len(c.Under) == 0 {
-		return true
-	}
-	for _, u := range c.Under {
-		if path == u || strings.HasPrefix(path, u+"/") {
-			return true
-		}
-	}
-	return false
-}
+func (c *Comparison) covers(path string) bool { return c.under.cover(path) }
 
 // first looks at every name once. What all clouds show alike, and is as it
 // should be, needs no judgement; the rest is marked.

@@ -18,6 +18,7 @@
 //
 //	compare.go   Config, Comparison, and the three passes
 //	memory.go    Memory: what this machine knows
+//	paths.go     some places of the tree
 //	folder.go    one directory in all clouds, as names
 //	sight.go     what one cloud shows at a name
 //	first.go     the first pass

@@ -31,6 +31,8 @@ type Config struct {
 	// returns after it; an error keeps it from being changed. It keeps whoever
 	// works on the clouds meanwhile from what changes there. nil: nobody does.
 	Guard func(cloud int, path string) (done func(), err error)
+	// May is asked before each step that is no conflict's, and keeps it from being done; or nil.
+	May func(s Step) bool
 	// Failed is told of each step that could not be done; or nil.
 	Failed func(s Step, err error)
 }
@@ -71,7 +73,6 @@ type task struct {
 func New(config Config) *Healer {
 	h := &Healer{}
 	h.Config, h.times, h.linked, h.linkless, h.failed = config, map[place]time.Time{}, map[inode]string{}, map[int]bool{}, h.fail
-	h.Asked = true
 	if h.Clock == nil {
 		h.Clock = time.Now
 	}
@@ -176,7 +177,7 @@ func (h *Healer) heal(k *compare.Case) error {
 			}
 			continue
 		}
-		if !kept || h.Only >= 0 && s.Cloud != h.Only {
+		if !kept || h.Only >= 0 && s.Cloud != h.Only || h.May != nil && !h.May(s) {
 			continue
 		}
 		switch {

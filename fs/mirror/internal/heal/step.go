@@ -33,7 +33,9 @@ type Step struct {
 	Path   string
 	Entry  string // the backing path that it changes, if that is there
 	Why    judge.Finding
-	Chunks int64 // of Mend
+	Chunks int64     // of Mend
+	First  int64     // of these
+	Commit cipher.ID // of what is wanted
 	Loser  judge.Copy
 	last   bool // it waits for the end of the round
 }
@@ -84,7 +86,11 @@ func Plan(k *compare.Case) (steps []Step) {
 		}
 		steps = append(steps, s)
 	}
-	return append(steps, mends(k)...)
+	steps = append(steps, mends(k)...)
+	for i := range steps {
+		steps[i].Commit = v.Want.Version.Commit
+	}
+	return steps
 }
 
 // mends are the steps that make good what is there, at the wanted version.
@@ -102,7 +108,7 @@ func mends(k *compare.Case) (steps []Step) {
 		if !m.Own || s.Young || len(k.Content.Bad[i]) == 0 || k.Verdict.Clouds[m.Cloud].Action != judge.Keep {
 			continue
 		}
-		step := Step{Op: Mend, Cloud: m.Cloud, Path: k.Path, Entry: m.Path, Why: judge.Damaged}
+		step := Step{Op: Mend, Cloud: m.Cloud, Path: k.Path, Entry: m.Path, Why: judge.Damaged, First: k.Content.Bad[i][0].Lo}
 		for _, span := range k.Content.Bad[i] {
 			step.Chunks += span.Hi - span.Lo
 		}

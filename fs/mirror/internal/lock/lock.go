@@ -18,6 +18,7 @@
 //	Changes.mu      what clouds that lack changes will have to be told
 //	Clouds.dropping one cloud at a time goes out
 //	standing.mu     how one cloud stands
+//	Queue.mu        what waits to be repaired
 //	Board.mu        what was noticed in passing
 //
 // Under the race detector a [Mutex] or [RWMutex] knows its place in that order
@@ -45,5 +46,6 @@ type (
 	Changes   struct{}
 	Dropping  struct{}
 	Cloud     struct{}
+	Queue     struct{}
 	Notices   struct{}
 )

@@ -14,7 +14,7 @@ import (
 // plus a goroutine may hold several.
 var order = []string{
 	"Mirror.gate", "Store.rounds", "Store.retiring", "Object.opening", "File.commit+", "Mirror.names", "File.mu", "Set.trust",
-	"Table.tree", "Committer.mu", "Log.revoking", "Changes.mu", "Clouds.dropping", "standing.mu", "Board.mu",
+	"Table.tree", "Committer.mu", "Log.revoking", "Changes.mu", "Clouds.dropping", "standing.mu", "Queue.mu", "Board.mu",
 }
 
 // A place is a place in order.
@@ -34,7 +34,8 @@ func (Revoking) rank() int  { return 10 }
 func (Changes) rank() int   { return 11 }
 func (Dropping) rank() int  { return 12 }
 func (Cloud) rank() int     { return 13 }
-func (Notices) rank() int   { return 14 }
+func (Queue) rank() int     { return 14 }
+func (Notices) rank() int   { return 15 }
 
 // holders are the ranks that goroutines hold, by their numbers. It is of the
 // process since goroutines are.

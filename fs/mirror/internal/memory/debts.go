@@ -224,3 +224,22 @@ func (y Rows) Debt(cloud cipher.ID, p index.Place) (d index.Debt, owes bool, err
 	})
 	return d, owes, err
 }
+
+// Differing lists at most n places at which a cloud was found to differ, as the index has them.
+func Differing(y Rows, cloud cipher.ID, n int) (list []index.Place, err error) {
+	if y.index == nil {
+		return nil, nil
+	}
+	err = y.view(func(v *index.View) error {
+		for o, err := range v.Debts(cloud, index.Cursor{}) {
+			if err != nil || len(list) >= n {
+				return err
+			}
+			if o.Debt.Why == index.Differs {
+				list = append(list, o.Place)
+			}
+		}
+		return nil
+	})
+	return list, err
+}

@@ -35,6 +35,14 @@ type Board struct {
 	mu        lock.Mutex[lock.Notices]
 	damage    map[copyOf]Damage // the first record of each copy
 	conflicts map[string]bool
+	mended    map[Copy]bool
+	tell      func(cloud int, f index.File, changed time.Time)
+}
+
+// A Copy is what a cloud has at a path.
+type Copy struct {
+	Path  string
+	Cloud int
 }
 
 type copyOf struct {
@@ -44,12 +52,22 @@ type copyOf struct {
 
 // New makes one.
 func New(clock func() time.Time) *Board {
-	return &Board{clock: clock, damage: map[copyOf]Damage{}, conflicts: map[string]bool{}}
+	return &Board{clock: clock, damage: map[copyOf]Damage{}, conflicts: map[string]bool{}, mended: map[Copy]bool{}}
 }
+
+// Tell has somebody be told of each damaged copy, and when its backing file changed
+// last. It is called before there is any.
+func (b *Board) Tell(tell func(cloud int, f index.File, changed time.Time)) { b.tell = tell }
 
 // Damage notices a damaged copy, whose backing file changed last at that time.
 func (b *Board) Damage(d Damage, ctime time.Time) {
-	if b == nil || b.clock().Sub(ctime) < settleTime {
+	if b == nil {
+		return
+	}
+	if b.tell != nil {
+		b.tell(d.Cloud, d.File, ctime)
+	}
+	if b.clock().Sub(ctime) < settleTime {
 		return
 	}
 	b.mu.Lock()
@@ -73,12 +91,24 @@ func (b *Board) Conflict(path string) {
 	}
 }
 
-// Take returns what was noticed since it was last called.
-func (b *Board) Take() (damage []Damage, conflicts []string) {
+// Mended notices that a cloud has at a path what should be there, by now.
+func (b *Board) Mended(path string, cloud int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.mended) < maxKept {
+		b.mended[Copy{path, cloud}] = true
+	}
+}
+
+// Take returns what was noticed since it was last called: what is damaged, where
+// losers of conflicts are, and what was damaged and is not any more.
+func (b *Board) Take() (damage []Damage, conflicts []string, mended []Copy) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	damage, conflicts = slices.Collect(maps.Values(b.damage)), slices.Sorted(maps.Keys(b.conflicts))
+	mended = slices.Collect(maps.Keys(b.mended))
 	clear(b.damage)
 	clear(b.conflicts)
-	return damage, conflicts
+	clear(b.mended)
+	return damage, conflicts, mended
 }

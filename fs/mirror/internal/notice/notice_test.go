@@ -17,7 +17,7 @@ func TestBoard(t *testing.T) {
 	damage := func(d Damage, age time.Duration) (found []Damage) {
 		d.File = file
 		b.Damage(d, now.Add(-age))
-		found, _ = b.Take()
+		found, _, _ = b.Take()
 		return found
 	}
 	if found := damage(Damage{Chunk: 1}, settleTime-1); len(found) > 0 {
@@ -41,7 +41,7 @@ func TestBoard(t *testing.T) {
 		b.Conflict(fmt.Sprint(i % maxKept))
 		b.Conflict(fmt.Sprint(i))
 	}
-	if damaged, conflicts := b.Take(); len(damaged) != maxKept || len(conflicts) != maxKept {
+	if damaged, conflicts, _ := b.Take(); len(damaged) != maxKept || len(conflicts) != maxKept {
 		t.Errorf("%d damaged copies and %d conflicts are kept", len(damaged), len(conflicts))
 	}
 	var nobody *Board

@@ -113,7 +113,7 @@ func (t *Tree) Heal(w Work) (errs []error, left []string, err error) {
 	hasty[t.Owing.Index], behind[t.Owing.Index] = w.Back, t.Lost
 	out, err := heal.New(heal.Config{
 		Config: compare.Config{
-			Clouds: w.Clouds, Memory: t, Clock: w.Clock, SettleTime: w.SettleTime, Hasty: hasty, Behind: behind, Asked: w.Back, Only: -1, Stop: t.Stop,
+			Clouds: w.Clouds, Memory: t, Clock: w.Clock, SettleTime: w.SettleTime, Hasty: hasty, Behind: behind, Asked: true, Only: -1, Stop: t.Stop,
 			Judged: w.Judged,
 		},
 		Owners: w.Owners, Logger: w.Logger, Guard: w.Guard,

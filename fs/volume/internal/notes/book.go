@@ -142,6 +142,13 @@ func (b *Book) Notice(findings []Finding, conflicts []string) {
 	}
 }
 
+// Mended forgets what was wrong with the content of a cloud's copy, which is right by now.
+func (b *Book) Mended(path, cloud string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.changed = b.notes.mended(path, cloud) || b.changed
+}
+
 // LogLost takes in that the log has lost changes.
 func (b *Book) LogLost(now time.Time) {
 	b.mu.Lock()

@@ -125,3 +125,12 @@ func (n *Notes) Found() map[string]int {
 	}
 	return found
 }
+
+// mended forgets what was found damaged at a path in a cloud.
+func (n *Notes) mended(path, cloud string) (changed bool) {
+	all := len(n.Findings)
+	n.Findings = slices.DeleteFunc(slices.Clone(n.Findings), func(f Finding) bool {
+		return f.Path == path && f.Cloud == cloud && (f.Kind == checkup.KindDamaged || f.Kind == checkup.KindTruncated)
+	})
+	return len(n.Findings) != all
+}

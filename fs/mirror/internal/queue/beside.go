@@ -1,0 +1,36 @@
+package queue
+
+import (
+	"slices"
+
+	"github.com/overcast-fs/overcast/fs/mirror/internal/rejoin"
+)
+
+// Beside is [rejoin.Beside] where names wait to be repaired.
+type Beside struct {
+	*rejoin.Beside
+	r *Repairer
+}
+
+// Beside makes one.
+func (r *Repairer) Beside() *Beside { return &Beside{r.Config.Beside(), r} }
+
+// Hurry has all that can be done done at once, and also what was left to who heals by hand: somebody does.
+func (b *Beside) Hurry() {
+	b.Beside.Hurry()
+	b.r.hurry(b.r.Clock())
+}
+
+// Owed lists at most n names that a cloud in use lacks, or has wrongly.
+func (b *Beside) Owed(k, n int) []string {
+	list := b.Beside.Owed(k, n)
+	for _, name := range b.r.of(k) {
+		if len(list) >= n {
+			break
+		}
+		list = append(list, b.r.paths(name)...)
+	}
+	slices.Sort(list)
+	list = slices.Compact(list)
+	return list[:min(len(list), n)]
+}
