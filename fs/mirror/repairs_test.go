@@ -4,6 +4,7 @@ package mirror_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -71,7 +72,11 @@ func harms() (list []harm) {
 			clear(raw[cipher.HeaderSize+recordSize:][:recordSize])
 			return raw
 		}),
-		named("removed", func(s *olden, k int) { s.must(s.them(k).Do(cloudtest.Delete(s.entryAt(k, "d/f")))) }),
+		named("removed", func(s *olden, k int) {
+			if s.exists("d/f")[k] {
+				s.must(s.them(k).Do(cloudtest.Delete(s.entryAt(k, "d/f"))))
+			}
+		}),
 		named("rolled back", func(s *olden, k int) {
 			s.must(s.them(k).Do(cloudtest.Rollback(s.entryAt(k, "d/f"), s.then.Dir(cloudName(k)))))
 		}),
@@ -174,6 +179,105 @@ func TestEachHasSomethingElse(t *testing.T) {
 					s.everywhere()
 					if open {
 						s.must(h.Close())
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestNotAThirdTime: a cloud that undoes what it is given again and again is left to who heals by hand, and nobody else
+// is; then it is given it once more.
+func TestNotAThirdTime(t *testing.T) {
+	for _, h := range harms() {
+		if h.deep {
+			continue
+		}
+		t.Run(h.name, func(t *testing.T) {
+			telling(t, 2, func(sc *scene) {
+				s := withPast(sc)
+				for i := range 5 {
+					h.do(s, 1)
+					before := s.backingOf(1)
+					s.clock.pass(time.Hour)
+					look(s.m)
+					for range 3 {
+						s.tend()
+					}
+					if repaired := s.backingOf(1) != before; repaired != (i < 2) {
+						s.failf("time %d: repaired %v", i+1, repaired)
+					}
+				}
+				if w := s.m.Status().Clouds[1]; w.Wrong != 0 || w.Left != 1 {
+					s.failf("%+v", w)
+				}
+				if !strings.Contains(s.said.String(), "left to heal") {
+					s.failf("nothing is said")
+				}
+				s.holds("d/f", chunks("aBcd"))
+				s.m.Beside().Hurry()
+				for range 2 {
+					s.tend()
+				}
+				s.everywhere()
+			})
+		})
+	}
+}
+
+// backingOf is all that a cloud has in d.
+func (s *olden) backingOf(k int) string {
+	var all strings.Builder
+	tree, err := s.audit(k)
+	s.must(err)
+	for _, path := range slices.Sorted(maps.Keys(tree.Nodes)) {
+		n := tree.Nodes[path]
+		fmt.Fprintf(&all, "%s %v", path, n.Err)
+		if n.Header != nil {
+			fmt.Fprintf(&all, " %v %v", n.Header.FileID, n.Header.Version)
+		}
+	}
+	return all.String()
+}
+
+// TestMassIsLeft: where a cloud has lost more than 20 names, and 1 % of the tree, at once, none of them is brought there unasked;
+// what is fewer is.
+func TestMassIsLeft(t *testing.T) {
+	for _, c := range []struct {
+		all, lost int
+		left      bool
+	}{{30, 19, false}, {30, 22, true}, {2500, 24, false}} {
+		for _, dir := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%d of %d, with the directory %v", c.lost, c.all, dir), func(t *testing.T) {
+				telling(t, 2, func(s *scene) {
+					s.steps(step{op: opMkdir, path: "d", mode: 0o755}, step{op: opMkdir, path: "e", mode: 0o755})
+					for i := range c.all {
+						at := "d"
+						if i >= c.lost {
+							at = "e"
+						}
+						s.put(fmt.Sprintf("%s/f%d", at, i), "x", false)
+					}
+					s.must(s.m.Sync())
+					s.remount()
+					s.clock.pass(time.Hour)
+					if dir {
+						s.must(s.them(1).Do(cloudtest.Delete(s.entryAt(1, "d"))))
+					} else {
+						for i := range c.lost {
+							s.must(s.them(1).Do(cloudtest.Delete(s.entryAt(1, fmt.Sprintf("d/f%d", i)))))
+						}
+					}
+					s.clock.pass(time.Hour)
+					look(s.m)
+					for range 4 {
+						s.tend()
+					}
+					if has := s.exists("d/f0")[1]; has == c.left {
+						s.failf("it is there: %v; %+v", has, s.m.Status().Clouds[1])
+					}
+					if w := s.m.Status().Clouds[1].Wrong; (w > 0) != c.left {
+						s.failf("%d names wait", w)
 					}
 				})
 			})
