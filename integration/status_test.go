@@ -111,6 +111,8 @@ func TestStatusOutlives(t *testing.T) {
 	if f := s.Findings[0]; f.Path != "a telling name" || f.Cloud != "a" || f.Kind != "damaged" || f.Chunk == nil || *f.Chunk != 24 || !f.Noticed || s.OK {
 		t.Errorf("noticed %+v, chunk %v", f, f.Chunk)
 	}
+	v.eventually("what is repaired", func(s *standing) bool { return s.OK && len(s.Findings) == 0 })
+	spoil(t, v.backing(0)[0], 100_000, "again") // nobody reads it
 	v.check(26, "verify")
 	inTime(t, answer, "the summary", func() error { return v.summed("verify") })
 	must(t, m.process.Kill())

@@ -185,6 +185,9 @@ func inTime(t testing.TB, limit time.Duration, what string, fn func() error) {
 // statusTime is how long status may take, whatever hangs.
 const statusTime = 3 * time.Second
 
+// settling is how long what has changed is given to settle.
+const settling = 30 * time.Second
+
 // noAnswer is how long a stopped cloud may keep the one operation that finds it out, and atOnce how long it may keep any
 // other: on a machine that is busy with other tests, and less than the bound, for which nobody else may wait.
 const (
@@ -253,6 +256,87 @@ func TestStoppedCloud(t *testing.T) {
 			demandContent(t, filepath.Join(root, path), want)
 		}
 	})
+}
+
+// TestStoppedCloudElsewhere: while a cloud is stopped, whatever else programs and users do goes on, also through what was open
+// before, and each of these may be the first that meets it.
+func TestStoppedCloudElsewhere(t *testing.T) {
+	t.Parallel()
+	for i, first := range []string{"readdir", "df", "getxattr", "setxattr", "rename", "rmdir", "read", "write", "truncate", "chmod", "link", "verify", "heal"} {
+		t.Run(first, func(t *testing.T) {
+			t.Parallel()
+			v := newVault(t, 2)
+			v.troubled = true
+			b := newBridge(t, v.clouds[i%2])
+			m := v.mount()
+			must(t, os.MkdirAll(v.at("dir/sub"), 0o755))
+			for _, name := range []string{"a", "dir/b", "dir/c"} {
+				writeIn(t, v.root, name, []byte(name))
+			}
+			must(t, os.Mkdir(v.at("empty"), 0o755))
+			dir, err := os.Open(v.at("dir"))
+			must(t, err)
+			defer dir.Close()
+			file, err := os.OpenFile(v.at("a"), os.O_RDWR, 0)
+			must(t, err)
+			defer file.Close()
+			must(t, file.Sync())
+			ops := map[string]func() error{
+				"readdir":  func() error { _, err := dir.ReadDir(-1); return err },
+				"df":       func() error { return unix.Statfs(v.root, new(unix.Statfs_t)) },
+				"getxattr": func() error { _, err := unix.Llistxattr(v.at("dir/b"), nil); return err },
+				"setxattr": func() error { return unix.Setxattr(v.at("dir/b"), "user.x", []byte("y"), 0) },
+				"rename":   func() error { return os.Rename(v.at("dir/c"), v.at("c")) },
+				"rmdir":    func() error { return os.Remove(v.at("empty")) },
+				"read":     func() error { _, err := file.ReadAt(make([]byte, 1), 0); return err },
+				"write":    func() error { _, err := file.WriteAt([]byte("A"), 0); return errors.Join(err, file.Sync()) },
+				"truncate": func() error { return file.Truncate(100) },
+				"chmod":    func() error { return os.Chmod(v.at("dir/b"), 0o640) },
+				"link":     func() error { return os.Link(v.at("dir/b"), v.at("dir/l")) },
+				"stat":     func() error { _, err := os.Lstat(v.at("dir/sub")); return err },
+				"verify":   func() error { return v.exits(26, "verify", v.dir) },
+				"heal":     func() error { return v.exits(40, "heal", v.dir) },
+			}
+			b.stop()
+			limit := noAnswer
+			if first == "verify" || first == "heal" {
+				limit += 2 * settling // they look again at what has just changed
+			}
+			inTime(t, limit, first+" first", ops[first])
+			for what, op := range ops {
+				if what != first && what != "verify" && what != "heal" {
+					inTime(t, noAnswer, what, op) // the first that needs the cloud finds it out
+				}
+			}
+			inTime(t, atOnce, "ls", func() error { _, err := os.ReadDir(v.root); return err })
+			inTime(t, statusTime, "status", func() error { v.status(); return nil })
+			must(t, errors.Join(dir.Close(), file.Close()))
+			inTime(t, noAnswer, "unmount", func() error { return v.exits(0, "unmount", v.root) })
+			// The kernel lets no process go that has files open on the cloud, until that goes on. All else has ended.
+			inTime(t, noAnswer, "the end", func() error { return v.logged("msg=ended") })
+			b.resume()
+			m.await()
+		})
+	}
+}
+
+// logged waits until the mounts have said something.
+func (v *vault) logged(what string) error {
+	for {
+		said, err := os.ReadFile(v.logs)
+		if err != nil || strings.Contains(string(said), what) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// exits wants a command to end with that code.
+func (v *vault) exits(code int, args ...string) error {
+	if r := (command{}).try(v.t, append([]string{v.program}, args...)...); r.code != code {
+		return fmt.Errorf("exit code %d, want %d\n%s%s", r.code, code, r.stdout, r.stderr)
+	}
+	return nil
 }
 
 // summed waits until the mount has written something down.

@@ -115,7 +115,7 @@ var rooms = []struct {
 	dir string
 	may []string // below fs/mirror/internal
 }{
-	{"fs/mirror", []string{"recovery", "view", "nodes", "belief", "content", "queue", "rejoin", "missed", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "removals", "notice", "toolcopy", "lock"}},
+	{"fs/mirror", []string{"recovery", "view", "nodes", "belief", "content", "queue", "rejoin", "missed", "pace", "copies", "clouds", "replica", "entries", "telling", "memory", "journal", "removals", "notice", "toolcopy", "lock"}},
 	{"fs/mirror/internal/view", []string{"nodes", "belief", "judge", "listing", "content", "copies", "clouds", "replica", "telling", "memory"}},
 	{"fs/mirror/internal/nodes", []string{"content", "copies", "clouds", "replica", "telling", "lock"}},
 	{"fs/mirror/internal/recovery", []string{"content", "copies", "repair", "telling", "clouds", "replica", "entries", "journal"}},

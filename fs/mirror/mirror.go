@@ -21,6 +21,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/memory"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/notice"
+	"github.com/overcast-fs/overcast/fs/mirror/internal/pace"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/queue"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/recovery"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/rejoin"
@@ -80,6 +81,7 @@ type Mirror struct {
 	owners bool
 
 	gate    lock.RWMutex[lock.Gate]
+	begun   atomic.Uint64 // operations
 	closed  atomic.Bool
 	names   lock.RWMutex[lock.Names]
 	nodes   *nodes.Table
@@ -129,7 +131,7 @@ func New(cfg Config) (*Mirror, error) {
 		Logger: m.logger, Owners: m.owners,
 	})
 	m.returns = rejoin.New(rejoin.Config{
-		Clouds: m.clouds, Names: &m.names, Host: host{m}, Past: m.memory.Past(), Clock: m.clock, Logger: m.logger, Owners: m.owners, Book: book,
+		Rest: programsFirst(m, cfg.Manual), Clouds: m.clouds, Names: &m.names, Host: host{m}, Past: m.memory.Past(), Clock: m.clock, Logger: m.logger, Owners: m.owners, Book: book,
 	})
 	m.repairs = newRepairer(m)
 	if err := m.memory.Open(m.ReadOnly()); err != nil {
@@ -151,6 +153,14 @@ func New(cfg Config) (*Mirror, error) {
 	return m, nil
 }
 
+// programsFirst has work in the background rest while programs work. Whoever calls it, of a Manual mirror, decides when.
+func programsFirst(m *Mirror, manual bool) func() {
+	if manual {
+		return nil
+	}
+	return (&pace.Turn{Begun: m.begun.Load, Now: time.Now, Sleep: time.Sleep}).Rest
+}
+
 // drawer issues counters for versions.
 func drawer(s State) removals.Draw {
 	return func(n int, above uint64) (writer uint32, first uint64, err error) {
@@ -170,6 +180,7 @@ func (m *Mirror) Held() error { return m.clouds.Held() }
 // is inside is never closed under. Operations do not nest: one that is inside
 // would be refused in its middle.
 func (m *Mirror) enter() error {
+	m.begun.Add(1)
 	if !m.gate.TryRLock() {
 		return ErrClosed
 	}

@@ -96,6 +96,7 @@ func (vol *Volume) took(report *Report, o CheckupOptions, by string) {
 // again are brought up to date first.
 func (vol *Volume) heal(ctx context.Context, o CheckupOptions) (*Report, error) {
 	if vol.served {
+		vol.mirror.Beside().Hurry()
 		vol.tend(o.Logger)
 	}
 	c := vol.checkup(o)
@@ -104,6 +105,7 @@ func (vol *Volume) heal(ctx context.Context, o CheckupOptions) (*Report, error) 
 		return report, err
 	}
 	if vol.served {
+		vol.mirror.Beside().HurryNames() // clouds that do not answer have just been asked
 		vol.tend(o.Logger)
 		for i, s := range vol.mirror.Status().Clouds {
 			if _, owed := c.Owes[vol.vault.Clouds[i].ID]; owed && !s.Owes {
@@ -118,9 +120,8 @@ func (vol *Volume) heal(ctx context.Context, o CheckupOptions) (*Report, error) 
 	return report, err
 }
 
-// tend does at once what there is to do for clouds that lack changes.
+// tend does what is due for clouds that lack changes.
 func (vol *Volume) tend(logger *slog.Logger) {
-	vol.mirror.Beside().Hurry()
 	if err := vol.mirror.Tend(); err != nil && logger != nil {
 		logger.Warn("not every cloud that lacks changes has them", "error", err)
 	}

@@ -1,7 +1,3 @@
-// Package pace tells how far something is that takes long, and how fast it has come
-// there of late. It is pure.
-//
-//	pace.go  Pace
 package pace
 
 import "time"

@@ -3,6 +3,7 @@ package queue
 import (
 	"slices"
 
+	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/rejoin"
 )
 
@@ -17,6 +18,12 @@ func (r *Repairer) Beside() *Beside { return &Beside{r.Config.Beside(), r} }
 
 // Hurry has all that can be done done at once, and also what was left to who heals by hand: somebody does.
 func (b *Beside) Hurry() {
+	clouds.Hurry(b.r.Clouds)
+	b.HurryNames()
+}
+
+// HurryNames is Hurry for clouds that are in use.
+func (b *Beside) HurryNames() {
 	b.Beside.Hurry()
 	b.r.hurry(b.r.Clock())
 }

@@ -82,10 +82,8 @@ func (r *Returner) bringBack(c *clouds.Cloud) error {
 	}
 }
 
-// lookOver compares a cloud whole with those in use, and heals what differs, at
-// names that do not change meanwhile. It returns names at which the cloud had
-// something else than the others, or which could not be healed; true: with all
-// that is below.
+// lookOver compares a cloud whole with those in use, and heals what differs, at names that do not change meanwhile. It returns
+// names at which the cloud had something else than the others, or which could not be healed; true: with all that is below.
 func (r *Returner) lookOver(c *clouds.Cloud) (*Tree, map[string]bool, error) {
 	if err := r.Host.Commit(); err != nil {
 		r.Logger.Warn("not everything is committed before a cloud is compared", "error", err)
@@ -209,8 +207,7 @@ func (r *Returner) bringHome(t *Carrier, c *clouds.Cloud, o oddity) (moved bool,
 	return moved, unlessItsOwn(err)
 }
 
-// bringSome brings names for an instant, at least one, and tells how many. What
-// could not be brought, since it changed meanwhile, is left.
+// bringSome brings names for an instant, at least one, and tells how many. What could not be brought, since it changed, is left.
 func bringSome(t *Carrier, deep map[string]bool, list []string) (n int, err error) {
 	for start := time.Now(); n < len(list) && (n == 0 || time.Since(start) < slice); n++ {
 		err := t.Bring(list[n], deep[list[n]])
@@ -254,8 +251,7 @@ func (r *Returner) healBy(tree *Tree, c *clouds.Cloud) (names []string, err erro
 	return names, nil
 }
 
-// guard keeps programs from a name while it is healed. A name that has changed
-// since is left alone, and so is a file of a cloud in use that is open.
+// guard keeps programs from a name while it is healed. One that has changed since is left, and so is a file in use that is open.
 func (r *Returner) guard(k int, path string) (done func(), err error) {
 	r.Names.Lock()
 	if r.has(path) || r.Clouds.All()[k].Up() && r.Host.IsOpen(path) {
@@ -265,12 +261,14 @@ func (r *Returner) guard(k int, path string) (done func(), err error) {
 	return r.Names.Unlock, nil
 }
 
-// catchUp brings over what has changed. Nobody is kept from anything, unless it
-// is to hold them: what changes once more is brought over once more. It tells how
-// many names have to wait for a commit, or for whoever can judge them.
+// catchUp brings over what has changed. Nobody is kept from anything, unless it is to hold them: what changes once more is
+// brought over once more. It tells how many names have to wait for a commit, or for whoever can judge them.
 func (r *Returner) catchUp(c *clouds.Cloud, tree *Tree, hold bool) (left int, err error) {
 	names, moves := r.take()
 	t := r.carrier(c, moves, tree)
+	if !hold {
+		rests(t, r.Rest)
+	}
 	list := sorted(names)
 	for len(list) > 0 {
 		if err := r.stopped(); err != nil {

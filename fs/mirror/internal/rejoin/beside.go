@@ -83,12 +83,9 @@ func (b *Beside) Owe(k int, path string) error {
 	return nil
 }
 
-// Hurry has clouds that are out asked at once, debts paid, and looked over what
-// owes nobody knows what: somebody waits for it.
-func (b *Beside) Hurry() {
-	clouds.Hurry(b.r.Clouds)
-	b.r.hurry(b.r.Clock())
-}
+// Hurry has debts paid at once, and looked over what owes nobody knows what:
+// somebody waits for it.
+func (b *Beside) Hurry() { b.r.hurry(b.r.Clock()) }
 
 // InUse tells of each cloud whether it is in use.
 func (b *Beside) InUse() (list []bool) {

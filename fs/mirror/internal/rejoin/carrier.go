@@ -58,8 +58,16 @@ const (
 
 func (t *thing) clean() bool { return t.head != nil && t.head.Flags&cipher.Dirty == 0 }
 
-// look is what a cloud has at a plain path. Where that is something under either
-// spelling of the name, it is what is under the one without the letter w.
+// rests has a Carrier rest while it reads and writes content.
+func rests(c *Carrier, rest func()) {
+	rested := func(cl *replica.Cloud) *replica.Cloud { is := *cl; is.Rest = rest; return &is }
+	c.To = rested(c.To)
+	for i, from := range c.From {
+		c.From[i] = rested(from)
+	}
+}
+
+// look is what a cloud has at a plain path: of two spellings of the name, what is under the one without the letter w.
 func look(c *replica.Cloud, path string) (*thing, error) {
 	if path == "" {
 		info, err := c.Dir.Stat("")

@@ -24,6 +24,7 @@ func (r *Returner) payDebts(c *clouds.Cloud) error {
 	}
 	t := r.carrier(c, nil, nil)
 	t.Limit = 0
+	rests(t, r.Rest) // only what is prepared is read: nobody waits for that
 	if len(t.From) == 0 {
 		return nil // it is all there is, and no other says what should be
 	}

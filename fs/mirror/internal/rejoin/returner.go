@@ -36,32 +36,29 @@ type Host interface {
 	// Retry tries again what had to wait, as far as it is time for that.
 	Retry()
 
-	// Finish gives them what is nowhere else than in a cloud that is back.
+	// Finish gives them what a cloud that is back has alone.
 	Finish(c *clouds.Cloud) error
 
-	// Freeze waits for nothing: it reports false where a commit is under way, or a
-	// file is just being opened. Else nothing changes before thaw is called.
+	// Freeze waits for nothing: it reports false where a commit is under way, or a file is just being opened. Else nothing
+	// changes before thaw is called.
 	Freeze() (thaw func(), ok bool)
 
-	// Entered says, while all is frozen, that a cloud takes part again. Open files
-	// get their copies there; it returns the names of those that have none.
+	// Entered says, while all is frozen, that a cloud takes part again. Open files get their copies there; it returns the names
+	// of those that have none.
 	Entered(c *clouds.Cloud) (lacking []string)
 
-	// Alone calls do with no operation on names, and no commit of the file at a path
-	// under way. What it is given gives that file, where it is open, its copy in a
-	// cloud, and reports false where there is none that it could have.
+	// Alone calls do with no operation on names, and no commit of the file at a path under way. What it is given gives that
+	// file, where it is open, its copy in a cloud, and reports false where there is none that it could have.
 	Alone(path string, c *clouds.Cloud, do func(join func() (open, joined bool)))
 
-	// IsOpen reports whether the file at a path is open. The caller holds
-	// Mirror.names.
+	// IsOpen reports whether the file at a path is open. The caller holds Mirror.names.
 	IsOpen(path string) bool
 
 	// Links are the other names of a file, as far as they are known.
 	Links(path string) []string
 
-	// Still has the file at a path whole in every cloud, and no commit of it under
-	// way before done is called. It reports false where there is no file that could
-	// be held; done is to be called all the same.
+	// Still has the file at a path whole in every cloud, and no commit of it under way before done is called. It reports false
+	// where there is no file that could be held; done is to be called all the same.
 	Still(path string) (done func(), held bool)
 
 	// Missed are the names of which a cloud that is out has missed changes; all is
@@ -78,8 +75,7 @@ type Host interface {
 	// Settled says that a cloud has all that it missed, but at some names.
 	Settled(c *clouds.Cloud, but []string)
 
-	// Renewed says that a cloud may have another backing file at a path. The caller
-	// holds Mirror.names.
+	// Renewed says that a cloud may have another backing file at a path. The caller holds Mirror.names.
 	Renewed(k int, path string)
 }
 
@@ -92,7 +88,8 @@ type Config struct {
 	Book   *removals.Book
 	Clock  func() time.Time
 	Logger *slog.Logger
-	Owners bool // the process may set owners of backing files
+	Owners bool   // the process may set owners of backing files
+	Rest   func() // called between slices of work, with no lock held: programs have their turn; or nil
 }
 
 // Returner brings clouds back.
@@ -142,8 +139,11 @@ func (r *Returner) Stop() {
 	r.turn <- struct{}{} // whoever called Tend has ended
 }
 
-// stopped is an error once Stop was called.
+// stopped is an error once Stop was called. It is asked between slices of work, with no lock held.
 func (r *Returner) stopped() error {
+	if r.Rest != nil {
+		r.Rest()
+	}
 	select {
 	case <-r.quit:
 		return errStopped
@@ -152,9 +152,8 @@ func (r *Returner) stopped() error {
 	}
 }
 
-// Tend does what is due for clouds that lack changes: it asks those that are out
-// whether they are back, brings them up to date, and pays the debts of those
-// that are in use. What waits can be done by then, as a rule.
+// Tend does what is due for clouds that lack changes: it asks those that are out whether they are back, brings them up to
+// date, and pays the debts of those that are in use. What waits can be done by then, as a rule.
 func (r *Returner) Tend() error {
 	r.turn <- struct{}{}
 	defer func() { <-r.turn }()
@@ -184,8 +183,7 @@ func (r *Returner) Tend() error {
 	return errors.Join(errs...)
 }
 
-// freeable reports whether something was removed since a cloud was last asked,
-// so that it may have less to hold.
+// freeable reports whether something was removed since a cloud was last asked, so that it may have less to hold.
 func (r *Returner) freeable(k int) bool {
 	now := r.removed()
 	more := now > r.gone[k]
@@ -193,8 +191,7 @@ func (r *Returner) freeable(k int) bool {
 	return more
 }
 
-// Owe records that clouds in use lack what others have at some names. They are
-// given it after the settle time.
+// Owe records that clouds in use lack what others have at some names. They are given it after the settle time.
 func (r *Returner) Owe(list []*clouds.Cloud, deep bool, paths ...string) error {
 	for _, cl := range list {
 		if err := r.Clouds.Owe(cl, "a copy is missing, or is another one"); err != nil {
@@ -247,8 +244,7 @@ func (r *Returner) clearPaid() error {
 	return errors.Join(errs...)
 }
 
-// unlessItsOwn is an error that tells of a cloud, or of this process, and not of
-// the one name at which it showed.
+// unlessItsOwn is an error that tells of a cloud, or of this process, and not of the one name at which it showed.
 func unlessItsOwn(err error) error {
 	if f := clouds.FaultOf(err); f.OfCloud() || f.Ours() {
 		return err

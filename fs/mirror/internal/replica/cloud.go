@@ -19,6 +19,13 @@ type Cloud struct {
 	Name  string
 	Dir   cloud.Dir // nil when absent
 	Keys  *cipher.Cloud
+	Rest  func() // called for each run of records by who goes through a whole file; or nil
+}
+
+func (c *Cloud) rest() {
+	if c.Rest != nil {
+		c.Rest()
+	}
 }
 
 // Missing reports an error that means that there is nothing at a path.

@@ -144,10 +144,12 @@ func (c *Copy) each(filled []*Copy, length int64, do func(*Run) error) error {
 		if !ok {
 			return nil
 		}
+		c.Cloud.rest()
 		r, err := c.Read(lo, hi, length)
 		if err != nil {
 			return err
 		}
+		c.Cloud.rest()
 		if err := do(r); err != nil {
 			return err
 		}
