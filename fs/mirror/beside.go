@@ -7,8 +7,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/rejoin"
 )
 
-// Beside is for who looks at the clouds of the mirror, or heals them, while it
-// works.
+// Beside is for who looks at the clouds of the mirror, or heals them, while it works.
 func (m *Mirror) Beside() *queue.Beside { return m.repairs.Beside() }
 
 func newRepairer(m *Mirror) *queue.Repairer {

@@ -27,9 +27,8 @@ type site struct {
 	shown *belief.Answer // what clouds show there, though nothing is
 }
 
-// vacant checks that a name can be made and returns its site. A directory
-// with the setgid bit gives its group to what is made in it. The caller holds
-// Mirror.names for writing.
+// vacant checks that a name can be made and returns its site. A directory with the setgid bit gives its group to what is made
+// in it. The caller holds Mirror.names for writing.
 func (m *Mirror) vacant(dir Node, name string, mode uint32, o Owner) (*site, error) {
 	l, err := m.link(dir, name)
 	if err != nil {
@@ -88,8 +87,7 @@ func putSidecar(cl *clouds.Cloud, l nodes.Link) error {
 	return cl.PutSidecar(dir, l.Enc[cl.Index])
 }
 
-// dropSidecar removes the sidecar of a name that is gone. One that stays is
-// harmless.
+// dropSidecar removes the sidecar of a name that is gone. One that stays is harmless.
 func dropSidecar(m *Mirror, cl *clouds.Cloud, l nodes.Link) {
 	dir, ok := l.Parent.Path(cl.Index)
 	if !ok {
@@ -100,8 +98,7 @@ func dropSidecar(m *Mirror, cl *clouds.Cloud, l nodes.Link) {
 	}
 }
 
-// Create makes a regular file and opens it. It fails with fs.ErrExist if the
-// name is taken.
+// Create makes a regular file and opens it. It fails with fs.ErrExist if the name is taken.
 func (n Node) Create(name string, mode uint32, o Owner) (Node, *Handle, error) {
 	m := n.m
 	if err := m.enter(); err != nil {

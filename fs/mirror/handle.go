@@ -21,8 +21,7 @@ type OpenOptions struct {
 	Truncate bool
 }
 
-// Open opens a regular file. It fails where no cloud has a version that can be
-// served.
+// Open opens a regular file. It fails where no cloud has a version that can be served.
 func (n Node) Open(o OpenOptions) (*Handle, error) {
 	if n.IsDir() {
 		return nil, ErrIsDir
@@ -59,8 +58,7 @@ func newHandle(n Node, f content.Holder) *Handle {
 // Node is the file's node.
 func (h *Handle) Node() Node { return h.n }
 
-// ReadAt reads plaintext; fewer bytes than asked for come with io.EOF at the
-// end of the file, or with the reason.
+// ReadAt reads plaintext; fewer bytes than asked for come with io.EOF at the end of the file, or with the reason.
 func (h *Handle) ReadAt(p []byte, off int64) (int, error) {
 	if err := h.n.m.enter(); err != nil {
 		return 0, err
@@ -69,8 +67,7 @@ func (h *Handle) ReadAt(p []byte, off int64) (int, error) {
 	return h.f.ReadAt(p, off)
 }
 
-// WriteAt writes plaintext. It returns when the change would survive a kill of
-// the process.
+// WriteAt writes plaintext. It returns when the change would survive a kill of the process.
 func (h *Handle) WriteAt(p []byte, off int64) (int, error) { return h.write(p, off, true) }
 
 // WriteBack is WriteAt for bytes that a cache above held back. The cache shows
@@ -97,8 +94,7 @@ func (h *Handle) Truncate(size int64) error {
 	return h.f.Truncate(size)
 }
 
-// Allocate is fallocate on n bytes from off on; mode has the bits of
-// fallocate(2).
+// Allocate is fallocate on n bytes from off on; mode has the bits of fallocate(2).
 func (h *Handle) Allocate(mode uint32, off, n int64) error {
 	if err := h.n.m.enter(); err != nil {
 		return err
@@ -116,8 +112,7 @@ func (h *Handle) SeekData(off int64, data bool) (int64, error) {
 	return h.f.SeekData(off, data)
 }
 
-// Sync returns when the file's content and the names that lead to it are
-// durable: in the log, or in one cloud.
+// Sync returns when the file's content and the names that lead to it are durable: in the log, or in one cloud.
 func (h *Handle) Sync() error {
 	if h.n.m.ReadOnly() {
 		return nil
@@ -129,9 +124,8 @@ func (h *Handle) Sync() error {
 	return h.f.Sync()
 }
 
-// Close gives the handle back and starts the commit of what it wrote. A new
-// file is committed at once, without a sync. Where the mirror is being closed,
-// that commits it.
+// Close gives the handle back and starts the commit of what it wrote. A new file is committed at once, without a sync. Where
+// the mirror is being closed, that commits it.
 func (h *Handle) Close() error {
 	if h.n.m.enter() == nil {
 		defer h.n.m.leave()

@@ -32,8 +32,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/redo"
 )
 
-// State is what the mirror needs of the vault's durable state; *vault.State
-// is the real one.
+// State is what the mirror needs of the vault's durable state; *vault.State is the real one.
 type State interface {
 	clouds.State
 	recovery.State
@@ -43,8 +42,7 @@ type State interface {
 	Observed(v cipher.Vector) error
 }
 
-// Index is what this machine knows, from mount to mount; *index.Index is the
-// real one.
+// Index is what this machine knows, from mount to mount; *index.Index is the real one.
 type Index = memory.Index
 
 // CloudConfig is one cloud of the vault, in the vault's order.
@@ -66,12 +64,10 @@ type Config struct {
 	Manual    bool // nothing in the background: the caller calls Commit, Sync and Tend
 }
 
-// Mirror is the encrypted filesystem over all clouds of one vault. It is safe
-// for concurrent use.
+// Mirror is the encrypted filesystem over all clouds of one vault. It is safe for concurrent use.
 type Mirror struct {
 	clouds *clouds.Clouds
 	files  *content.Store
-	layout cipher.Layout
 	state  State
 	log    *entries.Log
 	memory *telling.Keeper
@@ -93,9 +89,8 @@ type Mirror struct {
 	repairs *queue.Repairer
 }
 
-// New opens the mirror: it replays the redo log and returns when everything
-// that the log explains is in every cloud. It takes over the log, the index and
-// the directories; Close closes them.
+// New opens the mirror: it replays the redo log and returns when everything that the log explains is in every cloud. It takes
+// over the log, the index and the directories; Close closes them.
 func New(cfg Config) (*Mirror, error) {
 	m := &Mirror{
 		state: cfg.State, log: entries.New(cfg.Log),
@@ -117,9 +112,10 @@ func New(cfg Config) (*Mirror, error) {
 	}
 	book := removals.NewBook(removals.Config{Draw: drawer(m.state), Writer: m.state.Writer, Clock: m.clock, Owners: m.owners, Logger: m.logger})
 	m.memory = telling.NewKeeper(memory.New(cfg.Index, cfg.Log.ID(), clouds.IDs(m.clouds)), telling.Config{Log: m.log, Clouds: m.clouds, Logger: m.logger, Book: book, Unnumber: m.unnumber})
-	m.layout, m.notices, m.copied = m.clouds.Lead().Keys.Layout(), notice.New(m.clock), toolcopy.NewBoard(m.clock)
+	layout := m.clouds.Lead().Keys.Layout()
+	m.notices, m.copied = notice.New(m.clock), toolcopy.NewBoard(m.clock)
 	m.files = content.NewStore(content.Config{
-		Env:   &copies.Env{Clouds: m.clouds, Layout: m.layout, Ledger: m.memory, Logger: m.logger, Owners: m.owners, Notices: m.notices},
+		Env:   &copies.Env{Clouds: m.clouds, Layout: layout, Ledger: m.memory, Logger: m.logger, Owners: m.owners, Notices: m.notices},
 		State: m.state, Memory: m.memory, Log: m.log, Names: &m.names, Refuse: m.refuse, Clock: m.clock, FsyncAll: cfg.FsyncAll,
 	})
 	m.belief = belief.New(belief.Config{Clouds: m.clouds, Memory: m.memory.Rows, Debts: host{m}, Logger: m.logger, Clock: m.clock, Kernel: cfg.Kernel, Owners: m.owners, Writer: m.state.Writer, Back: book.Back})
@@ -127,7 +123,7 @@ func New(cfg Config) (*Mirror, error) {
 		Clouds: m.clouds.N(), Draw: m.memory.Number, Host: host{m}, Init: func(o *content.Object, at content.Place) { o.Init(m.files, at) },
 	})
 	m.view = view.New(view.Config{
-		Clouds: m.clouds, Nodes: m.nodes, Belief: m.belief, Memory: m.memory.Rows, Layout: m.layout, Renew: m.state.RenewWriter, Copied: m.copied.Note,
+		Clouds: m.clouds, Nodes: m.nodes, Belief: m.belief, Memory: m.memory.Rows, Layout: layout, Renew: m.state.RenewWriter, Copied: m.copied.Note,
 		Logger: m.logger, Owners: m.owners,
 	})
 	m.returns = rejoin.New(rejoin.Config{
@@ -172,13 +168,11 @@ func drawer(s State) removals.Draw {
 // ReadOnly reports whether every change is refused.
 func (m *Mirror) ReadOnly() bool { return m.clouds.ReadOnly() }
 
-// Held is why the redo log could not be replayed in any cloud, so that every
-// change is refused; nil where it could.
+// Held is why the redo log could not be replayed in any cloud, so that every change is refused; nil where it could.
 func (m *Mirror) Held() error { return m.clouds.Held() }
 
-// enter lets an operation in, until the mirror is closed; leave ends it. What
-// is inside is never closed under. Operations do not nest: one that is inside
-// would be refused in its middle.
+// enter lets an operation in, until the mirror is closed; leave ends it. What is inside is never closed under. Operations do
+// not nest: one that is inside would be refused in its middle.
 func (m *Mirror) enter() error {
 	m.begun.Add(1)
 	if !m.gate.TryRLock() {
@@ -193,10 +187,8 @@ func (m *Mirror) enter() error {
 
 func (m *Mirror) leave() { m.gate.RUnlock() }
 
-// Close refuses what comes from now on, waits for what is under way, commits
-// everything, empties the log and closes the directories. Errors mean that the
-// next mount has something to replay; nothing is lost. A second Close does
-// nothing.
+// Close refuses what comes from now on, waits for what is under way, commits everything, empties the log and closes the
+// directories. Errors mean that the next mount has something to replay; nothing is lost. A second Close does nothing.
 func (m *Mirror) Close() error {
 	m.gate.Lock() // nobody comes in who finds it waiting, either
 	again := m.closed.Swap(true)
@@ -236,9 +228,8 @@ func (m *Mirror) sync() error {
 	return m.files.Sync()
 }
 
-// operate makes a change of names, which an entry of the log describes, in every
-// cloud that is up. One that came to nothing is revoked; a cloud that has
-// something else there owes the names. The caller holds Mirror.names for writing.
+// operate makes a change of names, which an entry of the log describes, in every cloud that is up. One that came to nothing
+// is revoked; a cloud that has something else there owes the names. The caller holds Mirror.names for writing.
 func (m *Mirror) operate(e *journal.Entry, c clouds.Change) (made bool, err error) {
 	var strays []*clouds.Cloud
 	skip := c.Skip

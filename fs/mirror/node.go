@@ -8,9 +8,8 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/view"
 )
 
-// Node is a file or directory that somebody knows. Those of the same one are
-// equal, hard links included; the zero Node is none. Lookup and the creating
-// operations return a node with a reference; Forget gives it back.
+// Node is a file or directory that somebody knows. Those of the same one are equal, hard links included; the zero Node is
+// none. Lookup and the creating operations return a node with a reference; Forget gives it back.
 type Node struct {
 	m    *Mirror
 	live *nodes.Node
@@ -25,15 +24,13 @@ type Owner = content.Owner
 // SetAttr says what to change; nil leaves a field as it is.
 type SetAttr = content.SetAttr
 
-// DirEntry is one name in a directory. Mode is the file type, 0 where only
-// the header knows it.
+// DirEntry is one name in a directory. Mode is the file type, 0 where only the header knows it.
 type DirEntry = view.DirEntry
 
 // Root returns the root directory. It lives as long as the mirror.
 func (m *Mirror) Root() Node { return Node{m, m.nodes.Root()} }
 
-// Walk finds a node by its path from the root, parts joined by '/'. It returns
-// a referenced node.
+// Walk finds a node by its path from the root, parts joined by '/'. It returns a referenced node.
 func (m *Mirror) Walk(path string) (Node, error) {
 	at := m.Root()
 	at.Ref()
@@ -66,8 +63,7 @@ func (n Node) Ref() { n.live.Ref() }
 // Forget gives one reference back. The last one frees the node.
 func (n Node) Forget() { n.live.Forget() }
 
-// Name returns a name of the node and the directory that has it, without a
-// reference. ok is false where none is known.
+// Name returns a name of the node and the directory that has it, without a reference. ok is false where none is known.
 func (n Node) Name() (dir Node, name string, ok bool) {
 	l, ok := n.live.Link()
 	return Node{n.m, l.Parent}, l.Name, ok
@@ -79,8 +75,7 @@ func (n Node) Lookup(name string) (Node, error) {
 	return child, err
 }
 
-// LookupAttr is Lookup that also gives the attributes, which it has to read
-// anyway.
+// LookupAttr is Lookup that also gives the attributes, which it has to read anyway.
 func (n Node) LookupAttr(name string) (Node, Attr, error) {
 	m := n.m
 	if err := m.enter(); err != nil {

@@ -43,12 +43,10 @@ func (m *Mirror) lockNodes(list ...*nodes.Node) (unlock func(), err error) {
 	}
 }
 
-// live is findChild that asks no cloud: it returns nil where the name has no live
-// node.
+// live is findChild that asks no cloud: it returns nil where the name has no live node.
 func live(l nodes.Link) (*nodes.Node, error) { return l.Parent.Child(l.Name), nil }
 
-// findChild returns the live node of a name, or finds it. It returns nil where
-// the name is not there.
+// findChild returns the live node of a name, or finds it. It returns nil where the name is not there.
 func (m *Mirror) findChild(l nodes.Link) (*nodes.Node, error) {
 	if n, _ := live(l); n != nil {
 		return n, nil
@@ -62,8 +60,7 @@ func (m *Mirror) findChild(l nodes.Link) (*nodes.Node, error) {
 	return n, err
 }
 
-// removal is a name on its way out: that of a node which is removed, or replaced
-// by a rename.
+// removal is a name on its way out: that of a node which is removed, or replaced by a rename.
 type removal struct {
 	m      *Mirror
 	link   nodes.Link
@@ -74,8 +71,7 @@ type removal struct {
 	unlock func()
 }
 
-// lockRemoval finds a name and locks Mirror.names for writing with no commit of
-// that node under way, until the removal ends.
+// lockRemoval finds a name and locks Mirror.names for writing with no commit of that node under way, until the removal ends.
 func (m *Mirror) lockRemoval(dir Node, name string) (*removal, error) {
 	l, err := m.link(dir, name)
 	if err != nil {
@@ -115,8 +111,7 @@ func (r *removal) end() {
 	r.child.Forget()
 }
 
-// Unlink removes a file's name. Openers keep the file. Where nothing of the
-// file can be read it works all the same.
+// Unlink removes a file's name. Openers keep the file. Where nothing of the file can be read it works all the same.
 func (n Node) Unlink(name string) error {
 	m := n.m
 	if err := m.enter(); err != nil {
@@ -237,10 +232,9 @@ func (n Node) Rmdir(name string) error {
 	return err
 }
 
-// also returns another path of a file that is about to lose a name, if it has
-// one: a power cut can take from the clouds what the log still has of it, and the
-// replay has to find the file. Names that this mount never looked up are searched
-// only where the log has something. The caller holds Mirror.names for writing.
+// also returns another path of a file that is about to lose a name, if it has one: a power cut can take from the clouds what
+// the log still has of it, and the replay has to find the file. Names that this mount never looked up are searched only where
+// the log has something. The caller holds Mirror.names for writing.
 func (r *removal) also() []byte {
 	if r.child.IsDir() || !r.at.Linked() {
 		return nil
@@ -262,10 +256,9 @@ func (r *removal) otherPath() (string, bool) {
 	return "", false
 }
 
-// unnamed takes the name from the node. An open file without another link goes
-// on without one; a link that one cloud alone has counts where this machine knows
-// of it, since it may be planted. The caller holds Mirror.names for writing, and the file's
-// applying lock.
+// unnamed takes the name from the node. An open file without another link goes on without one; a link that one cloud alone
+// has counts where this machine knows of it, since it may be planted. The caller holds Mirror.names for writing, and the
+// file's applying lock.
 func (r *removal) unnamed() {
 	r.remember()
 	named := r.child.Unlinked(r.link)
@@ -280,7 +273,7 @@ func (r *removal) unnamed() {
 func (r *removal) remember() {
 	last := r.at.Info()
 	if !r.child.IsDir() {
-		last.Size, _ = r.m.layout.PlainSize(last.Size) // of what no file can be, 0
+		last.Size, _ = r.m.clouds.All()[0].Keys.Layout().PlainSize(last.Size) // of what no file can be, 0
 	}
 	last.Nlink, last.Ctime = 0, r.m.clock()
 	r.child.Remember(last)

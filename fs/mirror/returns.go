@@ -15,14 +15,12 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/nodes"
 )
 
-// Tend does what is due for clouds that lack changes: it asks those that are out
-// whether they are back, brings them up to date, and pays the debts of those
-// that are in use, and repairs what was found wrong. It is called in the background,
-// or, of a mirror that is Manual, by whoever has it.
+// Tend does what is due for clouds that lack changes: it asks those that are out whether they are back, brings them up to
+// date, and pays the debts of those that are in use, and repairs what was found wrong. It is called in the background, or, of
+// a mirror that is Manual, by whoever has it.
 func (m *Mirror) Tend() error { return errors.Join(m.returns.Tend(), m.repairs.Tend()) }
 
-// noteCommitted notes, for clouds that lack changes, that a file has another
-// version. Those that have no copy of it owe it.
+// noteCommitted notes, for clouds that lack changes, that a file has another version. Those that have no copy of it owe it.
 func (m *Mirror) noteCommitted(n *nodes.Node, lacking []*clouds.Cloud) error {
 	if !m.returns.Watches() && len(lacking) == 0 {
 		return nil
@@ -46,8 +44,7 @@ func inUse(m *Mirror, found *belief.Answer) error {
 	return fmt.Errorf("%w: the one that has the file is coming back", clouds.ErrNoCloud)
 }
 
-// mostNames are as many as are brought to a cloud one by one; one that has missed
-// more is compared whole.
+// mostNames are as many as are brought to a cloud one by one; one that has missed more is compared whole.
 const mostNames = 100_000
 
 func (m host) Missed(c *clouds.Cloud) (list []missed.Name, all bool, err error) {

@@ -93,8 +93,7 @@ func (m *Mirror) setDirAttr(n *nodes.Node, s SetAttr) (Attr, error) {
 	return m.view.DirAttr(n)
 }
 
-// attrsOf gives back to a directory what was to be changed. Its times are left: no two
-// clouds have the same.
+// attrsOf gives back to a directory what was to be changed. Its times are left: no two clouds have the same.
 func attrsOf(was index.Owner, changed *journal.Attrs) *journal.Attrs {
 	a := &journal.Attrs{}
 	if changed.Mode != nil {

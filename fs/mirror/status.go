@@ -11,8 +11,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/vault"
 )
 
-// Status is a snapshot of the mirror's clouds. Nothing of it comes from asking
-// one.
+// Status is a snapshot of the mirror's clouds. Nothing of it comes from asking one.
 type Status struct {
 	Lead       string
 	ReadOnly   bool
@@ -51,10 +50,9 @@ type Finding struct {
 	Lost  bool // no cloud could serve the record
 }
 
-// Noticed returns what the mirror has noticed in passing since it was last asked:
-// copies of which records do not verify, paths at which the loser of a conflict
-// is kept, and copies that are right by now. A file without a name is left out. It waits
-// for no operation.
+// Noticed returns what the mirror has noticed in passing since it was last asked: copies of which records do not verify,
+// paths at which the loser of a conflict is kept, and copies that are right by now. A file without a name is left out. It
+// waits for no operation.
 func (m *Mirror) Noticed() (damaged []Finding, conflicts []string, mended []Finding) {
 	found, conflicts, right := m.notices.Take()
 	for _, d := range found {
@@ -89,8 +87,7 @@ func nameOf(m *Mirror, d *notice.Damage) (path string, ok bool) {
 	return "", false
 }
 
-// noticeConflicts notices in a list of names those that losers of conflicts have. The
-// caller holds Mirror.names.
+// noticeConflicts notices in a list of names those that losers of conflicts have. The caller holds Mirror.names.
 func noticeConflicts(m *Mirror, dir *nodes.Node, list []DirEntry) {
 	for _, e := range list {
 		if !cipher.IsConflictName(cipher.PlainName(e.Name)) {

@@ -13,8 +13,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/telling"
 )
 
-// What follows tells what was just done in the clouds. The callers hold
-// Mirror.names for writing, but for that of commits.
+// What follows tells what was just done in the clouds. The callers hold Mirror.names for writing, but for that of commits.
 
 func (s *site) tell(k index.Known) {
 	if p, ok := s.link.Place(); ok {
@@ -90,8 +89,7 @@ func (mv *move) tell() {
 	}
 }
 
-// touched tells that what stood at a name stands, as a file of a known version, at
-// another one.
+// touched tells that what stood at a name stands, as a file of a known version, at another one.
 func (mv *move) touched(from, to index.Place, is index.Known) {
 	if row, err := mv.m.memory.Row(from); err == nil && is.Kind == index.IsFile {
 		mv.m.belief.Touched(&row, is.Version, mv.since, to)
@@ -138,9 +136,8 @@ func (m *Mirror) tellCleared(l nodes.Link) {
 	}
 }
 
-// tellCommitted tells of a version that the clouds have, and of the backing files
-// that show it: as long as they do, nobody has touched them. The caller holds
-// File.commit, so that no name of the file comes or goes.
+// tellCommitted tells of a version that the clouds have, and of the backing files that show it: as long as they do, nobody
+// has touched them. The caller holds File.commit, so that no name of the file comes or goes.
 func (m *Mirror) tellCommitted(n *nodes.Node, h *cipher.Header, in []*cloud.Info) {
 	m.names.RLock()
 	defer m.names.RUnlock()
@@ -162,9 +159,8 @@ func (m *Mirror) tellCommitted(n *nodes.Node, h *cipher.Header, in []*cloud.Info
 	}
 }
 
-// Differs says that a cloud does not have at a name what should be there, what
-// it has instead, as far as anybody knows, and whether what should be there follows
-// from what is elsewhere, too.
+// Differs says that a cloud does not have at a name what should be there, what it has instead, as far as anybody knows, and
+// whether what should be there follows from what is elsewhere, too.
 func (m host) Differs(cloud int, place index.Place, wide bool, has index.Known) {
 	m.memory.Owe(m.clouds.All()[cloud].ID, place, index.Debt{Why: index.Differs, Since: m.clock(), Had: has})
 	m.repairs.Wrong(cloud, place, wide)
@@ -194,8 +190,7 @@ func (m host) Misses(cloud int, path string) bool {
 // Unseen reports whether a cloud in use owes nobody knows what.
 func (m host) Unseen(cloud int) bool { return m.returns.Unseen(cloud) }
 
-// unnumber forgets the numbers of all directories, and has those forgotten that
-// the index has.
+// unnumber forgets the numbers of all directories, and has those forgotten that the index has.
 func (m *Mirror) unnumber(forget func()) {
 	m.names.Lock()
 	defer m.names.Unlock()

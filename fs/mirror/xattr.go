@@ -12,9 +12,8 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
-// Extended attributes lie beside the backing file, encrypted; sync tools do
-// not carry them, so a cloud that cannot keep them is not behind for it. One that
-// fails goes out of use as it does for any change.
+// Extended attributes lie beside the backing file, encrypted; sync tools do not carry them, so a cloud that cannot keep them
+// is not behind for it. One that fails goes out of use as it does for any change.
 
 func checkXattr(name string) error {
 	if !strings.HasPrefix(name, "user.") || len(name) == len("user.") {

@@ -17,9 +17,8 @@ type Config struct {
 	Clouds []*replica.Cloud // by the vault's order; one without a Dir does not answer
 	Memory Memory           // nil: nothing is known
 
-	// Behind are the clouds that lack changes of which nobody knows any more what
-	// they were. What only they show may have been removed since: it is not
-	// believed, brought nowhere, and not removed.
+	// Behind are the clouds that lack changes of which nobody knows any more what they were. What only they show may have
+	// been removed since: it is not believed, brought nowhere, and not removed.
 	Behind []bool
 
 	Clock      func() time.Time // nil is time.Now
@@ -38,8 +37,7 @@ type Config struct {
 	Stop    func() error         // an error of it ends the comparison; or nil
 }
 
-// Comparison holds the trees of all clouds against each other. It changes
-// nothing.
+// Comparison holds the trees of all clouds against each other. It changes nothing.
 type Comparison struct {
 	observer
 	pool    *pool
@@ -101,10 +99,9 @@ func (c *Comparison) Stats() []Stats { return c.stats }
 // Removals are the batches of removals, once it was run.
 func (c *Comparison) Removals() *Removals { return c.gone }
 
-// Run compares everything. do is called for each name where something is wrong,
-// or where something is to be done, in the order of the tree, a directory after
-// what is in it; it may change the clouds at that name, and below new ones. Names
-// that are alike everywhere, as they should be, cost no memory.
+// Run compares everything. do is called for each name where something is wrong, or where something is to be done, in the
+// order of the tree, a directory after what is in it; it may change the clouds at that name, and below new ones. Names that
+// are alike everywhere, as they should be, cost no memory.
 func (c *Comparison) Run(do func(*Case) error) error {
 	if err := c.begin(); err != nil {
 		return err
@@ -217,8 +214,7 @@ func (c *Comparison) stopped() error {
 // covers reports whether a path is among those to be judged.
 func (c *Comparison) covers(path string) bool { return c.under.cover(path) }
 
-// first looks at every name once. What all clouds show alike, and is as it
-// should be, needs no judgement; the rest is marked.
+// first looks at every name once. What all clouds show alike, and is as it should be, needs no judgement; the rest is marked.
 func (c *Comparison) first() error {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -297,8 +293,7 @@ func left(known judge.Known, v judge.Version) bool {
 	return known.Has == judge.Gone && known.Version.Identity == v.Identity && atMost(v.Vector, known.Version.Vector)
 }
 
-// noteStrange counts and reports the entries of a folder that are no names, and
-// clouds in which it cannot be read.
+// noteStrange counts and reports the entries of a folder that are no names, and clouds in which it cannot be read.
 func (c *Comparison) noteStrange(f *folder) {
 	f.strange = slices.DeleteFunc(f.strange, func(s strange) bool { return errors.Is(s.why, cipher.ErrSidecar) && !careful{c}.lacksItStill(s) })
 	sorter{c}.note(f)
@@ -323,8 +318,7 @@ func (c *Comparison) noteStrange(f *folder) {
 	}
 }
 
-// Silent tells of each cloud why some directory could not be read there; what is
-// in it counts as not answered.
+// Silent tells of each cloud why some directory could not be read there; what is in it counts as not answered.
 func (c *Comparison) Silent() []error { return c.silent }
 
 // maxAlien bounds how many findings are kept about what are no names.
@@ -336,6 +330,5 @@ func (c *Comparison) report(f Finding) {
 	}
 }
 
-// Strange are the findings about what are no names, at most a thousand: foreign
-// entries are counted in [Stats].
+// Strange are the findings about what are no names, at most a thousand: foreign entries are counted in [Stats].
 func (c *Comparison) Strange() []Finding { return c.alien }

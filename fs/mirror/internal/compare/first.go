@@ -7,8 +7,7 @@ import (
 	"github.com/overcast-fs/overcast/fs/mirror/internal/replica"
 )
 
-// firstDir looks at a directory: where a cloud lacks it, or has something else
-// there, it is to be judged.
+// firstDir looks at a directory: where a cloud lacks it, or has something else there, it is to be judged.
 func (c *Comparison) firstDir(f *folder, r row) error {
 	path := f.child(r.name)
 	known, err := c.Memory.At(path)
@@ -55,9 +54,8 @@ func (c *Comparison) note(path string, s *Sight) {
 	}
 }
 
-// lacking are the ids that are to be looked for elsewhere: of what is known
-// here, and shown here by no cloud. Those that are shown at two names are looked
-// for anyhow.
+// lacking are the ids that are to be looked for elsewhere: of what is known here, and shown here by no cloud. Those that are
+// shown at two names are looked for anyhow.
 func lacking(known judge.Known, sights []*Sight) []judge.Identity {
 	for _, s := range sights {
 		for _, v := range s.versions() {
@@ -113,8 +111,7 @@ func (c *Comparison) firstFile(f *folder, r row) error {
 	return nil
 }
 
-// even reports whether all clouds show one version that may be what should be
-// there.
+// even reports whether all clouds show one version that may be what should be there.
 func (c *observer) even(sights []*Sight, known judge.Known) bool {
 	var first *Sight
 	for _, s := range sights {
