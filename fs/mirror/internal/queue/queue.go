@@ -51,10 +51,11 @@ type deed struct {
 type Queue struct {
 	mu    lock.Mutex[lock.Queue]
 	waits map[Name]*wait
+	names map[int]int // how many of each cloud wait
 	deeds map[deed]int
 }
 
-func (q *Queue) init() { q.waits, q.deeds = map[Name]*wait{}, map[deed]int{} }
+func (q *Queue) init() { q.waits, q.names, q.deeds = map[Name]*wait{}, map[int]int{}, map[deed]int{} }
 
 // Add puts a name into the queue that may have changed at a time; wide: what is
 // right there, what is elsewhere tells, too.
@@ -65,9 +66,10 @@ func (q *Queue) Add(n Name, changed, now time.Time, wide bool) {
 		w.wide = w.wide || wide
 		return
 	}
-	if q.count(n.Cloud) >= maxWaiting {
+	if q.names[n.Cloud] >= maxWaiting {
 		return
 	}
+	q.names[n.Cloud]++
 	due := now
 	if settled := changed.Add(settleTime); settled.After(due) {
 		due = settled
@@ -82,17 +84,10 @@ func (q *Queue) Add(n Name, changed, now time.Time, wide bool) {
 func (q *Queue) Drop(n Name) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	delete(q.waits, n)
-}
-
-// count is how many names of a cloud wait. The caller holds mu.
-func (q *Queue) count(k int) (n int) {
-	for name := range q.waits {
-		if name.Cloud == k {
-			n++
-		}
+	if q.waits[n] != nil {
+		q.names[n.Cloud]--
 	}
-	return n
+	delete(q.waits, n)
 }
 
 // due are names whose turn it is, those that have waited longest first.
