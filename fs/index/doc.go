@@ -9,6 +9,7 @@
 //	txn.go      one row at a time inside of a transaction, and the tally of rows
 //	view.go     View, a snapshot that is read
 //	scan.go     what a snapshot iterates: directories, debts
+//	mapped.go   what of the file counts as memory
 //	ledger.go   what was checked
 //	index.go    Index: open, close, lose
 //	upkeep.go   Check, which reads every row; and what Batch.Prune forgets

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -64,6 +65,8 @@ type Index struct {
 
 	writing sync.Mutex
 	reserve reserve.Reserve // guarded by writing
+
+	looks atomic.Int64 // since pages of the file were let go of
 
 	mu     sync.RWMutex // guards all below
 	db     *bolt.DB     // nil where replacing a damaged one has failed so far

@@ -21,6 +21,7 @@ type View struct {
 	snapshot
 	since time.Time
 	lost  error // the damage that was found
+	looks int64
 }
 
 // View calls fn with a snapshot and returns its error. fn must not call methods of the Index, and must not take long: pages
@@ -60,11 +61,13 @@ func (ix *Index) view(fn func(*View) error) (db *bolt.DB, damage, err error) {
 		return db, nil, fmt.Errorf("index: %w", err)
 	}
 	err = fn(v)
+	ix.unmap(tx, v.looks)
 	return db, v.lost, err
 }
 
 // read runs one look at the database and notes damage.
 func (v *View) read(look func() error) error {
+	v.looks++
 	if v.lost != nil {
 		return v.failed()
 	}
