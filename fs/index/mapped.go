@@ -5,9 +5,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxLooks is how many looks may leave pages of the file mapped. They are the page cache's, and yet they count as the memory of this
-// process: of an index of a million names that would be more than of all the rest.
-const maxLooks = 8192
+// maxLooks is how many looks may leave pages of the file mapped: with each the kernel maps up to 64 KiB. They are the page cache's, and
+// yet they count as the memory of this process: of an index of a million names that would be more than of all the rest.
+const maxLooks = 512
 
 // unmap lets go of the pages that were looked at, once they are many. The file stays mapped, and a page that is looked at again
 // comes from the page cache. As long as the snapshot is there bbolt maps nothing elsewhere.

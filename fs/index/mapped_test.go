@@ -29,7 +29,7 @@ func TestMappedIsBounded(t *testing.T) {
 	info, err := os.Stat(x.path)
 	must(t, err)
 	t.Logf("of %d KiB at most %d are mapped", info.Size()>>10, most>>10)
-	if limit := int64(maxLooks) * 6 << 10; info.Size() < limit || most > limit {
+	if limit := int64(maxLooks) * 64 << 10; info.Size() < limit || most > limit {
 		t.Errorf("the limit is %d KiB", limit>>10)
 	}
 }
