@@ -54,7 +54,7 @@ type spot struct {
 
 // One sync serves all files that are under way: so many, or so many bytes.
 const (
-	maxBuilds     = 1024
+	maxBuilds     = 8192
 	maxBuildBytes = 256 << 20
 )
 
