@@ -29,7 +29,7 @@ func TestOrder(t *testing.T) {
 	if !slices.Equal(documented, checked) {
 		t.Errorf("the doc has\n%q, checked are\n%q", documented, checked)
 	}
-	ranks := []place{Gate{}, Rounds{}, Retiring{}, Opening{}, Commit{}, Names{}, File{}, Trust{}, Tree{}, Committer{}, Revoking{}, Changes{}, Dropping{}, Cloud{}, Notices{}}
+	ranks := []place{Gate{}, Rounds{}, Retiring{}, Opening{}, Commit{}, Names{}, File{}, Trust{}, Tree{}, Committer{}, Revoking{}, Changes{}, Dropping{}, Cloud{}, Queue{}, Notices{}}
 	for i, p := range ranks {
 		if p.rank() != i || len(ranks) != len(order) {
 			t.Errorf("%T is at %d, want %d of %d", p, p.rank(), i, len(order))
