@@ -160,11 +160,12 @@ var behindLooks = []struct {
 // TestBehindAlone: the clouds at hand show an earlier version of a file than the one that this machine knows. A program changes what it
 // sees, and the others come back: both contents are there, in every cloud.
 func TestBehindAlone(t *testing.T) {
+	cases := 0
 	for at, who := range []struct{ behind, away []int }{{[]int{0}, []int{1}}, {[]int{1}, []int{0}}, {[]int{0}, []int{1, 2}}, {[]int{0, 1}, []int{2}}, {[]int{2}, []int{0, 1}}} {
 		for _, end := range behindEnds {
 			for _, change := range behindChanges {
 				for _, look := range behindLooks {
-					if look.name != "read" && at > 1 {
+					if cases++; look.name != "read" && at > 1 || cases%everyScene != 0 {
 						continue
 					}
 					t.Run(fmt.Sprintf("%s, %s, %s, %v at hand, %v away", change.name, look.name, end.name, who.behind, who.away), func(t *testing.T) {

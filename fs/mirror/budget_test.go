@@ -6,7 +6,7 @@ package mirror_test
 const (
 	everyNth          = 5 // operation of a fixed story is a crash
 	everyHard         = 1 // all seeds that have failed
-	everyScene        = 1 // scene of those that differ in little
+	everyScene        = 4 // scene of those that differ in little
 	everyLogged       = 29
 	crashesPerHistory = 6
 	someHistories     = 140
