@@ -16,6 +16,24 @@ type Beside struct {
 // Beside makes one.
 func (r *Repairer) Beside() *Beside { return &Beside{r.Config.Beside(), r} }
 
+// Waiting tells how many names wait that a cloud does not owe anyway, and how many are left to who heals by hand.
+func (r *Repairer) Waiting(k int) (wait, left int) {
+	list, left := r.waiting(k)
+	if len(list) == 0 {
+		return 0, left
+	}
+	owed := map[string]bool{}
+	for _, path := range r.Config.Beside().Owed(k, maxWaiting) {
+		owed[path] = true
+	}
+	for _, n := range list {
+		if !slices.ContainsFunc(r.paths(n), func(path string) bool { return owed[path] }) {
+			wait++
+		}
+	}
+	return wait, left
+}
+
 // Hurry has all that can be done done at once, and also what was left to who heals by hand: somebody does.
 func (b *Beside) Hurry() {
 	clouds.Hurry(b.r.Clouds)

@@ -181,8 +181,8 @@ func (q *Queue) hurry(now time.Time) {
 	}
 }
 
-// Waiting tells how many names of a cloud wait, and how many are left to who heals by hand.
-func (q *Queue) Waiting(k int) (wait, left int) {
+// waiting are the names of a cloud that wait, and how many are left to who heals by hand.
+func (q *Queue) waiting(k int) (list []Name, left int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for n, w := range q.waits {
@@ -191,10 +191,10 @@ func (q *Queue) Waiting(k int) (wait, left int) {
 		case w.left:
 			left++
 		default:
-			wait++
+			list = append(list, n)
 		}
 	}
-	return wait, left
+	return list, left
 }
 
 // of are names of a cloud, in an order that stays.
