@@ -79,14 +79,17 @@ func punch(s *Set, c *Copy, off, n int64) error {
 	return err
 }
 
-// NextData is the first record from i on, below stop, that is no hole of some copy; stop if there is none. What cannot be asked can have
-// anything.
+// NextData is the first record of the stored version from i on, below stop, that is no hole of some copy; stop if there is none. A copy that
+// is not as long as it should be has lost something, and its holes tell nothing: then, and where one cannot be asked, anything can be there.
 func NextData(s *Set, i, stop int64) int64 {
 	var list []*replica.Copy
 	for _, c := range s.List {
 		if c.Serves() {
 			list = append(list, &c.Copy)
 		}
+	}
+	if whole, err := replica.Wholly(&s.Stored.Head, list...); err != nil || !whole || len(list) == 0 {
+		return i
 	}
 	at, err := replica.NextData(list, i, stop)
 	if err != nil {

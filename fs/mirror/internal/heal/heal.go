@@ -40,13 +40,13 @@ type Config struct {
 // Outcome is what a healing has done, and what it has left.
 type Outcome struct {
 	Steps int64             // that were done
-	Left  []compare.Finding // at most maxLeft: what is still wrong
+	Left  []compare.Finding // at most MaxLeft: what is still wrong
 	Lost  []compare.Finding // of these, what no cloud has
 	Errs  []error           // by cloud: why the last step that failed there did
 }
 
-// maxLeft bounds how much of what is left is told.
-const maxLeft = 2_000
+// MaxLeft bounds how much of what is left is told.
+const MaxLeft = 2_000
 
 // maxRounds is how many rounds are made at most. A judgement is carried out
 // after two.
@@ -218,7 +218,7 @@ func (h *Healer) note(k *compare.Case) {
 func (h *Healer) leave(k *compare.Case) {
 	lost := isLost(k)
 	for _, f := range k.Findings {
-		if len(h.out.Left) >= maxLeft {
+		if len(h.out.Left) >= MaxLeft {
 			return
 		}
 		known := slices.Contains(h.out.Lost, f)
@@ -332,7 +332,7 @@ func (h *Healer) sweep() error {
 		return nil
 	}
 	for k, stats := range h.c.Stats() {
-		h.out.Left = append(h.out.Left, stats.Strays[:min(len(stats.Strays), max(0, maxLeft-len(h.out.Left)))]...)
+		h.out.Left = append(h.out.Left, stats.Strays[:min(len(stats.Strays), max(0, MaxLeft-len(h.out.Left)))]...)
 		for _, temp := range slices.Concat(stats.Temps, h.c.Removals().Temps[k]) {
 			dir, name := cloud.SplitPath(temp)
 			if !h.Clouds[k].Litter(dir, cloud.Entry{Name: name, Regular: true}) {

@@ -205,7 +205,12 @@ func (d *difference) follow(as int, around []renaming) error {
 		}
 		r := left[0]
 		in := slices.IndexFunc(left, func(o renaming) bool { return o.at[to].spot() == r.at[as].spot() })
-		if err := d.exchange(to, r, left[in]); err != nil {
+		err := d.exchange(to, r, left[in])
+		if errors.Is(err, cloud.ErrUnsupported) {
+			d.Logger.Warn("files that changed places cannot be exchanged", "cloud", d.Clouds[to].Name)
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		left[in].at[to] = d.standing(to, r.at[to], left[in].at[to])
@@ -226,14 +231,7 @@ func (l *Leveller) standing(side int, place, s shown) shown {
 func (l *Leveller) exchange(side int, r, o renaming) error {
 	there, back := r.at[1-side], l.standing(side, r.at[side], o.at[side])
 	if r.at[side].special != o.at[side].special { // their entries differ at the same name
-		return errors.Join(
-			l.do(side, l.step(step.Move, side, r.at[side].path(side), there)),
-			l.do(side, l.step(step.Move, side, o.at[side].path(side), back)))
+		return l.do(side, l.step(step.Move, side, r.at[side].path(side), there), l.step(step.Move, side, o.at[side].path(side), back))
 	}
-	err := l.do(side, l.step(step.Exchange, side, r.at[side].path(side), there))
-	if errors.Is(err, cloud.ErrUnsupported) {
-		l.Logger.Warn("files that changed places cannot be exchanged", "cloud", l.Clouds[side].Name)
-		return nil
-	}
-	return err
+	return l.do(side, l.step(step.Exchange, side, r.at[side].path(side), there))
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/overcast-fs/overcast/fs/index"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/clouds"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/compare"
 	"github.com/overcast-fs/overcast/fs/mirror/internal/heal"
@@ -129,11 +130,11 @@ func (r *round) settle(wrong []compare.Finding, silent []error) error {
 		case r.isLeft(n):
 			r.Logger.Warn("a cloud does not keep what it was given twice; that is left to heal", "cloud", cl.Name)
 			r.leave(n)
-		case r.isWrong(n, wrong):
+		case len(wrong) >= heal.MaxLeft, r.isWrong(n, wrong): // of so many not all are told
 			r.again(n, now, true)
 		default:
 			r.Drop(n)
-			if n.Place.Dir != 0 {
+			if d, owes, err := r.Rows.Debt(r.id(n.Cloud), n.Place); err == nil && owes && d.Why == index.Differs {
 				r.Rows.Pay(r.id(n.Cloud), n.Place)
 			}
 			for _, path := range r.at[n] {
