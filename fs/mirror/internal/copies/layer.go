@@ -79,16 +79,24 @@ func punch(s *Set, c *Copy, off, n int64) error {
 	return err
 }
 
+// manyRecords is from how many records on it is worth to know a copy whole before holes are left out.
+const manyRecords = 4096
+
 // NextData is the first record of the stored version from i on, below stop, that is no hole of some copy; stop if there is none. A copy that
-// is not as long as it should be has lost something, and its holes tell nothing: then, and where one cannot be asked, anything can be there.
+// is not as long as it should be has lost something, and its holes tell nothing; and those of the only one that serves tell something once acc
+// agrees, since somebody may have cut it, and made it as long again. Else anything can be there.
 func NextData(s *Set, i, stop int64) int64 {
+	var serving []*Copy
 	var list []*replica.Copy
 	for _, c := range s.List {
 		if c.Serves() {
-			list = append(list, &c.Copy)
+			serving, list = append(serving, c), append(list, &c.Copy)
 		}
 	}
 	if whole, err := replica.Wholly(&s.Stored.Head, list...); err != nil || !whole || len(list) == 0 {
+		return i
+	}
+	if s.Stored.Head.Length <= wholeCheck || len(list) == 1 && !knows(s, serving[0], stop-i) {
 		return i
 	}
 	at, err := replica.NextData(list, i, stop)
@@ -96,6 +104,16 @@ func NextData(s *Set, i, stop int64) int64 {
 		return i
 	}
 	return at
+}
+
+// knows reports whether acc agrees in a copy, which is found out where that many records are to be looked at.
+func knows(s *Set, c *Copy, records int64) bool {
+	s.trust.Lock()
+	defer s.trust.Unlock()
+	if records >= manyRecords {
+		s.checkWhole(c)
+	}
+	return c.whole == agrees
 }
 
 // Sync makes what was written to copies in one cloud durable: one file by

@@ -313,7 +313,8 @@ func (c *Carrier) fill(cp, from *replica.Copy, want *cipher.Header) error {
 	if err := cp.Fit(want.Length); err != nil {
 		return err
 	}
-	if err := from.EachFilled(want, cp.WriteRun); err != nil {
+	copied, err := cp.FillFrom(from, want)
+	if err != nil {
 		return err
 	}
 	head := *want
@@ -321,7 +322,7 @@ func (c *Carrier) fill(cp, from *replica.Copy, want *cipher.Header) error {
 	if err != nil {
 		return err
 	}
-	if len(bad) > 0 {
+	if len(bad) > 0 || copied != from.Head.Acc {
 		return errNoSource // it changed meanwhile
 	}
 	head.Acc = acc

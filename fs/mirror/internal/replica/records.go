@@ -233,6 +233,16 @@ func (c *Copy) Put(r *Run, raw []byte) error {
 	return err
 }
 
+// FillFrom writes the records of another copy, of a file with that header, into one that has holes in their place. It returns acc of what was
+// written, by the other one's keys: that can have changed since it was checked.
+func (c *Copy) FillFrom(o *Copy, h *cipher.Header) (acc cipher.Acc, err error) {
+	err = o.EachFilled(h, func(r *Run) error {
+		o.Keys.Terms(&acc, r.First, r.IDs, r.States)
+		return c.WriteRun(r)
+	})
+	return acc, err
+}
+
 // WriteRun seals and writes the records of a run that are there into a file that
 // has holes in their place: those that follow one another in one piece.
 func (c *Copy) WriteRun(r *Run) error {
