@@ -13,20 +13,28 @@ import (
 // TestHoleAmidReturn: a cloud that was away is given a sparse file, and meanwhile somebody makes zeros of records in the only copy, or cuts
 // it. What the cloud is given is what was there, or nothing: zeros in the place of data become no copy that counts.
 func TestHoleAmidReturn(t *testing.T) {
+	acted := 0
 	for _, fresh := range []bool{false, true} {
 		for how, harm := range theirHarm {
 			for _, op := range []string{"readat", "seekdata", "stat"} {
 				for j := 1; j <= 24; j++ {
 					t.Run(fmt.Sprintf("%s at %s %d, new %v", how, op, j, fresh), func(t *testing.T) {
-						telling(t, 2, func(s *scene) { s.t = t; s.holeAmidReturn(fresh, harm, cloudtest.Rule{Op: op, From: j, To: j}) })
+						telling(t, 2, func(s *scene) {
+							if s.t = t; s.holeAmidReturn(fresh, harm, cloudtest.Rule{Op: op, From: j, To: j}) {
+								acted++
+							}
+						})
 					})
 				}
 			}
 		}
 	}
+	if acted < 50 {
+		t.Errorf("somebody acted in %d returns only", acted)
+	}
 }
 
-func (s *scene) holeAmidReturn(fresh bool, harm func(cloud.File) error, rule cloudtest.Rule) {
+func (s *scene) holeAmidReturn(fresh bool, harm func(cloud.File) error, rule cloudtest.Rule) (acted bool) {
 	was := zeros(5) + chunks("fg") + zeros(2) + chunks("jklmnopqrstuvwxy") + zeros(12)
 	write := func() {
 		s.put("f", "", false)
@@ -55,7 +63,7 @@ func (s *scene) holeAmidReturn(fresh bool, harm func(cloud.File) error, rule clo
 	s.unmount()
 	rule.Glob = s.entryAt(0, "f")
 	if !s.returnsAmid(rule, harm) {
-		return // there are fewer such calls
+		return false // there are fewer such calls
 	}
 	for k := range 2 {
 		c := &scene{box: s.clone()}
@@ -69,6 +77,7 @@ func (s *scene) holeAmidReturn(fresh bool, harm func(cloud.File) error, rule clo
 	s.readRight("with both", "f", was)
 	s.heal()
 	s.readRight("healed", "f", was)
+	return true
 }
 
 // returnsAmid mounts, while somebody harms what a rule names in cloud 0, and has a cloud that was away brought up to date. It reports whether
@@ -96,6 +105,7 @@ func (s *scene) readRight(what, path, want string) {
 // TestRolledBackAmidReturn: while a cloud that was away is given a file, a sync client puts back one older record in the only copy, in place.
 // What the cloud is given is the new version, or nothing: never a mixture under the new version's header.
 func TestRolledBackAmidReturn(t *testing.T) {
+	acts := 0
 	for i := range 96 {
 		op, j, linked, n := []string{"readat", "stat"}[i%2], 1+i/8, i/2%2 == 1, 2+i/4%2
 		t.Run(fmt.Sprintf("at %s %d, two links %v, %d clouds", op, j, linked, n), func(t *testing.T) {
@@ -118,6 +128,7 @@ func TestRolledBackAmidReturn(t *testing.T) {
 				if !acted {
 					return // there are fewer such calls
 				}
+				acts++
 				c := &scene{box: s.clone()}
 				c.mount(without(n, n-1)...)
 				got, err := tryRead(c.m, "f")
@@ -135,5 +146,8 @@ func TestRolledBackAmidReturn(t *testing.T) {
 				}
 			})
 		})
+	}
+	if acts < 20 {
+		t.Errorf("somebody acted in %d returns only", acts)
 	}
 }
