@@ -13,7 +13,6 @@ test='
 fuse3                  fusermount3 --version
 age                    age --version
 rclone                 rclone version
-syncthing              syncthing --version
 rsync                  rsync --version
 git                    git --version
 sqlite3                sqlite3 --version
@@ -71,6 +70,7 @@ install() {
 }
 
 long="$test
+syncthing              syncthing --version
 debootstrap            command -v debootstrap
 "
 
