@@ -26,10 +26,14 @@ func (s shown) spot() spot { return spot{s.Plain, s.name} }
 // replaced is brought. Names between which files went around are dealt with as one.
 func (d *difference) rename() error {
 	d.cross()
+	gone := [2]map[place]bool{{}, {}}
 	for _, around := range gather(d.renamings()) {
-		if err := d.agree(around); err != nil {
+		if err := d.agree(around, gone); err != nil {
 			return err
 		}
+	}
+	for side := range gone {
+		d.files[side] = slices.DeleteFunc(d.files[side], func(s shown) bool { return gone[side][s.place] })
 	}
 	return nil
 }
@@ -112,30 +116,40 @@ func (l *Leveller) single(side int, s shown) *cipher.Header {
 	return h
 }
 
-// gather puts renamings together that have a name in common.
+// gather puts renamings together that have a name in common, or are so by others.
 func gather(list []renaming) (all [][]renaming) {
-	for len(list) > 0 {
-		around, names := []renaming{list[0]}, map[spot]bool{list[0].at[0].spot(): true, list[0].at[1].spot(): true}
-		list = list[1:]
-		for before := 0; before < len(around); {
-			before = len(around)
-			list = slices.DeleteFunc(list, func(r renaming) bool {
-				from, to := r.at[0].spot(), r.at[1].spot()
-				touches := names[from] || names[to]
-				if touches {
-					around, names[from], names[to] = append(around, r), true, true
-				}
-				return touches
-			})
+	with, at := make([]int, len(list)), map[spot]int{}
+	first := func(i int) int {
+		for with[i] != i {
+			with[i] = with[with[i]]
+			i = with[i]
 		}
-		all = append(all, around)
+		return i
+	}
+	for i, r := range list {
+		with[i] = i
+		for _, s := range r.at {
+			if o, met := at[s.spot()]; met {
+				with[first(i)] = first(o)
+			}
+			at[s.spot()] = i
+		}
+	}
+	group := map[int]int{}
+	for i, r := range list {
+		k, begun := group[first(i)]
+		if !begun {
+			k = len(all)
+			group[first(i)], all = k, append(all, nil)
+		}
+		all[k] = append(all[k], r)
 	}
 	return all
 }
 
 // agree makes one cloud follow the other in files that went around between names. Where each has a file in the way that the other has not
-// got, the names stay as they are, and are judged.
-func (d *difference) agree(around []renaming) error {
+// got, the names stay as they are, and are judged. What it deals with is noted as gone from where it was alone.
+func (d *difference) agree(around []renaming, gone [2]map[place]bool) error {
 	var stands [2]map[spot]shown // what is in the way, and the other cloud has nowhere
 	for side := range stands {
 		stands[side] = map[spot]shown{}
@@ -157,7 +171,7 @@ func (d *difference) agree(around []renaming) error {
 	for _, r := range around {
 		for side, s := range r.at {
 			d.found(s)
-			d.files[side] = slices.DeleteFunc(d.files[side], func(f shown) bool { return f.place == s.place })
+			gone[side][s.place] = true
 		}
 	}
 	if err := d.follow(as, around); err != nil {
